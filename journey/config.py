@@ -1,0 +1,180 @@
+"""Settings of every stage: inert data, one model each; unknown keys are refused with the nearest known name.
+
+Built-in default < recipe file < `--set a.b=c` < flag. The resolved settings are written to the stage's manifest.
+Field descriptions are the help texts of the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from journey.errors import UnknownName, UsageError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """Base of all settings: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GenerateSettings(Settings):
+    """What pairs are made of and how."""
+
+    family: list[str] = Field([], description="problem families, NAME or NAME@LEVEL")
+    problems: str | None = Field(None, description="a problem file (jsonl, json, parquet) or Hub dataset id")
+    map: dict[str, str] = Field({}, description="field names of the problem file, e.g. question=q")
+    method: list[str] = Field([], description="how trees are made")
+    pairs: int | None = Field(None, ge=1, description="how many pairs (a finite problem file: all, if left out)")
+    per_problem: int = Field(1, ge=1, description="trees per problem")
+    seed: int = Field(0, description="seed of all draws")
+    options: dict[str, dict[str, Any]] = Field({}, description="settings of methods, e.g. slips.delay")
+
+
+class CurateSettings(Settings):
+    """Which pairs are kept."""
+
+    base: str = Field("pocket", description="model whose tokenizer measures lengths")
+    view: Literal["think", "plain", "compact"] | None = Field(None, description="view that is trained on (default: by base)")
+    max_tokens: int | None = Field(None, ge=16, description="longest row in tokens, prompt included (default: by base)")
+    benchmarks: list[str] = Field([], description="benchmarks whose problems must not be trained on")
+    preset: Literal["standard", "strict"] = Field("standard", description="strict adds tighter limits")
+    seed: int = 0
+    options: dict[str, dict[str, Any]] = Field({}, description="settings of filters, e.g. length.max_tokens")
+
+
+class FinetuneSettings(Settings):
+    """Which arms are trained, on what budget."""
+
+    base: str = Field("pocket", description="catalog name, local folder or Hub id")
+    arms: list[str] = Field(["shortcut@examples", "shortcut@tokens", "journey"], description="ARM[@BUDGET]")
+    match: Literal["examples", "tokens"] = Field("examples", description="budget of arms that name none")
+    seeds: int = Field(2, ge=1, description="training seeds 0..N-1")
+    view: Literal["think", "plain", "compact"] | None = Field(None, description="view (default: by base)")
+    pairs: int | None = Field(None, ge=1, description="train on the first N pairs only")
+    rank: int = Field(16, ge=1, description="LoRA rank")
+    alpha: int = Field(32, ge=1, description="LoRA alpha")
+    lr: float = Field(2e-4, gt=0, description="peak learning rate of every arm that lr_by_arm does not name")
+    lr_by_arm: dict[str, float] = Field({}, description="learning rate of single arms, fixed on the dev split")
+    epochs: float = Field(1.0, gt=0, description="passes over the data of the reference arm")
+    rows_per_step: int = Field(16, ge=1, description="rows in one optimiser step")
+    micro_batch: int = Field(16, ge=1, description="rows in one forward pass")
+    max_length: int | None = Field(None, ge=16, description="longest row in tokens; longer rows stop the run")
+    warmup_steps: int = Field(20, ge=0, description="steps of linear warm-up before cosine decay")
+    max_steps: int | None = Field(None, ge=1, description="stop every run after N optimiser steps (a smoke test)")
+    benchmarks: list[str] = Field([], description="benchmarks that must not overlap the training prompts")
+    engine: str = Field("trl", description="what trains")
+    workers: int | None = Field(None, ge=1, description="runs trained at the same time (default: by cores)")
+
+
+class EvaluateSettings(Settings):
+    """What is asked, how it is sampled and compared."""
+
+    benchmarks: list[str] = Field([], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl or Hub id")
+    primary: str | None = Field(None, description="the benchmark of the headline (default: the first)")
+    strategy: list[str] = Field(["greedy"], description="test-time strategies")
+    limit: int | None = Field(None, ge=1, description="at most N problems of every benchmark")
+    sizes: dict[str, int] = Field({}, description="problems of single benchmarks, e.g. countdown@1: 1000")
+    max_new_tokens: int | None = Field(None, ge=1, description="cap of new tokens for all arms (default: from the data)")
+    batch: int = Field(64, ge=1, description="prompts decoded together, the same for every run")
+    margin: float = Field(0.05, gt=0, lt=1, description="difference that matters, fixed before scoring")
+    split: Literal["dev", "test"] = Field("test", description="problems of which split of procedural benchmarks")
+    seed: int = Field(0, description="seed of procedural benchmarks and permutations")
+    workers: int | None = Field(None, ge=1, description="processes that split the problems (default: by cores)")
+
+
+class RunSettings(Settings):
+    """A recipe: one comparison from problems to report."""
+
+    name: str = "run"
+    summary: str = ""
+    base: str = "pocket"
+    generate: GenerateSettings = GenerateSettings()
+    curate: CurateSettings = CurateSettings()
+    finetune: FinetuneSettings = FinetuneSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+
+
+def build(kind: type[M], data: Mapping[str, Any], where: str) -> M:
+    """Validated settings. Raises UsageError naming the key, what was given and what was expected."""
+    try:
+        return kind.model_validate(dict(data))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise UnknownName(f"setting of {where}", path, _keys_beside(kind, first["loc"])) from None
+        raise UsageError(f"{where}: {path} = {first.get('input')!r}: {first['msg']}") from None
+
+
+def _keys_beside(kind: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Dotted names of the keys known at the place of an unknown one."""
+    model, before = kind, list(loc[:-1])
+    for part in before:
+        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        candidates = [inner, *get_args(inner)]
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
+    prefix = "".join(f"{part}." for part in before)
+    return [prefix + name for name in model.model_fields]
+
+
+def parse_set(pairs: Iterable[str]) -> dict[str, Any]:
+    """`a.b=c` strings as nested data; values are read as YAML (numbers, true, lists)."""
+    data: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {pair!r} is not KEY=VALUE", "e.g. --set finetune.epochs=2")
+        at = data
+        *parents, last = key.strip().split(".")
+        for parent in parents:
+            at = at.setdefault(parent, {})
+            if not isinstance(at, dict):
+                raise UsageError(f"--set {pair!r}: {parent} already has a value")
+        try:
+            at[last] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UsageError(f"--set {pair!r}: the value is not YAML", "quote it, e.g. --set 'a.b=\"x: y\"'") from None
+    return data
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested data, later layers over earlier ones."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+                merged[key] = merge(merged[key], value)
+            else:
+                merged[key] = value
+    return merged
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises UsageError if it is missing or something else."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"no recipe file {path}", "see `journey list recipes`") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"{path} holds {type(data).__name__}, a mapping of settings is wanted")
+    return data
+
+
+def resolve_run(recipe: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> RunSettings:
+    """A recipe with overrides on top; `base` at the top is the base of curate and finetune unless they name one."""
+    data = merge(recipe, overrides)
+    base = data.get("base", "pocket")
+    for stage in ("curate", "finetune"):
+        section = dict(data.get(stage) or {})
+        section.setdefault("base", base)
+        data[stage] = section
+    return build(RunSettings, data, where)

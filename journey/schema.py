@@ -1,0 +1,215 @@
+"""The records that hold everything together: frozen, typed, versioned, JSON round-trip.
+
+A pair is derived from one frozen reasoning tree. Mistakes carry a structured `claim` and the `truth`; a notice
+carries the `Check` that fails on the claim and passes on the truth. Numbers inside records are strings that
+`fractions.Fraction` reads, so that nothing is rounded.
+
+    data = encode(pair); decode(data, Pair) == pair
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from journey.rng import digest
+
+SCHEMA_VERSION = 1
+
+Role = Literal["plan", "step", "mistake", "consequence", "notice", "backtrack", "correction", "check", "answer"]
+Verdict = Literal["right", "wrong", "unknown"]
+ROLES: tuple[Role, ...] = Role.__args__  # type: ignore[attr-defined]
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of all records: immutable, defaults left out of the JSON, unknown fields refused."""
+
+
+class Quantity(Record):
+    """A number of the problem: given in the question, a known constant, or computed from other quantities.
+
+    `expression` is over ids and literals (`"q1 * q2"`), None for a given one; `span` is where the question states it.
+    """
+
+    id: str
+    value: str
+    expression: str | None = None
+    span: tuple[int, int] | None = None
+    unit: str | None = None
+
+
+class Problem(Record):
+    """A question with its gold answer and the way an answer is judged (`check`: "value" or a family's name).
+
+    `brief` is the question in the terse notation of the compact view. `facts` holds the canonical instance. A problem
+    with `held_out` is test, whatever its hash says (held-out targets, published test sets).
+    """
+
+    id: str
+    question: str
+    answer: str
+    source: str
+    brief: str = ""
+    check: str = "value"
+    level: int | None = None
+    licence: str | None = None
+    solution: str | None = None
+    held_out: bool = False
+    facts: dict[str, Any] = {}
+
+
+class Arith(Record, tag="arith"):
+    """Claims that `expression` equals `value`; false if the arithmetic is wrong."""
+
+    expression: str
+    value: str
+
+
+class QuantityClaim(Record, tag="quantity"):
+    """Claims that the quantity `id` is `value`; the equation written may be true, the quantity is not."""
+
+    id: str
+    value: str
+
+
+class Reachable(Record, tag="reachable"):
+    """Claims that `target` can be made from the numbers in `state`, each used once."""
+
+    state: tuple[int, ...]
+    target: int
+
+
+Claim = Arith | QuantityClaim | Reachable
+
+
+class Check(Record):
+    """A structured reason: `left` (an expression over x and literals) `relation` `right` is false of a wrong x.
+
+    Relations: "=", "<", "<=", ">", ">=", "ends in" (last digit), "is" (right: "even", "odd" or "whole"), and
+    "solves" for search states (right is the target; x is the state). `quote` is the part of the question it rests on.
+    """
+
+    kind: str
+    left: str
+    relation: Literal["=", "<", "<=", ">", ">=", "ends in", "is", "solves"]
+    right: str
+    quote: tuple[int, int] | None = None
+
+
+class Node(Record):
+    """One step of thought. `text` is the terse notation; `parent` is the step it was tried from (None at the root)."""
+
+    id: int
+    parent: int | None
+    role: Role
+    text: str
+    verdict: Verdict = "right"
+    claim: Claim | None = None
+    truth: str | bool | None = None
+    check: Check | None = None
+    reason: str | None = None
+    kind: str | None = None
+
+
+class Tree(Record):
+    """A problem, every step tried on it (rejected ones too) and how it was made."""
+
+    id: str
+    problem: Problem
+    method: str
+    seed: int
+    nodes: tuple[Node, ...]
+    quantities: tuple[Quantity, ...] = ()
+    settings: dict[str, Any] = {}
+    version: int = SCHEMA_VERSION
+
+    def mistakes(self) -> list[Node]:
+        """The nodes that are mistakes, in order."""
+        return [node for node in self.nodes if node.role == "mistake"]
+
+
+class Segment(Record):
+    """A piece of a trace: prose, the same in terse notation, and its span `[start, end)` in the think view's text."""
+
+    role: Role
+    text: str
+    brief: str
+    node: int
+    start: int
+    end: int
+
+
+class Trace(Record):
+    """Ordered segments; the last one is the answer. `answer` is the content of the final box in each notation."""
+
+    segments: tuple[Segment, ...]
+    answer: str
+    answer_brief: str = ""
+
+
+class Pair(Record):
+    """Both views of one tree: the correct path alone, and the whole trial and error."""
+
+    pair_id: str
+    problem: Problem
+    tree: str
+    method: str
+    shortcut: Trace
+    journey: Trace
+    mistakes: int
+    provenance: dict[str, Any] = {}
+    version: int = SCHEMA_VERSION
+
+
+class Question(Record):
+    """An evaluation question: the problem as asked; joined to samples by its id."""
+
+    id: str
+    benchmark: str
+    problem: Problem
+
+
+class Sample(Record):
+    """One generated answer to one question by one run."""
+
+    question: str
+    run: str
+    text: str
+    tokens: int
+    seconds: float
+    finish: Literal["stop", "length"]
+
+
+class Score(Record):
+    """How a sample was judged, with what was extracted and why."""
+
+    question: str
+    run: str
+    outcome: Literal["correct", "wrong", "no_answer", "undecided"]
+    answer: str | None
+    why: str
+
+
+T = TypeVar("T")
+_encoder = msgspec.json.Encoder()
+
+
+def encode(record: Any) -> bytes:
+    """JSON bytes of a record, fields in the order of the class."""
+    return _encoder.encode(record)
+
+
+def decode(data: bytes | str, kind: type[T]) -> T:
+    """The record of JSON bytes. Raises msgspec.ValidationError, which names the field."""
+    return msgspec.json.decode(data, type=kind)
+
+
+def problem_id(source: str, *instance: str | int) -> str:
+    """blake2b-128 of the source and the canonical instance, in hex; never of a solution."""
+    return digest("problem", source, *instance).hex()
+
+
+def pair_id(problem: str, method: str, tree: str) -> str:
+    """The id of the pair that a method's tree on a problem gives."""
+    return digest("pair", problem, method, tree).hex()
