@@ -1,0 +1,382 @@
+"""Do two ways of training differ? Paired tests over problems and training seeds.
+
+Two things vary: problems (hard or easy, and better suited to one arm) and training runs (an adapter is lucky or not).
+A test that only resamples problems asks whether these adapters differ, not whether the methods do; the rule here
+counts both, with a two-way variance, Satterthwaite's degrees of freedom and a sign-flip permutation beside the t test.
+
+Scores are arrays (problem, seed) in [0, 1]; differences, intervals and margins are in the same unit (0.05 = 5 points).
+Seeds of the two arms count as unpaired: what a shared seed gives them in common can only make the test conservative.
+No data, NaN and scores out of range raise ValueError.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from journey.rng import seed_for
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+CONFIDENCE = 0.95
+POWER = 0.80
+MIN_SEEDS, MIN_PROBLEMS = 2, 100  # below either a comparison is too small to tell
+MAX_SEEDS, MAX_PROBLEMS = 200, 1_000_000  # `needed` looks no further
+ROUNDING = 1e-12  # a variance or a difference of sums below this is rounding
+
+
+class McNemar(msgspec.Struct, frozen=True):
+    """Exact McNemar test of one training seed: problems that only one arm got right, and the two-sided p."""
+
+    seed: int
+    only_first: int
+    only_second: int
+    p: float
+
+
+class MeanSquares(msgspec.Struct, frozen=True):
+    """What varies: between problems (of the difference), between seeds and residual (each summed over trained arms)."""
+
+    problems: float
+    seeds: float | None  # None with one seed
+    noise: float | None
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Second arm minus first. What needs two seeds (or two problems) is None with fewer."""
+
+    difference: float
+    first_accuracy: float
+    second_accuracy: float
+    problems: int
+    seeds: int
+    trained_arms: int  # 2, or 1 against the untuned base
+    se: float | None
+    df: float | None
+    low: float | None  # 95 % interval of the difference
+    high: float | None
+    p: float | None  # the larger of p_permutation and p_t
+    p_permutation: float  # sign flips over problems: speaks of these adapters only
+    p_t: float | None  # None where se = 0
+    detectable: float | None  # minimum detectable effect at 80 % power
+    bootstrap: tuple[float, float] | None  # two-way bootstrap, 95 %
+    mcnemar: tuple[McNemar, ...]  # one a seed; empty unless every score is 0 or 1
+    mean_squares: MeanSquares | None
+
+
+class Accuracy(msgspec.Struct, frozen=True):
+    """Mean score of one arm, its 95 % interval, and how the interval was made."""
+
+    mean: float
+    low: float
+    high: float
+    problems: int
+    seeds: int
+    method: Literal["two-way", "wilson", "t over problems"]
+
+
+class Size(msgspec.Struct, frozen=True):
+    """A size of experiment: training seeds per arm, problems."""
+
+    seeds: int
+    problems: int
+
+
+def compare(
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    *,
+    parts: Sequence[str | int] = (),
+    flips: int = 2000,
+    resamples: int = 2000,
+    signs: npt.NDArray[Any] | None = None,
+) -> Comparison:
+    """Compare two trained arms, scores (n, S) each on the same problems in the same order; positive = second better.
+
+    `parts` names the random streams; `signs` (flips, n) of -1 and 1 replaces drawn flips; `resamples=0` leaves the
+    bootstrap out. Raises ValueError on no data, unequal shapes, NaN or scores outside [0, 1].
+    """
+    a, b = _scores(first, "first arm"), _scores(second, "second arm")
+    if a.shape != b.shape:
+        raise ValueError(f"arms differ in (problems, seeds): {a.shape} and {b.shape}; a failed seed leaves both arms")
+    return _compare(a, b, (a, b), parts, flips, resamples, signs)
+
+
+def compare_to_base(
+    arm: npt.ArrayLike,
+    base: npt.ArrayLike,
+    *,
+    parts: Sequence[str | int] = (),
+    flips: int = 2000,
+    resamples: int = 2000,
+    signs: npt.NDArray[Any] | None = None,
+) -> Comparison:
+    """Compare a trained arm (n, S) with the untuned base (n,), one run without a seed; positive = arm better."""
+    b = _scores(arm, "arm")
+    run = np.asarray(base, dtype=np.float64)
+    a = _scores(run[:, None] if run.ndim == 1 else run, "base")
+    if a.shape != (len(b), 1):
+        raise ValueError(f"base has shape {run.shape}, expected one score for each of {len(b)} problems")
+    return _compare(np.broadcast_to(a, b.shape), b, (b,), parts, flips, resamples, signs)
+
+
+def accuracy_interval(scores: npt.ArrayLike) -> Accuracy:
+    """Mean of one arm's scores (n, S) with its two-way interval.
+
+    One run of 0/1 scores gets Wilson's interval, and so do scores without any variance (0 right of 50 is not
+    "0 % for certain"), each problem counted once; one run of fractional scores gets a t interval over problems.
+    """
+    y = _scores(scores, "arm")
+    n, seeds = y.shape
+    mean = float(y.mean())
+    squares = _mean_squares(y, (y,))
+    if squares is not None and squares.seeds is not None and squares.noise is not None:
+        method: Literal["two-way", "t over problems"] = "two-way"
+        se, df = _standard_error(squares.problems, squares.seeds, squares.noise, n, seeds, 1)
+    else:
+        method = "t over problems"
+        se, df = (0.0 if squares is None or _binary(y) else math.sqrt(squares.problems / n)), n - 1.0
+    if se <= ROUNDING:
+        low, high = wilson(round(mean * n), n)
+        return Accuracy(mean, min(low, mean), max(high, mean), n, seeds, "wilson")
+    half = float(_quantile(df)) * se
+    return Accuracy(mean, max(0.0, mean - half), min(1.0, mean + half), n, seeds, method)
+
+
+def wilson(correct: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval for `correct` of `n` in a single run."""
+    if n < 1:
+        raise ValueError("no data: Wilson's interval of 0 problems")
+    if not 0 <= correct <= n:
+        raise ValueError(f"{correct} correct of {n} problems is impossible")
+    interval = stats.binomtest(int(correct), int(n)).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def holm(pvalues: Mapping[str, float | None]) -> dict[str, float]:
+    """Holm's adjusted p of each member of a family, in the order given.
+
+    A member without a p (one seed, a benchmark that failed) stays in the family and counts as 1: leaving it out
+    would make the others look better than what was declared.
+    """
+    filled = {name: 1.0 if p is None else float(p) for name, p in pvalues.items()}
+    for name, p in filled.items():
+        if not 0 <= p <= 1:
+            raise ValueError(f"p of {name!r} is {p}, expected 0 to 1")
+    adjusted: dict[str, float] = {}
+    largest = 0.0
+    for rank, name in enumerate(sorted(filled, key=filled.__getitem__)):
+        largest = max(largest, min(1.0, (len(filled) - rank) * filled[name]))
+        adjusted[name] = largest
+    return {name: adjusted[name] for name in filled}
+
+
+def needed(comparison: Comparison, margin: float) -> tuple[Size, ...]:
+    """Sizes of experiment at which the minimum detectable effect is expected within the margin; rough, for planning.
+
+    First more seeds on the same problems, then more problems with the same seeds; where neither would do, more of
+    both; empty where nothing within reach would, or where the scores do not vary at all. The mean squares are split
+    into their components, and one seed alone (which shows no variation between runs) is taken as if runs did not
+    vary: at least so many.
+    """
+    if not margin > 0:
+        raise ValueError(f"margin is {margin}, expected more than 0")
+    squares, n, seeds = comparison.mean_squares, comparison.problems, comparison.seeds
+    if squares is None or squares.problems + (squares.seeds or 0.0) <= ROUNDING:
+        return ()
+    noise = squares.problems if squares.noise is None else squares.noise
+    per_problem = max(0.0, squares.problems - noise) / seeds
+    per_run = max(0.0, (noise if squares.seeds is None else squares.seeds) - noise) / n
+
+    def enough(s: npt.NDArray[Any], m: npt.NDArray[Any]) -> list[Size]:
+        effect = _detectable(s * per_problem + noise, m * per_run + noise, m, s, comparison.trained_arms)
+        found = np.flatnonzero(effect <= margin)[:1]
+        return [Size(int(s[i]), int(m[i])) for i in found]
+
+    fewest_seeds, fewest_problems = max(seeds, MIN_SEEDS), max(n, MIN_PROBLEMS)
+    grow = (fewest_seeds, fewest_problems) == (seeds, n)  # this size was just found too small
+    more_seeds = np.arange(fewest_seeds + grow, MAX_SEEDS + 1)
+    more_problems = _round_counts(fewest_problems, grow)
+    found = enough(more_seeds, np.full_like(more_seeds, fewest_problems))
+    found += enough(np.full_like(more_problems, fewest_seeds), more_problems)
+    for count in (5, 10, 20, 50, 100):
+        if not found and count > fewest_seeds:
+            found = enough(np.full_like(more_problems, count), more_problems)
+    return tuple(dict.fromkeys(found))
+
+
+def _scores(values: npt.ArrayLike, name: str) -> Array:
+    """Scores as (problem, seed) floats. Raises ValueError naming what is missing or wrong."""
+    y = np.asarray(values, dtype=np.float64)
+    if y.ndim != 2:
+        raise ValueError(f"{name}: scores have shape {y.shape}, expected (problems, seeds)")
+    if not y.shape[0]:
+        raise ValueError(f"{name}: no data, n = 0 problems")
+    if not y.shape[1]:
+        raise ValueError(f"{name}: no data, no seeds for {y.shape[0]} problems")
+    if np.isnan(y).any():
+        raise ValueError(f"{name}: {int(np.isnan(y).sum())} scores are NaN; an answer that is missing scores 0")
+    if y.min() < 0 or y.max() > 1:
+        raise ValueError(f"{name}: scores from {y.min():g} to {y.max():g}, expected 0 to 1")
+    return y
+
+
+def _compare(
+    first: Array,
+    second: Array,
+    trained: Sequence[Array],
+    parts: Sequence[str | int],
+    flips: int,
+    resamples: int,
+    signs: npt.NDArray[Any] | None,
+) -> Comparison:
+    """The comparison of two (n, S) arrays; only the trained arms vary between seeds."""
+    n, seeds = first.shape
+    arms = len(trained)
+    difference = second - first
+    d = float(difference.mean())
+    if signs is None:
+        signs = sign_flips(n, flips, parts)
+    p_permutation = _permutation(difference.mean(axis=1), signs)
+    squares = _mean_squares(difference, trained)
+    se = df = low = high = p = p_t = detectable = bootstrap = None
+    if squares is not None and squares.seeds is not None and squares.noise is not None:
+        se, df = _standard_error(squares.problems, squares.seeds, squares.noise, n, seeds, arms)
+        half = float(_quantile(df)) * se
+        low, high = d - half, d + half
+        p_t = float(2 * stats.t.sf(abs(d) / se, df)) if se else None
+        p = p_permutation if p_t is None else max(p_permutation, p_t)
+        detectable = float(_detectable(squares.problems, squares.seeds, n, seeds, arms))
+        bootstrap = _bootstrap(first, second, parts, resamples) if resamples else None
+    return Comparison(
+        difference=d,
+        first_accuracy=float(first.mean()),
+        second_accuracy=float(second.mean()),
+        problems=n,
+        seeds=seeds,
+        trained_arms=arms,
+        se=se,
+        df=df,
+        low=low,
+        high=high,
+        p=p,
+        p_permutation=p_permutation,
+        p_t=p_t,
+        detectable=detectable,
+        bootstrap=bootstrap,
+        mcnemar=_mcnemar(first, second),
+        mean_squares=squares,
+    )
+
+
+def _mean_squares(values: Array, trained: Sequence[Array]) -> MeanSquares | None:
+    """Mean squares of `values` over problems and of the trained arms over seeds; None for one problem."""
+    n, seeds = values.shape
+    if n < 2:
+        return None
+    problems = float(seeds * values.mean(axis=1).var(ddof=1))
+    if seeds < 2:
+        return MeanSquares(problems, None, None)
+    between = float(n * sum(y.mean(axis=0).var(ddof=1) for y in trained))
+    return MeanSquares(problems, between, float(sum(_residual_mean_square(y) for y in trained)))
+
+
+def _residual_mean_square(y: Array) -> float:
+    """What is left of scores (n, S) after the problem's mean and the seed's mean."""
+    n, seeds = y.shape
+    residual = y - y.mean(axis=1, keepdims=True) - y.mean(axis=0) + y.mean()
+    return float((residual**2).sum() / ((n - 1) * (seeds - 1)))
+
+
+def _standard_error(problems: float, a: float, e: float, n: int, seeds: int, arms: int) -> tuple[float, float]:
+    """Standard error of the mean and Satterthwaite's degrees of freedom, from the mean squares (A: seeds, E: noise)."""
+    # With 2 seeds A has 1 degree of freedom an arm: taking the noise out of it would too often leave nothing.
+    extra = a if seeds == 2 else max(0.0, a - e)
+    total = problems + extra
+    if total <= ROUNDING:
+        return 0.0, n - 1.0
+    spread = problems**2 / (n - 1)
+    if extra > 0:
+        spread += a**2 / (arms * (seeds - 1))
+        spread += 0.0 if seeds == 2 else e**2 / (arms * (n - 1) * (seeds - 1))
+    return math.sqrt(total / (n * seeds)), max(1.0, total**2 / spread)
+
+
+def _detectable(problems: Any, between: Any, n: Any, seeds: Any, arms: int) -> Array:
+    """Minimum detectable effect from the mean squares of problems and seeds (numbers or arrays of them).
+
+    All of A counts here, also where the interval takes the noise out of it: a plan should not rest on a lucky draw.
+    """
+    total = np.asarray(problems + between, dtype=np.float64)
+    spread = problems**2 / (n - 1) + between**2 / (arms * (seeds - 1))
+    df = np.maximum(1.0, np.where(total > ROUNDING, total**2 / np.maximum(spread, 1e-300), n - 1))
+    return (_quantile(df) + stats.t.ppf(POWER, df)) * np.sqrt(np.where(total > ROUNDING, total, 0.0) / (n * seeds))
+
+
+def _quantile(df: Any) -> Any:
+    """Two-sided 95 % quantile of Student's t."""
+    return stats.t.ppf((1 + CONFIDENCE) / 2, df)
+
+
+def sign_flips(n: int, flips: int, parts: Sequence[str | int] = ()) -> npt.NDArray[np.int8]:
+    """Random signs (flips, n) for the permutation test; draw once and pass to comparisons of equal n to save time."""
+    if flips < 1:
+        raise ValueError(f"{flips} sign flips, expected at least 1")
+    rng = np.random.default_rng(seed_for("sign flips", *parts))
+    return (rng.integers(0, 2, size=(flips, n), dtype=np.int8) * 2 - 1).astype(np.int8)
+
+
+def _permutation(per_problem: Array, signs: npt.NDArray[Any]) -> float:
+    """Two-sided p of the mean under random signs, with the observed one counted in."""
+    if signs.ndim != 2 or signs.shape[1] != len(per_problem):
+        raise ValueError(f"signs have shape {signs.shape}, expected (flips, {len(per_problem)})")
+    blocks = np.array_split(signs, max(1, signs.size // 4_000_000))  # small signs grow eightfold as floats
+    sums = np.concatenate([np.abs(block @ per_problem) for block in blocks])
+    hits = int((sums >= abs(per_problem.sum()) - ROUNDING * len(per_problem)).sum())
+    return (1 + hits) / (len(signs) + 1)
+
+
+def _bootstrap(first: Array, second: Array, parts: Sequence[str | int], resamples: int) -> tuple[float, float]:
+    """Percentile interval of the difference with problems, and each arm's seeds, drawn with replacement."""
+    n, seeds = first.shape
+    rng = np.random.default_rng(seed_for("two-way bootstrap", *parts))
+    means = np.empty(resamples)
+    for i in range(resamples):
+        weights = np.bincount(rng.integers(0, n, n), minlength=n) / n
+        runs = rng.integers(0, seeds, (2, seeds))
+        means[i] = (weights @ second)[runs[1]].mean() - (weights @ first)[runs[0]].mean()
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(means, (tail, 1 - tail))
+    return float(low), float(high)
+
+
+def _mcnemar(first: Array, second: Array) -> tuple[McNemar, ...]:
+    """The exact test of every seed, or nothing for scores between 0 and 1."""
+    if not (_binary(first) and _binary(second)):
+        return ()
+    tests = []
+    for seed in range(first.shape[1]):
+        only_first = int((first[:, seed] > second[:, seed]).sum())
+        only_second = int((second[:, seed] > first[:, seed]).sum())
+        either = only_first + only_second
+        p = float(stats.binomtest(only_second, either, 0.5).pvalue) if either else 1.0
+        tests.append(McNemar(seed, only_first, only_second, p))
+    return tuple(tests)
+
+
+def _binary(y: Array) -> bool:
+    return bool(((y == 0) | (y == 1)).all())
+
+
+def _round_counts(start: int, above: bool) -> npt.NDArray[np.int64]:
+    """Numbers of problems to try, from `start` (or above it) to the limit, rounded up to two digits."""
+    steps = np.geomspace(start, max(start, MAX_PROBLEMS), 400)
+    unit = 10.0 ** (np.floor(np.log10(steps)) - 1)
+    counts = np.unique(np.concatenate([[start], np.ceil(steps / unit) * unit])).astype(np.int64)
+    return counts[counts > start] if above else counts

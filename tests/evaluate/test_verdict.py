@@ -1,0 +1,257 @@
+"""One test per word and per qualifier of the verdict, and the boundaries between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from journey.evaluate.statistics import Comparison, MeanSquares, compare, compare_to_base
+from journey.evaluate.verdict import Declared, Verdict, adjust, below, decide, declare, mixed
+
+PLAIN = Comparison(
+    difference=0.01,
+    first_accuracy=0.50,
+    second_accuracy=0.51,
+    problems=1000,
+    seeds=3,
+    trained_arms=2,
+    se=0.01,
+    df=20.0,
+    low=-0.01,
+    high=0.03,
+    p=0.30,
+    p_permutation=0.25,
+    p_t=0.30,
+    detectable=0.04,
+    bootstrap=(-0.01, 0.03),
+    mcnemar=(),
+    mean_squares=MeanSquares(problems=0.3, seeds=0.25, noise=0.2),
+)
+BETTER = {"difference": 0.073, "low": 0.041, "high": 0.105, "p": 0.001, "p_permutation": 0.001, "p_t": 0.001}
+WORSE = BETTER | {"difference": -0.073, "low": -0.105, "high": -0.041}
+WEAK = {"detectable": 0.06}
+ONE_SEED: dict[str, Any] = {"seeds": 1, "se": None, "df": None, "low": None, "high": None, "p": None, "p_t": None}
+ONE_SEED |= {"detectable": None, "bootstrap": None, "mean_squares": MeanSquares(0.3, None, None)}
+
+
+def case(**changes: Any) -> Comparison:
+    return msgspec.structs.replace(PLAIN, **changes)
+
+
+def words(holm_p: float | None = None, margin: float = 0.05, **changes: Any) -> str:
+    comparison = case(**changes)
+    return decide(comparison, (comparison.p or 1.0) if holm_p is None else holm_p, margin).words
+
+
+class TestWords:
+    def test_journey_better(self) -> None:
+        assert words(**BETTER) == "journey better"
+
+    def test_shortcut_better(self) -> None:
+        assert words(**WORSE) == "shortcut better"
+
+    def test_two_seeds_are_provisional(self) -> None:
+        assert words(**BETTER, seeds=2) == "journey better (2 seeds, provisional)"
+        assert words(**WORSE, seeds=2) == "shortcut better (2 seeds, provisional)"
+        assert words(seeds=2) == "no difference shown"
+
+    def test_no_difference_shown(self) -> None:
+        assert words() == "no difference shown"
+
+    def test_too_small_to_tell(self) -> None:
+        assert words(**WEAK) == "too small to tell"
+
+    def test_better_though_only_large_effects_are_detectable(self) -> None:
+        assert words(**BETTER, **WEAK) == "journey better"
+
+
+class TestBoundaries:
+    def test_problems(self) -> None:
+        assert words(**BETTER, problems=99) == "too small to tell"
+        assert words(**BETTER, problems=100) == "journey better"
+        assert words(problems=99) == "too small to tell"
+        assert words(problems=100) == "no difference shown"
+
+    def test_seeds(self) -> None:
+        assert words(**ONE_SEED) == "too small to tell"
+        assert words(**(BETTER | {"seeds": 1})) == "too small to tell"
+        assert words(**(BETTER | {"seeds": 2})) == "journey better (2 seeds, provisional)"
+
+    def test_detectable_against_margin(self) -> None:
+        assert words(detectable=0.05) == "no difference shown"
+        assert words(detectable=0.0501) == "too small to tell"
+        assert words(detectable=0.0501, margin=0.06) == "no difference shown"
+
+    def test_holm_p(self) -> None:
+        assert words(0.05, **BETTER) == "journey better"
+        assert words(0.0501, **BETTER) == "no difference shown"
+
+    def test_arms_that_never_differ(self) -> None:
+        same = np.tile(np.arange(200)[:, None] % 2, 2)
+        comparison = compare(same, same)
+        assert comparison.detectable == 0
+        verdict = decide(comparison, 1.0)
+        assert verdict.words == "too small to tell"
+        assert "no variation to judge by: how many seeds and problems would do" in verdict.explanation
+
+    def test_interval_inside_margin(self) -> None:
+        inside = decide(PLAIN, 0.3)
+        assert inside.inside_margin is True
+        assert "The whole interval lies inside the margin of 5 points." in inside.explanation
+        assert decide(case(high=0.05), 0.3).inside_margin is True
+        for outside in (case(high=0.051), case(low=-0.051)):
+            verdict = decide(outside, 0.3)
+            assert (verdict.words, verdict.inside_margin) == ("no difference shown", False)
+            assert "reaches beyond the margin of 5 points" in verdict.explanation
+        assert decide(case(**ONE_SEED), 1.0).inside_margin is None
+
+    @pytest.mark.parametrize("margin", [0, 5, -0.05])
+    def test_margin_is_a_share(self, margin: float) -> None:
+        with pytest.raises(ValueError, match="0.05 = 5 points"):
+            decide(PLAIN, 0.3, margin)
+
+    @pytest.mark.parametrize("holm_p", [0.2, 1.1, float("nan")])
+    def test_holm_p_is_never_below_the_comparisons_own(self, holm_p: float) -> None:
+        with pytest.raises(ValueError, match="Holm's p"):
+            decide(PLAIN, holm_p)
+
+
+class TestExplanation:
+    def test_carries_every_number_in_points(self) -> None:
+        verdict = decide(case(**BETTER), 0.004, first="shortcut@tokens")
+        assert verdict.explanation == (
+            "journey minus shortcut@tokens: +7.3 points (95% interval +4.1 to +10.5; p = 0.004 after Holm) on 1,000 "
+            "problems with 3 training seeds; minimum detectable effect 4.0 points (80% power). That is more than "
+            "chance explains; 5 or more seeds are recommended."
+        )
+
+    def test_five_seeds_need_no_advice(self) -> None:
+        assert "recommended" not in decide(case(**BETTER, seeds=5), 0.001).explanation
+
+    def test_too_small_says_how_many_would_do(self) -> None:
+        verdict = decide(case(**WEAK, problems=300), 0.3)
+        assert verdict.needed
+        for size in verdict.needed:
+            assert f"{size.seeds} seeds on {size.problems:,} problems" in verdict.explanation
+        assert verdict.explanation.endswith("would do for a margin of 5 points.")
+
+    def test_one_seed(self) -> None:
+        verdict = decide(case(**ONE_SEED), 1.0)
+        assert "on 1,000 problems with 1 training seed. One training seed cannot tell" in verdict.explanation
+        assert ": at least 3 seeds on 1,000 problems, or 2 seeds on 1,300 problems would do" in verdict.explanation
+
+    def test_few_problems(self) -> None:
+        assert "Fewer than 100 problems are too few: about" in decide(case(problems=99), 0.3).explanation
+
+    def test_nothing_needed_once_there_is_a_verdict(self) -> None:
+        assert decide(PLAIN, 0.3).needed == decide(case(**BETTER), 0.01).needed == ()
+
+
+class TestNames:
+    def test_words_leave_the_budget_out(self) -> None:
+        verdict = decide(case(**WORSE), 0.01, first="shortcut@tokens", second="journey")
+        assert (verdict.words, verdict.winner) == ("shortcut better", "shortcut@tokens")
+
+    def test_unless_the_budget_tells_the_arms_apart(self) -> None:
+        verdict = decide(case(**WORSE), 0.01, first="shortcut@tokens", second="shortcut@examples")
+        assert verdict.words == "shortcut@tokens better"
+
+
+class TestQualifiers:
+    def test_none(self) -> None:
+        assert decide(PLAIN, 0.3).qualifiers == ()
+
+    @pytest.mark.parametrize(
+        ("below_base", "expected"),
+        [
+            ((True, True), "both below the untuned base"),
+            ((True, False), "shortcut below the untuned base"),
+            ((False, True), "journey below the untuned base"),
+        ],
+    )
+    def test_below_base(self, below_base: tuple[bool, bool], expected: str) -> None:
+        assert decide(PLAIN, 0.3, first="shortcut@tokens", below_base=below_base).qualifiers == (expected,)
+
+    def test_below_is_the_same_test(self) -> None:
+        assert below(case(**WORSE), 0.05)
+        assert not below(case(**WORSE), 0.051)
+        assert not below(case(**BETTER), 0.001)
+        assert not below(case(**WORSE, problems=99), 0.001)
+        assert not below(case(**ONE_SEED | {"difference": -0.2}), 1.0)
+
+    def test_floor(self) -> None:
+        assert decide(case(first_accuracy=0.049, second_accuracy=0.04), 0.3).qualifiers == ("floor",)
+        assert decide(case(first_accuracy=0.05, second_accuracy=0.04), 0.3).qualifiers == ()
+
+    def test_ceiling(self) -> None:
+        assert decide(case(first_accuracy=0.951, second_accuracy=0.96), 0.3).qualifiers == ("ceiling",)
+        assert decide(case(first_accuracy=0.95, second_accuracy=0.96), 0.3).qualifiers == ()
+
+    def test_both_kinds(self) -> None:
+        low = case(first_accuracy=0.01, second_accuracy=0.02)
+        assert decide(low, 0.3, below_base=(True, True)).qualifiers == ("both below the untuned base", "floor")
+
+
+class TestMixed:
+    better, worse, none = decide(case(**BETTER), 0.01), decide(case(**WORSE), 0.01), decide(PLAIN, 0.3)
+
+    def test_opposite_significant_signs(self) -> None:
+        assert mixed([self.better, self.none, self.worse])
+
+    def test_one_sign_is_not_mixed(self) -> None:
+        assert not mixed([self.better, self.none, self.better])
+        assert not mixed([self.none, decide(case(difference=-0.01), 0.3)])
+        assert not mixed([])
+
+    def test_other_arms_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="one pair"):
+            mixed([self.better, decide(case(**WORSE), 0.01, first="journey-masked")])
+
+
+class TestFamily:
+    pairs = (("shortcut@examples", "journey"), ("shortcut@tokens", "journey"))
+
+    def test_every_pair_and_every_arm_against_base_on_every_benchmark(self) -> None:
+        family = declare(["gsm8k", "svamp"], self.pairs)
+        assert len(family) == len({item.key for item in family}) == 10
+        assert family[0] == Declared("gsm8k", "shortcut@examples", "journey")
+        assert Declared("svamp", "base", "shortcut@tokens") in family
+        assert len(declare(["gsm8k"], self.pairs, base=False)) == 2
+        assert declare(["gsm8k"], [("base", "journey")]) == [Declared("gsm8k", "base", "journey")]
+
+    def test_holm_runs_over_all_that_was_declared(self) -> None:
+        family = declare(["gsm8k", "svamp"], [("shortcut", "journey")], base=False)
+        first, second = (item.key for item in family)
+        assert adjust(family, {first: case(p=0.02)}) == {first: 0.04, second: 1.0}
+        assert adjust(family, {first: case(p=0.02), second: case(**ONE_SEED)}) == {first: 0.04, second: 1.0}
+
+    def test_undeclared_comparisons_are_refused(self) -> None:
+        family = declare(["gsm8k"], [("shortcut", "journey")], base=False)
+        with pytest.raises(ValueError, match="not declared before scoring: aime24: shortcut v journey"):
+            adjust(family, {"aime24: shortcut v journey": PLAIN})
+
+
+def test_from_scores_to_words() -> None:
+    """Real arrays through the whole chain: declared family, Holm, verdict, JSON."""
+    hard = np.arange(400)[:, None] % 10
+    shortcut, journey, base = np.tile(hard < 5, 3), np.tile(hard < 8, 3), hard[:, 0] < 6
+    # A few problems on which runs disagree, so that runs vary.
+    shortcut[:30] ^= np.eye(3, dtype=bool)[np.arange(30) % 3]
+    family = declare(["countdown@1"], [("shortcut@tokens", "journey")])
+    scores = {"shortcut@tokens": shortcut, "journey": journey}
+    results = {
+        item.key: compare_to_base(scores[item.second], base)
+        if item.first == "base"
+        else compare(scores[item.first], scores[item.second])
+        for item in family
+    }
+    adjusted = adjust(family, results)
+    pair, base_shortcut, base_journey = (item.key for item in family)
+    worse = tuple(below(results[key], adjusted[key]) for key in (base_shortcut, base_journey))
+    verdict = decide(results[pair], adjusted[pair], first="shortcut@tokens", below_base=worse)
+    assert verdict.words == "journey better"
+    assert verdict.qualifiers == ("shortcut below the untuned base",)
+    assert msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict) == verdict
