@@ -1,0 +1,55 @@
+"""What a person sees: progress and messages on stderr, results on stdout. Model output is stripped of control codes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+out = Console()
+err = Console(stderr=True)
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def clean(text: str) -> str:
+    """Text without ANSI sequences and control characters: what a model writes must not drive the terminal."""
+    return _CONTROL.sub("", text)
+
+
+def note(message: str) -> None:
+    """One line for the person, on stderr."""
+    err.print(message, markup=False, highlight=False)
+
+
+class Ticker:
+    """Advances one progress bar; without a terminal it says a line at every tenth."""
+
+    def __init__(self, bar: Progress | None, task: TaskID | None, what: str, total: int) -> None:
+        self._bar, self._task, self._what, self._total = bar, task, what, total
+        self._done, self._said = 0, 0
+
+    def advance(self, steps: int = 1, detail: str = "") -> None:
+        """So many more are done."""
+        self._done += steps
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, advance=steps, detail=detail)
+        elif self._total and self._done * 10 // self._total > self._said:
+            self._said = self._done * 10 // self._total
+            note(f"{self._what}: {self._done}/{self._total} {detail}".rstrip())
+
+
+@contextmanager
+def progress(what: str, total: int, done: int = 0) -> Iterator[Ticker]:
+    """A progress bar on a terminal, a line at every tenth elsewhere."""
+    if not err.is_terminal:
+        ticker = Ticker(None, None, what, total)
+        ticker._done, ticker._said = done, done * 10 // total if total else 0
+        yield ticker
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[detail]}"), console=err, transient=True) as bar:
+        task = bar.add_task(what, total=total, completed=done, detail="")
+        yield Ticker(bar, task, what, total)

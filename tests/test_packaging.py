@@ -1,0 +1,97 @@
+"""The package list equals the folders, imports run one way, and the docs name things that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+STAGES = ("generate", "curate", "finetune", "evaluate")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SOURCES = [p for top in ("journey", *STAGES, "data", "recipes") for p in sorted((ROOT / top).rglob("*.py"))]
+
+
+def test_package_list_equals_the_folders() -> None:
+    folders = {
+        path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+        for top in ("journey", *STAGES, "data", "recipes")
+        for path in (ROOT / top).rglob("__init__.py")
+        if "runs" not in path.parts
+    }
+    named = {name if name == "journey" else name.removeprefix("journey.") for name in PYPROJECT["tool"]["setuptools"]["packages"]}
+    assert named == folders
+
+
+def test_data_files_named_for_packaging_exist() -> None:
+    for package, patterns in PYPROJECT["tool"]["setuptools"]["package-data"].items():
+        folder = ROOT / package.removeprefix("journey.").replace(".", "/")
+        for pattern in patterns:
+            assert list(folder.glob(pattern)), f"{package}: nothing matches {pattern}"
+
+
+def imported(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+    return {name for name in found if name.split(".")[0] == "journey"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_imports_run_one_way(path: Path) -> None:
+    top = path.relative_to(ROOT).parts[0]
+    above = {"cli.py", "pipeline.py", "showing.py", "__main__.py"}
+    for name in imported(path):
+        stage = name.split(".")[1] if "." in name else ""
+        if top in STAGES:
+            assert stage not in set(STAGES) - {top}, f"{path.name} of {top} imports {name}"
+            assert stage not in {"cli", "pipeline"}, f"{path.name} imports {name}"
+        elif top == "journey" and path.name not in above:
+            assert stage not in STAGES, f"core {path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_no_code_is_run_from_text(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec", "compile"}, f"{path}:{node.lineno}"
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [a.name for a in node.names] + [getattr(node, "module", None) or ""]
+            assert not {"pickle", "dill", "marshal"} & set(names), f"{path}:{node.lineno}"
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"bare except at {path}:{node.lineno}"
+
+
+def test_constraints_pin_every_dependency_within_its_range() -> None:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line]
+    pinned = {line.split("==")[0].lower().replace("_", "-"): line.split("==")[1] for line in lines}
+    assert pinned["torch"] == "2.13.0"
+    for requirement in PYPROJECT["project"]["dependencies"]:
+        name, _, least = requirement.partition(">=")
+        have = tuple(int(part) for part in re.findall(r"\d+", pinned[name.lower()])[:3])
+        assert have >= tuple(int(part) for part in least.split(".")), requirement
+
+
+def test_help_answers_without_torch() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from journey.cli import app; "
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0; "
+        "print([m for m in ('torch', 'transformers', 'pydantic', 'datasets', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_files_named_in_the_docs_exist() -> None:
+    for doc in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "data/README.md"]:
+        for name in re.findall(r"`((?:journey|generate|curate|finetune|evaluate|data|tests|benchmarks|docs|recipes)/[\w./-]+)`", doc.read_text()):
+            if not name.startswith("data/runs"):
+                assert (ROOT / name.rstrip("/")).exists(), f"{doc.name} names {name}"
