@@ -1,0 +1,23 @@
+"""What a method returns for one problem: a tree with its pair, or the reason why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from journey.schema import Pair, Tree
+
+
+@dataclass(frozen=True)
+class Made:
+    """A reasoning tree and the pair of traces derived from it."""
+
+    tree: Tree
+    pair: Pair
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a method made no pair of a problem; counted by reason."""
+
+    reason: str
+    detail: str = ""

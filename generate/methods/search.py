@@ -1,0 +1,101 @@
+"""Symbolic search: the journey is the search itself, every dead end with its reason, checked by the exact solver.
+
+Depth-first (each branch exhausted, so that the text shows why it is left), best-first on an open list, and
+breadth-first with a beam, as in Stream of Search (Gandhi et al. 2024, arXiv 2404.03683, section 3) - written anew,
+with a checker that removes used numbers. The shortcut is the correct path of the same tree.
+
+    journey generate --family countdown@1 --method search --pairs 1000 --set search.strategy=best-first --out DIR
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from journey.catalog import FAMILIES, METHODS
+from journey.generate import search_tree
+from journey.generate.made import Made, Rejection
+from journey.generate.narrate_search import narrate
+from journey.rng import digest, rng_for
+from journey.schema import Pair, Problem, Tree, pair_id
+
+
+class SearchSettings(BaseModel):
+    """How the tree is searched and how much of it the journey tells."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    strategy: Literal["depth-first", "best-first", "beam"] = Field("depth-first", description="which node comes next")
+    order: Literal["canonical", "sum", "multiply"] = Field(
+        "canonical", description="children as listed, or by distance to the target, or to its nearest factor"
+    )
+    prune: bool = Field(
+        False, description="skip children whose heuristic exceeds the target (as Stream of Search does)"
+    )
+    exhaust: bool = Field(False, description="tell every last move of two numbers, also those that size rules out")
+    width: int = Field(5, ge=1, description="states that a beam keeps at each depth")
+    trials: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
+        "all", description="wrong branches told before the right one: all, or at most K tries with the right one"
+    )
+    depth: int | None = Field(None, ge=1, description="with trials=K: how many moves into a wrong branch are told")
+    limit: int = Field(20_000, ge=1, description="moves after which a search is given up, and the problem rejected")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.depth is not None and self.trials == "all":
+            raise ValueError("depth has no effect with trials=all; set search.trials=K too")
+        if self.prune and (self.strategy == "beam" or (self.strategy == "depth-first" and self.order == "canonical")):
+            raise ValueError("prune needs a heuristic: search.order=sum or multiply, and no beam")
+        return self
+
+
+@METHODS.add("search", families=("countdown",), model=False)
+class Search:
+    """Symbolic search with an exact solver: depth-first, best-first or beam."""
+
+    Settings = SearchSettings
+
+    def __init__(self, settings: SearchSettings | None = None) -> None:
+        self.settings = chosen = settings or SearchSettings()
+        self.told_as = chosen.model_dump()
+        self._key = repr(sorted(self.told_as.items()))
+        self.plan = search_tree.Plan(
+            chosen.strategy, chosen.order, chosen.prune, chosen.exhaust, chosen.width, chosen.limit
+        )
+
+    def make(self, problem: Problem, seed: int, attempt: int = 0) -> Made | Rejection:
+        """The searched tree and its pair; rejected when the search (pruned, limited, a beam) finds nothing."""
+        settings, plan = self.settings, self.plan
+        if "target" not in problem.facts:
+            return Rejection("no_search_space", f"{problem.source} has no states to search")
+        space = FAMILIES.get(problem.source)().space(problem)
+        try:
+            found = search_tree.run(space, plan)
+        except search_tree.LimitReached as reached:
+            return Rejection("limit_reached", f"{settings.strategy} gave up after {reached}")
+        if not found.solved:
+            return Rejection("unsolved", f"{settings.strategy} found no way to the target")
+        rng = rng_for("search", seed, problem.id, attempt)
+        if settings.trials != "all":
+            found = search_tree.sample_trials(found, settings.trials, settings.depth, rng)
+        told = narrate(found, space, plan, not plan.prune and settings.depth is None, rng)
+        tree_id = digest("tree", problem.id, "search", seed, attempt, self._key).hex()
+        tree = Tree(tree_id, problem, "search", seed, told.nodes, settings=self.told_as)
+        provenance = {
+            "seed": seed,
+            "attempt": attempt,
+            "visited": len(found.visits),
+            "oracle_timed": settings.trials != "all",
+            **self.told_as,
+        }
+        pair = Pair(
+            pair_id(problem.id, "search", tree_id),
+            problem,
+            tree_id,
+            "search",
+            told.shortcut,
+            told.journey,
+            mistakes=told.mistakes,
+            provenance=provenance,
+        )
+        return Made(tree, pair)

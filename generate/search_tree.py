@@ -1,0 +1,258 @@
+"""The search itself: which moves are tried, in which order, and where each branch ends. No prose here."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import isqrt
+from random import Random
+from typing import NamedTuple, Protocol
+
+State = tuple[int, ...]  # the numbers left, in descending order
+Move = tuple[int, str, int, int, State, str]  # larger, operation, smaller, result, numbers left, the equation
+# Place of the visit it was tried from (-1: the start), the move, whether the target can be made from what it leaves.
+Visit = tuple[int, Move, bool]
+
+
+class Space(Protocol):
+    """What a family gives the search: a start, the target, legal moves, an exact solver, and sound leaf pruning."""
+
+    start: State
+    target: int
+    operations: str  # of * + - /
+
+    def moves(self, state: State) -> list[Move]:
+        """Legal moves in canonical order."""
+
+    def last_moves(self, a: int, b: int, every: bool) -> list[Move]:
+        """Moves of the last two numbers: those that could reach the target by size alone, or every one."""
+
+    def solvable(self, state: State) -> bool:
+        """Exact: whether the target can be made from the state."""
+
+
+class Plan(NamedTuple):
+    """Which search: `strategy` and its settings (see the method's settings for what each means)."""
+
+    strategy: str = "depth-first"
+    order: str = "canonical"
+    prune: bool = False
+    exhaust: bool = False
+    width: int = 5
+    limit: int = 20_000
+
+
+@dataclass
+class Found:
+    """A search as it happened.
+
+    An event is the place of a visit that leaves two numbers or more, or ~place once nothing is left to try in that
+    branch. The last moves of two numbers are the visits that directly follow theirs, and no events of their own.
+    """
+
+    visits: list[Visit] = field(default_factory=list)
+    events: list[int] = field(default_factory=list)
+    goal: int = -1
+
+    @property
+    def solved(self) -> bool:
+        """Whether the target was reached."""
+        return self.goal >= 0
+
+    def path(self) -> list[int]:
+        """Places of the visits from the start to the goal."""
+        path, at = [], self.goal
+        while at >= 0:
+            path.append(at)
+            at = self.visits[at][0]
+        return path[::-1]
+
+
+class LimitReached(Exception):
+    """The search tried as many moves as its plan allows."""
+
+
+def distance_sum(state: State, target: int) -> float:
+    """Mean distance of the numbers to the target."""
+    if len(state) == 1:
+        return abs(target - state[0])
+    if len(state) == 2:  # by far the most frequent
+        return (abs(target - state[0]) + abs(target - state[1])) / 2
+    return sum(abs(target - number) for number in state) / len(state)
+
+
+def distance_multiply(state: State, target: int) -> float:
+    """Sum over the numbers of the distance to the nearest factor of the target."""
+    factors = _factors(target)
+    return sum(min(abs(number - factor) for factor in factors) for number in state)
+
+
+@lru_cache(maxsize=1024)
+def _factors(target: int) -> tuple[int, ...]:
+    low = [d for d in range(2, isqrt(target) + 1) if target % d == 0]
+    return tuple(sorted({*low, *(target // d for d in low), target}))
+
+
+_HEURISTICS: dict[str, Callable[[State, int], float]] = {"sum": distance_sum, "multiply": distance_multiply}
+
+
+def run(space: Space, plan: Plan) -> Found:
+    """Search until the target is made or nothing is left to try. Raises LimitReached."""
+    search = _Search(space, plan)
+    if plan.strategy == "depth-first":
+        search.depth_first(space.start, -1)
+    elif plan.strategy == "best-first":
+        search.best_first()
+    else:
+        search.beam()
+    return search.found
+
+
+class _Search:
+    def __init__(self, space: Space, plan: Plan) -> None:
+        self.space, self.plan, self.target = space, plan, space.target
+        # Best-first search and beams need a distance, whatever the order of last moves.
+        self.distance = _HEURISTICS["sum" if plan.order == "canonical" else plan.order]
+        self.found = Found()
+        self.known: dict[State, list[Move]] = {}  # what to try from two numbers, which come up again and again
+
+    def ranked(self, moves: list[Move]) -> list[tuple[float, int, Move]]:
+        """Moves with their distances, nearest first, equal ones in canonical order; the pruned ones left out."""
+        distance, target = self.distance, self.target
+        ranked = [(distance(move[4], target), place, move) for place, move in enumerate(moves)]
+        if self.plan.prune:
+            ranked = [each for each in ranked if each[0] <= target]
+        ranked.sort()
+        return ranked
+
+    def last_moves(self, state: State) -> list[Move]:
+        """What to try from two numbers."""
+        tries = self.known.get(state)
+        if tries is None:
+            tries = self.space.last_moves(state[0], state[1], self.plan.exhaust)
+            if self.plan.order != "canonical" and self.plan.strategy == "depth-first":
+                tries = [move for _, _, move in self.ranked(tries)]
+            self.known[state] = tries
+        return tries
+
+    def visit(self, parent: int, move: Move) -> int:
+        """Try a move that leaves two numbers or more."""
+        visits = self.found.visits
+        place = len(visits)
+        if place >= self.plan.limit:
+            raise LimitReached(f"{place} moves")
+        visits.append((parent, move, self.space.solvable(move[4])))
+        self.found.events.append(place)
+        return place
+
+    def finish(self, state: State, parent: int) -> bool:
+        """Try the last moves of two numbers, up to the one that hits the target."""
+        visits, target = self.found.visits, self.target
+        tries = self.last_moves(state)
+        if parent < 0 or visits[parent][2]:
+            for move in tries:
+                visits.append((parent, move, move[3] == target))
+                if move[3] == target:
+                    self.found.goal = len(visits) - 1
+                    break
+        else:
+            visits += [(parent, move, False) for move in tries]
+        return self.found.goal >= 0
+
+    def depth_first(self, state: State, parent: int) -> bool:
+        """Go into each branch until it is exhausted."""
+        if len(state) == 2:
+            return self.finish(state, parent)
+        moves = self.space.moves(state)
+        if self.plan.order != "canonical":
+            moves = [move for _, _, move in self.ranked(moves)]
+        for move in moves:
+            place = self.visit(parent, move)
+            if self.depth_first(move[4], place):
+                return True
+            self.found.events.append(~place)
+        return False
+
+    def best_first(self) -> None:
+        """Go on from the open state nearest to the target, wherever in the tree it lies."""
+        heap: list[tuple[float, int, int, Move]] = []
+        open_children: dict[int, int] = {}
+        ticks = 0
+        state, place = self.space.start, -1
+        while True:
+            if len(state) == 2:
+                if self.finish(state, place):
+                    return
+                self._close(place, open_children)
+            else:
+                # Equal distances: the state found earlier comes first.
+                ranked = self.ranked(self.space.moves(state))
+                open_children[place] = len(ranked)
+                for distance, _, move in ranked:
+                    heapq.heappush(heap, (distance, ticks, place, move))
+                    ticks += 1
+                if not ranked:
+                    self._close(place, open_children)
+            if not heap:
+                return
+            _, _, parent, move = heapq.heappop(heap)
+            place, state = self.visit(parent, move), move[4]
+
+    def _close(self, place: int, open_children: dict[int, int]) -> None:
+        """A branch has died: so do the ancestors that it leaves with nothing open."""
+        while place >= 0:
+            self.found.events.append(~place)
+            place = self.found.visits[place][0]
+            open_children[place] -= 1
+            if open_children[place]:
+                return
+
+    def beam(self) -> None:
+        """Depth by depth, keeping the `width` states nearest to the target; the others are cut, alive or not."""
+        layer: list[tuple[State, int]] = [(self.space.start, -1)]
+        while layer:
+            scored = []
+            for state, parent in layer:
+                for move in self.space.moves(state):
+                    scored.append((self.distance(move[4], self.target), len(scored), parent, move))
+            scored.sort()
+            layer = []
+            for _, _, parent, move in scored[: self.plan.width]:
+                place = self.visit(parent, move)
+                if len(move[4]) > 2:
+                    layer.append((move[4], place))
+                elif self.finish(move[4], place):
+                    return
+                else:
+                    self.found.events.append(~place)
+
+
+def sample_trials(found: Found, trials: int, depth: int | None, rng: Random) -> Found:
+    """At most `trials` tries at each state of the right path - sampled wrong ones, then the right one.
+
+    Each wrong branch is told to `depth` moves. The reader cannot know when to stop trying: such pairs are marked
+    `oracle_timed` (O1 Replication Journey, section 6.6, uses trials=2).
+    """
+    children: dict[int, list[int]] = {}
+    for place, (parent, _, _) in enumerate(found.visits):
+        children.setdefault(parent, []).append(place)
+    dead = {~event for event in found.events if event < 0}
+    path = found.path()
+    keep = set(path)
+    frontier: list[tuple[int, int]] = []
+    for place in path:
+        siblings = children[found.visits[place][0]]
+        wrong = [k for k in siblings if not found.visits[k][2] and (k in dead or len(found.visits[k][1][4]) == 1)]
+        frontier += [(k, 1) for k in rng.sample(wrong, min(len(wrong), trials - 1))]
+    while frontier:
+        place, level = frontier.pop()
+        keep.add(place)
+        if depth is None or level < depth:
+            frontier += [(k, level + 1) for k in children.get(place, ())]
+    places = sorted(keep)
+    new = {old: place for place, old in enumerate(places)} | {-1: -1}
+    visits = [(new[parent], move, right) for parent, move, right in (found.visits[old] for old in places)]
+    events = [new[event] if event >= 0 else ~new[~event] for event in found.events if max(event, ~event) in new]
+    return Found(visits, events, new[found.goal])

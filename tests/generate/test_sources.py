@@ -1,0 +1,159 @@
+"""Problem files: every shape that is read, and every bad file named with its line and field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journey.errors import RemoteError, UsageError
+from journey.generate import sources
+from journey.generate.sources import read_problems, source_hash
+from journey.schema import problem_id
+
+ROW = {"question": "What is 2 + 2?", "answer": "4", "solution": "2 + 2 = <<2+2=4>>4\n#### 4"}
+
+
+def write(path: Path, *rows: Any) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def test_jsonl_json_and_parquet_give_the_same_problems(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = [ROW, {**ROW, "question": "And  3 + 3?", "answer": "6"}]
+    lines = write(tmp_path / "toy.jsonl", *rows)
+    whole = tmp_path / "toy.json"
+    whole.write_text(json.dumps({"version": 1, "data": rows}))
+    table = tmp_path / "toy.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), table)
+    found = list(read_problems(lines))
+    assert found == list(read_problems(str(whole))) == list(read_problems(str(table)))
+    assert [each.answer for each in found] == ["4", "6"]
+    assert found[1].source == "toy" and found[1].brief == "And 3 + 3?" and found[1].licence is None
+    assert found[1].id == problem_id("toy", "and 3 + 3?")
+
+
+def test_the_shape_of_openai_gsm8k_is_understood(tmp_path: Path) -> None:
+    spec = write(tmp_path / "gsm8k_train.jsonl", {"question": "Q?", "answer": "1+1 = <<1+1=2>>2\n#### 2"})
+    (problem,) = read_problems(spec)
+    assert (problem.answer, problem.source, problem.licence) == ("2", "gsm8k", "MIT")
+    assert problem.solution == "1+1 = <<1+1=2>>2\n#### 2"
+
+
+def test_problem_stands_for_question_and_numbers_for_answers(tmp_path: Path) -> None:
+    (problem,) = read_problems(write(tmp_path / "a.jsonl", {"problem": "Q?", "answer": 7, "source": "mine"}))
+    assert (problem.question, problem.answer, problem.source, problem.solution) == ("Q?", "7", "mine", None)
+
+
+def test_fields_are_mapped(tmp_path: Path) -> None:
+    spec = write(tmp_path / "a.jsonl", {"q": "Q?", "a": "7", "work": "w"})
+    (problem,) = read_problems(spec, {"question": "q", "answer": "a", "solution": "work"})
+    assert (problem.question, problem.answer, problem.solution) == ("Q?", "7", "w")
+    assert next(read_problems(spec, {"problem": "q", "answer": "a"})).question == "Q?"
+    with pytest.raises(UsageError, match="unknown field 'quesion'"):
+        read_problems(spec, {"quesion": "q"})
+
+
+def test_a_question_that_comes_twice_comes_once(tmp_path: Path) -> None:
+    spec = write(tmp_path / "a.jsonl", ROW, {**ROW, "question": " what is  2 + 2?"})
+    assert len(list(read_problems(spec))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b"", "is empty"),
+        ("a.jsonl", b"\n \n", "holds no rows"),
+        ("a.json", b"[]", "holds no rows"),
+        ("a.json", b'"text"', "holds text, a list of problems is expected"),
+        ("a.jsonl", b'{"question": "Q", "answer": "1"}\n{"question": ', "line 2: not JSON"),
+        ("a.jsonl", b"[1, 2]\n", "line 1: a list, an object is expected"),
+        ("a.json", b'[{"question": "Q", "answer": "1"}, 5]', "row 2: a number, an object is expected"),
+        ("a.jsonl", b'{"question": "Q"}\n', "line 1: no field 'answer' (fields: question)"),
+        ("a.jsonl", b'{"answer": "1"}\n', "line 1: no field 'question'"),
+        ("a.jsonl", b'{"question": 3, "answer": "1"}\n', "line 1: field 'question' is a number, text is expected"),
+        ("a.jsonl", b'{"question": "Q", "answer": null}\n', "line 1: field 'answer' is null"),
+        ("a.jsonl", b'{"question": "Q", "answer": true}\n', "field 'answer' is true or false"),
+        ("a.jsonl", b'{"question": " ", "answer": "1"}\n', "line 1: field 'question' is empty"),
+        ("a.jsonl", b'{"question": "Q", "answer": "1", "solution": []}\n', "field 'solution' is a list"),
+        ("a.jsonl", b'{"question": "\\ud800", "answer": "1"}\n', "lone surrogate"),
+        ("a.jsonl", b'{"question": "Q", "answer": ' + b"9" * 5000 + b"}\n", "line 1: not JSON"),
+        ("a.jsonl", b"[" * 100_000, "line 1: not JSON"),
+        ("a.jsonl", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary data|not UTF-8"),
+        ("a.jsonl", b'{"question": "caf\xe9", "answer": "1"}', "line 1: not UTF-8"),
+        ("a.parquet", b"PAR1 but nothing else", "no readable parquet file"),
+        ("a.parquet", b"not parquet", "no readable parquet file"),
+    ],
+)
+def test_bad_files_are_named_before_any_work(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        read_problems(str(path))
+    assert any(part in str(caught.value) for part in message.split("|")), str(caught.value)
+    assert caught.value.exit_code == 2 and str(path) in str(caught.value)
+
+
+def test_a_bad_last_line_is_found_before_the_first_problem(tmp_path: Path) -> None:
+    spec = write(tmp_path / "a.jsonl", *[{**ROW, "question": f"Q{number}?"} for number in range(50)], {"question": "Q"})
+    with pytest.raises(UsageError, match="line 51: no field 'answer'"):
+        read_problems(spec)
+
+
+@pytest.mark.parametrize("spec", ["nowhere.jsonl", "./no/such", "folder/nowhere.parquet", "word", "a b/c"])
+def test_missing_files(spec: str) -> None:
+    for read in (read_problems, source_hash):
+        with pytest.raises(UsageError, match="no file"):
+            read(spec)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
+        read_problems(str(tmp_path))
+
+
+def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a.jsonl", ROW), write(tmp_path / "b.jsonl", ROW)
+    assert source_hash(first) == source_hash(second)
+    assert source_hash(write(tmp_path / "a.jsonl", ROW, ROW)) != source_hash(second)
+
+
+def test_hub_datasets_are_read_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    asked: list[tuple[Any, ...]] = []
+
+    def load(name: str, config: str | None, *, split: str, revision: str | None) -> datasets.Dataset:
+        asked.append((name, config, split, revision))
+        if name == "who/knows":
+            raise datasets.exceptions.DatasetNotFoundError("no such dataset")
+        if name == "off/line":
+            raise ConnectionError("no route")
+        return datasets.Dataset.from_list([{"question": "Q?", "answer": "1+1 = <<1+1=2>>2\n#### 2"}])
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    (problem,) = read_problems("openai/gsm8k")
+    assert (problem.source, problem.answer, problem.licence) == ("gsm8k", "2", "MIT")
+    assert next(read_problems("me/mine:small@v1.0")).source == "mine"
+    assert asked == [("openai/gsm8k", "main", "train", None), ("me/mine", "small", "train", "v1.0")]
+    assert source_hash("openai/gsm8k").startswith("hub:openai/gsm8k:")
+    with pytest.raises(UsageError, match="no dataset 'who/knows'"):
+        list(read_problems("who/knows"))
+    with pytest.raises(RemoteError, match="off/line"):
+        list(read_problems("off/line"))
+
+
+def test_real_gsm8k(real_data: Callable[[str], Path]) -> None:
+    path = str(real_data("gsm8k_train.jsonl"))
+    problems = list(read_problems(path))
+    assert len(problems) == 7473
+    assert len({problem.id for problem in problems}) == 7473
+    assert {problem.source for problem in problems} == {"gsm8k"}
+    assert all(problem.solution and problem.licence == "MIT" for problem in problems)
+    assert sources.source_hash(path) == sources.source_hash(path)
