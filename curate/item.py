@@ -1,0 +1,129 @@
+"""What a filter sees: one pair with its tree, and what it says when it objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+from journey import views
+from journey.claims import claim_is_false, evaluate, graph_values
+from journey.schema import Claim, Node, Pair, QuantityClaim, Reachable, Record, Trace, Tree
+from journey.views import Rendered, View
+
+Half = Literal["shortcut", "journey"]
+HALVES: tuple[Half, ...] = ("shortcut", "journey")
+
+
+class Drop(Record, frozen=True):
+    """One objection: `value` was found where `threshold` was wanted, at a node of the tree or in one half if stated."""
+
+    reason: str
+    value: str | int | float | None = None
+    threshold: str | int | float | None = None
+    node: int | None = None
+    half: Half | None = None
+
+
+class Item:
+    """A pair joined to its tree; `view` is the view that will be trained on."""
+
+    def __init__(self, pair: Pair, tree: Tree, view: View) -> None:
+        self.pair, self.tree, self.view = pair, tree, view
+        self._rendered: dict[tuple[Half, View], Rendered] = {}
+
+    def trace(self, half: Half) -> Trace:
+        """The trace of one half."""
+        return self.pair.shortcut if half == "shortcut" else self.pair.journey
+
+    def rendered(self, half: Half, view: View) -> Rendered:
+        """The completion of one half in a view, rendered once."""
+        if (half, view) not in self._rendered:
+            self._rendered[half, view] = views.render(self.trace(half), view)
+        return self._rendered[half, view]
+
+    def text(self, half: Half, view: View) -> str:
+        """The text of that completion."""
+        return self.rendered(half, view).text
+
+    @cached_property
+    def nodes(self) -> dict[int, Node]:
+        """The tree's nodes by id."""
+        return {node.id: node for node in self.tree.nodes}
+
+    @cached_property
+    def values(self) -> dict[str, Fraction] | None:
+        """Every quantity of the tree recomputed from the given ones; None where that is impossible."""
+        try:
+            return graph_values(self.tree.quantities)
+        except ValueError:
+            return None
+
+    def true_value(self, claim: Claim) -> Fraction | bool | None:
+        """What is true where a claim was made: a number, or whether the target can be reached; None if undecided."""
+        if isinstance(claim, Reachable):
+            false = claim_is_false(claim, self.tree)
+            return None if false is None else not false
+        if isinstance(claim, QuantityClaim):
+            return (self.values or {}).get(claim.id)
+        try:
+            return evaluate(claim.expression)
+        except ValueError:
+            return None
+
+    @cached_property
+    def replay(self) -> Replay:
+        """The states of a search, replayed from its moves."""
+        return replay(self.tree)
+
+    def ancestors(self, node: Node) -> Iterator[Node]:
+        """The nodes that a node was tried from, nearest first."""
+        seen = {node.id}
+        while node.parent is not None and node.parent in self.nodes and node.parent not in seen:
+            node = self.nodes[node.parent]
+            seen.add(node.id)
+            yield node
+
+
+class Replay(NamedTuple):
+    """The numbers left after each node that is a legal move, and an objection for each node that is none."""
+
+    states: dict[int, tuple[int, ...]]
+    drops: list[Drop]
+
+
+_MOVE = re.compile(r"(\d{1,9}) ([-+*/]) (\d{1,9}) = (\d{1,9})", re.ASCII)
+
+
+def replay(tree: Tree) -> Replay:
+    """Play every move of a search tree from the problem's numbers; empty where the problem has no states."""
+    found = Replay({}, [])
+    if "numbers" not in tree.problem.facts or "target" not in tree.problem.facts:
+        return found
+    for node in tree.nodes:
+        if node.parent is None:
+            found.states[node.id] = tuple(tree.problem.facts["numbers"])
+        elif node.parent in found.states:
+            reason, left = _played(node.text, found.states[node.parent])
+            if reason:
+                found.drops.append(Drop(reason, node.text, node=node.id))
+            else:
+                found.states[node.id] = left
+    return found
+
+
+def _played(move: str, state: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """(what is wrong with a move, the numbers it leaves in descending order)."""
+    match = _MOVE.fullmatch(move)
+    if match is None:
+        return "move_unreadable", ()
+    a, b, c = int(match[1]), int(match[3]), int(match[4])
+    left = list(state)
+    for number in (a, b):
+        if number not in left:
+            return "number_not_there", ()
+        left.remove(number)
+    right = {"+": a + b == c, "-": a - b == c, "*": a * b == c, "/": b != 0 and b * c == a}[match[2]]
+    return ("", tuple(sorted([*left, c], reverse=True))) if right else ("equation_false", ())

@@ -1,0 +1,116 @@
+"""The books of curation: one ledger line for every dropped pair, and a funnel in which rows in = kept + dropped."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from journey.curate.item import Drop, Half, Item
+from journey.schema import Record
+from journey.store import json_lines
+
+
+class Line(Record, frozen=True):
+    """A dropped pair: the first rule that objected, its first reason, and in `also` what else that rule found."""
+
+    pair_id: str
+    problem: str
+    method: str
+    rule: str
+    reason: str
+    value: str | int | float | None = None
+    threshold: str | int | float | None = None
+    node: int | None = None
+    half: Half | None = None
+    also: tuple[Drop, ...] = ()
+
+    @classmethod
+    def of(cls, item: Item, rule: str, drops: list[Drop]) -> Line:
+        """The line of a pair and everything one rule has against it."""
+        first, pair = drops[0], item.pair
+        where = (first.reason, first.value, first.threshold, first.node, first.half)
+        return cls(pair.pair_id, pair.problem.id, pair.method, rule, *where, also=tuple(drops[1:]))
+
+
+@dataclass
+class Count:
+    """What one rule did. `reasons` counts each dropped pair once, under its first reason."""
+
+    options: dict[str, Any]
+    rows_in: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def row(self, rule: str) -> dict[str, Any]:
+        """As it stands in funnel.json."""
+        dropped = sum(self.reasons.values())
+        return {
+            "rule": rule,
+            "options": self.options,
+            "in": self.rows_in,
+            "kept": self.rows_in - dropped,
+            "dropped": dropped,
+            "reasons": dict(self.reasons),
+        }
+
+
+class Funnel:
+    """Counts per rule, in order, and of the pairs kept."""
+
+    def __init__(self, options: dict[str, dict[str, Any]]) -> None:
+        self.rules = {name: Count(chosen) for name, chosen in options.items()}
+        self.kept: Counter[str] = Counter()
+
+    def judged(self, rule: str, rows: int, lines: Iterable[Line]) -> None:
+        """A rule has seen so many rows and dropped these."""
+        self.rules[rule].rows_in += rows
+        self.rules[rule].reasons.update(line.reason for line in lines)
+
+    def keep(self, item: Item, split: str) -> None:
+        """A pair was kept in a split."""
+        self.kept.update((split, "without_mistake") if item.pair.mistakes == 0 else (split,))
+
+    def totals(self) -> dict[str, int]:
+        """Pairs in, kept, dropped, and kept by split; `without_mistake` are kept pairs solved at the first try."""
+        dropped = sum(sum(count.reasons.values()) for count in self.rules.values())
+        kept = sum(self.kept[split] for split in ("train", "dev", "test"))
+        named = {name: self.kept[name] for name in ("train", "dev", "test", "without_mistake")}
+        return {"in": kept + dropped, "kept": kept, "dropped": dropped, **named}
+
+    def reasons(self) -> str:
+        """What was dropped, the most frequent reason first, in one line."""
+        found = [(n, rule, reason) for rule, count in self.rules.items() for reason, n in count.reasons.items()]
+        return ", ".join(f"{rule}: {reason} {n}" for n, rule, reason in sorted(found, key=lambda each: -each[0]))
+
+    def rows(self) -> dict[str, Any]:
+        """The content of funnel.json."""
+        return {"rules": [count.row(name) for name, count in self.rules.items()], "totals": self.totals()}
+
+
+class LedgerFile:
+    """Writes ledger.jsonl line after line, so that memory does not grow; renamed into place when it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+        self._file: BinaryIO = self._temporary.open("wb")
+
+    def add(self, lines: Iterable[Line]) -> None:
+        """Append lines."""
+        self._file.write(json_lines(lines))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        if kind is None:
+            os.replace(self._temporary, self.path)
+        else:
+            self._temporary.unlink()

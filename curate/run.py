@@ -1,0 +1,158 @@
+"""The curate stage: pairs in, pairs that every rule lets pass out, split by problem, with a ledger of what was dropped.
+
+    journey curate data/runs/countdown --out data/runs/curated --benchmarks countdown@1
+
+Each rule judges a whole shard before the next one sees what is left, and a pair is dropped, with both its halves, by the
+first rule that objects. Output depends on the input pairs, their order and the settings alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from journey import console
+from journey.answers import CHECKER_VERSION
+from journey.config import CurateSettings
+from journey.curate.item import Item
+from journey.curate.ledger import Funnel, LedgerFile, Line
+from journey.curate.rules import Context, Rule, bind, resolve_options
+from journey.errors import PartialError, UsageError
+from journey.schema import Pair, Tree
+from journey.splits import SPLITS, Split, split_of
+from journey.store import ROWS_PER_SHARD, Folder, corrupt_files, manifest_hash, read_manifest, read_shard, shards
+from journey.views import View
+
+
+def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) -> Path:
+    """Filter the pairs of finished generate folders, in the order given, and return the finished folder.
+
+    Raises UsageError for unknown names, unfinished folders or a folder that holds another run, and PartialError
+    where a source's bytes are damaged.
+    """
+    folders = [Path(sources)] if isinstance(sources, str | Path) else [Path(source) for source in sources]
+    manifests = [_checked(folder) for folder in folders]
+    options = resolve_options(settings)
+    context = Context(settings, _per_problem(manifests))
+    config = {
+        **settings.model_dump(mode="json"),
+        "options": options,
+        "benchmarks": [_placeless(spec) for spec in settings.benchmarks],
+        "per_problem": context.per_problem,
+        "checker": CHECKER_VERSION,
+    }
+    inputs = {f"generate {place}": manifest_hash(folder) for place, folder in enumerate(folders)}
+    with Folder.open(out, "curate", config, inputs={**inputs, **context.inputs()}, seed=settings.seed) as folder:
+        if not folder.finished:
+            _run(folder, folders, context, options)
+    return Path(out)
+
+
+def _checked(folder: Path) -> dict[str, Any]:
+    manifest = read_manifest(folder, "generate")
+    damaged = corrupt_files(folder)
+    if damaged:
+        raise PartialError(
+            f"{folder}: damaged or missing: {', '.join(damaged[:5])}\n  rerun the command that wrote it to repair it"
+        )
+    return manifest
+
+
+def _placeless(spec: str) -> str:
+    """A benchmark without the folder of its file: the hash of its questions says which bytes were meant."""
+    name, equals, file = spec.partition("=")
+    return f"{name}={Path(file).name}" if equals else spec
+
+
+def _per_problem(manifests: Sequence[dict[str, Any]]) -> int | None:
+    """The most trees of one problem that any source was asked for."""
+    asked = [manifest.get("config", {}).get("per_problem") for manifest in manifests]
+    return None if None in asked else max(asked)
+
+
+def _run(folder: Folder, sources: Sequence[Path], context: Context, options: dict[str, dict[str, Any]]) -> None:
+    started = time.time()
+    rules = bind(options, context)
+    funnel = Funnel(options)
+    writer = _SplitWriter(folder)
+    places = [place for source in sources for place in _aligned(source)]
+    with console.progress("curate", len(places)) as bar, LedgerFile(folder.path("ledger.jsonl")) as ledger:
+        for pairs, trees in places:
+            kept, lines = judge(list(_items(pairs, trees, context.view)), rules, funnel)
+            ledger.add(lines)
+            for item in kept:
+                split = split_of(item.pair.problem)
+                funnel.keep(item, split)
+                writer.add(split, item.pair)
+            bar.advance(detail=f"{funnel.totals()['kept']} kept")
+    writer.flush()
+    folder.write("funnel.json", funnel.rows())
+    seconds, totals = time.time() - started, funnel.totals()
+    if not totals["kept"]:
+        raise UsageError(
+            f"no pair of {totals['in']} is left ({funnel.reasons() or 'there were none'})",
+            f"see {folder.path('ledger.jsonl')}; another --base, or --set RULE.KEY=VALUE, may fit these pairs",
+        )
+    folder.finish(totals, {"seconds": seconds, "pairs_per_second": totals["in"] / max(seconds, 1e-9)})
+
+
+def judge(items: list[Item], rules: Sequence[Rule], funnel: Funnel) -> tuple[list[Item], list[Line]]:
+    """The items that every rule lets pass, and a ledger line for each of the others, in input order."""
+    lines: dict[Item, Line] = {}
+    alive = items
+    for rule in rules:
+        found = dict(zip(alive, rule.judge(alive), strict=True))
+        dropped = {item: Line.of(item, rule.name, drops) for item, drops in found.items() if drops}
+        funnel.judged(rule.name, len(alive), dropped.values())
+        lines |= dropped
+        alive = [item for item in alive if item not in dropped]
+    return alive, [lines[item] for item in items if item in lines]
+
+
+def _aligned(source: Path) -> list[tuple[Path, Path]]:
+    """Each pair shard with the shard of its trees."""
+    pairs, trees = shards(source, "pairs"), shards(source, "trees")
+    if [path.name for path in pairs] != [path.name for path in trees]:
+        raise PartialError(
+            f"{source}: {len(pairs)} shards of pairs, {len(trees)} of trees; rerun the command that wrote it"
+        )
+    return list(zip(pairs, trees, strict=True))
+
+
+def _items(pairs: Path, trees: Path, view: View) -> Iterator[Item]:
+    """Pairs joined to their trees by id; the tree at the pair's own place comes first where two have that id."""
+    grown = list(read_shard(trees, Tree))
+    known = {tree.id: tree for tree in grown}
+    for place, pair in enumerate(read_shard(pairs, Pair)):
+        tree = grown[place] if place < len(grown) and grown[place].id == pair.tree else known.get(pair.tree)
+        if tree is None:
+            raise PartialError(f"{pairs}: pair {pair.pair_id} has no tree {pair.tree} in {trees}")
+        yield Item(pair, tree, view)
+
+
+class _SplitWriter:
+    """Collects kept pairs by split and writes a shard whenever one is full; shards already there are left alone."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._rows: dict[Split, list[Pair]] = {split: [] for split in SPLITS}
+        self._written: dict[Split, int] = dict.fromkeys(SPLITS, 0)
+
+    def add(self, split: Split, pair: Pair) -> None:
+        self._rows[split].append(pair)
+        if len(self._rows[split]) == ROWS_PER_SHARD:
+            self._write(split)
+
+    def flush(self) -> None:
+        for split in SPLITS:
+            if self._rows[split]:
+                self._write(split)
+
+    def _write(self, split: Split) -> None:
+        number, rows = self._written[split], self._rows[split]
+        key = f"{split}-{number:05d}"
+        if self._folder.missing([key]):
+            self._folder.write_shard(key, {f"{split}/{number:05d}.jsonl": rows}, {"pairs": len(rows)})
+        self._rows[split], self._written[split] = [], number + 1
