@@ -1,0 +1,12 @@
+"""The model as it is: trains nothing, and is always evaluated."""
+
+from __future__ import annotations
+
+from journey.catalog import ARMS
+from journey.finetune.runs import Arm
+
+
+@ARMS.add("base", trains=False)
+def base() -> Arm:
+    """The untrained base; always evaluated, so naming it changes nothing."""
+    return Arm("base", None)

@@ -1,0 +1,127 @@
+"""What training costs: floating-point operations, memory and disk, from the base's shape alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from journey.errors import UsageError
+from journey.finetune.tokens import Rows
+from journey.models import ModelRef
+from journey.store import sha256
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The base in numbers. `linear` counts the weights of all matrix products, the output layer included."""
+
+    parameters: int
+    linear: int
+    lora: int
+    layers: int
+    hidden: int
+    attention_width: int
+    vocabulary: int
+    positions: int | None
+
+
+def shape_of(ref: ModelRef, rank: int) -> Shape:
+    """The shape of a base, from its config without its weights; `lora` for adapters on every linear layer but the last.
+
+    Raises UsageError if the config is not that of a causal language model.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.pytorch_utils import Conv1D
+
+    try:
+        config = AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False)
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UsageError(f"{ref.name} is no causal language model: {reason}", "name another --base") from None
+    last = model.get_output_embeddings()
+    linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear | Conv1D)]
+    text = config.get_text_config()
+    heads = int(text.num_attention_heads)
+    width = int(getattr(text, "head_dim", None) or text.hidden_size // heads) * heads
+    positions = getattr(text, "max_position_embeddings", None)
+    return Shape(
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        linear=sum(module.weight.numel() for module in linear),
+        lora=sum(rank * sum(module.weight.shape) for module in linear if module is not last),
+        layers=int(text.num_hidden_layers),
+        hidden=int(text.hidden_size),
+        attention_width=width,
+        vocabulary=int(text.vocab_size),
+        positions=int(positions) if positions else None,
+    )
+
+
+def flops(shape: Shape, lengths: Sequence[int] | np.ndarray) -> int:
+    """Floating-point operations of training on rows of these lengths, padding and recomputation left out.
+
+    Per token 4 * linear (forward, and backward to the activations; the frozen base needs no weight gradients)
+    + 6 * lora (forward, backward to activations and to weights), and for causal attention over t tokens
+    12 * layers * attention_width * t * (t + 1) / 2 (scores and sums: 4 forward, 8 backward).
+    """
+    sizes = np.asarray(lengths, dtype=np.float64)
+    per_token = 4 * shape.linear + 6 * shape.lora
+    attention = 6 * shape.layers * shape.attention_width * (sizes * (sizes + 1)).sum()
+    return int(per_token * sizes.sum() + attention)
+
+
+def memory(shape: Shape, *, tokens: int, weight_bytes: int, recompute: bool) -> int:
+    """Bytes that one run is expected to need at its peak, for forward passes of this many tokens, padding included.
+
+    Weights, adapters with gradients and two moments in float32, activations (about 34 hidden-sized values a layer and
+    token, or one where they are recomputed, plus one layer's), and three times the logits in float32.
+    """
+    activation = tokens * shape.hidden * weight_bytes
+    kept = activation * (shape.layers + 34 if recompute else shape.layers * 34)
+    return shape.parameters * weight_bytes + shape.lora * 16 + kept + tokens * shape.vocabulary * 4 * 3
+
+
+def adapter_bytes(shape: Shape) -> int:
+    """Size of one saved adapter, in float32."""
+    return shape.lora * 4
+
+
+def longest_pass(rows: Sequence[Rows], micro_batch: int) -> int:
+    """Tokens of the largest forward pass, padding included."""
+    return micro_batch * max(int(data.lengths.max()) for data in rows)
+
+
+def weights_digest(ref: ModelRef) -> str | None:
+    """Hash of a local base's weight files; None for a Hub id, which is named by its revision."""
+    if not ref.local:
+        return None
+    hashed = hashlib.sha256()
+    for path in sorted(Path(ref.source).glob("*.safetensors")):
+        hashed.update(f"{path.name} {sha256(path)}\n".encode())
+    return hashed.hexdigest()
+
+
+def cores() -> int:
+    """Physical cores that this process may use."""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def free_memory(device: str) -> int:
+    """Bytes free on the device."""
+    if device == "cpu":
+        import psutil
+
+        return int(psutil.virtual_memory().available)
+    import torch
+
+    return int(torch.cuda.mem_get_info()[0])

@@ -1,0 +1,98 @@
+"""What an engine is given and gives back, and the checkpoints it goes on from.
+
+An engine is registered in ENGINES and has one interface:
+
+    train(runs, data, setup, report) -> yields a Trained for every run
+
+It writes `RUN/{adapter_model.safetensors,adapter_config.json,trajectory.jsonl}` into `setup.work`, reports every
+optimiser step, raises NotFinite when a run's loss is no number, and goes on from `setup.scratch` if it was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from journey.errors import JourneyError
+from journey.finetune.runs import Run
+from journey.finetune.tokens import Rows
+from journey.store import dump_json, sha256, write_atomic
+
+Report = Callable[[str, int, float], None]  # run, optimiser step (from 1), loss
+_SEAL = "complete.json"
+
+
+class NotFinite(JourneyError):
+    """A run's loss is no number any more; training it again would give the same."""
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What all runs of a folder share; travels to worker processes as JSON.
+
+    `base` is the name written into adapters; `source` (a folder or Hub id) is what is loaded.
+    """
+
+    engine: str
+    base: str
+    source: str
+    revision: str | None
+    rank: int
+    alpha: int
+    rows_per_step: int
+    micro_batch: int
+    max_length: int
+    work: str
+    scratch: str
+    checkpoint_seconds: float = 60.0
+
+
+class Trained(msgspec.Struct, frozen=True):
+    """What training one run gave. `initial` and `order` are hashes: adapter before the first step, rows of the first epoch.
+
+    `final_loss` is the mean over the last ten steps.
+    """
+
+    run: str
+    initial: str
+    order: str
+    final_loss: float
+    seconds: float
+    device: str
+    dtype: str
+
+
+class Engine(Protocol):
+    """The one interface of engines."""
+
+    def __call__(
+        self, runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
+    ) -> Iterator[Trained]: ...
+
+
+def seal(checkpoint: Path) -> None:
+    """Mark a checkpoint as whole, with the hashes of its files."""
+    files = {path.name: sha256(path) for path in sorted(checkpoint.iterdir()) if path.is_file() and path.name != _SEAL}
+    write_atomic(checkpoint / _SEAL, dump_json(files))
+
+
+def newest_whole(folder: Path) -> Path | None:
+    """The newest checkpoint `NAME-STEP` whose files are what its seal says; broken ones are removed."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for checkpoint in found:
+        if _whole(checkpoint):
+            return checkpoint
+        shutil.rmtree(checkpoint)
+    return None
+
+
+def _whole(checkpoint: Path) -> bool:
+    try:
+        files = json.loads((checkpoint / _SEAL).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return all((checkpoint / name).is_file() and sha256(checkpoint / name) == digest for name, digest in files.items())

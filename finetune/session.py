@@ -1,0 +1,155 @@
+"""Training what is missing in an unfinished folder, and finishing it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from journey import console, models
+from journey.errors import JourneyError, PartialError
+from journey.finetune import audit, budget, pool
+from journey.finetune.jobs import Setup, Trained
+from journey.finetune.prepare import Prepared
+from journey.finetune.runs import Run
+from journey.finetune.worker import Event, Plan
+from journey.store import Folder, dump_json, write_atomic
+
+SCRATCH = ".scratch"  # rows, logs and checkpoints of unfinished runs; removed at the end
+
+
+class Session:
+    """One sitting at an unfinished folder."""
+
+    def __init__(self, folder: Folder, made: Prepared, base: str) -> None:
+        self.folder, self.made, self.base = folder, made, base
+        self.scratch = folder.path(SCRATCH)
+        self.again: dict[str, str] = {}  # failed for the first time in a way that another try may cure
+        self.runs = {run.run: run for run in made.runs}
+        self.counted = {one.run: one for one in made.counted}
+
+    def work(self) -> None:
+        """Train what is missing, longest first, and finish the folder unless a run should be tried again."""
+        missing = self.folder.missing(self.runs)
+        if missing:
+            self._train([self.runs[str(name)] for name in missing])
+        if self.again:
+            raise PartialError(
+                f"{_named(self.again)}\n  the other runs are kept; the same command tries again (logs: {self.scratch})"
+            )
+        self._finish()
+
+    def _train(self, missing: list[Run]) -> None:
+        plan_file = self._hand_over()
+        device, workers = self.made.device, min(self.made.workers, len(missing))
+        ordered = sorted(missing, key=lambda run: (-self.counted[run.run].flops, run.run))
+        at: dict[str, int] = {}
+        console.note(f"{len(ordered)} runs, {workers} at a time on {device}")
+        with console.progress("training steps", sum(run.steps for run in ordered)) as ticker:
+
+            def tell(event: Event) -> None:
+                ticker.advance(event.step - at.get(event.run, 0), f"{event.run} loss {event.loss:.3f}")
+                at[event.run] = event.step
+
+            pool.train_all(ordered, plan_file, workers, one_thread=device == "cpu", tell=tell, done=self._done)
+
+    def _hand_over(self) -> Path:
+        """Write what the worker processes read."""
+        made = self.made
+        setup = Setup(
+            engine=made.settings.engine,
+            base=_shown_name(made.ref),
+            source=made.ref.source,
+            revision=made.ref.revision,
+            rank=made.settings.rank,
+            alpha=made.settings.alpha,
+            rows_per_step=made.settings.rows_per_step,
+            micro_batch=made.settings.micro_batch,
+            max_length=made.max_length,
+            work=str(self.folder.work.resolve()),
+            scratch=str(self.scratch.resolve()),
+        )
+        for kind, rows in made.data.items():
+            rows.save(self.scratch / f"{kind}.npz")
+        write_atomic(self.scratch / "plan.json", dump_json(Plan(setup, tuple(made.runs))))
+        return self.scratch / "plan.json"
+
+    def _done(self, event: Event) -> None:
+        if event.failed is None:
+            self._record(self.runs[event.run], event.trained, None)
+            shutil.rmtree(self.scratch / "checkpoints" / event.run, ignore_errors=True)
+            return
+        console.note(f"{event.run} failed: {event.failed}")
+        mark = self.scratch / f"{event.run}.failed"
+        if event.again and not mark.exists():
+            self.again[event.run] = event.failed
+            write_atomic(mark, event.failed.encode())
+        else:
+            self._record(self.runs[event.run], None, event.failed)
+
+    def _record(self, run: Run, trained: Trained | None, failed: str | None) -> None:
+        counted, made = self.counted[run.run], self.made
+        facts = {
+            **msgspec.to_builtins(run),
+            **msgspec.to_builtins(counted),
+            "base": {
+                "name": _shown_name(made.ref),
+                "revision": made.ref.revision,
+                "weights": self.base if made.ref.local else None,
+            },
+            "view": made.view,
+            "rank": made.settings.rank,
+            "alpha": made.settings.alpha,
+            "max_length": made.max_length,
+            "engine": made.settings.engine,
+            "final_loss": trained.final_loss if trained else None,
+            "initial_adapter": trained.initial if trained else None,
+            "row_order": trained.order if trained else None,
+            "device": trained.device if trained else None,
+            "dtype": trained.dtype if trained else None,
+            "failed": failed,
+        }
+        self.folder.write(f"{run.run}/run.json", facts)
+        names = ["run.json"] + (
+            [] if failed else ["adapter_config.json", "adapter_model.safetensors", "trajectory.jsonl"]
+        )
+        counts = {"trained": msgspec.to_builtins(trained), "failed": failed}
+        self.folder.mark_files(run.run, [f"{run.run}/{name}" for name in names], counts)
+
+    def _finish(self) -> None:
+        """Write the audit and the manifest. Raises PartialError if runs failed, JourneyError if all did."""
+        marks = {name: self.folder.counts(name) for name in self.runs}
+        trained = {n: msgspec.convert(m["trained"], Trained) for n, m in marks.items() if m["trained"]}
+        failed = {name: mark["failed"] for name, mark in marks.items() if mark["failed"]}
+        if not trained:
+            raise JourneyError(f"{_named(failed)}\n  no run is left; give other settings and another --out")
+        equal, differs = audit.compare(self.made.counted)
+        equal += audit.verify(self.made.runs, trained)
+        supervised = {choice.arm.name: self.made.data[choice.arm.name].supervised for choice in self.made.choices}
+        leader = budget.reference(self.made.choices, supervised).label
+        found = audit.Audit(
+            leader, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(self.made.notes), failed
+        )
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.folder.write("audit.json", msgspec.to_builtins(found))
+        counts = {
+            "runs": len(trained),
+            "failed": len(failed),
+            "pairs": len(next(iter(self.made.data.values()))),
+            "steps": sum(run.steps for run in self.made.runs),
+            "supervised_tokens": sum(one.supervised_tokens for one in self.made.counted),
+        }
+        self.folder.finish(counts, {"seconds": {name: round(one.seconds, 1) for name, one in trained.items()}})
+        if failed:
+            raise PartialError(f"{_named(failed)}\n  {self.folder.out} is finished without it")
+
+
+def _named(failed: Mapping[str, str]) -> str:
+    return "; ".join(f"{name} failed: {reason}" for name, reason in failed.items())
+
+
+def _shown_name(ref: models.ModelRef) -> str:
+    """The base's name without a path of this machine: catalog name, Hub id, or the folder's own name."""
+    return Path(ref.source).name if ref.name not in models.MODELS and ref.local else ref.name

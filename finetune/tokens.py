@@ -1,0 +1,140 @@
+"""Training rows: token ids with a loss weight and a role for every token, as flat arrays.
+
+What is supervised is decided by position - after the prompt, the end-of-turn token included - and never by token id:
+in SmolLM2 and others the padding token is the end-of-turn token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from journey import models
+from journey.errors import UsageError
+from journey.finetune.runs import Arm
+from journey.schema import ROLES, Pair
+from journey.views import Span, View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+ANSWER = ROLES.index("answer")
+CORRECT_PATH = tuple(ROLES.index(role) for role in ("plan", "step", "correction", "check"))
+FRAME = -1  # tokens of no segment: the prompt, and tags around the thinking
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One arm's rows, in the order of the pairs, end to end in flat arrays.
+
+    `ids`, `weights` and `roles` are (tokens,): token id, loss weight (0 on prompts), place in ROLES or FRAME. Row k is
+    [starts[k], starts[k + 1]), the first prompts[k] tokens of which are its prompt.
+    """
+
+    problems: tuple[str, ...]
+    ids: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    roles: NDArray[np.int8]
+    starts: NDArray[np.int64]
+    prompts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def at(self, row: int) -> slice:
+        """Where a row lies in the flat arrays."""
+        return slice(int(self.starts[row]), int(self.starts[row + 1]))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of every row, prompt included."""
+        return np.diff(self.starts)
+
+    @property
+    def supervised(self) -> NDArray[np.int64]:
+        """Supervised tokens of every row."""
+        return np.add.reduceat(self.weights > 0, self.starts[:-1], dtype=np.int64)
+
+    def weight_on(self, roles: Sequence[int]) -> NDArray[np.float64]:
+        """Loss weight of every row that lies on these roles."""
+        return np.add.reduceat(
+            np.where(np.isin(self.roles, roles), self.weights, 0), self.starts[:-1], dtype=np.float64
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the arrays as one uncompressed npz file, without pickles."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, Any] = {name: np.asarray(value) for name, value in vars(self).items()}
+        np.savez(path, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Rows:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as data:
+            return cls(tuple(data["problems"].tolist()), *(data[name] for name in list(cls.__annotations__)[1:]))
+
+
+def encode(pairs: Sequence[Pair], arm: Arm, tokenizer: PreTrainedTokenizerBase, view: View) -> Rows:
+    """The arm's rows. Raises UsageError if the tokenizer cannot say which characters a token covers."""
+    if not tokenizer.is_fast:
+        raise UsageError(
+            f"{type(tokenizer).__name__} cannot say which characters a token covers",
+            "use a model with a tokenizer.json",
+        )
+    weight = np.array([arm.weights.get(role, 1.0) for role in ROLES] + [1.0], dtype=np.float32)  # last: FRAME
+    ids: list[int] = []
+    roles: list[int] = []
+    starts, prompts = [0], []
+    for start in range(0, len(pairs), _BATCH):
+        part = pairs[start : start + _BATCH]
+        rows = [models.row(tokenizer, pair.problem, getattr(pair, str(arm.trace)), view) for pair in part]
+        texts = [row.text for row in rows]
+        offsets = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        for row, places in zip(rows, offsets, strict=True):
+            ids += row.prompt + row.completion
+            roles += [FRAME] * len(row.prompt) + _roles(row.text, row.spans, places) + [ANSWER]
+            starts.append(len(ids))
+            prompts.append(len(row.prompt))
+    flat = np.array(roles, dtype=np.int8)
+    weights = weight[flat]
+    for at, prompt in zip(starts, prompts, strict=False):
+        weights[at : at + prompt] = 0
+    return Rows(
+        tuple(pair.problem.id for pair in pairs),
+        np.array(ids, dtype=np.int32),
+        weights,
+        flat,
+        np.array(starts, dtype=np.int64),
+        np.array(prompts, dtype=np.int64),
+    )
+
+
+def _roles(text: str, spans: Sequence[Span], places: Sequence[tuple[int, int]]) -> list[int]:
+    """The role of every token: that of the segment its first visible character lies in."""
+    found, at = [], 0
+    for start, end in places:
+        while start < end - 1 and text[start].isspace():
+            start += 1
+        while at < len(spans) and spans[at].end <= start:
+            at += 1
+        inside = at < len(spans) and spans[at].start <= start
+        found.append(ROLES.index(spans[at].role) if inside else FRAME)
+    return found
+
+
+def draw(rows: Rows, row: int, tokenizer: PreTrainedTokenizerBase) -> str:
+    """A row's text with what is supervised in double brackets, for people and tests."""
+    at = rows.at(row)
+    said, inside = "", False
+    for token, weight in zip(rows.ids[at].tolist(), rows.weights[at].tolist(), strict=True):
+        if (weight > 0) != inside:
+            said += " [[" if weight > 0 else " ]]"
+            inside = weight > 0
+        said += " " + str(tokenizer.decode([token])).strip()
+    return (said + (" ]]" if inside else "")).strip()

@@ -1,0 +1,82 @@
+"""A process that trains one run after another: names of runs come in on stdin, events go out on stdout as JSON lines.
+
+    python -P -m journey.finetune.worker DIR/plan.json
+
+Importing the training libraries takes seconds, so a process is used for many runs. It ends when stdin does, and dies
+at its next step when nobody reads its events any more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from journey.catalog import ENGINES
+from journey.finetune.jobs import NotFinite, Setup, Trained
+from journey.finetune.runs import Run
+from journey.finetune.tokens import Rows
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Everything a worker must know; the rows lie beside it as KIND.npz."""
+
+    setup: Setup
+    runs: tuple[Run, ...]
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A step that was made, or how a run ended. `again` says whether another try could go better."""
+
+    run: str
+    step: int = 0
+    loss: float = 0.0
+    trained: Trained | None = None
+    failed: str | None = None
+    again: bool = True
+
+
+def serve(plan_file: Path, lines: Any, out: Any) -> None:
+    """Train the runs named by the lines, writing events to a binary stream."""
+    plan = msgspec.json.decode(plan_file.read_bytes(), type=Plan)
+    runs = {run.run: run for run in plan.runs}
+    engine = ENGINES.get(plan.setup.engine)
+
+    def tell(event: Event) -> None:
+        out.write(msgspec.json.encode(event) + b"\n")
+        out.flush()
+
+    def report(run: str, step: int, loss: float) -> None:
+        tell(Event(run, step, loss))
+
+    for line in lines:
+        run = runs[line.strip()]
+        try:
+            data = {run.kind: Rows.load(plan_file.with_name(f"{run.kind}.npz"))}
+            for trained in engine([run], data, plan.setup, report):
+                tell(Event(run.run, trained=trained))
+        except NotFinite as error:
+            tell(Event(run.run, failed=str(error), again=False))
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the libraries raise must not take the other runs with it
+            traceback.print_exc()
+            tell(Event(run.run, failed=f"{type(error).__name__}: {error}"))
+
+
+def main() -> None:
+    """Keep stdout for events alone: what libraries print goes to stderr."""
+    events = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        serve(Path(sys.argv[1]), sys.stdin, events)
+    except BrokenPipeError:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

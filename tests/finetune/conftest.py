@@ -1,0 +1,148 @@
+"""A tiny random base with a word-level tokenizer, real Countdown pairs, and one pair written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journey import views
+from journey.catalog import FAMILIES, METHODS
+from journey.schema import Pair, Problem, Trace
+from journey.splits import split_of
+from journey.store import Folder
+
+SPECIAL = ["<pad>", "<bos>", "<eos>", "<unk>"]
+
+
+def countdown_pairs(count: int) -> list[Pair]:
+    """Training pairs of the first level, in the order of the family's stream."""
+    family, method = FAMILIES.get("countdown")(), METHODS.get("search")()
+    pairs: list[Pair] = []
+    index = 0
+    while len(pairs) < count:
+        problem = family.problem(0, index, 1)
+        index += 1
+        if split_of(problem) == "train" and all(problem.id != pair.problem.id for pair in pairs):
+            pairs.append(method.make(problem, 0).pair)
+    return pairs
+
+
+def write_curated(folder: Path, pairs: list[Pair]) -> Path:
+    """A finished curate folder with these training pairs."""
+    with Folder.open(folder, "curate", {}) as made:
+        made.write_shard(0, {"train/00000.jsonl": pairs})
+        made.finish({"train": len(pairs)})
+    return folder
+
+
+def all_words(pairs: Iterable[Pair]) -> list[str]:
+    """Every word that the compact and the think view of the pairs use."""
+    words: dict[str, None] = {}
+    for pair in pairs:
+        for view in views.VIEWS:
+            texts = [views.prompt(pair.problem, view)]
+            texts += [views.render(trace, view).text for trace in (pair.shortcut, pair.journey)]
+            words.update(dict.fromkeys(word for text in texts for word in text.split()))
+    return sorted(words)
+
+
+def make_tokenizer(words: Iterable[str], *, pad: str = "<pad>", template: str | None = None) -> Any:
+    """Whole words split at blanks; `pad` may be the end-of-turn token, as in SmolLM2."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {word: place for place, word in enumerate(dict.fromkeys([*SPECIAL, *words]))}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token="<bos>",
+        eos_token="<eos>",
+        pad_token=pad,
+        unk_token="<unk>",
+        model_max_length=512,
+    )
+    made.chat_template = template
+    return made
+
+
+@pytest.fixture(scope="session")
+def words_of() -> Callable[[Iterable[Pair]], list[str]]:
+    """`words_of(pairs)`."""
+    return all_words
+
+
+@pytest.fixture(scope="session")
+def word_tokenizer() -> Callable[..., Any]:
+    """`word_tokenizer(words, pad="<pad>", template=None)`."""
+    return make_tokenizer
+
+
+@pytest.fixture(scope="session")
+def pairs() -> list[Pair]:
+    """24 Countdown pairs."""
+    return countdown_pairs(24)
+
+
+@pytest.fixture(scope="session")
+def curated(pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pairs as a finished curate folder."""
+    return write_curated(tmp_path_factory.mktemp("data") / "curated", pairs)
+
+
+@pytest.fixture(scope="session")
+def base(pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of two layers whose vocabulary is that of the pairs in the compact view."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    compact = {word for pair in pairs for word in views.prompt(pair.problem, "compact").split()}
+    compact |= {w for p in pairs for t in (p.shortcut, p.journey) for w in views.render(t, "compact").text.split()}
+    tokenizer = make_tokenizer(sorted(compact))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=32,
+                intermediate_size=48,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                num_key_value_heads=2,
+                max_position_embeddings=512,
+                tie_word_embeddings=True,
+                bos_token_id=1,
+                eos_token_id=2,
+                pad_token_id=0,
+            )
+        )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def written() -> Pair:
+    """2 + 3 + 4 with one mistake, noticed at once."""
+    problem = Problem("p1", "How much is 2 + 3 + 4?", "9", "by hand", brief="use 2 3 4 :")
+    shortcut = views.lay_out(
+        [
+            ("step", "2 + 3 = 5.", "2 + 3 = 5 .", 1),
+            ("step", " 5 + 4 = 9.", "5 + 4 = 9 .", 2),
+            ("answer", "The answer is \\boxed{9}.", "\\boxed{ 9 }", 2),
+        ]
+    )
+    journey = views.lay_out(
+        [
+            ("mistake", "2 + 3 = 6.", "2 + 3 = 6 .", 3),
+            ("notice", " No, 6 - 3 is not 2.", "no .", 3),
+            ("correction", " 2 + 3 = 5.", "2 + 3 = 5 .", 1),
+            ("step", " 5 + 4 = 9.", "5 + 4 = 9 .", 2),
+            ("answer", "The answer is \\boxed{9}.", "\\boxed{ 9 }", 2),
+        ]
+    )
+    return Pair("a1", problem, "t1", "by hand", Trace(shortcut, "9"), Trace(journey, "9"), 1)

@@ -1,0 +1,104 @@
+"""The audit's numbers and sentences."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from journey import models
+from journey.errors import JourneyError
+from journey.finetune import audit, cost
+from journey.finetune.jobs import Trained
+from journey.finetune.runs import Run
+from journey.finetune.tokens import Rows
+from journey.schema import ROLES
+
+RUN = Run("journey-s0", "journey", "journey", "examples", 0, 1e-3, pool=2, rows=4, steps=2, warmup_steps=1)
+SHAPE = cost.Shape(1000, 900, 100, layers=2, hidden=8, attention_width=8, vocabulary=50, positions=64)
+
+
+def rows() -> Rows:
+    """Two rows of 5 and 7 tokens with prompts of 2; the rest is mistake, step, answer, answer (and 2 steps more)."""
+    mistake, step, answer = (ROLES.index(role) for role in ("mistake", "step", "answer"))
+    roles = [-1, -1, mistake, step, answer, -1, -1, mistake, step, step, step, answer]
+    weights = [0.0 if role == -1 else 1.0 for role in roles]
+    return Rows(
+        ("p1", "p2"),
+        np.arange(12, dtype=np.int32),
+        np.array(weights, dtype=np.float32),
+        np.array(roles, dtype=np.int8),
+        np.array([0, 5, 12]),
+        np.array([2, 2]),
+    )
+
+
+def test_counts_of_a_run() -> None:
+    counted = audit.count(RUN, rows(), SHAPE)
+    assert (counted.rows, counted.problems, counted.epochs, counted.steps) == (4, 2, 2.0, 2)
+    assert (counted.supervised_tokens, counted.total_tokens) == (2 * 8, 2 * 12)
+    assert counted.answer_share == 0.25
+    assert counted.correct_path_share == 0.5
+    # Two epochs of rows of 5 and 7 tokens: per token 4 * 900 + 6 * 100, attention 12 * layers * width * t(t+1)/2.
+    assert counted.flops == 2 * (12 * 4200 + 12 * 2 * 8 * (5 * 6 // 2 + 7 * 8 // 2))
+
+
+def test_shape_of_a_base_counts_what_is_multiplied(base: Path) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    shape = cost.shape_of(models.find(str(base)), 4)
+    model = AutoModelForCausalLM.from_pretrained(base)
+    assert shape.parameters == sum(weight.numel() for weight in model.parameters())
+    linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    assert shape.linear == sum(module.weight.numel() for module in linear)
+    adapted = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+    assert shape.lora == sum(weight.numel() for weight in adapted.parameters() if weight.requires_grad)
+    assert (shape.layers, shape.hidden, shape.attention_width, shape.positions) == (2, 32, 32, 512)
+
+
+def counted(arm: str, **changes: float) -> audit.Counted:
+    facts = {"rows": 100, "problems": 100, "epochs": 1.0, "steps": 10, "supervised_tokens": 5000, "total_tokens": 6000}
+    facts |= {"flops": 10**12, "lr": 1e-3, "answer_share": 0.2, "correct_path_share": 0.5, **changes}
+    return audit.Counted(f"{arm}-s0", arm, 0, **facts)  # type: ignore[arg-type]
+
+
+def test_equal_and_different_in_words() -> None:
+    equal, differs = audit.compare([counted("a"), counted("b", supervised_tokens=5020, steps=30)])
+    assert "problems: 100 in a, b" in equal
+    assert "supervised tokens: 5,000 to 5,020 in a, b" in equal
+    assert differs == ["optimiser steps: a 10, b 30"]
+
+
+def test_a_percent_is_a_difference() -> None:
+    _, differs = audit.compare([counted("a"), counted("b", supervised_tokens=5050)])
+    assert differs == ["supervised tokens: a 5,000, b 5,050"]
+
+
+def test_runs_of_a_seed_must_have_started_alike() -> None:
+    runs = [RUN, Run("b-s0", "b", "b", "examples", 0, 1e-3, 2, 4, 2, 1)]
+    alike = {run.run: Trained(run.run, "ab" * 16, "cd" * 16, 1.0, 1.0, "cpu", "float32") for run in runs}
+    assert audit.verify(runs, alike) == ["seed 0: initial adapter abababababab, row order cdcdcdcdcdcd, in all runs"]
+    other = {**alike, "b-s0": Trained("b-s0", "ff" * 16, "cd" * 16, 1.0, 1.0, "cpu", "float32")}
+    with pytest.raises(JourneyError, match="did not start from the same"):
+        audit.verify(runs, other)
+
+
+def test_the_table_fits_a_terminal() -> None:
+    made = audit.Audit("journey", (counted("shortcut@tokens", rows=300), counted("journey")), (), (), ())
+    out = io.StringIO()
+    Console(file=out, width=80).print(audit.table(made))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("supervised tokens" in line and line.count("5,000") == 2 for line in lines)
+    assert not any("\u2026" in line for line in lines)
+
+
+def test_memory_grows_with_the_forward_pass() -> None:
+    small, large = (cost.memory(SHAPE, tokens=tokens, weight_bytes=4, recompute=False) for tokens in (100, 1000))
+    assert small < large
+    assert cost.memory(SHAPE, tokens=1000, weight_bytes=4, recompute=True) < large

@@ -1,0 +1,202 @@
+"""The whole stage on a tiny base: what the folder holds, what is refused, and what happens when a run fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journey.config import FinetuneSettings
+from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
+from journey.finetune import cost, pool, session
+from journey.finetune.jobs import Trained
+from journey.finetune.run import finetune, plan, read_audit
+from journey.finetune.runs import Run
+from journey.finetune.worker import Event
+from journey.schema import Pair
+from journey.store import Folder, corrupt_files, read_manifest
+
+ADAPTER = {"adapter_model.safetensors", "adapter_config.json", "run.json", "trajectory.jsonl"}
+
+
+def settings_for(base: Path, **changes: Any) -> FinetuneSettings:
+    facts = {"seeds": 1, "rank": 4, "alpha": 8, "lr": 1e-2, "rows_per_step": 6, "micro_batch": 3, "warmup_steps": 2}
+    return FinetuneSettings(base=str(base), **{**facts, **changes})
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, fails: dict[str, Event] | None = None) -> list[str]:
+    """Put a training in place that writes empty adapters at once; gives the names of the runs trained."""
+    trained: list[str] = []
+
+    def train_all(runs: list[Run], plan_file: Path, workers: int, *, tell: Any, done: Any, **_: Any) -> None:
+        for run in runs:
+            trained.append(run.run)
+            if fails and run.run in fails:
+                done(fails[run.run])
+                continue
+            folder = plan_file.parent.parent / run.run
+            folder.mkdir(exist_ok=True)
+            for name in ADAPTER - {"run.json"}:
+                (folder / name).write_text("{}\n")
+            tell(Event(run.run, run.steps, 1.0))
+            done(Event(run.run, trained=Trained(run.run, "a" * 32, "b" * 32, 1.0, 2.0, "cpu", "float32")))
+
+    monkeypatch.setattr(pool, "train_all", train_all)
+    return trained
+
+
+def test_the_stage_from_end_to_end(curated: Path, base: Path, tmp_path: Path) -> None:
+    """Three arms train in worker processes; one of them has a rate at which its loss is soon no number."""
+    settings = settings_for(base, arms=["base", "shortcut@examples", "shortcut@tokens", "journey"], workers=1)
+    settings = settings.model_copy(update={"lr_by_arm": {"shortcut@examples": 1e30}})
+    out = tmp_path / "runs"
+    with pytest.raises(PartialError, match="shortcut-examples-s0 failed: loss nan"):
+        finetune(curated, settings, out)
+    assert corrupt_files(out) == []
+    found = {
+        path.relative_to(out).as_posix() for path in out.rglob("*") if ".done" not in path.parts and path.is_file()
+    }
+    runs = {f"{run}/{name}" for run in ("journey-s0", "shortcut-tokens-s0") for name in ADAPTER}
+    top = {"manifest.json", "environment.json", "timing.json", "audit.json"}
+    assert found == runs | top | {"shortcut-examples-s0/run.json"}
+    for name in ADAPTER - {"adapter_model.safetensors"}:
+        assert str(tmp_path) not in (out / "journey-s0" / name).read_text()
+        assert str(base.parent) not in (out / "journey-s0" / name).read_text()
+    facts = json.loads((out / "shortcut-tokens-s0" / "run.json").read_text())
+    wanted = {"run": "shortcut-tokens-s0", "arm": "shortcut@tokens", "kind": "shortcut", "budget": "tokens", "seed": 0}
+    wanted |= {"view": "compact", "rank": 4, "alpha": 8, "lr": 0.01, "problems": 24, "max_length": 512, "failed": None}
+    assert wanted.items() <= facts.items()
+    assert facts["base"]["name"] == "tiny"
+    journey = json.loads((out / "journey-s0" / "run.json").read_text())
+    assert abs(facts["supervised_tokens"] - journey["supervised_tokens"]) <= 14  # half a shortcut
+    assert facts["final_loss"] > 0
+    steps = (out / "journey-s0" / "trajectory.jsonl").read_text().splitlines()
+    assert len(steps) == journey["steps"] == 4
+    assert sum(json.loads(step)["supervised_tokens"] for step in steps) == journey["supervised_tokens"]
+    audit = read_audit(out)
+    assert audit.reference == "journey"
+    assert list(audit.failed) == ["shortcut-examples-s0"]
+    assert "base trains nothing; it is always evaluated" in audit.notes
+    assert any(sentence.startswith("seed 0: initial adapter") for sentence in audit.equal)
+    manifest = read_manifest(out, "finetune")
+    assert manifest["counts"]["runs"] == 2 and manifest["counts"]["failed"] == 1
+    assert "workers" not in manifest["config"]
+    assert finetune(curated, settings, out) == out  # finished: nothing is done again
+
+
+def test_workers_may_change_between_sittings_but_settings_may_not(
+    curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = {"journey-s0": Event("journey-s0", failed="OutOfMemoryError: too much")}
+    trained = pretend(monkeypatch, failing)
+    settings, out = settings_for(base), tmp_path / "runs"
+    with pytest.raises(PartialError) as partial:
+        finetune(curated, settings, out)
+    assert "journey-s0 failed: OutOfMemoryError: too much" in str(partial.value)
+    assert "the same command tries again" in str(partial.value)
+    assert not out.exists()
+    with pytest.raises(UsageError, match="rank: 4 there, 8 now"):
+        finetune(curated, settings.model_copy(update={"rank": 8}), out)
+    trained.clear()
+    failing.clear()
+    finetune(curated, settings.model_copy(update={"workers": 2}), out)
+    assert trained == ["journey-s0"]  # the finished runs are not trained again
+    assert read_audit(out).failed == {}
+    assert not (out / session.SCRATCH).exists()
+
+
+def test_a_run_that_fails_twice_is_left_out_and_named(
+    curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, {"journey-s0": Event("journey-s0", failed="ValueError: again")})
+    for expected in ("tries again", "is finished without it"):
+        with pytest.raises(PartialError, match=expected):
+            finetune(curated, settings_for(base), tmp_path / "runs")
+    assert read_audit(tmp_path / "runs").failed == {"journey-s0": "ValueError: again"}
+    assert read_manifest(tmp_path / "runs")["counts"]["runs"] == 2
+
+
+def test_when_every_run_fails_nothing_is_finished(
+    curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, {"journey-s0": Event("journey-s0", failed="loss nan at step 3", again=False)})
+    with pytest.raises(JourneyError, match="no run is left") as failed:
+        finetune(curated, settings_for(base, arms=["journey"]), tmp_path / "runs")
+    assert failed.value.exit_code == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_runs_that_cost_most_are_trained_first(
+    curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = pretend(monkeypatch)
+    finetune(curated, settings_for(base, seeds=2), tmp_path / "runs")
+    flops = {one.run: one.flops for one in read_audit(tmp_path / "runs").runs}
+    assert trained == sorted(flops, key=lambda run: (-flops[run], run))
+    assert trained != list(flops)
+
+
+def test_the_same_command_gives_the_same_bytes(
+    curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch)
+    manifests = []
+    for name, workers in (("one", 1), ("two", 2)):
+        finetune(curated, settings_for(base, workers=workers), tmp_path / name)
+        manifests.append((tmp_path / name / "manifest.json").read_bytes())
+    assert manifests[0] == manifests[1]
+
+
+def test_bad_input_leaves_nothing_behind(curated: Path, base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    refused: list[tuple[dict[str, Any], type[JourneyError], str]] = [
+        ({"max_length": 60}, UsageError, "would be truncated"),
+        ({"max_length": 4096}, UsageError, "has 512 positions"),
+        ({"view": "think"}, UsageError, "cannot carry"),
+        ({"arms": ["jurney"]}, UnknownName, "did you mean journey"),
+        ({"engine": "tlr"}, UnknownName, "did you mean trl"),
+        ({"lr_by_arm": {"jurney": 1.0}}, UnknownName, "did you mean journey"),
+        ({"base": "poket"}, UnknownName, "did you mean pocket"),
+    ]
+    for changes, kind, says in refused:
+        with pytest.raises(kind, match=says):
+            finetune(curated, settings_for(base).model_copy(update=changes), out)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_cannot_be_trained_on(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not a finished folder"):
+        finetune(tmp_path / "missing", settings_for(base), tmp_path / "runs")
+    with Folder.open(tmp_path / "empty", "curate", {}) as folder:
+        folder.finish({})
+    with pytest.raises(UsageError, match="no training pairs"):
+        finetune(tmp_path / "empty", settings_for(base), tmp_path / "runs")
+
+
+def test_a_base_without_safe_weights_is_refused(curated: Path, base: Path, tmp_path: Path) -> None:
+    shutil.copytree(base, tmp_path / "pickled", ignore=shutil.ignore_patterns("*.safetensors"))
+    (tmp_path / "pickled" / "pytorch_model.bin").write_bytes(b"x")
+    with pytest.raises(UsageError, match="pickled weights"):
+        finetune(curated, settings_for(tmp_path / "pickled"), tmp_path / "runs")
+
+
+def test_memory_that_is_not_there(curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "free_memory", lambda device: 1000)
+    with pytest.raises(ResourceError, match="micro_batch"):
+        finetune(curated, settings_for(base), tmp_path / "runs")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plan_counts_without_training(curated: Path, base: Path, pairs: list[Pair], tmp_path: Path) -> None:
+    made = plan(curated, settings_for(base, pairs=12, max_steps=3, workers=2))
+    assert json.loads(json.dumps(made)) == made
+    assert made["pairs"] == 12
+    assert [run["run"] for run in made["runs"]] == ["shortcut-examples-s0", "shortcut-tokens-s0", "journey-s0"]
+    assert [run["steps"] for run in made["runs"]] == [2, 3, 2]
+    assert any("stops after 3 steps" in note for note in made["notes"])
+    assert made["workers"] == 2 and made["view"] == "compact" and made["max_length"] == 512
+    assert made["disk_bytes"] > 0 and made["memory_bytes_per_run"] > 0 and made["flops"] > 0
+    assert list(tmp_path.iterdir()) == []
