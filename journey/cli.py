@@ -75,7 +75,9 @@ def _stage_settings(kind: Any, where: str, flags: dict[str, Any], sets: list[str
     options = {name: data.pop(name) for name in list(data) if name not in known and "options" in known}
     for name, value in options.items():
         if not isinstance(value, dict):
-            raise UsageError(f"--set {name}={value}: no setting of {where} is called {name!r}", f"known: {', '.join(known)}")
+            raise UsageError(
+                f"--set {name}={value}: no setting of {where} is called {name!r}", f"known: {', '.join(known)}"
+            )
     if options:
         data["options"] = merge(data.get("options", {}), options)
     return build(kind, merge(data, flags), where)
@@ -112,7 +114,9 @@ def run(
     _run_recipe(recipe, out, sets, workers, as_json, dry_run)
 
 
-def _run_recipe(name: str, out: Path | None, sets: list[str], workers: int | None, as_json: bool, dry_run: bool) -> None:
+def _run_recipe(
+    name: str, out: Path | None, sets: list[str], workers: int | None, as_json: bool, dry_run: bool
+) -> None:
     from journey import pipeline
     from journey.config import parse_set
 
@@ -312,7 +316,9 @@ def show(
 
 @app.command("list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="families, methods, filters, arms, engines, benchmarks, strategies, models, recipes.")],
+    kind: Annotated[
+        str, typer.Argument(help="families, methods, filters, arms, engines, benchmarks, strategies, models, recipes.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """What there is of a kind, with the facts of each.

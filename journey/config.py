@@ -41,7 +41,9 @@ class CurateSettings(Settings):
     """Which pairs are kept."""
 
     base: str = Field("pocket", description="model whose tokenizer measures lengths")
-    view: Literal["think", "plain", "compact"] | None = Field(None, description="view that is trained on (default: by base)")
+    view: Literal["think", "plain", "compact"] | None = Field(
+        None, description="view that is trained on (default: by base)"
+    )
     max_tokens: int | None = Field(None, ge=16, description="longest row in tokens, prompt included (default: by base)")
     benchmarks: list[str] = Field([], description="benchmarks whose problems must not be trained on")
     preset: Literal["standard", "strict"] = Field("standard", description="strict adds tighter limits")
@@ -81,7 +83,9 @@ class EvaluateSettings(Settings):
     strategy: list[str] = Field(["greedy"], description="test-time strategies")
     limit: int | None = Field(None, ge=1, description="at most N problems of every benchmark")
     sizes: dict[str, int] = Field({}, description="problems of single benchmarks, e.g. countdown@1: 1000")
-    max_new_tokens: int | None = Field(None, ge=1, description="cap of new tokens for all arms (default: from the data)")
+    max_new_tokens: int | None = Field(
+        None, ge=1, description="cap of new tokens for all arms (default: from the data)"
+    )
     batch: int = Field(64, ge=1, description="prompts decoded together, the same for every run")
     margin: float = Field(0.05, gt=0, lt=1, description="difference that matters, fixed before scoring")
     split: Literal["dev", "test"] = Field("test", description="problems of which split of procedural benchmarks")

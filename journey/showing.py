@@ -43,7 +43,9 @@ def pairs(path: Path, number: int, skip: int = 0) -> list[Pair]:
         try:
             found = list(islice(read_shard(path, Pair), skip, skip + number))
         except (PartialError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} does not hold pairs: {error}", "give a file of pairs/, train/, dev/ or test/") from None
+            raise UsageError(
+                f"{path} does not hold pairs: {error}", "give a file of pairs/, train/, dev/ or test/"
+            ) from None
     else:
         folders = [path, path / "curate", path / "generate"]
         kinds = [(f, kind) for f in folders for kind in ("train", "pairs", "dev", "test") if (f / kind).is_dir()]
@@ -82,7 +84,11 @@ def show(found: list[Pair], view: str) -> None:
         else:
             for panel in panels:
                 console.out.print(panel)
-    legend = Text("mistake", style="red") + Text("  notice, going back", style="yellow") + Text("  correction", style="green")
+    legend = (
+        Text("mistake", style="red")
+        + Text("  notice, going back", style="yellow")
+        + Text("  correction", style="green")
+    )
     console.out.print(legend)
 
 
@@ -92,7 +98,8 @@ def catalog_rows(kind: str) -> list[dict[str, Any]]:
         from journey.models import MODELS
 
         return [
-            {"name": m.name, "kind": "model", "summary": m.summary, "facts": {"licence": m.licence}} for m in MODELS.values()
+            {"name": m.name, "kind": "model", "summary": m.summary, "facts": {"licence": m.licence}}
+            for m in MODELS.values()
         ]
     if kind == "recipes":
         from journey.pipeline import read_recipe, recipes
@@ -132,7 +139,8 @@ def show_facts(facts: dict[str, Any]) -> None:
 
 def show_scores(folder: Path) -> None:
     """The verdict and the table of an evaluation folder."""
+    from journey.evaluate import report
     from journey.evaluate.report import terminal
 
-    for part in terminal.read(folder):
-        console.out.print(part)
+    plan, scores = report.load(folder)
+    console.out.print(terminal.summary(scores, plan))

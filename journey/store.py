@@ -169,7 +169,9 @@ class Folder:
         except OSError:
             self._lock.close()
             self._lock = None
-            raise UsageError(f"{self.work} is in use by another process", "wait for it, or give another --out") from None
+            raise UsageError(
+                f"{self.work} is in use by another process", "wait for it, or give another --out"
+            ) from None
 
     def __enter__(self) -> Self:
         return self
@@ -328,7 +330,9 @@ def read_shard(path: Path, kind: type[T]) -> Iterator[T]:
             try:
                 yield decoder.decode(line)  # type: ignore[arg-type]
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise PartialError(f"{path} line {number}: {error}\n  rerun the command that wrote it to repair it") from None
+                raise PartialError(
+                    f"{path} line {number}: {error}\n  rerun the command that wrote it to repair it"
+                ) from None
 
 
 def read_records(folder: Path, kind: str, record: type[T]) -> Iterator[T]:

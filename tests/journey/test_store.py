@@ -90,9 +90,11 @@ def test_a_folder_with_other_things_in_it_is_not_touched(tmp_path: Path) -> None
 
 
 def test_two_writers_of_one_folder_are_refused(tmp_path: Path) -> None:
-    with Folder.open(tmp_path / "out", "generate", CONFIG):
-        with pytest.raises(UsageError, match="in use by another process"):
-            Folder.open(tmp_path / "out", "generate", CONFIG)
+    with (
+        Folder.open(tmp_path / "out", "generate", CONFIG),
+        pytest.raises(UsageError, match="in use by another process"),
+    ):
+        Folder.open(tmp_path / "out", "generate", CONFIG)
 
 
 def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

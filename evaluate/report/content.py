@@ -1,0 +1,296 @@
+"""What every form of the report says: scores turned into words and rows once, for HTML, Markdown and the terminal.
+
+All values are text that is ready to print (and not yet escaped). What could not be measured is "n = 0" or "n/a", never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from journey.evaluate.report import words
+from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
+from journey.evaluate.results import ArmScore, Compared, Plan, RunScore, Scores
+from journey.evaluate.verdict import BASE, NO_DIFFERENCE
+
+CUT_OFTEN = 0.05  # a larger share of truncated answers gets a caveat of its own
+
+
+@dataclass(frozen=True)
+class AccuracyRow:
+    """One arm on one benchmark; `share` is (accuracy, low, high) in [0, 1], None where n = 0."""
+
+    arm: str
+    share: tuple[float, float, float] | None
+    accuracy: str
+    interval: str
+    n: str
+    truncated: str
+    no_answer: str
+    undecided: str
+    tokens: str
+    seconds: str
+
+
+@dataclass(frozen=True)
+class AccuracyTable:
+    """The arms on one benchmark with one strategy."""
+
+    benchmark: str
+    strategy: str
+    primary: bool
+    rows: tuple[AccuracyRow, ...]
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One declared comparison; `points` is (difference, low, high), low and high None without an interval.
+
+    The defaults are those of a comparison that has no result: it stays in the family and counts as p = 1.
+    """
+
+    benchmark: str
+    first: str
+    second: str
+    primary: bool
+    strategy: str = ""
+    points: tuple[float, float | None, float | None] | None = None
+    difference: str = NO_DATA
+    interval: str = ""
+    p: str = NOT_KNOWN
+    holm: str = "1.000"
+    detectable: str = NOT_KNOWN
+    words: str = "no result"
+    tone: str = "open"  # "first", "second" (the better arm), "none" (no difference shown) or "open" (cannot tell)
+    notes: tuple[str, ...] = ()  # the qualifiers in plain words
+    explanation: str = "Nothing was scored."
+    permutation: str = NOT_KNOWN
+    bootstrap: str = NOT_KNOWN
+    mcnemar: tuple[str, ...] = ()  # one a training seed
+
+    @property
+    def against_base(self) -> bool:
+        """Whether this compares an arm with the untuned base."""
+        return BASE in (self.first, self.second)
+
+    @property
+    def label(self) -> str:
+        """What is subtracted from what."""
+        return f"{self.second} minus {self.first}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The comparisons on one benchmark."""
+
+    benchmark: str
+    rows: tuple[ComparedRow, ...]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One sentence of the verdict, the accuracies that it is about, and the explanation where it says more."""
+
+    sentence: str
+    tone: str
+    shares: str = ""
+    explanation: str = ""
+
+
+@dataclass(frozen=True)
+class Content:
+    """The whole report apart from the browsable answers."""
+
+    headlines: tuple[Headline, ...]
+    qualifiers: tuple[str, ...]
+    caveats: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    benchmarks: tuple[tuple[str, ...], ...]  # name, problems, source, revision, licence, judged by, sha256, what it is
+    tables: tuple[AccuracyTable, ...]
+    compared: tuple[ComparedRow, ...]
+    runs: tuple[tuple[str, ...], ...]
+    margin: float
+    primary: str
+    base: str
+
+    @property
+    def between_arms(self) -> tuple[Group, ...]:
+        """Comparisons of two trained arms, by benchmark."""
+        return grouped(row for row in self.compared if not row.against_base)
+
+    @property
+    def with_base(self) -> tuple[Group, ...]:
+        """Comparisons of an arm with the untuned base, by benchmark."""
+        return grouped(row for row in self.compared if row.against_base)
+
+
+def content(plan: Plan, scores: Scores, *, plan_sha256: str | None = None) -> Content:
+    """Everything the report says. `plan_sha256` is the hash of the plan file found; a caveat says if it has changed."""
+    compared = tuple(_compared_rows(plan, scores))
+    tables = tuple(_accuracy_tables(plan, scores))
+    return Content(
+        headlines=_headlines(scores, compared, tables),
+        qualifiers=tuple(words.plain_words(qualifier) for qualifier in scores.qualifiers),
+        caveats=tuple(_caveats(plan, scores, plan_sha256)),
+        facts=_facts(plan, scores),
+        benchmarks=tuple(_benchmark_row(plan)),
+        tables=tables,
+        compared=compared,
+        runs=tuple(_run_row(run) for run in scores.runs),
+        margin=scores.margin,
+        primary=plan.primary,
+        base=plan.base,
+    )
+
+
+def grouped(rows: Iterable[ComparedRow]) -> tuple[Group, ...]:
+    """Comparisons by benchmark, both in the order in which they come."""
+    found: dict[str, list[ComparedRow]] = {}
+    for row in rows:
+        found.setdefault(row.benchmark, []).append(row)
+    return tuple(Group(benchmark, tuple(members)) for benchmark, members in found.items())
+
+
+def _headlines(
+    scores: Scores, compared: Iterable[ComparedRow], tables: Iterable[AccuracyTable]
+) -> tuple[Headline, ...]:
+    """The sentences of the verdict, each with the numbers of its comparison where one belongs to each."""
+    primary = [row for row in compared if row.primary and row.points is not None]
+    if not scores.headline:
+        return (Headline(f"Nothing could be compared ({NO_DATA}).", "open"),)
+    if len(primary) != len(scores.headline):
+        return tuple(Headline(sentence, "none") for sentence in scores.headline)
+    found = {(table.benchmark, table.strategy, row.arm): row.accuracy for table in tables for row in table.rows}
+    lines = []
+    for sentence, row in zip(scores.headline, primary, strict=True):
+        names = {row.second: row.second, row.first: row.first, BASE: "the untuned base"}
+        shares = [f"{name} {found.get((row.benchmark, row.strategy, arm), NO_DATA)}" for arm, name in names.items()]
+        explanation = "" if row.explanation in sentence else row.explanation
+        lines.append(Headline(sentence, row.tone, f"Right answers: {', '.join(shares)}.", explanation))
+    return tuple(lines)
+
+
+def _caveats(plan: Plan, scores: Scores, plan_sha256: str | None) -> Iterable[str]:
+    if plan_sha256 is not None and plan_sha256 != scores.plan_sha256:
+        yield "The plan beside these scores is not the one that they were made with: its hash has changed."
+    if scores.failed_runs:
+        yield f"Runs that failed: {', '.join(scores.failed_runs)}. Their seeds are left out of every arm they meet."
+    for arm in scores.arms:
+        if arm.n and arm.truncation_rate > CUT_OFTEN:
+            yield (
+                f"{arm.arm} reached the cap of {plan.max_new_tokens:,} new tokens in {words.percent(arm.truncation_rate)} "
+                f"of its answers on {arm.benchmark}; such answers seldom score."
+            )
+    done = {(item.benchmark, item.first, item.second) for item in scores.compared}
+    lost = [item.key for item in plan.comparisons if (item.benchmark, item.first, item.second) not in done]
+    if lost:
+        yield f"Declared but without a result, counted as p = 1 ({NO_DATA}): {'; '.join(lost)}."
+
+
+def _facts(plan: Plan, scores: Scores) -> tuple[tuple[str, str], ...]:
+    arms = dict.fromkeys(run.arm for run in plan.runs)
+    seeds = sorted({run.seed for run in plan.runs if run.seed is not None})
+    unpinned = [benchmark.name for benchmark in plan.benchmarks if benchmark.revision is None]
+    return (
+        ("Base model", plan.base),
+        ("Arms", ", ".join(arms)),
+        ("Training seeds", ", ".join(map(str, seeds)) or NOT_KNOWN),
+        ("Benchmarks", ", ".join(f"{b.name} ({b.problems:,})" for b in plan.benchmarks) or NO_DATA),
+        ("Headline benchmark", plan.primary),
+        ("Benchmarks of no pinned revision", ", ".join(unpinned) or "none"),
+        ("Margin", f"{100 * scores.margin:g} points, set before scoring"),
+        ("Decoding", f"{', '.join(plan.strategies)}; at most {plan.max_new_tokens:,} new tokens for every arm"),
+        ("Batch and precision", f"{plan.batch} prompts together, {plan.dtype}, the same for every run"),
+        ("Prompt view", plan.view),
+        ("Seed of the evaluation", str(plan.seed)),
+        ("Plan (sha256)", scores.plan_sha256),
+    )
+
+
+def _benchmark_row(plan: Plan) -> Iterable[tuple[str, ...]]:
+    for b in plan.benchmarks:
+        licence, revision = b.licence or "not stated", b.revision or "unpinned"
+        yield b.name, f"{b.problems:,}", b.source, revision, licence, b.check, b.sha256[:16], b.summary
+
+
+def _accuracy_tables(plan: Plan, scores: Scores) -> Iterable[AccuracyTable]:
+    found = {(arm.benchmark, arm.strategy, arm.arm): arm for arm in scores.arms}
+    arms = dict.fromkeys([run.arm for run in plan.runs] + [arm.arm for arm in scores.arms])
+    for benchmark in plan.benchmarks:
+        for strategy in plan.strategies:
+            rows = tuple(_accuracy_row(name, found.get((benchmark.name, strategy, name))) for name in arms)
+            yield AccuracyTable(benchmark.name, strategy, benchmark.name == plan.primary, rows)
+
+
+def _accuracy_row(name: str, arm: ArmScore | None) -> AccuracyRow:
+    if arm is None or arm.n == 0:
+        return AccuracyRow(name, None, NO_DATA, "", NO_DATA, "", "", "", "", "")
+    return AccuracyRow(
+        arm=name,
+        share=(arm.accuracy, arm.low, arm.high),
+        accuracy=words.percent(arm.accuracy),
+        interval=f"{100 * arm.low:.1f} to {100 * arm.high:.1f}",
+        n=f"{arm.n:,}" if arm.arm == BASE else f"{arm.n:,} x {words.count(arm.seeds, 'seed')}",
+        truncated=words.percent(arm.truncation_rate),
+        no_answer=words.percent(arm.no_answer_rate),
+        undecided=words.percent(arm.undecided_rate),
+        tokens=f"{arm.mean_tokens:,.0f}",
+        seconds=words.seconds(arm.mean_seconds),
+    )
+
+
+def _run_row(run: RunScore) -> tuple[str, ...]:
+    start = (run.run, run.benchmark, run.strategy)
+    if run.n == 0:
+        return (*start, NO_DATA, *[""] * 7)
+    counts = (run.n, run.correct, run.wrong, run.no_answer, run.undecided, run.truncated)
+    return (*start, *(f"{count:,}" for count in counts), f"{run.mean_tokens:,.0f}", words.seconds(run.mean_seconds))
+
+
+def _compared_rows(plan: Plan, scores: Scores) -> Iterable[ComparedRow]:
+    """The comparisons in the order declared; one without a result says so."""
+    found: dict[tuple[str, str, str], list[Compared]] = {}
+    for declared in plan.comparisons:
+        found[declared.benchmark, declared.first, declared.second] = []
+    for item in scores.compared:
+        found.setdefault((item.benchmark, item.first, item.second), []).append(item)
+    for (benchmark, first, second), items in found.items():
+        yield from map(_compared_row, items)
+        if not items:
+            yield ComparedRow(benchmark, first, second, benchmark == plan.primary and first != BASE)
+
+
+def _compared_row(item: Compared) -> ComparedRow:
+    c, verdict = item.comparison, item.verdict
+    tones = {item.first: "first", item.second: "second", None: "none" if verdict.words == NO_DIFFERENCE else "open"}
+    return ComparedRow(
+        benchmark=item.benchmark,
+        first=item.first,
+        second=item.second,
+        primary=item.primary,
+        strategy=item.strategy,
+        points=(100 * c.difference, _hundred(c.low), _hundred(c.high)),
+        difference=words.points(c.difference),
+        interval=words.interval(c.low, c.high),
+        p=words.p_value(c.p),
+        holm=words.p_value(verdict.holm_p),
+        detectable=NOT_KNOWN if c.detectable is None else f"{100 * c.detectable:.1f}",
+        words=verdict.words,
+        tone=tones.get(verdict.winner, "open"),
+        notes=tuple(words.plain_words(qualifier) for qualifier in verdict.qualifiers),
+        explanation=verdict.explanation,
+        permutation=words.p_value(c.p_permutation),
+        bootstrap=words.interval(*(c.bootstrap or (None, None))),
+        mcnemar=tuple(
+            f"seed {m.seed}: only {item.second} {m.only_second:,}, only {item.first} {m.only_first:,}, p {_equals(m.p)}"
+            for m in c.mcnemar
+        ),
+    )
+
+
+def _hundred(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _equals(p: float) -> str:
+    return words.p_value(p) if p < 0.001 else f"= {words.p_value(p)}"

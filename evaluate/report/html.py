@@ -1,0 +1,50 @@
+"""The report as one HTML page that opens from disk: no other file, no network, and a policy that forbids both.
+
+Text from models and files enters as escaped text, or as JSON in an element that is never run; the page's own script puts
+it on screen as text. The policy admits that one script and that one style sheet, by their hashes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from journey.evaluate.report import plot
+from journey.evaluate.report.content import Content
+from journey.evaluate.report.words import GUIDE, ONLY_THESE
+
+HERE = Path(__file__).parent
+_POLICY = "default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
+
+
+def page(content: Content, answers: str) -> bytes:
+    """The whole page. `answers` is the viewer's data, JSON without `<`, `>` or `&` (see `viewer.embedded`)."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css.j2", "viewer.js.j2"))
+    text = environment.get_template("report.html.j2").render(
+        content=content,
+        answers=Markup(answers),
+        style=Markup(style),
+        script=Markup(script),
+        policy=_POLICY.format(style=_hash(style), script=_hash(script)),
+        plot=plot,
+        guide=GUIDE,
+        only_these=ONLY_THESE,
+    )
+    return text.encode()
+
+
+def _hash(text: str) -> str:
+    """A source expression of the content security policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,111 @@
+"""The report in a terminal: the verdict, then as much of the tables as the width allows.
+
+console.print(terminal.summary(scores, plan))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from journey.console import clean
+from journey.evaluate.report.content import Content, content
+from journey.evaluate.results import Plan, Scores
+
+WIDE = 100  # columns from which the full tables fit
+TONES = {"first": "bold yellow", "second": "bold cyan", "none": "bold", "open": "bold"}
+Group: TypeAlias = tuple[str, Sequence[Sequence[Text]]]  # benchmark, rows of cells
+
+
+class Summary:
+    """A renderable that fits itself to the width it is given."""
+
+    def __init__(self, told: Content) -> None:
+        self.told = told
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        wide = options.max_width >= WIDE
+        yield from self._verdict()
+        yield from self._accuracy(wide)
+        yield from self._compared(wide)
+
+    def _verdict(self) -> Iterator[RenderableType]:
+        yield Rule(Text("Verdict"), align="left")
+        for line in self.told.headlines:
+            yield _text(line.sentence, TONES[line.tone])
+            for more in filter(None, (line.shares, line.explanation)):
+                yield Padding(_text(more), (0, 0, 0, 2))
+        for qualifier in self.told.qualifiers:
+            yield _text(f"! {qualifier}", "bold")
+        for caveat in self.told.caveats:
+            yield _text(f"- {caveat}", "dim")
+
+    def _accuracy(self, wide: bool) -> Iterator[RenderableType]:
+        more = (
+            ["Problems", "Truncated", "No answer", "Undecided", "Tokens", "Seconds"]
+            if wide
+            else ["Cut", "None", "Tokens"]
+        )
+        groups = []
+        for accuracy in self.told.tables:
+            rows = []
+            for row in accuracy.rows:
+                rates = [row.truncated, row.no_answer]
+                cells = [row.n, *rates, row.undecided, row.tokens, row.seconds] if wide else [*rates, row.tokens]
+                rows.append([_text(cell) for cell in (row.arm, row.accuracy, row.interval, *cells)])
+            groups.append((accuracy.benchmark, rows))
+        yield from self._tables(["Arm", "Accuracy", "95% interval", *more], groups, wide)
+
+    def _compared(self, wide: bool) -> Iterator[RenderableType]:
+        """Arm against arm; on a narrow screen the verdict stands under the comparison."""
+        heads = ["Comparison", "Points", "95% interval", *(["p (Holm)", "Detectable"] if wide else [])]
+        groups = []
+        for group in self.told.between_arms:
+            rows = []
+            for row in group.rows:
+                numbers = [row.difference, row.interval, *([row.holm, row.detectable] if wide else [])]
+                words = _text(row.words, TONES[row.tone])
+                name = _text(row.label) if wide else Text("\n").join([_text(row.label), words])
+                rows.append([name, *map(_text, numbers), *([words] if wide else [])])
+            groups.append((group.benchmark, rows))
+        yield from self._tables([*heads, *(["Verdict"] if wide else [])], groups, wide)
+        if self.told.with_base:
+            yield _text("The comparisons with the untuned base are in report.html and report.md.", "dim")
+
+    def _tables(self, heads: Sequence[str], groups: Sequence[Group], wide: bool) -> Iterator[RenderableType]:
+        """One table a benchmark under its name, all with the same columns; the heads stand once."""
+        lines = [row for _, rows in groups for row in rows]
+        widths = [max([len(head), *(row[at].cell_len for row in lines)]) for at, head in enumerate(heads)]
+        if not wide:  # two lines to a name
+            widths[0] = max([len(heads[0]), *(line.cell_len for row in lines for line in row[0].split())])
+        for place, (benchmark, rows) in enumerate(groups):
+            headline = " (headline)" if benchmark == self.told.primary else ""
+            grid = Table(box=None, padding=(0, 2 if wide else 1, 0, 0), show_header=place == 0, header_style="dim")
+            for at, head in enumerate(heads):
+                words = at == 0 or head == "Verdict"
+                grid.add_column(
+                    head,
+                    justify="left" if words else "right",
+                    overflow="fold",
+                    no_wrap=not words,
+                    min_width=widths[at],
+                )
+            for row in rows:
+                grid.add_row(*row)
+            yield from (Text(), _text(benchmark + headline, "bold underline"), grid)
+
+
+def summary(scores: Scores, plan: Plan) -> Summary:
+    """The verdict and the tables, to be printed by a rich console of any width."""
+    return Summary(content(plan, scores))
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Text as it is: no markup, nothing that drives the terminal."""
+    return Text(clean(text), style=style)

@@ -1,0 +1,73 @@
+"""Numbers and verdicts in the words of the report, and the guide for readers who are no statisticians."""
+
+from __future__ import annotations
+
+import math
+
+from journey.evaluate.statistics import MIN_PROBLEMS, MIN_SEEDS
+
+NO_DATA, NOT_KNOWN = "n = 0", "n/a"
+ONLY_THESE = "speaks of these adapters only"
+
+PLAIN_WORDS = {
+    "both below the untuned base": "Both arms are worse than the untuned base that they started from.",
+    "floor": "Floor: both arms solve fewer than 5% of the problems, so this comparison says little.",
+    "ceiling": "Ceiling: both arms solve more than 95% of the problems, so this comparison says little.",
+    "mixed": "Mixed: significant differences point in opposite directions on different benchmarks.",
+}
+
+GUIDE = {
+    "Accuracy": "the share of problems answered correctly. Missing, cut off and undecided answers count as wrong.",
+    "95% interval": "the values that the data leave plausible, given two kinds of luck: which problems were asked, and "
+    "how the training runs turned out.",
+    "Points": "percentage points: from 40% to 45% is 5 points. A difference is the second arm minus the first.",
+    "Margin": "the smallest difference that was said to matter, before anything was scored.",
+    "p after Holm": "how surprising the difference would be if the arms were equally good, made stricter because "
+    "several comparisons were made. 0.05 or less counts as shown.",
+    "Detectable": "the smallest true difference, in points, that an experiment of this size finds 4 times out of 5. "
+    "Where it exceeds the margin, finding nothing means little.",
+    "X better": "the difference is larger than luck explains: p after Holm is at most 0.05.",
+    "No difference shown": "a difference as large as the margin would probably have been seen, and was not.",
+    "Too small to tell": f"under {MIN_SEEDS} training seeds or {MIN_PROBLEMS} problems, or a difference as large as "
+    "the margin could have been missed.",
+    "Truncated": "the answer reached the cap of new tokens before it ended.",
+    "Undecided": "the checker could not tell right from wrong; counted as wrong and shown apart.",
+}
+
+
+def percent(share: float | None) -> str:
+    """A share in [0, 1] as e.g. "87.3%"."""
+    return NOT_KNOWN if share is None or math.isnan(share) else f"{100 * share:.1f}%"
+
+
+def points(share: float | None) -> str:
+    """A signed difference in points, e.g. "+21.3"."""
+    return NOT_KNOWN if share is None else f"{100 * share:+.1f}"
+
+
+def p_value(p: float | None) -> str:
+    """A p with three digits, or "< 0.001"."""
+    return NOT_KNOWN if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def plain_words(qualifier: str) -> str:
+    """A qualifier of the verdict as a sentence that needs no glossary."""
+    arm, below, rest = qualifier.partition(" below the untuned base")
+    if qualifier not in PLAIN_WORDS and below and not rest:
+        return f"{arm} is worse than the untuned base that it started from."
+    return PLAIN_WORDS.get(qualifier, qualifier)
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """An interval of differences in points, e.g. "+1.0 to +5.2"."""
+    return NOT_KNOWN if low is None or high is None else f"{points(low)} to {points(high)}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun, e.g. "1 seed", "1,000 problems"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def seconds(value: float) -> str:
+    """Seconds with about three digits."""
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:,.0f}"

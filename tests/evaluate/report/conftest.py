@@ -1,0 +1,38 @@
+"""The synthetic evaluation folder as a fixture."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from journey.evaluate import report
+
+
+@pytest.fixture(scope="session")
+def synthetic() -> ModuleType:
+    """The helper module that writes evaluation folders."""
+    spec = importlib.util.spec_from_file_location("synthetic_evaluation", Path(__file__).with_name("synthetic.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with hostile answers, its reports built. Read only: tests that change things make their own."""
+    made = synthetic.folder(tmp_path_factory.mktemp("evaluation"), problems={"countdown@1": 150, "arithmetic": 120})
+    report.build(made)
+    return made
+
+
+@pytest.fixture
+def make(synthetic: ModuleType, tmp_path: Path) -> Callable[..., Path]:
+    """`make(problems=20, seeds=1)`: a folder of the test's own, without reports."""
+    return lambda **settings: synthetic.folder(tmp_path / "evaluation", **settings)

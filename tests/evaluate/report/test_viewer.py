@@ -1,0 +1,135 @@
+"""The embedded answers: which, how long, and that no text can leave its element."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from journey.evaluate import report
+from journey.evaluate.report import viewer
+from journey.evaluate.results import Plan
+
+Make = Callable[..., Path]
+
+
+def read(folder: Path, **settings: Any) -> dict[str, Any]:
+    plan, _ = report.load(folder)
+    return json.loads(viewer.embedded(folder, plan, **settings))
+
+
+def differs(plan: Plan, problem: dict[str, Any]) -> bool:
+    right = {
+        (run.arm, run.seed): answer[0] == "correct" for run, answer in zip(plan.runs, problem["answers"], strict=True)
+    }
+    return any(right[a, s] != right["journey", s] for a in ("shortcut@examples", "shortcut@tokens") for s in (0, 1))
+
+
+def test_every_answer_of_every_run_joined_by_id(make: Make) -> None:
+    folder = make(problems={"countdown@1": 8}, hostile=False)
+    path = folder / "samples" / "journey-s0" / "countdown@1" / "greedy" / "00000.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(reversed(lines)))
+    data = read(folder)
+    place = [run["run"] for run in data["runs"]].index("journey-s0")
+    texts = {json.loads(line)["question"]: json.loads(line)["text"] for line in lines}
+    problems = data["benchmarks"][0]["problems"]
+    assert {problem["id"]: problem["answers"][place][5] for problem in problems} == texts
+    assert data["pairs"] == [["shortcut@examples", "journey"], ["shortcut@tokens", "journey"]]
+    assert [benchmark["total"] for benchmark in data["benchmarks"]] == [8, 0, 0, 0]
+
+
+def test_graded_by_the_projects_own_grading(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make(problems=3)
+    monkeypatch.setattr(viewer, "grade", lambda problem, *_: ("undecided", "seven", f"asked {problem.answer}"))
+    problem = read(folder)["benchmarks"][0]["problems"][0]
+    assert problem["answers"][0][0] == "undecided"
+    assert problem["answers"][0][3:5] == ["seven", f"asked {problem['gold']}"]
+
+
+def test_outcomes_of_real_texts(make: Make) -> None:
+    problems = read(make(problems={"countdown@1": 40}, hostile=False))["benchmarks"][0]["problems"]
+    answers = [answer for problem in problems for answer in problem["answers"]]
+    assert {answer[0] for answer in answers} == {"correct", "wrong", "no_answer"}
+    for outcome, cut, *_, text in answers:
+        assert (outcome == "correct") == ("* " in text.rpartition("boxed")[2] and not cut)
+
+
+def test_a_missing_sample_is_null_and_missing_questions_are_none(make: Make) -> None:
+    folder = make(problems=3)
+    (folder / "samples" / "base" / "countdown@1" / "greedy" / "00000.jsonl").unlink()
+    (folder / "questions" / "arithmetic.jsonl").unlink()
+    data = read(folder)
+    assert [problem["answers"][0] for problem in data["benchmarks"][0]["problems"]] == [None] * 3
+    assert data["benchmarks"][3] == {"name": "arithmetic", "total": 0, "problems": []}
+
+
+def test_of_several_samples_of_one_question_the_first(make: Make) -> None:
+    folder = make(problems=1)
+    path = folder / "samples" / "base" / "countdown@1" / "greedy" / "00000.jsonl"
+    sample = json.loads(path.read_bytes())
+    path.write_text("".join(json.dumps({**sample, "text": text}) + "\n" for text in ("one", "two")))
+    assert read(folder)["benchmarks"][0]["problems"][0]["answers"][0][5] == "one"
+
+
+def test_a_benchmark_with_a_slash_lies_in_a_folder_without(make: Make) -> None:
+    folder = make(problems={"arithmetic": 3})
+    plan, _ = report.load(folder)
+    for path in [folder / "questions" / "arithmetic.jsonl", *folder.glob("samples/*/arithmetic")]:
+        path.rename(path.with_name(path.name.replace("arithmetic", "someone--arithmetic")))
+    named = msgspec.structs.replace(plan.benchmarks[3], name="someone/arithmetic")
+    data = json.loads(viewer.embedded(folder, msgspec.structs.replace(plan, benchmarks=(named,))))
+    assert [answer is not None for answer in data["benchmarks"][0]["problems"][0]["answers"]] == [True] * 7
+
+
+def test_asked_as_the_model_was(make: Make) -> None:
+    folder = make(problems={"countdown@1": 1}, view="think")
+    assert read(folder)["benchmarks"][0]["problems"][0]["question"].startswith("Using each of the numbers")
+    plan, _ = report.load(folder)
+    brief = json.loads(viewer.embedded(folder, msgspec.structs.replace(plan, view="compact")))
+    assert brief["benchmarks"][0]["problems"][0]["question"].startswith("use ")
+
+
+def test_nothing_can_leave_the_element(make: Make) -> None:
+    folder = make(problems=60)
+    plan, _ = report.load(folder)
+    text = viewer.embedded(folder, plan)
+    assert not set(text) & set("<>&\u2028\u2029")
+    assert "<script>document.title" in "".join(
+        answer[5]
+        for benchmark in json.loads(text)["benchmarks"]
+        for p in benchmark["problems"]
+        for answer in p["answers"]
+    )
+
+
+def test_budget_prefers_disagreement_and_keeps_order(make: Make) -> None:
+    folder = make(problems={"countdown@1": 60, "arithmetic": 300}, hostile=False)
+    plan, _ = report.load(folder)
+    everything, part = read(folder)["benchmarks"], read(folder, budget=60_000)["benchmarks"]
+    assert len(json.dumps(part)) < 80_000
+    for whole, some in zip(everything, part, strict=True):
+        ids = [problem["id"] for problem in whole["problems"]]
+        kept = [problem["id"] for problem in some["problems"]]
+        assert kept == [i for i in ids if i in kept]
+        assert some["total"] == len(ids)
+        assert bool(kept) == bool(ids), "every benchmark gets its turn"
+    whole, some = everything[3]["problems"], part[3]["problems"]
+    differing = [differs(plan, problem) for problem in whole].count(True)
+    kept = [differs(plan, problem) for problem in some].count(True)
+    assert kept < differing < 0.2 * len(whole)
+    assert kept / len(some) == pytest.approx(2 / 3, abs=0.05)  # two that differ for each other one
+    assert [p for p in some if differs(plan, p)] == [p for p in whole if differs(plan, p)][:kept]
+    assert read(folder, budget=60_000)["benchmarks"] == part
+
+
+def test_a_long_text_keeps_both_ends() -> None:
+    text = "a" * 10_000 + "END"
+    short = viewer.shortened(text)
+    assert len(short) < 6_200 and short.startswith("aaa") and short.endswith("END")
+    assert "4,003 characters left out" in short
+    assert viewer.shortened("b" * 6_000) == "b" * 6_000

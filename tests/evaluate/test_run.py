@@ -1,0 +1,320 @@
+"""The evaluate stage end to end on a tiny random base with two adapters: resumable, and the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from journey.config import EvaluateSettings
+from journey.errors import JourneyError, UnknownName, UsageError
+from journey.evaluate import run, workers
+from journey.evaluate.plan import prepare
+from journey.evaluate.results import Plan, Scores
+from journey.evaluate.run import cut, evaluate, expected_effect, plan
+from journey.evaluate.score import rescore
+from journey.schema import Sample, decode
+from journey.store import Folder, read_records
+
+SIGNS = "<pad> <bos> <eos> <unk> use make : . try left yes low high = + - * / ( ) \\boxed{ }"
+WORDS = [*SIGNS.split(), *map(str, range(100))]
+TWO = ["countdown@1", "countdown-targets"]
+
+
+def make_base(folder: Path) -> Path:
+    """A plain transformers folder: a Llama of random weights over the words of the compact view."""
+    ids = {word: place for place, word in enumerate(WORDS)}
+    backend = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    special = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
+    PreTrainedTokenizerFast(tokenizer_object=backend, **special).save_pretrained(folder)
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(WORDS),
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=4,
+            max_position_embeddings=64,
+            initializer_range=0.5,
+            bos_token_id=1,
+            eos_token_id=2,
+            pad_token_id=0,
+        )
+    )
+    model.generation_config.eos_token_id = [2, 30, 40, 50]  # so that random answers end at different lengths
+    model.save_pretrained(folder)
+    return folder
+
+
+def make_finetuned(out: Path, base: Path, arms: tuple[str, ...] = ("shortcut@tokens", "journey")) -> Path:
+    """What the finetune stage leaves: an adapter of random weights for each arm and seed 0, and its facts."""
+    with Folder.open(out, "finetune", {"base": str(base), "arms": list(arms)}) as folder:
+        for seed, arm in enumerate(arms):
+            name = arm.replace("@", "-") + "-s0"
+            model = LlamaForCausalLM.from_pretrained(base)
+            torch.manual_seed(seed)
+            config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+            get_peft_model(model, config).save_pretrained(folder.work / name)
+            facts = {"run": name, "arm": arm, "seed": 0, "view": "compact", "base": {"name": str(base)}}
+            folder.write(f"{name}/run.json", facts)
+        folder.write("audit.json", {"arms": {"journey": {"completion_tokens_p995": 17.2}}})
+        folder.finish({})
+    return out
+
+
+@pytest.fixture(scope="module")
+def finetuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evaluate")
+    return make_finetuned(folder / "finetune", make_base(folder / "base"))
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "SHARD_ROWS", 8)
+
+
+def settings(**changes: Any) -> EvaluateSettings:
+    plain: dict[str, Any] = {"benchmarks": TWO, "limit": 15, "batch": 4, "workers": 1}
+    return EvaluateSettings(**(plain | changes))
+
+
+@pytest.fixture(scope="module")
+def finished(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "SHARD_ROWS", 8)
+        return evaluate(finetuned, settings(), tmp_path_factory.mktemp("finished") / "out")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """The bytes of everything but what is never hashed, and scores without seconds."""
+    files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file() and ".done" not in p.parts}
+    kept = {
+        name: path.read_bytes() for name, path in files.items() if name.startswith(("plan", "questions", "samples"))
+    }
+    scores = json.loads(files["scores.json"].read_bytes())
+    for scored in scores["runs"] + scores["arms"]:
+        del scored["mean_seconds"]
+    return kept | {"scores.json": json.dumps(scores).encode()}
+
+
+def scores_of(folder: Path) -> Scores:
+    return decode((folder / "scores.json").read_bytes(), Scores)
+
+
+class TestTheFolder:
+    def test_what_it_holds(self, finished: Path) -> None:
+        names = set(json.loads((finished / "manifest.json").read_bytes())["files"])
+        runs = ("base", "shortcut-tokens-s0", "journey-s0")
+        shards = {f"samples/{r}/{b}/greedy/0000{k}.jsonl" for r in runs for b in TWO for k in (0, 1)}
+        assert names == {"plan.json", "scores.json", *(f"questions/{b}.jsonl" for b in TWO), *shards}
+        assert (finished / "report.html").is_file() and (finished / "report.md").is_file()
+        assert json.loads((finished / "timing.json").read_bytes())["seconds_per_problem"].keys() == {
+            f"samples/{r}/{b}/greedy" for r in runs for b in TWO
+        }
+
+    def test_the_plan(self, finished: Path) -> None:
+        made = decode((finished / "plan.json").read_bytes(), Plan)
+        assert [(r.run, r.arm, r.seed) for r in made.runs] == [
+            ("base", "base", None),
+            ("shortcut-tokens-s0", "shortcut@tokens", 0),
+            ("journey-s0", "journey", 0),
+        ]
+        assert [(c.first, c.second) for c in made.comparisons if c.benchmark == TWO[0]] == [
+            ("shortcut@tokens", "journey"),
+            ("base", "shortcut@tokens"),
+            ("base", "journey"),
+        ]
+        assert (made.primary, made.view, made.dtype, made.batch) == (TWO[0], "compact", "float32", 4)
+        assert made.max_new_tokens == 32  # 17.2 and a quarter, rounded up
+        assert [(b.name, b.problems, b.check) for b in made.benchmarks] == [(name, 15, "countdown") for name in TWO]
+
+    def test_samples(self, finished: Path) -> None:
+        found = {
+            r: list(read_records(finished, f"samples/{r}/{TWO[0]}/greedy", Sample)) for r in ("base", "journey-s0")
+        }
+        ids = [sample.question for sample in found["base"]]
+        assert [sample.question for sample in found["journey-s0"]] == ids and len(set(ids)) == 15
+        assert [s.text for s in found["base"]] != [s.text for s in found["journey-s0"]]
+        every = [sample for samples in found.values() for sample in samples]
+        assert {sample.finish for sample in every} == {"stop", "length"}
+        for sample in every:
+            words = sample.text.split()
+            assert len(words) == sample.tokens - (sample.finish == "stop") and sample.seconds == 0
+            assert sample.tokens == 32 or sample.finish == "stop"
+
+    def test_rescore_gives_the_stored_scores(self, finished: Path) -> None:
+        assert rescore(finished) == scores_of(finished)
+
+    def test_a_finished_folder_is_left_alone(self, finetuned: Path, finished: Path) -> None:
+        before = (finished / "manifest.json").stat().st_mtime_ns
+        (finished / "report.md").unlink()
+        assert evaluate(finetuned, settings(workers=2), finished) == finished
+        assert (finished / "manifest.json").stat().st_mtime_ns == before and (finished / "report.md").is_file()
+
+
+class TestTheSameBytes:
+    def test_after_a_shard_is_lost(self, finetuned: Path, finished: Path, tmp_path: Path) -> None:
+        out = shutil.copytree(finished, tmp_path / "out")
+        lost = out / f"samples/journey-s0/{TWO[0]}/greedy/00001.jsonl"
+        lost.unlink()
+        (out / f"samples/base/{TWO[1]}/greedy/00000.jsonl").write_bytes(b"broken")
+        evaluate(finetuned, settings(), out)
+        assert content(out) == content(finished)
+        assert (tmp_path / f"out.quarantine/samples/base/{TWO[1]}/greedy/00000.jsonl").read_bytes() == b"broken"
+
+    def test_after_an_interruption(
+        self, finetuned: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        done = workers.do_all
+
+        def interrupted(*args: Any) -> Iterator[workers.Done]:
+            assert (tmp_path / "out.partial/plan.json").is_file()  # fixed before the first sample
+            assert not (tmp_path / "out.partial/samples").exists()
+            for number, one in enumerate(done(*args)):
+                if number == 3:
+                    raise KeyboardInterrupt
+                yield one
+
+        monkeypatch.setattr(workers, "do_all", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(finetuned, settings(), tmp_path / "out")
+        assert len(list((tmp_path / "out.partial/samples").rglob("*.jsonl"))) == 3
+        monkeypatch.setattr(workers, "do_all", done)
+        evaluate(finetuned, settings(), tmp_path / "out")
+        assert content(tmp_path / "out") == content(finished)
+
+    def test_with_two_workers(self, finetuned: Path, finished: Path, tmp_path: Path) -> None:
+        evaluate(finetuned, settings(workers=2), tmp_path / "out")
+        assert content(tmp_path / "out") == content(finished)
+
+
+class TestOneGeometry:
+    def test_every_run_gets_the_same_batches(
+        self, finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pieces: list[workers.Piece] = []
+
+        def collect(base: workers.Base, given: Any, count: int) -> Iterator[workers.Done]:
+            pieces.extend(given)
+            raise KeyboardInterrupt
+            yield
+
+        monkeypatch.setattr(workers, "do_all", collect)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(finetuned, settings(), tmp_path / "out")
+        by_run: dict[str, list[Any]] = {}
+        for piece in pieces:
+            name, _, rest = piece.key.removeprefix("samples/").partition("/")
+            by_run.setdefault(name, []).append((rest, piece.batches))
+        assert len(by_run) == 3 and len({repr(batches) for batches in by_run.values()}) == 1
+
+    def test_cut(self) -> None:
+        assert cut([5, 3, 4, 3, 9], 2) == [[[1, 3], [2, 0], [4]]]
+        assert [len(shard) for shard in cut([1] * 50, 4)] == [2, 2, 2, 2, 2, 2, 1]
+
+
+class TestSettings:
+    def test_another_plan_in_the_same_place(self, finetuned: Path, finished: Path) -> None:
+        with pytest.raises(UsageError, match=r"config\.limit: 15 there, 14 now"):
+            evaluate(finetuned, settings(limit=14), finished)
+
+    def test_sizes_and_limit(self, finetuned: Path) -> None:
+        asked = prepare(finetuned, settings(limit=9, sizes={TWO[0]: 12, TWO[1]: 5})).plan.benchmarks
+        assert [benchmark.problems for benchmark in asked] == [9, 5]
+
+    def test_primary(self, finetuned: Path) -> None:
+        assert prepare(finetuned, settings(primary=TWO[1])).plan.primary == TWO[1]
+        with pytest.raises(UnknownName, match="countdown-targets"):
+            prepare(finetuned, settings(primary="countdown-target"))
+
+    def test_cap(self, finetuned: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert prepare(finetuned, settings(max_new_tokens=50)).plan.max_new_tokens == 50
+        assert not capsys.readouterr().err
+        assert prepare(finetuned, settings(max_new_tokens=10)).plan.max_new_tokens == 10
+        assert "cuts off answers as long as the longest journeys" in capsys.readouterr().err
+        with pytest.raises(UsageError, match="64 positions: a prompt of 8 tokens leaves room for 56"):
+            prepare(finetuned, settings(max_new_tokens=60))
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"benchmarks": []}, "no benchmark"),
+            ({"benchmarks": ["countdwon@1"]}, "did you mean countdown@1"),
+            ({"benchmarks": ["countdown", "countdown@1"]}, "asked for twice"),
+            ({"sizes": {"countdown@2": 5}}, "benchmark in sizes"),
+            ({"strategy": ["gready"]}, "did you mean greedy"),
+        ],
+    )
+    def test_bad_settings_leave_no_folder(
+        self, changes: dict[str, Any], message: str, finetuned: Path, tmp_path: Path
+    ) -> None:
+        with pytest.raises(UsageError, match=message):
+            evaluate(finetuned, settings(**changes), tmp_path / "out")
+        assert not list(tmp_path.iterdir())
+
+    def test_words_that_the_base_cannot_read(self, finetuned: Path, tmp_path: Path) -> None:
+        file = tmp_path / "own.jsonl"
+        file.write_text('{"problem": "use 3 apples make 7 :", "answer": "7"}\n')
+        with pytest.raises(UsageError, match="cannot read own: it has no word for apples"):
+            prepare(finetuned, settings(benchmarks=[f"own={file}"]))
+
+
+class TestTheFinetuneFolder:
+    def test_not_one(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="not a finished folder"):
+            evaluate(tmp_path / "nowhere", settings(), tmp_path / "out")
+
+    def test_no_run(self, tmp_path: Path) -> None:
+        with Folder.open(tmp_path / "empty", "finetune", {"base": "pocket"}) as folder:
+            folder.finish({})
+        with pytest.raises(UsageError, match="holds no trained run"):
+            prepare(tmp_path / "empty", settings())
+
+    def test_a_failed_run_is_planned_and_not_sampled(self, finetuned: Path, tmp_path: Path) -> None:
+        copy = shutil.copytree(finetuned, tmp_path / "copy")
+        (copy / "journey-s0/adapter_model.safetensors").unlink()
+        out = evaluate(copy, settings(benchmarks=TWO[:1], limit=4), tmp_path / "out")
+        assert scores_of(out).failed_runs == ("journey-s0",)
+        assert {scored.run for scored in scores_of(out).runs} == {"base", "shortcut-tokens-s0"}
+
+    def test_a_broken_run_json(self, finetuned: Path, tmp_path: Path) -> None:
+        copy = shutil.copytree(finetuned, tmp_path / "copy")
+        (copy / "journey-s0/run.json").write_text('{"run": "journey-s0"}')
+        with pytest.raises(UsageError, match=r"run\.json cannot be read: KeyError\('arm'\)"):
+            prepare(copy, settings())
+
+
+def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    adapter = shutil.copytree(finetuned / "journey-s0", tmp_path / "bad")
+    weights = load_file(adapter / "adapter_model.safetensors")
+    save_file({name: w * float("nan") for name, w in weights.items()}, adapter / "adapter_model.safetensors")
+    ready = prepare(finetuned, settings())
+    piece = workers.Piece("journey-s0", adapter, "greedy", (((1, 4),),))
+    with pytest.raises(JourneyError, match="journey-s0: .* did the training diverge"):
+        list(workers.do_all(workers.Base(ready.ref, "cpu", 8), [piece], 1))
+
+
+def test_dry_run(finetuned: Path) -> None:
+    told = plan(finetuned, settings())
+    assert told["answers"] == 3 * 30 and told["new_tokens_at_most"] == 90 * 32
+    assert told["plan"]["primary"] == TWO[0] and told["detectable_points"] == {name: None for name in TWO}
+    assert json.dumps(told)
+
+
+def test_expected_effect_is_near_what_was_simulated() -> None:
+    found = [expected_effect(300, 2), expected_effect(300, 3), expected_effect(300, 5)]
+    assert found == [pytest.approx(8.3, abs=2), pytest.approx(7.0, abs=1), pytest.approx(5.7, abs=1)]
+    assert expected_effect(300, 1) is None

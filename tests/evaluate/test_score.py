@@ -1,0 +1,220 @@
+"""Scores from stored samples: joined by id, per seed, with what was declared and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from journey.errors import PartialError
+from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo, Scores
+from journey.evaluate.score import place, score
+from journey.evaluate.verdict import declare
+from journey.rng import rng_for
+from journey.schema import Problem, Question, Sample
+from journey.store import dump_json, json_lines, sha256
+
+PROBLEMS = 120
+Answers = Callable[[str, int | None, int], str]  # (arm, seed, question) -> text
+
+
+def question(benchmark: str, number: int) -> Question:
+    name = f"{benchmark}-{number}"
+    return Question(name, benchmark, Problem(id=name, question="How many?", answer="18", source="test"))
+
+
+def often(arm: str, seed: int | None, number: int) -> str:
+    """Right answers: journey 90 %, shortcut 40 %, base 10 %."""
+    share = {"journey": 0.9, "shortcut@tokens": 0.4, "base": 0.1}[arm]
+    return "\\boxed{18}" if rng_for("test", arm, seed, number).random() < share else "\\boxed{17}"
+
+
+def make(
+    folder: Path,
+    answers: Answers = often,
+    *,
+    seeds: dict[str, tuple[int, ...]] | None = None,
+    benchmarks: tuple[str, ...] = ("main",),
+    change: Callable[[str, list[Sample]], list[Sample]] = lambda run, samples: samples,
+    **plan_changes: Any,
+) -> tuple[Plan, dict[str, float]]:
+    """An evaluation folder with these answers; gives its plan and the seconds."""
+    seeds = seeds or {"shortcut@tokens": (0, 1), "journey": (0, 1)}
+    runs = [RunInfo("base", "base", None)]
+    for arm, numbers in seeds.items():
+        runs += [RunInfo(f"{arm.replace('@', '-')}-s{n}", arm, n, "there") for n in numbers]
+    info = [BenchmarkInfo(name, PROBLEMS, "test", None, None, "0", "value") for name in benchmarks]
+    pairs = [("shortcut@tokens", "journey"), ("base", "shortcut@tokens"), ("base", "journey")]
+    plan = Plan(
+        base="tiny",
+        view="plain",
+        runs=tuple(runs),
+        benchmarks=tuple(info),
+        primary=benchmarks[0],
+        strategies=("greedy",),
+        comparisons=tuple(declare(benchmarks, pairs, base=False)),
+        margin=0.05,
+        max_new_tokens=64,
+        batch=8,
+        dtype="float32",
+        seed=0,
+    )
+    plan = msgspec.structs.replace(plan, **plan_changes)
+    write(folder / "plan.json", dump_json(plan))
+    seconds = {}
+    for name in benchmarks:
+        write(folder / f"questions/{name}.jsonl", json_lines(question(name, n) for n in range(PROBLEMS)))
+        for run in runs:
+            samples = [
+                Sample(f"{name}-{n}", run.run, answers(run.arm, run.seed, n), 10, 0.0, "stop") for n in range(PROBLEMS)
+            ]
+            where = place(run.run, name, "greedy")
+            write(folder / where / "00000.jsonl", json_lines(change(run.run, samples)))
+            seconds[where] = 0.5
+    return plan, seconds
+
+
+def write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def scored(folder: Path, *args: Any, **kwargs: Any) -> Scores:
+    plan, seconds = make(folder, *args, **kwargs)
+    return score(folder, plan, seconds)
+
+
+def test_a_clear_difference(tmp_path: Path) -> None:
+    scores = scored(tmp_path)
+    assert scores.plan_sha256 == sha256(tmp_path / "plan.json")
+    first = scores.compared[0]
+    assert (first.first, first.second, first.primary, first.strategy) == ("shortcut@tokens", "journey", True, "greedy")
+    assert first.comparison.seeds == 2 and first.comparison.problems == PROBLEMS
+    assert first.verdict.words == "journey better (2 seeds, provisional)"
+    assert [item.primary for item in scores.compared] == [True, False, False]
+    assert len(scores.headline) == 1 and scores.headline[0].startswith(
+        "On main, shortcut@tokens v journey: journey better (2 seeds, provisional) (+"
+    )
+    assert scores.qualifiers == () and scores.failed_runs == ()
+
+
+def test_runs_and_arms_count_the_same_samples(tmp_path: Path) -> None:
+    scores = scored(tmp_path)
+    assert [run.run for run in scores.runs] == [
+        "base",
+        "shortcut-tokens-s0",
+        "shortcut-tokens-s1",
+        "journey-s0",
+        "journey-s1",
+    ]
+    for arm in scores.arms:
+        runs = [run for run in scores.runs if run.arm == arm.arm]
+        assert arm.seeds == len(runs) and arm.n == PROBLEMS
+        assert arm.accuracy == pytest.approx(sum(run.correct for run in runs) / PROBLEMS / len(runs))
+        assert arm.low <= arm.accuracy <= arm.high
+    compared = scores.compared[0].comparison
+    by_arm = {arm.arm: arm.accuracy for arm in scores.arms}
+    assert compared.difference == pytest.approx(by_arm["journey"] - by_arm["shortcut@tokens"])
+
+
+def test_samples_are_joined_by_id_and_never_by_position(tmp_path: Path) -> None:
+    plain = scored(tmp_path / "a")
+    turned = scored(tmp_path / "b", change=lambda run, samples: samples[::-1] if run == "journey-s0" else samples)
+    assert turned == plain
+
+
+def test_outcomes_and_rates(tmp_path: Path) -> None:
+    texts = ["\\boxed{18}", "\\boxed{17}", "no idea", "\\boxed{50\\%}", "so \\boxed{18", "The answer is 18"]
+
+    def cut(run: str, samples: list[Sample]) -> list[Sample]:
+        return [msgspec.structs.replace(s, finish="length") if int(s.question[5:]) % 6 >= 4 else s for s in samples]
+
+    def answers(arm: str, seed: int | None, number: int) -> str:
+        return texts[number % 6]
+
+    scores = scored(tmp_path, answers, change=cut)
+    run = scores.runs[1]
+    assert (run.n, run.correct, run.wrong, run.no_answer, run.undecided, run.truncated) == (120, 20, 40, 60, 0, 40)
+    assert (run.mean_tokens, run.mean_seconds) == (10.0, 0.5)
+    arm = scores.arms[1]
+    assert (arm.truncation_rate, arm.no_answer_rate, arm.accuracy) == (40 / 120, 60 / 120, 20 / 120)
+
+
+def test_undecided_scores_nothing_and_is_counted(tmp_path: Path) -> None:
+    plan, seconds = make(tmp_path, lambda arm, seed, n: "\\boxed{50\\%}")
+    half = [question("main", n) for n in range(PROBLEMS)]
+    half = [msgspec.structs.replace(q, problem=msgspec.structs.replace(q.problem, answer="0.5")) for q in half]
+    write(tmp_path / "questions/main.jsonl", json_lines(half))
+    scores = score(tmp_path, plan, seconds)
+    assert scores.runs[0].undecided == PROBLEMS and scores.arms[0].accuracy == 0
+    assert scores.qualifiers == ("floor",)
+
+
+class TestSeedsThatFailed:
+    def test_a_missing_seed_leaves_both_arms_and_is_named(self, tmp_path: Path) -> None:
+        scores = scored(tmp_path, seeds={"shortcut@tokens": (0, 1, 2), "journey": (0, 2)})
+        whole = scored(tmp_path / "b", seeds={"shortcut@tokens": (0, 2), "journey": (0, 2)})
+        assert scores.failed_runs == ("journey seed 1",)
+        assert scores.compared[0].comparison == whole.compared[0].comparison
+        assert scores.compared[0].comparison.seeds == 2
+        assert {arm.arm: arm.seeds for arm in scores.arms} == {"base": 1, "shortcut@tokens": 3, "journey": 2}
+
+    def test_a_run_without_an_adapter_is_named(self, tmp_path: Path) -> None:
+        plan, seconds = make(tmp_path)
+        runs = [msgspec.structs.replace(r, adapter=None) if r.run == "journey-s1" else r for r in plan.runs]
+        scores = score(tmp_path, msgspec.structs.replace(plan, runs=tuple(runs)), seconds)
+        assert scores.failed_runs == ("journey-s1",)
+        assert scores.compared[0].comparison.seeds == 1
+        assert scores.compared[0].verdict.words == "too small to tell"
+
+    def test_no_seed_in_common_is_no_result_but_stays_in_the_family(self, tmp_path: Path) -> None:
+        scores = scored(tmp_path, seeds={"shortcut@tokens": (0, 1), "journey": (2, 3)})
+        assert [(c.first, c.second) for c in scores.compared] == [("base", "shortcut@tokens"), ("base", "journey")]
+        assert scores.headline == ()
+        best = min(c.comparison.p or 1 for c in scores.compared)
+        assert min(c.verdict.holm_p for c in scores.compared) == pytest.approx(3 * best)
+
+
+def test_below_the_base(tmp_path: Path) -> None:
+    def worse(arm: str, seed: int | None, number: int) -> str:
+        return often({"base": "journey", "journey": "base"}.get(arm, arm), seed, number)
+
+    scores = scored(tmp_path, worse)
+    assert scores.compared[0].verdict.qualifiers == ("both below the untuned base",)
+    assert scores.qualifiers == ("both below the untuned base",)
+    assert scores.headline[0].endswith("; both below the untuned base.")
+
+
+def test_mixed_over_benchmarks(tmp_path: Path) -> None:
+    plan, seconds = make(tmp_path, benchmarks=("main", "other"))
+    names = {"journey": "shortcut@tokens", "shortcut@tokens": "journey", "base": "base"}
+    for run in plan.runs:
+        turned = [
+            Sample(f"other-{n}", run.run, often(names[run.arm], run.seed, n), 10, 0.0, "stop") for n in range(PROBLEMS)
+        ]
+        write(tmp_path / place(run.run, "other", "greedy") / "00000.jsonl", json_lines(turned))
+    scores = score(tmp_path, plan, seconds)
+    assert scores.qualifiers == ("mixed",)
+    assert len(scores.headline) == 1 and len(scores.compared) == 6
+
+
+def test_holm_counts_everything_declared(tmp_path: Path) -> None:
+    one, two = scored(tmp_path / "a"), scored(tmp_path / "b", benchmarks=("main", "other"))
+    assert two.compared[0].comparison == one.compared[0].comparison
+    assert two.compared[0].verdict.holm_p > one.compared[0].verdict.holm_p
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda samples: samples[1:], "119 samples of 120 questions, 1 of them missing"),
+        (lambda samples: [*samples, samples[0]], "question main-0 has two samples"),
+        (lambda samples: [*samples, msgspec.structs.replace(samples[0], question="main-999")], "121 samples of 120"),
+    ],
+)
+def test_samples_that_do_not_fit_the_questions(change: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(PartialError, match=message):
+        scored(tmp_path, change=lambda run, samples: change(samples) if run == "journey-s1" else samples)
