@@ -1,7 +1,7 @@
 """What the embedded base `pocket` is trained on, and its vocabulary.
 
 Fragments of the compact notation, neutral between the arms: no text shows a choice of branch that aims at a target,
-and none shows a second branch after a failed one. Countdown fragments that name a target are drawn from training
+and none shows a second branch after a failed one. Whatever names a target or is a whole problem is drawn from training
 problems only (`journey.splits`), so no held-out problem and no held-out target appears.
 """
 
@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from journey.catalog import FAMILIES
+from journey.catalog import FAMILIES, METHODS
+from journey.generate.made import Made
 from journey.rng import rng_for
 from journey.splits import split_of
+from journey.views import render
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 WORDS = (
-    "use make find try left yes low high dead end back to answer so wait no not is check again right wrong let be "
-    "\\boxed{ } + - * / = ( ) . , : ; ? %"
+    "use make find try left yes low high dead end back to answer so wait no not is check again right wrong whole even odd "
+    "< > \\boxed{ } + - * / = ( ) . , : ; ? %"
 ).split()
 VOCABULARY = [PAD, BOS, EOS, UNK, *WORDS, *"abcdefghijklmnopqrstuvwxyz", *map(str, range(1000))]
 LARGEST, CEILING = 50, 99
@@ -164,38 +166,25 @@ def one_branch(rng: Random) -> str:
     return said + f" dead end . back to {_listed(numbers)} ."
 
 
-def assignments(rng: Random) -> str:
-    """Named quantities worked out in order, as the arithmetic family writes them (correct steps only)."""
-    values = [rng.randint(1, LARGEST), rng.randint(1, 20)]
-    given = "abcdefgh"
-    asked = [f"a = {values[0]}", f"b = {values[1]}"]
-    worked = []
-    for place in range(2, 2 + rng.randint(1, 3)):
-        name, other = rng.randrange(place), rng.randrange(place)
-        literal = rng.random() < 0.3
-        x, y = values[name], rng.randint(2, 9) if literal else values[other]
-        legal = [("+", x + y), ("-", x - y), ("*", x * y)]
-        legal = [(op, v) for op, v in legal if 0 < v <= CEILING]
-        if not legal or (not literal and name == other):
-            break
-        op, value = rng.choice(legal)
-        asked.append(f"{given[place]} = {given[name]} {op} {y if literal else given[other]}")
-        worked.append(f"{given[place]} = {x} {op} {y} = {value} .")
-        values.append(value)
-    if not worked:
-        return facts(rng)
-    last = given[len(values) - 1]
-    return f"{' ; '.join(asked)} ; find {last} : {' '.join(worked)} \\boxed{{ {values[-1]} }} {EOS}"
+def arithmetic(rng: Random) -> str:
+    """A training problem of the arithmetic family at level 1 with its correct solution; no mistake, nothing taken back."""
+    while True:
+        problem = FAMILIES.get("arithmetic")().problem(rng.getrandbits(62), 0, 1)
+        if split_of(problem) != "train":
+            continue
+        made = METHODS.get("slips")().make(problem, 0, 0)
+        if isinstance(made, Made):
+            return f"{problem.brief} {render(made.pair.shortcut, 'compact').text} {EOS}"
 
 
 MIX: tuple[tuple[float, Callable[[Random], str]], ...] = (
-    (0.26, facts),
+    (0.24, facts),
     (0.22, judged_steps),
     (0.11, two_numbers),
     (0.11, one_reduction),
     (0.09, chain),
     (0.11, one_branch),
-    (0.10, assignments),
+    (0.12, arithmetic),
 )
 
 

@@ -24,7 +24,10 @@ def test_package_list_equals_the_folders() -> None:
         for path in (ROOT / top).rglob("__init__.py")
         if "runs" not in path.parts
     }
-    named = {name if name == "journey" else name.removeprefix("journey.") for name in PYPROJECT["tool"]["setuptools"]["packages"]}
+    named = {
+        name if name == "journey" else name.removeprefix("journey.")
+        for name in PYPROJECT["tool"]["setuptools"]["packages"]
+    }
     assert named == folders
 
 
@@ -91,7 +94,15 @@ def test_help_answers_without_torch() -> None:
 
 
 def test_files_named_in_the_docs_exist() -> None:
-    for doc in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "data/README.md"]:
-        for name in re.findall(r"`((?:journey|generate|curate|finetune|evaluate|data|tests|benchmarks|docs|recipes)/[\w./-]+)`", doc.read_text()):
+    for doc in [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+        ROOT / "data/README.md",
+    ]:
+        for name in re.findall(
+            r"`((?:journey|generate|curate|finetune|evaluate|data|tests|benchmarks|docs|recipes)/[\w./-]+)`",
+            doc.read_text(),
+        ):
             if not name.startswith("data/runs"):
                 assert (ROOT / name.rstrip("/")).exists(), f"{doc.name} names {name}"
