@@ -28,10 +28,10 @@ class Drop(Record, frozen=True):
 
 
 class Item:
-    """A pair joined to its tree; `view` is the view that will be trained on."""
+    """A pair joined to its tree."""
 
-    def __init__(self, pair: Pair, tree: Tree, view: View) -> None:
-        self.pair, self.tree, self.view = pair, tree, view
+    def __init__(self, pair: Pair, tree: Tree) -> None:
+        self.pair, self.tree = pair, tree
         self._rendered: dict[tuple[Half, View], Rendered] = {}
 
     def trace(self, half: Half) -> Trace:

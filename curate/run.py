@@ -23,7 +23,6 @@ from journey.errors import PartialError, UsageError
 from journey.schema import Pair, Tree
 from journey.splits import SPLITS, Split, split_of
 from journey.store import ROWS_PER_SHARD, Folder, corrupt_files, manifest_hash, read_manifest, read_shard, shards
-from journey.views import View
 
 
 def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) -> Path:
@@ -80,7 +79,7 @@ def _run(folder: Folder, sources: Sequence[Path], context: Context, options: dic
     places = [place for source in sources for place in _aligned(source)]
     with console.progress("curate", len(places)) as bar, LedgerFile(folder.path("ledger.jsonl")) as ledger:
         for pairs, trees in places:
-            kept, lines = judge(list(_items(pairs, trees, context.view)), rules, funnel)
+            kept, lines = judge(list(_items(pairs, trees)), rules, funnel)
             ledger.add(lines)
             for item in kept:
                 split = split_of(item.pair.problem)
@@ -121,7 +120,7 @@ def _aligned(source: Path) -> list[tuple[Path, Path]]:
     return list(zip(pairs, trees, strict=True))
 
 
-def _items(pairs: Path, trees: Path, view: View) -> Iterator[Item]:
+def _items(pairs: Path, trees: Path) -> Iterator[Item]:
     """Pairs joined to their trees by id; the tree at the pair's own place comes first where two have that id."""
     grown = list(read_shard(trees, Tree))
     known = {tree.id: tree for tree in grown}
@@ -129,7 +128,7 @@ def _items(pairs: Path, trees: Path, view: View) -> Iterator[Item]:
         tree = grown[place] if place < len(grown) and grown[place].id == pair.tree else known.get(pair.tree)
         if tree is None:
             raise PartialError(f"{pairs}: pair {pair.pair_id} has no tree {pair.tree} in {trees}")
-        yield Item(pair, tree, view)
+        yield Item(pair, tree)
 
 
 class _SplitWriter:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 JOURNEY = "journey"  # the arm that the others are compared with, where it is there
-CAP, SLACK, ROUND = 512, 1.25, 32  # new tokens: without data on lengths; over the longest journeys; rounded up to
+CAP, SLACK, ROUND = 512, 1.25, 32  # new tokens: where no length is told; over the longest journeys; rounded up to
 
 
 @dataclass(frozen=True)
@@ -159,35 +159,35 @@ def _prompts(
 
 
 def _cap(settings: EvaluateSettings, finetuned: Path, ref: models.ModelRef, longest: int) -> int:
-    """One cap of new tokens for all arms, within the base's positions; over the 99.5th percentile of the journeys."""
+    """One cap of new tokens for all arms, within the base's positions.
+
+    A quarter over the 99.5th percentile of the journeys trained on, where the runs tell it; else the longest row.
+    """
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False)
     positions = getattr(config.get_text_config(), "max_position_embeddings", None)
     room = math.inf if positions is None else positions - longest
-    lengths = list(_lengths(finetuned))
-    least = math.ceil(max(lengths)) if lengths else None
+    least = max(_told(finetuned, "completion_tokens_p995"), default=None)
     cap = settings.max_new_tokens
     if cap is None:
-        cap = CAP if least is None else CAP
-        cap = int(min(cap, room))
+        longest_row = max(_told(finetuned, "max_length"), default=CAP)
+        cap = int(min(longest_row if least is None else math.ceil(least * SLACK / ROUND) * ROUND, room))
     if cap > room or cap < 1:
         raise UsageError(
             f"{ref.name} has {positions} positions: a prompt of {longest} tokens leaves room for {max(0, int(room))}",
             "lower --max-new-tokens, or leave out the benchmark with the long prompts",
         )
     if least is not None and cap < least:
-        console.note(
-            f"the cap of {cap} new tokens cuts off answers as long as the longest journeys trained on ({least})"
-        )
+        console.note(f"a cap of {cap} new tokens cuts answers off: the longest journeys trained on have {least:g}")
     return cap
 
 
-def _lengths(finetuned: Path) -> Iterable[float]:
-    """Every `completion_tokens_p995` in audit.json and the runs' run.json, wherever it stands."""
+def _told(finetuned: Path, key: str) -> Iterable[float]:
+    """Every number of that name in audit.json and the runs' run.json, wherever it stands."""
     for path in [finetuned / "audit.json", *sorted(finetuned.glob("*/run.json"))]:
         if path.is_file():
-            yield from _named("completion_tokens_p995", json.loads(path.read_bytes()))
+            yield from _named(key, json.loads(path.read_bytes()))
 
 
 def _named(key: str, data: Any) -> Iterable[float]:

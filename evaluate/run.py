@@ -178,7 +178,7 @@ def _samples(shard: _Shard, done: Done, tokenizer: PreTrainedTokenizerBase) -> l
     samples = []
     for question, completion in zip(shard.questions, done.completions, strict=True):
         ids = completion.ids[:-1] if completion.finish == "stop" else completion.ids
-        text = tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
+        text = str(tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
         samples.append(Sample(question.id, shard.run, text, len(completion.ids), NO_SECONDS, completion.finish))
     return samples
 

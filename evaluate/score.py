@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -200,7 +200,7 @@ def _compare(plan: Plan, cells: Cells, item: Declared) -> Comparison | None:
     first, second = _points(plan, cells, item, item.first), _points(plan, cells, item, item.second)
     parts = (plan.seed, item.key)
     if item.first == BASE:
-        return statistics.compare_to_base(_matrix(second, sorted(second)), first[None], parts=parts) if second else None
+        return statistics.compare_to_base(_matrix(second, list(second)), first[None], parts=parts) if second else None
     shared = sorted(seed for seed in set(first) & set(second) if seed is not None)
     if not shared:
         return None
@@ -213,7 +213,7 @@ def _points(plan: Plan, cells: Cells, item: Declared, arm: str) -> dict[int | No
     return {run.seed: cells[run.run, item.benchmark, strategy].points for run in sampled(plan) if run.arm == arm}
 
 
-def _matrix(points: Mapping[int | None, Array], seeds: list[int | None] | list[int]) -> Array:
+def _matrix(points: Mapping[int | None, Array], seeds: Iterable[int | None]) -> Array:
     """(question, seed)."""
     return np.stack([points[seed] for seed in seeds], axis=1)
 

@@ -44,7 +44,7 @@ def expression_of(found: Found) -> str:
         return str(value)
 
     for place in found.path():
-        a, op, b, c, _, _ = found.visits[place][1]
+        a, op, b, c, _ = found.visits[place][1]
         first, second = term(a), term(b)
         made.append((c, f"({first} {op} {second})"))
     return made[-1][1][1:-1]
@@ -101,7 +101,8 @@ class _Narrator:
 
     def enter(self, place: int) -> None:
         """A move that leaves two numbers or more."""
-        parent, (_, _, _, _, left, equation), right = self.visits[place]
+        parent, (a, op, b, c, left), right = self.visits[place]
+        equation = f"{a} {op} {b} = {c}"
         role: Role = "step"
         if right:
             role = self.right_step(place)
@@ -135,11 +136,11 @@ class _Narrator:
         lows, highs = self.spoken.lows, self.spoken.highs
         above = branch + 1
         for number in range(branch + 2, len(visits) + 1):
-            parent, move, _ = visits[number - 1]
+            parent, (a, op, b, c, _), _ = visits[number - 1]
             if parent != branch:
                 return
-            equation = move[5]
-            if move[3] < target:
+            equation = f"{a} {op} {b} = {c}"
+            if c < target:
                 piece(("consequence", f" {equation}{lows[bits(3)]}", f"{equation} low .", number))
                 node(Node(number, above, "consequence", equation, "wrong", None, None, None, "too low"))
             else:
@@ -149,10 +150,10 @@ class _Narrator:
     def last_steps(self, branch: int) -> None:
         """The last steps of two numbers that can make the target: mistakes, noticed at once, and the one that does."""
         for place in range(branch + 1, len(self.visits)):
-            parent, (_, _, _, result, left, equation), right = self.visits[place]
-            number = place + 1
+            parent, (a, op, b, result, left), right = self.visits[place]
             if parent != branch:
                 return
+            number, equation = place + 1, f"{a} {op} {b} = {result}"
             if right:
                 role = self.right_step(place)
                 self.pieces.append((role, f" {equation}{self.pick(self.spoken.hits)}", f"{equation} yes .", number))
@@ -172,7 +173,7 @@ class _Narrator:
     def leave(self, place: int) -> None:
         """A branch in which nothing is left to try."""
         self.at = None
-        parent, (_, _, _, _, left, _), right = self.visits[place]
+        parent, (_, _, _, _, left), right = self.visits[place]
         if right:  # pruned away, not refuted
             self.given_up = place
             return
@@ -180,35 +181,43 @@ class _Narrator:
         mistake = self.sound(parent)
         if mistake:
             self.failed.add(parent)
-        numbers, _ = self.names[place]
-        whole = len(left) > 2 or self.plan.exhaust
-        reason = "" if whole or not self.complete else self.size_reason(left, told=self.pieces[-1][3] > place + 1)
-        bank = self.spoken.all_told if whole and self.complete else self.spoken.findings
-        before, after = bank[self.bits(4)]
+        numbers, bank, reason, bits = self.names[place][0], self.spoken.findings, "", self.bits
+        if len(left) == 2 and not (self.plan.exhaust or self.plan.prune):
+            reason = self.size_reason(place, left)
+        elif self.complete:
+            bank = self.spoken.all_told
+        before, after = bank[bits(4)]
         if not reason:
-            opening = phrases.OPENINGS[self.bits(5)]
-            close = (phrases.WRONG_CLOSES if mistake else phrases.FORCED_CLOSES)[self.bits(3)]
-            text = f"{opening}{before}{numbers}{after}{close}"
-        elif self.bits(1):
-            text = f"{phrases.CRIES[self.bits(5)]}{reason}, so {before}{numbers}{after}."
+            close = (phrases.WRONG_CLOSES if mistake else phrases.FORCED_CLOSES)[bits(3)]
+            text = f"{phrases.OPENINGS[bits(5)]}{before}{numbers}{after}{close}"
+        elif bits(1):
+            text = f"{phrases.CRIES[bits(5)]}{reason}, so {before}{numbers}{after}."
         else:
-            text = f"{phrases.CRIES[self.bits(5)]}{before}{numbers}{after}, since {reason}."
+            text = f"{phrases.CRIES[bits(5)]}{before}{numbers}{after}, since {reason}."
         self.pieces.append(("notice", f" {text[0].upper()}{text[1:]}", "dead end .", place + 1))
 
-    def size_reason(self, left: State, told: bool) -> str:
-        """Why the last steps that were not told could not reach the target; "" where that is left unsaid."""
-        if told and self.bits(3) < 3:
+    def size_reason(self, place: int, left: State) -> str:
+        """Why the last steps that were not told cannot reach the target; "" where that is left unsaid."""
+        told = {move[1] for parent, move, _ in self.visits[place + 1 : place + 5] if parent == place}
+        (a, b), spoken, dividing = left, self.spoken, "/" in self.space.operations
+        higher = self.target > a
+        results = (("+", a + b), ("*", a * b)) if higher else (("-", a - b),)
+        facts = [f"{a} {op} {b} is {value}" for op, value in results if op not in told]  # beyond the level's ceiling
+        if told and facts and higher and self.bits(1):
+            facts = [f"the product would be {a * b}"]
+        if not facts and self.bits(3) < 3:
             return ""
-        spoken, dividing = self.spoken, "/" in self.space.operations
-        a, b = left
-        if self.target > a:
-            if not told:
-                return self.pick(spoken.none_higher) % {"a": a, "b": b}
-            return self.pick(spoken.only_lower_dividing if dividing else spoken.only_lower)
-        reason = self.pick(spoken.only_higher)
-        if not told:
-            return f"{a} - {b} is {a - b} and {reason}"
-        return f"{b} does not divide {a} and {reason}" if dividing and a % b else reason
+        if higher:
+            reason = self.pick(spoken.only_lower_dividing if dividing else spoken.only_lower)
+        else:
+            reason = self.pick(spoken.only_higher)
+            if dividing and a % b:
+                facts.append(f"{b} does not divide {a}")
+            elif dividing and b > 1 and "/" not in told:
+                facts.append(f"{a} / {b} is {a // b}")
+        if not facts:
+            return reason
+        return f"{', '.join(facts)} and {reason}" if self.bits(1) else f"{reason} and {', '.join(facts)}"
 
     def back(self, parent: int, node: int) -> None:
         """Going on elsewhere than where the reader stands."""

@@ -20,8 +20,10 @@ OPENERS = (
 """Said right after the mistake."""
 
 LATE_OPENERS = (
-    "Let me look back at the {x}.", "Before I go further, I want to recheck {x}.", "Going back over my work, {x} stands out.",
-    "Let me retrace what I did to get {x}.", "Wait, about the {x} from before.", "Looking over the lines above, I doubt {x}.",
+    "Let me look back at the {x}.", "Before I go further, I want to recheck {x}.",
+    "Going back over my work, {x} stands out.",
+    "Let me retrace what I did to get {x}.", "Wait, about the {x} from before.",
+    "Looking over the lines above, I doubt {x}.",
     "Reviewing the steps so far, I stop at {x}.", "Something earlier bothers me: the {x}.", "Was that {x} right?",
     "I'd like to test the {x} I have been using.", "Rereading from the top, {x} looks doubtful.",
     "Let me double-check an earlier number, {x}.", "I never verified the {x}.", "The {x} above needs a check.",
@@ -29,7 +31,8 @@ LATE_OPENERS = (
     "How sure am I of the {x}?", "Let me audit the earlier steps, starting with {x}.",
     "This depends on {x}, so is {x} correct?", "A second look at where {x} came from.",
     "All of this rests on {x}.", "Does the {x} from earlier hold?", "Checking my earlier work: {x}.",
-    "Not convinced yet; what about {x}?", "I keep coming back to the {x}.", "An earlier line needs attention, the one with {x}.",
+    "Not convinced yet; what about {x}?", "I keep coming back to the {x}.",
+    "An earlier line needs attention, the one with {x}.",
     "Time to verify the {x}.", "Let me not trust {x} blindly.", "Taking stock, {x} seems off.",
     "One thing to settle first: is {x} right?", "Hold on, {x} came too easily.", "I should have checked {x} at once.",
     "Comparing with what came before, {x} looks wrong.", "Let me revisit {x}.", "Scanning back, {x} catches my eye.",
@@ -278,10 +281,13 @@ BACKTRACKS = (
 
 LATE_BACKTRACKS = (
     "So {x} is wrong, and {later} with it.", "So {x} has to go, and {later} too.",
-    "That means {later} {is_are} wrong as well, having been built on {x}.", "I'll go back to the {x} and redo everything after it that used it.",
-    "So I have to return to that step and also redo {later}.", "Back to where {x} came up, then; {later} can't stay either.",
+    "That means {later} {is_are} wrong as well, having been built on {x}.",
+    "I'll go back to the {x} and redo everything after it that used it.",
+    "So I have to return to that step and also redo {later}.",
+    "Back to where {x} came up, then; {later} can't stay either.",
     "The mistake carried over into {later}, so all of that needs fixing.", "I'll undo {x} along with {later}.",
-    "That undoes {later} as well. Back to the earlier step.", "So the work from {x} on, including {later}, must be redone.",
+    "That undoes {later} as well. Back to the earlier step.",
+    "So the work from {x} on, including {later}, must be redone.",
     "Let me go back there and then rework {later}.", "Neither {x} nor what came of it ({later}) can stay.",
 )  # fmt: skip
 
@@ -300,7 +306,8 @@ EARLY_BACKTRACKS = (
 )  # fmt: skip
 
 SKIPPED_BACKTRACKS = (
-    "So {x} is wrong; a step is missing before it.", "I skipped a step; back to it.", "I'll go back to the step I left out.",
+    "So {x} is wrong; a step is missing before it.", "I skipped a step; back to it.",
+    "I'll go back to the step I left out.",
     "So that step came too soon.", "Back to where I jumped ahead.", "I have to go back and put in what I skipped.",
     "So {x} has to go until the missing step is done.", "Let me go back and not skip anything.",
 )  # fmt: skip
@@ -327,7 +334,8 @@ EARLY_CORRECTIONS = (
 )
 
 REDOS = (
-    "", "", "", "Then: ", "With that, again: ", "And from there: ", "That changes the next part: ", "Updating what follows: ",
+    "", "", "", "Then: ", "With that, again: ", "And from there: ", "That changes the next part: ",
+    "Updating what follows: ",
     "Now the part that used it: ", "Carrying the new value on: ", "Next, redone: ", "So then: ",
 )  # fmt: skip
 
@@ -337,11 +345,13 @@ EARLY_CLAIMS = (
 )  # fmt: skip
 
 ANSWERS = (
-    "The answer is {box}.", "So the answer is {box}.", "The final answer is {box}.", "Answer: {box}", "Therefore, the answer is {box}.",
+    "The answer is {box}.", "So the answer is {box}.", "The final answer is {box}.", "Answer: {box}",
+    "Therefore, the answer is {box}.",
     "That gives {box}.", "The result is {box}.", "Final answer: {box}",
 )  # fmt: skip
 
 PLANS = (
     "", "", "", "", "Let me work this out step by step.\n", "Let me go through it in order.\n", "One step at a time.\n",
-    "I'll work through the numbers.\n", "Let me figure this out.\n", "Okay, let me see.\n", "Start with what is given.\n",
+    "I'll work through the numbers.\n", "Let me figure this out.\n", "Okay, let me see.\n",
+    "Start with what is given.\n",
 )  # fmt: skip

@@ -6,73 +6,121 @@ journey generate --problems gsm8k_train.jsonl --method slips --out data/runs/gsm
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
-import signal
 import time
-from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from journey import console
 from journey.catalog import FAMILIES, METHODS
 from journey.config import GenerateSettings, build
 from journey.errors import UsageError
 from journey.generate import sources
-from journey.generate.made import Made, Rejection
+from journey.generate.shards import Job, Shard, Source, add_counts, in_order, make_shard
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder, json_lines
 
-_REDRAWS = 100  # problems of a family drawn for one place before it is given up
-
-
-class Rejected(msgspec.Struct, frozen=True):
-    """A line of rejected.jsonl."""
-
-    index: int
-    problem: str
-    reason: str
-    detail: str = ""
+_SAMPLE = 20  # pairs made in memory for an estimate
+_START = 2.0  # seconds that a worker process takes to start
 
 
 @dataclass(frozen=True)
-class Source:
-    """One combination that pairs are drawn from: a family at a level (or a problem file) and a method."""
+class _Task:
+    """Settings resolved: what is combined, what is read, and what the folder's identity is made of."""
 
-    method: str
-    options: dict[str, Any]
-    family: str = ""
-    level: int = 1
-
-
-@dataclass(frozen=True)
-class Job:
-    """One shard: the places `first` to `first + count`, and the problems where they come from a file."""
-
-    key: int
-    first: int
-    count: int
-    seed: int
-    per_problem: int
+    settings: GenerateSettings
     sources: tuple[Source, ...]
-    problems: tuple[Problem, ...] | None = None
+    config: dict[str, Any]
+    inputs: dict[str, str]
+
+    def problems(self) -> Iterator[Problem] | None:
+        """The problems of the file, in order; None for families."""
+        if self.settings.problems is None:
+            return None
+        return sources.read_problems(self.settings.problems, dict(self.settings.map) or None)
+
+    def jobs(self) -> Iterator[Job]:
+        """The shards. Fixed numbers of places, so that they do not depend on the workers."""
+        each, seed, total = self.settings.per_problem, self.settings.seed, self.settings.pairs or 0
+        problems = self.problems()
+        if problems is None:
+            for key, first in enumerate(range(0, total, ROWS_PER_SHARD)):
+                yield Job(key, first, min(ROWS_PER_SHARD, total - first), seed, each, self.sources)
+            return
+        step, key = max(1, ROWS_PER_SHARD // each), 0
+        while chunk := tuple(islice(problems, step)):
+            yield Job(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk)
+            key += 1
 
 
-@dataclass(frozen=True)
-class Shard:
-    """What a worker sends back: file bytes, one line a record, and counts."""
+def generate(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> Path:
+    """Make the pairs and return the finished folder. Output depends on settings and input bytes alone.
 
-    key: int
-    pairs: list[bytes]
-    trees: list[bytes]
-    rejected: bytes
-    counts: dict[str, Any]
+    Raises UsageError for unknown names, bad files, or a folder that holds another run.
+    """
+    task = _resolve(settings)
+    with Folder.open(out, "generate", task.config, inputs=task.inputs, seed=settings.seed) as folder:
+        if not folder.finished:
+            _run(folder, task, _processes(settings, workers))
+    return Path(out)
+
+
+def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> dict[str, Any]:
+    """What `generate` would do and cost, estimated from a few pairs made in memory. Writes nothing.
+
+    Raises UsageError as `generate` does, save that a folder with another run is only reported.
+    """
+    task = _resolve(settings)
+    given = task.problems()
+    places = settings.pairs or 0
+    problems = None if given is None else sum(1 for _ in given)
+    if problems is not None:
+        places = problems * settings.per_problem
+    first = next(task.jobs())
+    tried = min(_SAMPLE, first.count)
+    job = replace(first, count=tried)
+    make_shard(job)  # the first time pays for what is made once
+    started = time.process_time()  # of this process alone, however busy the machine is
+    sample = make_shard(job)
+    seconds = (time.process_time() - started) / max(1, len(sample.rows))
+    pairs = round(places * len(sample.rows) / tried)
+    pairs = pairs if settings.pairs is None else min(pairs, settings.pairs)
+    size = sum(len(row.pair) + len(row.tree) + 2 for row in sample.rows)
+    processes = _processes(settings, workers)
+    return {
+        "out": str(out),
+        "folder": _state(Path(out), Folder(Path(out), "generate", task.config, task.inputs, settings.seed)),
+        "methods": task.config["methods"],
+        **({} if problems is None else {"problems": problems}),
+        "pairs": pairs,
+        "shards": -(-places // ROWS_PER_SHARD),
+        "workers": processes,
+        "estimated_bytes": round(size / max(1, len(sample.rows)) * pairs),
+        "estimated_seconds": round(seconds * pairs / processes + (_START if processes > 1 else 0), 1),
+        "estimated_from": {"pairs": len(sample.rows), "rejected": len(sample.rejected)},
+    }
+
+
+def _state(out: Path, folder: Folder) -> str:
+    """What is there already, in words."""
+    for path, words in (
+        (out / "manifest.json", "finished"),
+        (folder.work / "identity.json", "begun: goes on from there"),
+    ):
+        if path.is_file():
+            try:
+                there = json.loads(path.read_bytes())
+            except ValueError:
+                continue
+            same = {key: there.get(key) for key in folder.identity} == folder.identity
+            return words if same else "holds another run: give another --out"
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        return "is there and is no finished folder: give another --out"
+    return "new"
 
 
 def parse_family(spec: str) -> tuple[str, int]:
@@ -81,227 +129,110 @@ def parse_family(spec: str) -> tuple[str, int]:
     levels = FAMILIES.entry(name).facts["levels"]
     if not at:
         return name, min(levels)
-    if not level.isdigit() or int(level) not in levels:
+    if not level.isdecimal() or int(level) not in levels:
         known = ", ".join(f"{name}@{number}" for number in levels)
         raise UsageError(f"{spec!r} is no level of {name}", f"known: {known}")
     return name, int(level)
 
 
-def _sources(settings: GenerateSettings) -> tuple[Source, ...]:
-    """The combinations of families and methods that fit, in the order given."""
-    known = {name: METHODS.get(name) for name in settings.method or METHODS.names()}
-    for name in settings.options:
-        METHODS.entry(name)
-    resolved = {
-        name: build(method.Settings, settings.options.get(name, {}), f"method {name}").model_dump()
-        for name, method in known.items()
-    }
-    if settings.problems:
-        fitting = [name for name in known if METHODS.entry(name).facts.get("problems")]
-        if not fitting:
-            able = [e.name for e in METHODS.entries() if e.facts.get("problems")]
-            raise UsageError(f"no given method reads problem files: {', '.join(known)}", f"use --method {able[0]}")
-        return tuple(Source(name, resolved[name]) for name in fitting)
-    if not settings.family:
+def _resolve(settings: GenerateSettings) -> _Task:
+    if settings.problems and settings.family:
+        raise UsageError("both --family and --problems are given", "make two folders and curate both")
+    if not settings.problems and not settings.family:
         raise UsageError(
             "nothing to make pairs of", "give --family NAME or --problems FILE; see `journey list families`"
         )
+    known = {name: METHODS.get(name) for name in settings.method or METHODS.names()}
+    combined = _of_file(settings, known) if settings.problems else _of_families(settings, known)
+    if not settings.problems and settings.pairs is None:
+        raise UsageError("a family has no end: how many pairs?", "add --pairs N")
+    unused = [name for name in settings.options if name not in {source.method for source in combined}]
+    if unused:
+        METHODS.entry(unused[0])
+        raise UsageError(
+            f"settings of method {unused[0]}, which makes none of these pairs", f"add --method {unused[0]}"
+        )
+    config = settings.model_dump()
+    inputs = {}
+    if settings.problems:
+        inputs["problems"] = sources.source_hash(settings.problems)
+        if Path(settings.problems).exists():
+            config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
+    config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
+    return _Task(settings, combined, config, inputs)
+
+
+def _options(settings: GenerateSettings, name: str, method: Any) -> dict[str, Any]:
+    options: dict[str, Any] = build(method.Settings, settings.options.get(name, {}), f"method {name}").model_dump()
+    return options
+
+
+def _of_file(settings: GenerateSettings, known: dict[str, Any]) -> tuple[Source, ...]:
+    able = [entry.name for entry in METHODS.entries() if entry.facts.get("problems")]
+    fitting = [name for name in known if name in able]
+    if not fitting:
+        raise UsageError(f"no given method reads problem files: {', '.join(known)}", f"use --method {able[0]}")
+    return tuple(Source(name, _options(settings, name, known[name])) for name in fitting)
+
+
+def _of_families(settings: GenerateSettings, known: dict[str, Any]) -> tuple[Source, ...]:
+    """The combinations of families and methods that fit, in the order given."""
     found = []
     for spec in settings.family:
         family, level = parse_family(spec)
-        fitting = [name for name in known if name in FAMILIES.entry(family).facts["methods"]]
+        able = FAMILIES.entry(family).facts["methods"]
+        fitting = [name for name in known if name in able]
         if not fitting:
-            able = ", ".join(FAMILIES.entry(family).facts["methods"])
-            raise UsageError(f"no given method works on {family}: {', '.join(known)}", f"use --method {able}")
-        found += [Source(name, resolved[name], family, level) for name in fitting]
+            raise UsageError(f"no given method works on {family}: {', '.join(known)}", f"use --method {able[0]}")
+        found += [Source(name, _options(settings, name, known[name]), family, level) for name in fitting]
     return tuple(found)
 
 
-def _attempts(job: Job, place: int) -> Iterator[tuple[str, Made | Rejection]]:
-    """What is tried for one place of the output: a family is redrawn until a pair comes, a given problem is not."""
-    source = job.sources[place % len(job.sources)]
-    method = _method(source)
-    number, attempt = divmod(place, job.per_problem)
-    if job.problems is not None:
-        problem = job.problems[(place - job.first) // job.per_problem]
-        yield problem.id, method.make(problem, job.seed, attempt)
-        return
-    family = FAMILIES.get(source.family)()
-    for redraw in range(_REDRAWS):
-        problem = family.problem(job.seed, number, source.level, redraw)
-        yield problem.id, method.make(problem, job.seed, attempt)
-
-
-def _method(source: Source) -> Any:
-    made = METHODS.get(source.method)
-    return made(made.Settings(**source.options))
-
-
-def make_shard(job: Job) -> Shard:
-    """Every pair of one shard. Pure: the same job gives the same bytes in any process."""
-    encode = msgspec.json.Encoder().encode
-    pairs, trees, rejected = [], [], []
-    reasons: Counter[str] = Counter()
-    kinds: Counter[str] = Counter()
-    checks: Counter[str] = Counter()
-    mistakes = oracle = 0
-    for place in range(job.first, job.first + job.count):
-        for problem, made in _attempts(job, place):
-            if isinstance(made, Rejection):
-                reasons[made.reason] += 1
-                rejected.append(Rejected(place, problem, made.reason, made.detail))
-                continue
-            pairs.append(encode(made.pair))
-            trees.append(encode(made.tree))
-            mistakes += made.pair.mistakes
-            oracle += bool(made.pair.provenance.get("oracle_timed"))
-            for node in made.tree.mistakes():
-                kinds[node.kind or "other"] += 1
-                checks[node.check.kind if node.check else "none"] += 1
-            break
-    counts = {
-        "pairs": len(pairs),
-        "mistakes": mistakes,
-        "oracle_timed": oracle,
-        "rejected": dict(sorted(reasons.items())),
-        "kinds": dict(sorted(kinds.items())),
-        "notices": dict(sorted(checks.items())),
-    }
-    return Shard(job.key, pairs, trees, json_lines(rejected), counts)
-
-
-def _jobs(
-    settings: GenerateSettings, combined: tuple[Source, ...], problems: Iterable[Problem] | None
-) -> Iterator[Job]:
-    each = settings.per_problem
-    if problems is None:
-        total = settings.pairs or 0
-        for key, first in enumerate(range(0, total, ROWS_PER_SHARD)):
-            yield Job(key, first, min(ROWS_PER_SHARD, total - first), settings.seed, each, combined)
-        return
-    rows, key = iter(problems), 0
-    step = max(1, ROWS_PER_SHARD // each)
-    while chunk := tuple(islice(rows, step)):
-        yield Job(key, key * step * each, len(chunk) * each, settings.seed, each, combined, chunk)
-        key += 1
-
-
-def _merge(total: dict[str, Any], counts: dict[str, Any]) -> None:
-    for name, value in counts.items():
-        if isinstance(value, dict):
-            _merge(total.setdefault(name, {}), value)
-        else:
-            total[name] = total.get(name, 0) + value
-
-
-def _cut(shard: Shard, left: int | None) -> Shard:
-    """The shard without the pairs beyond the number asked for (problem files end where the count is reached)."""
-    if left is None or len(shard.pairs) <= left:
-        return shard
-    return Shard(shard.key, shard.pairs[:left], shard.trees[:left], shard.rejected, {**shard.counts, "pairs": left})
-
-
-def _write(folder: Folder, shard: Shard) -> None:
-    lines = {"pairs": shard.pairs, "trees": shard.trees}
-    files: dict[str, bytes] = {
-        f"{kind}/{shard.key:05d}.jsonl": b"".join(line + b"\n" for line in found) for kind, found in lines.items()
-    }
-    files[f".done/{shard.key:05d}.rejected.jsonl"] = shard.rejected
-    folder.write_shard(shard.key, files, shard.counts)
-
-
-def _ignore_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _ordered(jobs: Iterator[Job], workers: int) -> Iterator[Shard]:
-    """Shards in order; at most a few per worker are under way, so memory does not grow with the count."""
-    if workers == 1:
-        yield from map(make_shard, jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupt)
-    waiting: deque[Future[Shard]] = deque()
-    try:
-        for job in jobs:
-            waiting.append(pool.submit(make_shard, job))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def generate(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> Path:
-    """Make the pairs and return the finished folder. Output depends on settings and input bytes alone.
-
-    Raises UsageError for unknown names, bad files, or a folder that holds another run.
-    """
-    combined = _sources(settings)
-    problems: Iterable[Problem] | None = None
-    inputs: dict[str, str] = {}
+def _processes(settings: GenerateSettings, workers: int | None) -> int:
+    """Worker processes: one a core, and no more than a family's shards."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    wanted = workers or cores
     if settings.problems:
-        if settings.family:
-            raise UsageError("both --family and --problems are given", "make two folders and curate both")
-        inputs["problems"] = sources.source_hash(settings.problems)
-        problems = sources.read_problems(settings.problems, dict(settings.map) or None)
-    elif settings.pairs is None:
-        raise UsageError("a family has no end: how many pairs?", "add --pairs N")
-    config = settings.model_dump()
-    if settings.problems and Path(settings.problems).exists():
-        config["problems"] = Path(settings.problems).name  # the input hash says which bytes; the place does not matter
-    config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
+        return wanted
+    return max(1, min(wanted, -(-(settings.pairs or 0) // ROWS_PER_SHARD)))
+
+
+def _run(folder: Folder, task: _Task, workers: int) -> None:
+    asked = task.settings.pairs
+    totals: dict[str, Any] = {"pairs": 0}
+    rejected: list[bytes] = []
     started = time.time()
-    with Folder.open(out, "generate", config, inputs=inputs, seed=settings.seed) as folder:
-        if not folder.finished:
-            _run(folder, settings, combined, problems, workers or _cores(), started)
-    return Path(out)
-
-
-def _cores() -> int:
-    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
-
-
-def _run(
-    folder: Folder,
-    settings: GenerateSettings,
-    combined: tuple[Source, ...],
-    problems: Iterable[Problem] | None,
-    workers: int,
-    started: float,
-) -> None:
-    jobs = list(_jobs(settings, combined, problems)) if problems is None else _jobs(settings, combined, problems)
-    totals: dict[str, Any] = {}
-    done: list[int] = []
-
-    def missing() -> Iterator[Job]:
-        for job in jobs:
-            if folder.missing([job.key]):
-                yield job
-            else:
-                done.append(job.key)
-
-    asked = settings.pairs
+    jobs = (job if folder.missing([job.key]) else job.key for job in task.jobs())
     with console.progress("pairs", asked or 0) as bar:
-        for shard in _ordered(missing(), workers):
-            before = sum(folder.counts(key)["pairs"] for key in sorted(done) if key < shard.key)
-            if asked is not None and before >= asked:
+        for shard in in_order(jobs, workers):
+            left = None if asked is None else asked - totals["pairs"]
+            if left == 0:
                 break
-            shard = _cut(shard, None if asked is None else asked - before)
-            _write(folder, shard)
-            done.append(shard.key)
-            bar.advance(len(shard.pairs))
-    rejected = b""
-    for key in sorted(done):
-        _merge(totals, folder.counts(key))
-        rejected += (folder.work / f".done/{key:05d}.rejected.jsonl").read_bytes()
-    totals = {"pairs": 0, **totals}
+            key = shard if isinstance(shard, int) else _write(folder, shard.cut(left))
+            counts = folder.counts(key)
+            add_counts(totals, counts)
+            rejected.append((folder.work / _rejected(key)).read_bytes())
+            bar.advance(counts["pairs"])
     if not totals["pairs"]:
         reasons = ", ".join(f"{reason} {count}" for reason, count in totals.get("rejected", {}).items())
         raise UsageError(
             f"no pair could be made ({reasons or 'no problems'})", "see `journey list methods` for what they read"
         )
-    folder.write("rejected.jsonl", rejected)
+    folder.write("rejected.jsonl", b"".join(rejected))
     seconds = time.time() - started
     folder.finish(totals, {"seconds": seconds, "pairs_per_second": totals["pairs"] / max(seconds, 1e-9)})
+
+
+def _rejected(key: int) -> str:
+    return f".done/{key:05d}.rejected.jsonl"
+
+
+def _write(folder: Folder, shard: Shard) -> int:
+    """Write one shard; returns its key."""
+    files: dict[str, Iterable[Any] | bytes] = {
+        f"pairs/{shard.key:05d}.jsonl": b"".join(row.pair + b"\n" for row in shard.rows),
+        f"trees/{shard.key:05d}.jsonl": b"".join(row.tree + b"\n" for row in shard.rows),
+        _rejected(shard.key): json_lines(shard.rejected),
+    }
+    folder.write_shard(shard.key, files, shard.counts())
+    return shard.key

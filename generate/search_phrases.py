@@ -1,7 +1,7 @@
 """What a told search is made of: banks of phrases, each a choice made anew per step by the pair's own stream.
 
-Placeholders: %(e)s an equation, %(r)s the numbers left (a and b where there are two), %(s)s those gone back to, %(t)d the
-target, %(c)d a result and %(d)d its distance to the target. A bank has a power of two of entries, so that a choice is a
+Placeholders: %(e)s an equation, %(r)s the numbers left, %(s)s those gone back to, %(t)d the target, %(c)d a result and
+%(d)d its distance to the target. A bank has a power of two of entries, so that a choice is a
 few random bits; a phrase that stands twice is twice as frequent.
 """
 
@@ -38,9 +38,9 @@ _TRIES = (
     "What about %(e)s, keeping %(r)s?",
     "If %(e)s, then %(r)s remain.",
     "One option is %(e)s, and then there are %(r)s.",
-    "Start with %(e)s; %(r)s are left.",
+    "Let me go for %(e)s; %(r)s are left.",
     "Let me take %(e)s. What remains is %(r)s.",
-    "Using %(e)s, I still have %(r)s.",
+    "Using %(e)s, I have %(r)s.",
 )
 
 # Last steps: what follows the equation.
@@ -48,32 +48,33 @@ _LOWS = (" is too low.", " falls short.", ", too small.", " is below %(t)d.", ":
          " does not reach %(t)d.", ", which is less than %(t)d.")  # fmt: skip
 _HIGHS = (" is too high.", " overshoots.", ", too big.", " is above %(t)d.", ": too much.", ", over %(t)d.",
           " is more than %(t)d.", ", which is past %(t)d.")  # fmt: skip
-_HITS = (", which is the target.", ", and that is %(t)d.", ". That is it.", ", exactly what was asked for.",
+_HITS = (", which is the target.", ", and that does it.", ". That is it.", ", exactly what was asked for.",
          " hits the target.", ", as wanted.", ", and there it is.", ", the number I need.")  # fmt: skip
 
 # Last steps that are mistakes, since the two numbers can make the target: asked first, then noticed.
-LAST_TRIES = ("%(e)s?", "%(e)s?", "Maybe %(e)s?", "Is it %(e)s?", "Perhaps %(e)s.", "There is %(e)s.", "One is %(e)s.",
-              "I could do %(e)s.")  # fmt: skip
-LAST_OPENINGS = ("", "", "", "", "No, ", "Nope, ", "Hmm, ", "Not quite: ", "Ah, ", "Well, ", "Not that: ", "But ", "Sadly, ",
-                 "OK, ", "Not yet: ", "Right, ")  # fmt: skip
+LAST_TRIES = ("%(e)s?", "%(e)s?", "Maybe %(e)s?", "Is it %(e)s?", "Perhaps %(e)s.", "There is %(e)s.",
+              "I could do %(e)s.", "Let me see: %(e)s.")  # fmt: skip
+LAST_OPENINGS = ("", "", "", "", "No, ", "Nope, ", "Hmm, ", "Not quite: ", "Ah, ", "Well, ", "Not that: ", "But ",
+                 "Sadly, ", "Not yet: ", "Hm, no: ", "Sorry, ")  # fmt: skip
 LAST_LOW = ("too low", "too little", "that is under %(t)d", "that falls short of %(t)d", "%(c)d is below %(t)d",
             "%(c)d is less than %(t)d", "that is not enough", "that is %(d)d less than I need")  # fmt: skip
 LAST_HIGH = ("too high", "too much", "that is over %(t)d", "that overshoots %(t)d", "%(c)d is above %(t)d",
              "%(c)d is more than %(t)d", "that is past %(t)d", "that is %(d)d more than I need")  # fmt: skip
 
 # Dead ends: an opening, what was found, perhaps why size rules the rest out, and what follows from it.
-CRIES = ("", "", "", "", "", "", "", "", "", "", "No luck: ", "Hmm, ", "Not this way: ", "That fails: ", "Right, ",
-         "This goes nowhere: ", "Stuck: ", "Well, ", "A dead end: ", "Nothing here: ", "No good: ", "Ah, ", "OK, ", "Nope, ",
-         "Sadly, ", "Checked: ", "Not it: ", "Too bad: ", "Hm, no: ", "Wrong way: ", "It fails: ", "Not here: ")  # fmt: skip
+_CRIES = ("No luck: ", "Hmm, ", "Not this way: ", "That fails: ", "Right, ", "This goes nowhere: ", "Stuck: ", "Well, ",
+          "A dead end: ", "Nothing here: ", "No good: ", "Ah, ", "OK, ", "Nope, ", "Sadly, ", "Checked: ",
+          "Not it: ", "Too bad: ", "Hm, no: ", "Wrong way: ", "It fails: ", "Not here: ")  # fmt: skip
 _LINKS = ("So ", "I see that ", "Then ", "It turns out that ", "As it stands, ", "Evidently ", "Which means ",
           "That means ", "I conclude that ", "Now I know that ")  # fmt: skip
-OPENINGS = (*CRIES[4:10], *_LINKS, *CRIES[10:26])
+CRIES = (*[""] * 10, *_CRIES)  # before a reason
+OPENINGS = (*[""] * 6, *_CRIES[:16], *_LINKS)  # before a finding
 _FINDINGS = (
     "%(r)s cannot make %(t)d",
     "there is no way from %(r)s to %(t)d",
     "%(t)d is out of reach from %(r)s",
     "nothing made from %(r)s gives %(t)d",
-    "with %(r)s I never get %(t)d",
+    "with %(r)s I cannot get %(t)d",
     "%(r)s won't turn into %(t)d",
     "no combination of %(r)s equals %(t)d",
     "%(t)d does not come out of %(r)s",
@@ -84,7 +85,7 @@ _FINDINGS = (
     "from %(r)s I cannot get to %(t)d",
     "I cannot turn %(r)s into %(t)d",
     "the target %(t)d is not within reach of %(r)s",
-    "starting from %(r)s I always miss %(t)d",
+    "%(t)d is beyond what %(r)s can give",
 )
 _ALL_TOLD = (
     *_FINDINGS[:4],
@@ -102,28 +103,22 @@ _ALL_TOLD = (
 )
 # The target is above both numbers, or not above the larger one: then half of the operations cannot reach it.
 _ONLY_LOWER = (
-    "subtracting only goes lower",
+    "subtracting only goes down",
     "a difference is below %(t)d anyway",
     "taking one from the other gives less than %(t)d",
-    "with a minus it only gets smaller",
+    "with - it only gets smaller",
 )
 _ONLY_LOWER_DIVIDING = (
-    "subtracting or dividing only goes lower",
+    "subtracting or dividing only goes down",
     "a difference or a quotient is below %(t)d anyway",
-    "a minus or a division only makes it smaller",
+    "with - or / it only gets smaller",
     "taking away or dividing gives less than %(t)d",
 )
 _ONLY_HIGHER = (
-    "adding or multiplying only goes higher",
+    "adding or multiplying only goes up",
     "a sum or a product is over %(t)d anyway",
     "adding or multiplying gives more than %(t)d",
-    "with a plus or a times it only grows",
-)
-_NONE_HIGHER = (
-    "even %(a)d + %(b)d is more than %(t)d, while subtracting goes too low",
-    "the sum of the two is over %(t)d, the product too, and the difference is below it",
-    "adding or multiplying them goes past %(t)d and subtracting falls short",
-    "%(a)d + %(b)d and %(a)d * %(b)d are both above %(t)d, and a difference is below it",
+    "with + or * it only gets larger",
 )
 WRONG_CLOSES = (".", ".", ".", ".", ", so this step was wrong.", ", so that choice was a mistake.", ", so I drop this.",
                 ", which rules this step out.")  # fmt: skip
@@ -139,10 +134,18 @@ _BACKS = (
     "Let me step back to %(s)s.",
     "Let me return to %(s)s.",
 )
-_BACKS_UP = (*_BACKS, *_BACKS[:4], "Undo that: %(s)s again.", "Let me undo it and return to %(s)s.", "I undo this step: %(s)s.",
-             "Undo it; there are %(s)s again.")  # fmt: skip
-_BACKS_TO_START = (*_BACKS, *_BACKS_UP[12:], "Start again from %(s)s.", "From the top: %(s)s.",
-                   "Back to the numbers given: %(s)s.", "Let me start over with %(s)s.")  # fmt: skip
+_UNDO = (
+    "Undo that: %(s)s again.",
+    "Let me undo it and return to %(s)s.",
+    "I undo that and have %(s)s again.",
+    "So I undo it: %(s)s once more.",
+)
+_RESTART = (
+    "Start again from %(s)s.",
+    "From the top: %(s)s.",
+    "Back to the numbers given: %(s)s.",
+    "Let me start over with %(s)s.",
+)
 # A branch left while it is open, because something nearer to the target waits elsewhere.
 _TURNS = (
     "That can wait; there is something nearer from %(s)s.",
@@ -194,7 +197,8 @@ def _cut(bank: Bank) -> tuple[Cut, ...]:
     return tuple(tuple(re.split(r"%\([ers]\)s", phrase)) for phrase in bank)
 
 
-TRIES, BACKS, BACKS_UP, BACKS_TO_START = _cut(_TRIES), _cut(_BACKS), _cut(_BACKS_UP), _cut(_BACKS_TO_START)
+TRIES, BACKS = _cut(_TRIES), _cut(_BACKS)
+BACKS_UP, BACKS_TO_START = _cut((*_BACKS, *_BACKS[:4], *_UNDO)), _cut((*_BACKS, *_UNDO, *_RESTART))
 TURNS, BESIDES, NEXTS = _cut(_TURNS), _cut(_BESIDES), _cut(_NEXTS)
 
 
@@ -214,13 +218,12 @@ class Spoken(NamedTuple):
     only_lower: Bank
     only_lower_dividing: Bank
     only_higher: Bank
-    none_higher: Bank  # these still have %(a)d and %(b)d
 
 
 @lru_cache(maxsize=1024)
 def spoken(target: int) -> Spoken:
     """The banks for one target, made once."""
-    banks = (_LOWS, _HIGHS, _HITS, _FINDINGS, _ALL_TOLD, _ONLY_LOWER, _ONLY_LOWER_DIVIDING, _ONLY_HIGHER, _NONE_HIGHER)
+    banks = (_LOWS, _HIGHS, _HITS, _FINDINGS, _ALL_TOLD, _ONLY_LOWER, _ONLY_LOWER_DIVIDING, _ONLY_HIGHER)
     filled = [tuple(phrase.replace("%(t)d", str(target)) for phrase in bank) for bank in banks]
     lows, highs, hits, findings, all_told, *reasons = filled
     return Spoken(lows, highs, hits, _cut(findings), _cut(all_told), *reasons)

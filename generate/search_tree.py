@@ -11,7 +11,7 @@ from random import Random
 from typing import NamedTuple, Protocol
 
 State = tuple[int, ...]  # the numbers left, in descending order
-Move = tuple[int, str, int, int, State, str]  # larger, operation, smaller, result, numbers left, the equation
+Move = tuple[int, str, int, int, State]  # larger, operation, smaller, result, numbers left
 # Place of the visit it was tried from (-1: the start), the move, whether the target can be made from what it leaves.
 Visit = tuple[int, Move, bool]
 
@@ -41,7 +41,7 @@ class Plan(NamedTuple):
     prune: bool = False
     exhaust: bool = False
     width: int = 5
-    limit: int = 20_000
+    limit: int = 2_000
 
 
 @dataclass
@@ -74,19 +74,20 @@ class LimitReached(Exception):
     """The search tried as many moves as its plan allows."""
 
 
-def distance_sum(state: State, target: int) -> float:
-    """Mean distance of the numbers to the target."""
-    if len(state) == 1:
-        return abs(target - state[0])
-    if len(state) == 2:  # by far the most frequent
-        return (abs(target - state[0]) + abs(target - state[1])) / 2
-    return sum(abs(target - number) for number in state) / len(state)
+def distances_sum(moves: list[Move], target: int) -> list[float]:
+    """For each move the mean distance to the target of the numbers that it leaves."""
+    left = len(moves[0][4]) if moves else 0
+    if left == 1:
+        return [abs(target - result) for _, _, _, result, _ in moves]
+    if left == 2:  # by far the most frequent
+        return [(abs(target - a) + abs(target - b)) / 2 for _, _, _, _, (a, b) in moves]
+    return [sum(abs(target - number) for number in state) / left for _, _, _, _, state in moves]
 
 
-def distance_multiply(state: State, target: int) -> float:
-    """Sum over the numbers of the distance to the nearest factor of the target."""
+def distances_multiply(moves: list[Move], target: int) -> list[float]:
+    """For each move the distances to the nearest factor of the target, summed over the numbers that it leaves."""
     factors = _factors(target)
-    return sum(min(abs(number - factor) for factor in factors) for number in state)
+    return [sum(min(abs(number - factor) for factor in factors) for number in move[4]) for move in moves]
 
 
 @lru_cache(maxsize=1024)
@@ -95,7 +96,10 @@ def _factors(target: int) -> tuple[int, ...]:
     return tuple(sorted({*low, *(target // d for d in low), target}))
 
 
-_HEURISTICS: dict[str, Callable[[State, int], float]] = {"sum": distance_sum, "multiply": distance_multiply}
+_HEURISTICS: dict[str, Callable[[list[Move], int], list[float]]] = {
+    "sum": distances_sum,
+    "multiply": distances_multiply,
+}
 
 
 def run(space: Space, plan: Plan) -> Found:
@@ -114,18 +118,17 @@ class _Search:
     def __init__(self, space: Space, plan: Plan) -> None:
         self.space, self.plan, self.target = space, plan, space.target
         # Best-first search and beams need a distance, whatever the order of last moves.
-        self.distance = _HEURISTICS["sum" if plan.order == "canonical" else plan.order]
+        self.distances = _HEURISTICS["sum" if plan.order == "canonical" else plan.order]
         self.found = Found()
         self.known: dict[State, list[Move]] = {}  # what to try from two numbers, which come up again and again
 
-    def ranked(self, moves: list[Move]) -> list[tuple[float, int, Move]]:
+    def ranked(self, moves: list[Move]) -> list[tuple[float, Move]]:
         """Moves with their distances, nearest first, equal ones in canonical order; the pruned ones left out."""
-        distance, target = self.distance, self.target
-        ranked = [(distance(move[4], target), place, move) for place, move in enumerate(moves)]
+        distances, target = self.distances(moves, self.target), self.target
+        places = sorted(range(len(moves)), key=distances.__getitem__)
         if self.plan.prune:
-            ranked = [each for each in ranked if each[0] <= target]
-        ranked.sort()
-        return ranked
+            return [(distances[place], moves[place]) for place in places if distances[place] <= target]
+        return [(distances[place], moves[place]) for place in places]
 
     def last_moves(self, state: State) -> list[Move]:
         """What to try from two numbers."""
@@ -133,7 +136,7 @@ class _Search:
         if tries is None:
             tries = self.space.last_moves(state[0], state[1], self.plan.exhaust)
             if self.plan.order != "canonical" and self.plan.strategy == "depth-first":
-                tries = [move for _, _, move in self.ranked(tries)]
+                tries = [move for _, move in self.ranked(tries)]
             self.known[state] = tries
         return tries
 
@@ -142,7 +145,7 @@ class _Search:
         visits = self.found.visits
         place = len(visits)
         if place >= self.plan.limit:
-            raise LimitReached(f"{place} moves")
+            raise LimitReached(f"{self.plan.limit} moves")
         visits.append((parent, move, self.space.solvable(move[4])))
         self.found.events.append(place)
         return place
@@ -167,7 +170,7 @@ class _Search:
             return self.finish(state, parent)
         moves = self.space.moves(state)
         if self.plan.order != "canonical":
-            moves = [move for _, _, move in self.ranked(moves)]
+            moves = [move for _, move in self.ranked(moves)]
         for move in moves:
             place = self.visit(parent, move)
             if self.depth_first(move[4], place):
@@ -190,7 +193,7 @@ class _Search:
                 # Equal distances: the state found earlier comes first.
                 ranked = self.ranked(self.space.moves(state))
                 open_children[place] = len(ranked)
-                for distance, _, move in ranked:
+                for distance, move in ranked:
                     heapq.heappush(heap, (distance, ticks, place, move))
                     ticks += 1
                 if not ranked:
@@ -215,8 +218,9 @@ class _Search:
         while layer:
             scored = []
             for state, parent in layer:
-                for move in self.space.moves(state):
-                    scored.append((self.distance(move[4], self.target), len(scored), parent, move))
+                moves = self.space.moves(state)
+                for distance, move in zip(self.distances(moves, self.target), moves, strict=True):
+                    scored.append((distance, len(scored), parent, move))
             scored.sort()
             layer = []
             for _, _, parent, move in scored[: self.plan.width]:

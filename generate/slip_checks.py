@@ -121,7 +121,8 @@ def size(slip: Slip, parts: tuple[Fraction, str, Fraction], common: dict[str, st
     if slip.value == bound:
         brief = f"wait {brief_number(slip.value)} = {brief_number(bound)} ."
     slots = {**common, "bound": show(bound), "b": show(b), "a": show(a)}
-    yield reason(f"{prefix}size_{name}", Check("size", "x", relation, show(bound)), brief, **slots)  # type: ignore[arg-type]
+    check = Check("size", "x", relation, show(bound))  # type: ignore[arg-type]
+    yield reason(f"{prefix}size_{name}", check, brief, **slots)
 
 
 def _last_digit(slip: Slip, parts: tuple[int, str, int], common: dict[str, str]) -> Iterator[Reason]:

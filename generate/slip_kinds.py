@@ -1,7 +1,8 @@
 """The kinds of mistakes: each proposes wrong values, or wrong calculations, for one calculation of a solution.
 
-Slips of the arithmetic come from `slip_arithmetic`; the kinds here claim a wrong quantity by an equation that may itself
-be true: wrong operations and operands, misread or forgotten quantities, skipped steps, units, percents, stopping early.
+Slips of the arithmetic come from `slip_arithmetic`; the kinds here claim a wrong quantity by an equation that may
+itself be true: wrong operations and operands, misread or forgotten quantities, skipped steps, units, percents,
+stopping early.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ answer, and no number is ever picked from prose. Comparison (`compare`) is exact
   not [1,2]. A bare list against a tuple is undecided.
 - `x=3` is 3; `x=3` is not `y=3`; `2+2=5` is no answer.
 - Words are compared as words; "not even" against "even" is undecided.
-- What is left goes to math-verify in a process of its own (`journey.mathworker`). What it cannot read within the time,
-  and anything too long, too deep or too big, is undecided: never silently right or wrong.
+- What is left goes to math-verify in a process of its own (`journey.mathworker`); decimals inside an expression count
+  to 12 places. What it cannot read within the time, and anything too long, too deep or too big, is undecided: never
+  silently right or wrong.
 
 `CHECKER_VERSION` changes whenever an outcome may; scores are stored with it.
 """
@@ -56,7 +57,8 @@ def extract(text: str) -> Extracted:
     """The final answer of a model's output.
 
     Only the part after the last `</think>` counts, or the whole text where there is no such tag; an opened and never
-    closed `<think>` has no answer. There the last `\\boxed{` (or `\\fbox{`) wins, and has none if it is not closed. Without
+    closed `<think>` has no answer. (Where the prompt opened the tag, put it before the output, or an output cut off while
+    thinking looks like an answer.) There the last `\\boxed{` (or `\\fbox{`) wins, and has none if it is not closed. Without
     any box: the last "answer is ...", "Answer: ...", line `A: ...` or line `#### NUMBER`.
     """
     part = text.rpartition("</think>")[2]

@@ -23,7 +23,7 @@ _DRAWS = 100_000  # per problem, before giving up; level 2 needs a few hundred
 _CACHED = 1 << 14  # bounded, so that memory does not grow with the number of problems
 
 State = tuple[int, ...]  # the numbers left, in descending order
-Move = tuple[int, str, int, int, State, str]  # larger, operation, smaller, result, numbers left, the equation
+Move = tuple[int, str, int, int, State]  # larger, operation, smaller, result, numbers left
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +54,12 @@ LEVELS = {
 
 def results(a: int, b: int, rules: Rules) -> list[Move]:
     """Every legal step on a >= b > 0 as the move of a state of these two numbers, idle ones too."""
-    c = a * b
-    found = [(a, "*", b, c, (c,), f"{a} * {b} = {c}")]
-    c = a + b
-    found.append((a, "+", b, c, (c,), f"{a} + {b} = {c}"))
+    product, total = a * b, a + b
+    found = [(a, "*", b, product, (product,)), (a, "+", b, total, (total,))]
     if a > b:
-        c = a - b
-        found.append((a, "-", b, c, (c,), f"{a} - {b} = {c}"))
-    if "/" in rules.operations and b > 1 and a % b == 0:  # a / 1 would only repeat a * 1
-        c = a // b
-        found.append((a, "/", b, c, (c,), f"{a} / {b} = {c}"))
+        found.append((a, "-", b, a - b, (a - b,)))
+    if b > 1 and a % b == 0 and "/" in rules.operations:  # a / 1 would only repeat a * 1
+        found.append((a, "/", b, a // b, (a // b,)))
     limit = rules.ceiling
     return found if limit is None else [move for move in found if move[3] <= limit]
 
@@ -83,9 +79,9 @@ def moves(state: State, rules: Rules, *, every: bool = False) -> list[Move]:
         steps = results(a, b, rules) if every else _tried(a, b, rules)
         if len(rest) == 1:  # most states that are expanded
             d = rest[0]
-            found += [(a, op, b, c, (c, d) if c > d else (d, c), text) for _, op, _, c, _, text in steps]
+            found += [(a, op, b, c, (c, d) if c > d else (d, c)) for _, op, _, c, _ in steps]
         else:
-            found += [(a, op, b, c, put_in(rest, c), text) for _, op, _, c, _, text in steps]
+            found += [(a, op, b, c, put_in(rest, c)) for _, op, _, c, _ in steps]
     return found
 
 
@@ -334,7 +330,7 @@ def _solve(terms: tuple[tuple[int, str], ...], target: int, rules: Rules) -> str
         return terms[0][1]
     values = tuple(value for value, _ in terms)
     found = moves(values, rules, every=True)
-    a, op, b, c, _, _ = next(move for move in found if _can_make(move[4], target, rules))
+    a, op, b, c, _ = next(move for move in found if _can_make(move[4], target, rules))
     kept = list(terms)
     first = kept.pop([value for value, _ in kept].index(a))
     second = kept.pop([value for value, _ in kept].index(b))

@@ -38,7 +38,7 @@ class SearchSettings(BaseModel):
         "all", description="wrong branches told before the right one: all, or at most K tries with the right one"
     )
     depth: int | None = Field(None, ge=1, description="with trials=K: how many moves into a wrong branch are told")
-    limit: int = Field(20_000, ge=1, description="moves after which a search is given up, and the problem rejected")
+    limit: int = Field(2_000, ge=1, description="moves after which a search is given up, and the problem rejected")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

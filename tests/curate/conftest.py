@@ -32,7 +32,7 @@ def made(family: str, method: str, count: int) -> list[Item]:
         one = make(ask.problem(0, index), 0)
         index += 1
         if hasattr(one, "pair"):
-            found.setdefault(one.pair.problem.id, Item(one.pair, one.tree, "compact"))
+            found.setdefault(one.pair.problem.id, Item(one.pair, one.tree))
     return list(found.values())
 
 

@@ -45,7 +45,7 @@ def test_the_limit_is_the_positions_of_the_base(context: Context, base: Path, se
 
 def test_words_that_the_base_cannot_carry_are_named(context: Context, searches: list[Item]) -> None:
     problem = replace(searches[0].pair.problem, brief="use 12 abracadabra make 7 : abracadabra")
-    odd = Item(replace(searches[0].pair, problem=problem), searches[0].tree, "compact")
+    odd = Item(replace(searches[0].pair, problem=problem), searches[0].tree)
     assert drops(context, [odd, searches[1]]) == [[Drop("not_encodable", "abracadabra")], []]
 
 
@@ -58,7 +58,7 @@ def test_each_half_counts(context: Context, searches: list[Item]) -> None:
     ):
         segments = tuple(replace(each, brief=brief) for each in item.pair.journey.segments)
         journey = replace(item.pair.journey, segments=segments)
-        assert drops(context, [Item(replace(item.pair, journey=journey), item.tree, "compact")]) == [[expected]]
+        assert drops(context, [Item(replace(item.pair, journey=journey), item.tree)]) == [[expected]]
 
 
 def test_prose_does_not_fit_a_terse_base(base: Path, searches: list[Item]) -> None:

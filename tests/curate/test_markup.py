@@ -18,7 +18,7 @@ def with_step(item: Item, text: str) -> Item:
     """The item with a text in the second segment of the journey."""
     first, second, *rest = item.pair.journey.segments
     journey = replace(item.pair.journey, segments=(first, replace(second, text=text), *rest))
-    return Item(replace(item.pair, journey=journey), item.tree, item.view)
+    return Item(replace(item.pair, journey=journey), item.tree)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_marks_are_found(mark: str, context: Context, searches: list[Item]) -> N
     node = item.pair.journey.segments[1].node
     assert found(context, with_step(item, f"So {mark} it is.")) == [(mark, node)]
     asked = replace(item.pair.problem, question=f"What {mark} is it?")
-    assert found(context, Item(replace(item.pair, problem=asked), item.tree, item.view)) == [(mark, None)]
+    assert found(context, Item(replace(item.pair, problem=asked), item.tree)) == [(mark, None)]
 
 
 def test_the_tokens_of_the_base_itself_are_found(context: Context, searches: list[Item]) -> None:

@@ -55,7 +55,7 @@ def judged(context: Context, item: Item, questions: list[Problem], **options: ob
 
     def reasons(text: str) -> list[str]:
         problem = replace(item.pair.problem, id="own", question=text, source="a file")
-        return [drop.reason for drop in rule(Item(replace(item.pair, problem=problem), item.tree, "think"))]
+        return [drop.reason for drop in rule(Item(replace(item.pair, problem=problem), item.tree))]
 
     return reasons
 

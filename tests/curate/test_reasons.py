@@ -18,11 +18,11 @@ Damage = Callable[[Made], Item]
 
 
 def tree(item: Item, **changes: Any) -> Item:
-    return Item(item.pair, replace(item.tree, **changes), item.view)
+    return Item(item.pair, replace(item.tree, **changes))
 
 
 def pair(item: Item, **changes: Any) -> Item:
-    return Item(replace(item.pair, **changes), item.tree, item.view)
+    return Item(replace(item.pair, **changes), item.tree)
 
 
 def problem(item: Item, **changes: Any) -> Item:

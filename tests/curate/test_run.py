@@ -45,11 +45,11 @@ def mixed(searches: list[Item], slips: list[Item]) -> list[Item]:
         trace = item.trace(half)
         told = [(each.role, each.text, each.brief, each.node) for each in trace.segments[:-1]]
         wrong = replace(trace, segments=lay_out([*told, ("answer", "\\boxed{999}", "\\boxed{ 999 }", 1)]))
-        items[place] = Item(replace(item.pair, **{half: wrong}), item.tree, item.view)
+        items[place] = Item(replace(item.pair, **{half: wrong}), item.tree)
     for place in range(3, len(items), 11):
         item = items[place]
         nodes = tuple(replace(node, claim=None) for node in item.tree.nodes)
-        items[place] = Item(item.pair, replace(item.tree, nodes=nodes), item.view)
+        items[place] = Item(item.pair, replace(item.tree, nodes=nodes))
     return [*items, *items[:9]]
 
 
@@ -138,9 +138,10 @@ def test_rules_on_single_pairs_do_not_depend_on_order(mixed: list[Item], context
 def test_the_first_rule_that_objects_gets_the_pair_with_all_its_reasons(
     searches: list[Item], settings: CurateSettings, generated: Callable[..., Path], tmp_path: Path
 ) -> None:
-    item = next(each for each in searches if each.pair.mistakes >= 2)
+    item = next(each for each in searches[1:] if each.pair.mistakes >= 2)
     nodes = tuple(replace(node, claim=None) for node in item.tree.nodes)
-    made = generated(tmp_path / "made", [Item(item.pair, replace(item.tree, nodes=nodes), item.view)])
+    damaged = Item(item.pair, replace(item.tree, nodes=nodes))
+    made = generated(tmp_path / "made", [searches[0], damaged])
     (line,) = ledger(run.curate(made, settings, tmp_path / "out"))
     assert (line["rule"], line["reason"]) == ("mistakes_refuted", "mistake_without_claim")
     found = [line["node"], *(drop["node"] for drop in line["also"])]
@@ -202,9 +203,18 @@ def test_a_damaged_source_is_refused(
 def test_a_pair_without_its_tree_is_refused(
     searches: list[Item], settings: CurateSettings, generated: Callable[..., Path], tmp_path: Path
 ) -> None:
-    alone = Item(replace(searches[0].pair, tree="gone"), searches[0].tree, "compact")
+    alone = Item(replace(searches[0].pair, tree="gone"), searches[0].tree)
     with pytest.raises(PartialError, match="no tree gone"):
         run.curate(generated(tmp_path / "made", [alone]), settings, tmp_path / "out")
+
+
+def test_trees_are_joined_by_id(searches: list[Item], settings: CurateSettings, tmp_path: Path) -> None:
+    """Trees in another order than their pairs change nothing."""
+    with Folder.open(tmp_path / "made", "generate", {"per_problem": 1}) as folder:
+        pairs, trees = [item.pair for item in searches], [item.tree for item in searches[::-1]]
+        folder.write_shard(0, {"pairs/00000.jsonl": pairs, "trees/00000.jsonl": trees})
+        folder.finish({"pairs": len(pairs)})
+    assert ledger(run.curate(tmp_path / "made", settings, tmp_path / "out")) == []
 
 
 def test_several_sources_are_one_input(
@@ -224,7 +234,7 @@ def test_trees_of_one_problem_are_kept_as_they_were_asked_for(
     item = searches[0]
     plan = replace(item.pair.journey.segments[0], brief="so")
     other = replace(item.pair, journey=replace(item.pair.journey, segments=(plan, *item.pair.journey.segments[1:])))
-    items = [item, Item(other, item.tree, "compact"), item]
+    items = [item, Item(other, item.tree), item]
     one = run.curate(generated(tmp_path / "a", items, per_problem=1), settings, tmp_path / "one")
     two = run.curate(generated(tmp_path / "b", items, per_problem=2), settings, tmp_path / "two")
     assert [line["reason"] for line in ledger(one)] == ["duplicate_problem", "duplicate"]

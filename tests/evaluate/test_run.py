@@ -242,9 +242,17 @@ class TestSettings:
         assert prepare(finetuned, settings(max_new_tokens=50)).plan.max_new_tokens == 50
         assert not capsys.readouterr().err
         assert prepare(finetuned, settings(max_new_tokens=10)).plan.max_new_tokens == 10
-        assert "cuts off answers as long as the longest journeys" in capsys.readouterr().err
+        assert "the longest journeys trained on have 17.2" in " ".join(capsys.readouterr().err.split())
         with pytest.raises(UsageError, match="64 positions: a prompt of 8 tokens leaves room for 56"):
             prepare(finetuned, settings(max_new_tokens=60))
+
+    def test_cap_without_the_length_of_journeys(self, finetuned: Path, tmp_path: Path) -> None:
+        copy = shutil.copytree(finetuned, tmp_path / "copy")
+        (copy / "audit.json").write_text("{}")
+        assert prepare(copy, settings()).plan.max_new_tokens == 56  # all the room there is
+        facts = json.loads((copy / "journey-s0/run.json").read_bytes())
+        (copy / "journey-s0/run.json").write_text(json.dumps(facts | {"max_length": 40}))
+        assert prepare(copy, settings()).plan.max_new_tokens == 40
 
     @pytest.mark.parametrize(
         ("changes", "message"),

@@ -8,8 +8,8 @@ from journey.generate.equations import read_step
 from journey.generate.quotes import MAX_WORDS, asked, clause, count_noun, sentences
 
 QUESTION = (
-    "Mr. Wong harvested 560 mangoes. He sold half of them at the market for $2 each, and he gave the remaining ones to 8 "
-    "neighbors of his who live in the same street. How many mangoes does each neighbor get?"
+    "Mr. Wong harvested 560 mangoes. He sold half of them at the market for $2 each, and he gave the remaining ones to "
+    "8 neighbors of his who live in the same street. How many mangoes does each neighbor get?"
 )
 
 

@@ -1,0 +1,209 @@
+"""One shard of pairs: made by a pure function in any process, and handed back in order whatever the workers."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from typing import Any
+
+import msgspec
+
+from journey.catalog import FAMILIES, METHODS
+from journey.errors import ResourceError
+from journey.generate.made import Made, Rejection
+from journey.schema import Problem
+
+_REDRAWS = 100  # problems of a family drawn for one place before it is given up
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A line of rejected.jsonl."""
+
+    index: int
+    problem: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One combination that pairs are drawn from: a family at a level (or a problem file) and a method."""
+
+    method: str
+    options: dict[str, Any]
+    family: str = ""
+    level: int = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One shard: the places `first` to `first + count`, and the problems where they come from a file."""
+
+    key: int
+    first: int
+    count: int
+    seed: int
+    per_problem: int
+    sources: tuple[Source, ...]
+    problems: tuple[Problem, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pair as it will stand in the files, and what it adds to the counts."""
+
+    place: int
+    pair: bytes
+    tree: bytes
+    counts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What a worker sends back."""
+
+    key: int
+    rows: list[Row]
+    rejected: list[Rejected]
+
+    def cut(self, rows: int | None) -> Shard:
+        """The shard as if it had ended with so many pairs (a problem file is read no further than asked)."""
+        if rows is None or len(self.rows) < rows:
+            return self
+        kept = self.rows[:rows]
+        return Shard(self.key, kept, [each for each in self.rejected if each.index <= kept[-1].place])
+
+    def counts(self) -> dict[str, Any]:
+        """Pairs, mistakes by kind, notices by kind, and rejections by reason."""
+        total: dict[str, Any] = {
+            "pairs": 0,
+            "mistakes": 0,
+            "oracle_timed": 0,
+            "rejected": {},
+            "kinds": {},
+            "notices": {},
+        }
+        for row in self.rows:
+            add_counts(total, row.counts)
+        add_counts(total, {"rejected": Counter(each.reason for each in self.rejected)})
+        return {name: dict(sorted(n.items())) if isinstance(n, dict) else n for name, n in total.items()}
+
+
+def add_counts(total: dict[str, Any], counts: dict[str, Any]) -> None:
+    """Add nested counts to a total, in place."""
+    for name, value in counts.items():
+        if isinstance(value, dict):
+            add_counts(total.setdefault(name, {}), value)
+        else:
+            total[name] = total.get(name, 0) + value
+
+
+def make_shard(job: Job) -> Shard:
+    """Every pair of one shard. Pure: the same job gives the same bytes in any process."""
+    encode = msgspec.json.Encoder().encode
+    makers = [_maker(source) for source in job.sources]
+    rows: list[Row] = []
+    rejected: list[Rejected] = []
+    with _uncollected():
+        for place in range(job.first, job.first + job.count):
+            for problem, made in _attempts(job, makers, place):
+                if isinstance(made, Made):
+                    rows.append(Row(place, encode(made.pair), encode(made.tree), _counts(made)))
+                    break
+                rejected.append(Rejected(place, problem, made.reason, made.detail))
+    return Shard(job.key, rows, rejected)
+
+
+def _maker(source: Source) -> tuple[Any, Any, int]:
+    method = METHODS.get(source.method)
+    family = FAMILIES.get(source.family)() if source.family else None
+    return method(method.Settings(**source.options)), family, source.level
+
+
+def _attempts(job: Job, makers: list[tuple[Any, Any, int]], place: int) -> Iterator[tuple[str, Made | Rejection]]:
+    """What is tried for one place of the output: a family is redrawn until a pair comes, a given problem is not."""
+    number, attempt = divmod(place, job.per_problem)
+    method, family, level = makers[number % len(makers)]
+    if job.problems is not None:
+        problem = job.problems[(place - job.first) // job.per_problem]
+        yield problem.id, method.make(problem, job.seed, attempt)
+        return
+    for redraw in range(_REDRAWS):
+        problem = family.problem(job.seed, number, level, redraw)
+        yield problem.id, method.make(problem, job.seed, attempt)
+
+
+def _counts(made: Made) -> dict[str, Any]:
+    mistakes = made.tree.mistakes()
+    return {
+        "pairs": 1,
+        "mistakes": made.pair.mistakes,
+        "oracle_timed": int(bool(made.pair.provenance.get("oracle_timed"))),
+        "kinds": Counter(node.kind or "other" for node in mistakes),
+        "notices": Counter(node.check.kind if node.check else "none" for node in mistakes),
+    }
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leaves cycles alone for one shard: records have none, and walking them all again takes a tenth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def in_order(jobs: Iterable[Job | int], workers: int) -> Iterator[Shard | int]:
+    """Shards in the order of their jobs; a number (the key of a finished shard) passes through in its place.
+
+    At most one shard more than there are workers is under way, so memory does not grow with the count. Raises
+    ResourceError if a worker dies.
+    """
+    if workers == 1:
+        for job in jobs:
+            yield job if isinstance(job, int) else make_shard(job)
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
+    waiting: deque[Future[Shard] | int] = deque()
+    try:
+        for job in jobs:
+            waiting.append(job if isinstance(job, int) else pool.submit(make_shard, job))
+            if len(waiting) > workers:
+                yield _result(waiting.popleft())
+        while waiting:
+            yield _result(waiting.popleft())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _result(of: Future[Shard] | int) -> Shard | int:
+    try:
+        return of if isinstance(of, int) else of.result()
+    except BrokenProcessPool as error:
+        raise ResourceError("a worker process died, perhaps for lack of memory: use fewer --workers") from error
+
+
+def _start_worker() -> None:
+    """An interrupt is the parent's business; and a worker must not outlive a parent that was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _exit_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
