@@ -3,7 +3,8 @@
     journey curate data/runs/countdown --out data/runs/curated --benchmarks countdown@1
 
 Each rule judges a whole shard before the next one sees what is left, and a pair is dropped, with both its halves, by the
-first rule that objects. Output depends on the input pairs, their order and the settings alone.
+first rule that objects. Output depends on the input pairs, their order and the settings alone; an interrupted run is
+judged again from the start, which is quick, and ends byte-identical.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ def _items(pairs: Path, trees: Path) -> Iterator[Item]:
 
 
 class _SplitWriter:
-    """Collects kept pairs by split and writes a shard whenever one is full; shards already there are left alone."""
+    """Collects kept pairs by split and writes a shard whenever one is full."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -151,7 +152,5 @@ class _SplitWriter:
 
     def _write(self, split: Split) -> None:
         number, rows = self._written[split], self._rows[split]
-        key = f"{split}-{number:05d}"
-        if self._folder.missing([key]):
-            self._folder.write_shard(key, {f"{split}/{number:05d}.jsonl": rows}, {"pairs": len(rows)})
+        self._folder.write_shard(f"{split}-{number:05d}", {f"{split}/{number:05d}.jsonl": rows}, {"pairs": len(rows)})
         self._rows[split], self._written[split] = [], number + 1

@@ -143,7 +143,8 @@ _worker: list[Worker] = []  # of this process, loaded for its first piece
 
 
 def _start(device: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once; finished shards are on disk
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a shell's background job
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once; finished shards are on disk
     if device == "cpu":
         _set_threads(1)
 

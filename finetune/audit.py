@@ -5,6 +5,7 @@ The audit is deterministic: the same folder gives the same bytes. Seconds are in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,10 @@ AUDIT_VERSION = 1
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """One run in numbers. `flops` leave padding out; the two shares are of the supervised weight."""
+    """One run in numbers. `flops` leave padding out; the two shares are of the supervised weight.
+
+    `completion_tokens_p995` is the 99.5th percentile of the completions trained on, the end-of-turn token included.
+    """
 
     run: str
     arm: str
@@ -36,6 +40,7 @@ class Counted(msgspec.Struct, frozen=True):
     steps: int
     supervised_tokens: int
     total_tokens: int
+    completion_tokens_p995: int
     flops: int
     lr: float
     answer_share: float
@@ -68,6 +73,7 @@ def count(run: Run, rows: Rows, shape: Shape) -> Counted:
         steps=run.steps,
         supervised_tokens=int(rows.supervised[order].sum()),
         total_tokens=int(rows.lengths[order].sum()),
+        completion_tokens_p995=math.ceil(np.percentile((rows.lengths - rows.prompts)[order], 99.5)),
         flops=flops(shape, rows.lengths[order]),
         lr=run.lr,
         answer_share=round(float(rows.weight_on([ANSWER])[order].sum() / weight), 4),

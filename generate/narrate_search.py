@@ -54,7 +54,8 @@ class _Narrator:
     """Walks the events of a search once; every piece it writes belongs to one node (place of the visit, plus one)."""
 
     def __init__(self, found: Found, space: Space, plan: Plan, complete: bool, rng: Random) -> None:
-        self.visits, self.space, self.plan, self.complete = found.visits, space, plan, complete
+        self.visits, self.space, self.strategy, self.complete = found.visits, space, plan.strategy, complete
+        self.by_size = not (plan.exhaust or plan.prune)  # last steps are left out for their size, and for nothing else
         self.target, self.bits = space.target, rng.getrandbits
         self.spoken = phrases.spoken(space.target)
         self.closed = {~event for event in found.events if event < 0}
@@ -66,6 +67,7 @@ class _Narrator:
         self.mistakes = 0
         self.at: int | None = -1  # where the reader stands: in this branch, or (None) at a dead end
         self.entered = -1  # the branch entered last
+        self.told = 0  # last steps told of the two numbers entered last
         self.given_up: int | None = None
         self.names = {-1: listed(space.start)}  # the numbers at each place, as they are written
         self.exhausted, self.size = (Check(kind, "x", "solves", str(self.target)) for kind in ("exhausted", "size"))
@@ -110,18 +112,18 @@ class _Narrator:
         elif place not in self.closed:  # left before it was refuted: not known to be a mistake
             node = Node(place + 1, parent + 1, role, equation, "unknown", reason="set aside")
         else:
-            claim = Reachable(left, self.target)
-            mistake = self.sound(parent)
-            role = "mistake" if mistake else "consequence"
-            kind = "wrong branch" if mistake else None
+            claim, kind, role = Reachable(left, self.target), None, "consequence"
+            if self.sound(parent):
+                kind, role = "wrong branch", "mistake"
+                self.mistakes += 1
             node = Node(place + 1, parent + 1, role, equation, "wrong", claim, False, self.exhausted, "exhausted", kind)
-            self.mistakes += mistake
         self.nodes.append(node)
         self.names[place] = numbers, brief = listed(left)
         before, between, after = phrases.TRIES[self.bits(4)]
         text = f"\n{before}{equation}{between}{numbers}{after}"
         self.pieces.append((role, text, f"try {equation} left {brief} .", place + 1))
         self.at = self.entered = place
+        self.told = 0
 
     def right_step(self, place: int) -> Role:
         """The role of a step from which the target can be made, whose piece comes next."""
@@ -132,13 +134,13 @@ class _Narrator:
 
     def doomed_steps(self, branch: int) -> None:
         """The last steps of two numbers that cannot make the target. Most visits are these, so they are told fast."""
-        visits, target, bits, piece, node = self.visits, self.target, self.bits, self.pieces.append, self.nodes.append
+        target, bits, piece, node = self.target, self.bits, self.pieces.append, self.nodes.append
         lows, highs = self.spoken.lows, self.spoken.highs
-        above = branch + 1
-        for number in range(branch + 2, len(visits) + 1):
-            parent, (a, op, b, c, _), _ = visits[number - 1]
+        number = above = branch + 1
+        for parent, (a, op, b, c, _), _ in self.visits[above : above + len("*+-/")]:
             if parent != branch:
-                return
+                break
+            number += 1
             equation = f"{a} {op} {b} = {c}"
             if c < target:
                 piece(("consequence", f" {equation}{lows[bits(3)]}", f"{equation} low .", number))
@@ -146,6 +148,7 @@ class _Narrator:
             else:
                 piece(("consequence", f" {equation}{highs[bits(3)]}", f"{equation} high .", number))
                 node(Node(number, above, "consequence", equation, "wrong", None, None, None, "too high"))
+        self.told = number - above
 
     def last_steps(self, branch: int) -> None:
         """The last steps of two numbers that can make the target: mistakes, noticed at once, and the one that does."""
@@ -182,8 +185,8 @@ class _Narrator:
         if mistake:
             self.failed.add(parent)
         numbers, bank, reason, bits = self.names[place][0], self.spoken.findings, "", self.bits
-        if len(left) == 2 and not (self.plan.exhaust or self.plan.prune):
-            reason = self.size_reason(place, left)
+        if self.by_size and len(left) == 2:
+            reason = self.size_reason(*left)
         elif self.complete:
             bank = self.spoken.all_told
         before, after = bank[bits(4)]
@@ -196,28 +199,33 @@ class _Narrator:
             text = f"{phrases.CRIES[bits(5)]}{before}{numbers}{after}, since {reason}."
         self.pieces.append(("notice", f" {text[0].upper()}{text[1:]}", "dead end .", place + 1))
 
-    def size_reason(self, place: int, left: State) -> str:
+    def size_reason(self, a: int, b: int) -> str:
         """Why the last steps that were not told cannot reach the target; "" where that is left unsaid."""
-        told = {move[1] for parent, move, _ in self.visits[place + 1 : place + 5] if parent == place}
-        (a, b), spoken, dividing = left, self.spoken, "/" in self.space.operations
-        higher = self.target > a
-        results = (("+", a + b), ("*", a * b)) if higher else (("-", a - b),)
-        facts = [f"{a} {op} {b} is {value}" for op, value in results if op not in told]  # beyond the level's ceiling
-        if told and facts and higher and self.bits(1):
-            facts = [f"the product would be {a * b}"]
-        if not facts and self.bits(3) < 3:
-            return ""
-        if higher:
-            reason = self.pick(spoken.only_lower_dividing if dividing else spoken.only_lower)
+        told, bits, dividing = self.told, self.bits, "/" in self.space.operations
+        facts: list[str] = []
+        if self.target > a:
+            if told == 1:  # the sum alone: the product is beyond the level's ceiling
+                facts = [f"{a} * {b} is {a * b}" if bits(1) else f"the product would be {a * b}"]
+            elif not told:
+                facts = [f"{a} + {b} is {a + b}", f"{a} * {b} is {a * b}"]
+            elif bits(3) < 3:
+                return ""
+            reasons = self.spoken.only_lower_dividing if dividing else self.spoken.only_lower
         else:
-            reason = self.pick(spoken.only_higher)
+            if not told or a == b:
+                facts = [f"{a} - {b} is {a - b}"]
+            elif bits(3) < 3:
+                return ""
             if dividing and a % b:
                 facts.append(f"{b} does not divide {a}")
-            elif dividing and b > 1 and "/" not in told:
+            elif dividing and b > 1 and not told:
                 facts.append(f"{a} / {b} is {a // b}")
+            reasons = self.spoken.only_higher
+        reason = reasons[bits(2)]
         if not facts:
             return reason
-        return f"{', '.join(facts)} and {reason}" if self.bits(1) else f"{reason} and {', '.join(facts)}"
+        fact = ", ".join(facts)
+        return f"{fact} and {reason}" if bits(1) else f"{reason} and {fact}"
 
     def back(self, parent: int, node: int) -> None:
         """Going on elsewhere than where the reader stands."""
@@ -236,9 +244,9 @@ class _Narrator:
     def ways_back(self, parent: int) -> Sequence[phrases.Cut]:
         """The bank that fits where the search goes on, and why."""
         dead = self.at is None
-        if self.plan.strategy == "depth-first":
+        if self.strategy == "depth-first":
             return phrases.BACKS_UP if parent >= 0 else phrases.BACKS_TO_START
-        if self.plan.strategy == "best-first":
+        if self.strategy == "best-first":
             return phrases.BACKS if dead else phrases.TURNS
         if self.entered < 0 or self.visits[self.entered][0] != parent:
             return phrases.NEXTS

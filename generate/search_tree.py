@@ -116,7 +116,7 @@ def run(space: Space, plan: Plan) -> Found:
 
 class _Search:
     def __init__(self, space: Space, plan: Plan) -> None:
-        self.space, self.plan, self.target = space, plan, space.target
+        self.space, self.plan, self.target, self.limit = space, plan, space.target, plan.limit
         # Best-first search and beams need a distance, whatever the order of last moves.
         self.distances = _HEURISTICS["sum" if plan.order == "canonical" else plan.order]
         self.found = Found()
@@ -144,8 +144,8 @@ class _Search:
         """Try a move that leaves two numbers or more."""
         visits = self.found.visits
         place = len(visits)
-        if place >= self.plan.limit:
-            raise LimitReached(f"{self.plan.limit} moves")
+        if place >= self.limit:
+            raise LimitReached(f"{self.limit} moves")
         visits.append((parent, move, self.space.solvable(move[4])))
         self.found.events.append(place)
         return place
@@ -171,9 +171,10 @@ class _Search:
         moves = self.space.moves(state)
         if self.plan.order != "canonical":
             moves = [move for _, move in self.ranked(moves)]
+        go_on = self.finish if len(state) == 3 else self.depth_first
         for move in moves:
             place = self.visit(parent, move)
-            if self.depth_first(move[4], place):
+            if go_on(move[4], place):
                 return True
             self.found.events.append(~place)
         return False

@@ -4,7 +4,7 @@ Words are compared without case, spacing and punctuation; signs of arithmetic be
 words shared in a row are overlap, as in open-r1 and s1 (word 8-grams of the prompt). Those miss every question of fewer than
 eight words (13-grams found 54 % of verbatim copies in marin #5519): such a question is overlap where it stands as a whole
 inside the other one, and below `whole` words only where the two are equal. Procedural problems share their template
-with every other one, so they are compared by the id of their instance alone.
+with every other one, so theirs are compared by the id of the instance, and with other texts by equality alone.
 """
 
 from __future__ import annotations
@@ -72,11 +72,12 @@ class BenchmarkOverlap:
         for name, asked in context.questions.items():
             for question in asked:
                 self._ids.setdefault(question.problem.id, name)
+                found = words(question.problem.question)
+                self._equal.setdefault(" ".join(found), name)
                 if question.problem.source not in self._families:
-                    self._index(name, words(question.problem.question), whole)
+                    self._index(name, found, whole)
 
     def _index(self, name: str, found: list[str], whole: int) -> None:
-        self._equal.setdefault(" ".join(found), name)
         size = min(self._size, len(found))
         if size >= min(whole, self._size):
             kept = self._grams.setdefault(size, {})

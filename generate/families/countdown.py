@@ -52,16 +52,23 @@ LEVELS = {
 }
 
 
-def results(a: int, b: int, rules: Rules) -> list[Move]:
-    """Every legal step on a >= b > 0 as the move of a state of these two numbers, idle ones too."""
+def _up(a: int, b: int, rules: Rules) -> list[Move]:
     product, total = a * b, a + b
     found = [(a, "*", b, product, (product,)), (a, "+", b, total, (total,))]
-    if a > b:
-        found.append((a, "-", b, a - b, (a - b,)))
-    if b > 1 and a % b == 0 and "/" in rules.operations:  # a / 1 would only repeat a * 1
-        found.append((a, "/", b, a // b, (a // b,)))
     limit = rules.ceiling
     return found if limit is None else [move for move in found if move[3] <= limit]
+
+
+def _down(a: int, b: int, rules: Rules) -> list[Move]:
+    found = [(a, "-", b, a - b, (a - b,))] if a > b else []
+    if b > 1 and a % b == 0 and "/" in rules.operations:  # a / 1 would only repeat a * 1
+        found.append((a, "/", b, a // b, (a // b,)))
+    return found
+
+
+def results(a: int, b: int, rules: Rules) -> list[Move]:
+    """Every legal step on a >= b > 0 as the move of a state of these two numbers, idle ones too: * + - /."""
+    return _up(a, b, rules) + _down(a, b, rules)
 
 
 def _tried(a: int, b: int, rules: Rules) -> list[Move]:
@@ -102,12 +109,17 @@ def last_moves(a: int, b: int, target: int, rules: Rules, *, every: bool = False
 
     A step that hits the target is never left out, so nothing that can be made is missed.
     """
-    found = results(a, b, rules)
-    if every and rules.idle:
+    if every:
+        found = results(a, b, rules)
+    elif target > a:
+        found = _up(a, b, rules)
+    else:
+        found = _down(a, b, rules)
+        if b == 1 and a == target:
+            found.insert(0, (a, "*", 1, a, (a,)))
+    if rules.idle:
         return found
-    way = "*+-/" if every else "*+" if target > a else "-/"
-    left_out = () if rules.idle else (a, b)
-    return [move for move in found if move[3] == target or (move[1] in way and move[3] not in left_out)]
+    return [move for move in found if move[3] == target or (move[3] != a and move[3] != b)]
 
 
 def put_in(rest: State, value: int) -> State:
@@ -142,7 +154,7 @@ def _values(a: int, b: int, rules: Rules) -> list[int]:
     found = [a + b, a * b]
     if a > b:
         found.append(a - b)
-    if "/" in rules.operations and a % b == 0:
+    if b > 1 and a % b == 0 and "/" in rules.operations:
         found.append(a // b)
     limit = rules.ceiling
     return found if limit is None else [value for value in found if value <= limit]
@@ -167,7 +179,7 @@ def can_make(state: State, target: int, rules: Rules) -> bool:
 def solutions(state: State, target: int, rules: Rules) -> int:
     """Number of distinct ways of play (sequences of the moves that a search tries) that reach the target."""
     if len(state) == 2:
-        return sum(move[3] == target for move in last_moves(*state, target, rules))
+        return _values(*state, rules).count(target)
     return sum(solutions(move[4], target, rules) for move in moves(state, rules))
 
 
@@ -189,7 +201,7 @@ def _draw(rng: Random, rules: Rules) -> tuple[State, int] | None:
     numbers = tuple(sorted((1 + int(rng.random() * rules.largest) for _ in range(rules.numbers)), reverse=True))
     state = numbers
     while len(state) > 1:
-        i, j = sorted(rng.sample(range(len(state)), 2))
+        i, j = _two(rng, len(state))
         legal = _tried(state[i], state[j], rules)
         if not legal:
             return None
@@ -203,6 +215,13 @@ def _draw(rng: Random, rules: Rules) -> tuple[State, int] | None:
     if rules.min_failed and failed_first_moves(numbers, target, rules) < rules.min_failed:
         return None
     return numbers, target
+
+
+def _two(rng: Random, size: int) -> tuple[int, int]:
+    """Two different places, in order: `rng.sample(range(size), 2)` at a third of its cost."""
+    first, second = rng.randrange(size), rng.randrange(size - 1)
+    second = size - 1 if second == first else second
+    return (first, second) if first < second else (second, first)
 
 
 _SIGNS = str.maketrans({"\u00d7": "*", "\u00f7": "/", "\u2212": "-", "[": "(", "]": ")"})

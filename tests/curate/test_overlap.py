@@ -98,6 +98,18 @@ def test_procedural_problems_are_compared_by_instance(context: Context, searches
     assert found == [["same_problem"]] * 10 + [[]] * 30
 
 
+def test_templates_are_no_overlap(context: Context, searches: list[Item], slips: list[Item]) -> None:
+    """A file that asks a Countdown question overlaps a procedural one only word for word, and the other way round."""
+    first, second = searches[0].pair.problem, searches[1].pair.problem
+    reasons = judged(context, slips[0], [first])
+    assert reasons(first.question) == ["same_question"]
+    assert reasons(second.question) == []
+    own = Context(context.settings)
+    own.questions = {"mine": [Question("b", "mine", asking(first.question))]}
+    rule = FILTERS.get("benchmark_overlap")(own)
+    assert [list(rule(item)) for item in searches[1:]] == [[]] * 39
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from journey.catalog import FILTERS
-from journey.curate.item import Half, Item
+from journey.curate.item import HALVES, Half, Item
 from journey.curate.rules import Context, bind, resolve_options
 from journey.schema import Arith, Check, Node, Problem, Question, Reachable, Segment, Trace
 
@@ -240,6 +240,15 @@ def test_each_reason_drops(
     damaged = DAMAGES[name][reason](sound)
     before = [sound["search"]] if name == "exact_duplicate" else []
     assert reason in reasons(name, [*before, damaged], own, options)
+
+
+@pytest.mark.parametrize("changed", [{"text": "It is \\boxed{1 + 1}."}, {"brief": "\\boxed{ 1 + 1 }"}])
+@pytest.mark.parametrize("half", HALVES)
+def test_both_halves_and_notations_are_graded(
+    half: Half, changed: dict[str, str], sound: Made, context: Context
+) -> None:
+    wrong = segment(sound["search"], half, "answer", **changed)
+    assert reasons("answer_correct", [wrong], context, {}) == {"answer_wrong"}
 
 
 def test_every_reason_of_every_filter_has_a_row() -> None:

@@ -189,12 +189,14 @@ def test_a_damaged_output_shard_is_made_again(
 
 
 @pytest.mark.parametrize("kind", ["pairs", "trees"])
+@pytest.mark.parametrize("lost", [100, -1], ids=["bytes", "line"])
 def test_a_damaged_source_is_refused(
-    kind: str, searches: list[Item], settings: CurateSettings, generated: Callable[..., Path], tmp_path: Path
+    lost: int, kind: str, searches: list[Item], settings: CurateSettings, generated: Callable[..., Path], tmp_path: Path
 ) -> None:
     made = generated(tmp_path / "made", searches)
     path = made / kind / "00001.jsonl"
-    path.write_bytes(path.read_bytes()[:-100])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-lost] if lost > 0 else b"".join(whole.splitlines(keepends=True)[:-1]))
     with pytest.raises(PartialError, match=f"{kind}/00001.jsonl"):
         run.curate(made, settings, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -40,6 +40,7 @@ def test_counts_of_a_run() -> None:
     counted = audit.count(RUN, rows(), SHAPE)
     assert (counted.rows, counted.problems, counted.epochs, counted.steps) == (4, 2, 2.0, 2)
     assert (counted.supervised_tokens, counted.total_tokens) == (2 * 8, 2 * 12)
+    assert counted.completion_tokens_p995 == 5
     assert counted.answer_share == 0.25
     assert counted.correct_path_share == 0.5
     # Two epochs of rows of 5 and 7 tokens: per token 4 * 900 + 6 * 100, attention 12 * layers * width * t(t+1)/2.
@@ -63,6 +64,7 @@ def test_shape_of_a_base_counts_what_is_multiplied(base: Path) -> None:
 
 def counted(arm: str, **changes: float) -> audit.Counted:
     facts = {"rows": 100, "problems": 100, "epochs": 1.0, "steps": 10, "supervised_tokens": 5000, "total_tokens": 6000}
+    facts |= {"completion_tokens_p995": 60}
     facts |= {"flops": 10**12, "lr": 1e-3, "answer_share": 0.2, "correct_path_share": 0.5, **changes}
     return audit.Counted(f"{arm}-s0", arm, 0, **facts)  # type: ignore[arg-type]
 

@@ -43,6 +43,10 @@ def test_good_rows_pass(rows: dict[str, Rows]) -> None:
 
 def test_rows_that_would_be_truncated(rows: dict[str, Rows]) -> None:
     lengths = rows["journey"].lengths
+    longest = int(max(lengths.max(), rows["shortcut"].lengths.max()))
+    preflight.check_rows(rows, longest, 2)
+    with pytest.raises(UsageError):
+        preflight.check_rows(rows, longest - 1, 2)
     limit = int(np.sort(lengths)[-3])
     with pytest.raises(UsageError) as refused:
         preflight.check_rows(rows, limit, 2)

@@ -39,7 +39,7 @@ def data(base: Path, pairs: list[Pair]) -> dict[str, Rows]:
 def setup_in(folder: Path, base: Path, **changes: Any) -> Setup:
     facts = {"rows_per_step": 7, "micro_batch": 3, "checkpoint_seconds": 1e9, **changes}
     return Setup(
-        "trl", "tiny", str(base), None, 4, 8, max_length=512, work=str(folder), scratch=str(folder / "s"), **facts
+        "trl", "tiny", str(base), None, 4, 64, max_length=512, work=str(folder), scratch=str(folder / "s"), **facts
     )
 
 
@@ -105,6 +105,7 @@ def test_equals_a_plain_loop(kind: str, data: dict[str, Rows], base: Path, tmp_p
     lines = [json.loads(line) for line in (tmp_path / run.run / "trajectory.jsonl").read_text().splitlines()]
     np.testing.assert_allclose([line["loss"] for line in lines], losses, atol=1e-5)
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5]
+    assert max(line["grad_norm"] for line in lines) > 1  # so that clipping matters
     assert [step for _, step, _ in heard] == [1, 2, 3, 4, 5]
     assert lines[0]["lr"] == 0
     assert max(line["lr"] for line in lines) == pytest.approx(run.lr)

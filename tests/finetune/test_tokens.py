@@ -12,8 +12,9 @@ import pytest
 from journey import models
 from journey.catalog import ARMS
 from journey.finetune.runs import Arm
-from journey.finetune.tokens import ANSWER, CORRECT_PATH, FRAME, Rows, draw, encode
+from journey.finetune.tokens import ANSWER, CORRECT_PATH, FRAME, Rows, _roles, draw, encode
 from journey.schema import ROLES, Pair
+from journey.views import Span
 
 CHAT = (
     "{% for m in messages %}<|{{ m.role }}|> {{ m.content }} <eos> {% endfor %}"
@@ -77,6 +78,15 @@ def test_every_token_has_the_role_of_its_segment(written: Pair, view: Any, token
     assert (" ".join(words["mistake"]), " ".join(words["notice"])) == (mistake, notice)
     assert words["answer"][-1] == "<eos>"
     assert ("<think>" in words["frame"]) == (view == "think")
+
+
+def test_blanks_in_front_of_a_token_belong_to_what_follows() -> None:
+    """Byte-level tokenizers cover the blank with the next word; a tag between segments has no role."""
+    text = "one two</think>\n\nthree"
+    spans = (Span("step", 1, 0, 3), Span("mistake", 2, 4, 7), Span("answer", 3, 17, 22))
+    places = [(0, 3), (3, 7), (7, 15), (15, 17), (17, 22)]
+    found = [FRAME if role == FRAME else ROLES[role] for role in _roles(text, spans, places)]
+    assert found == ["step", "mistake", FRAME, FRAME, "answer"]
 
 
 def test_weights_by_role_and_shares(written: Pair, tokenizer_for: Callable[..., Any]) -> None:

@@ -255,6 +255,7 @@ def test_banks_have_as_many_phrases_as_the_bits_that_choose():
     assert {len(bank) for bank in (phrases.OPENINGS, phrases.CRIES)} == {32}
     assert {len(bank) for bank in (phrases.TRIES, spoken.findings, spoken.all_told)} == {16}
     assert {len(bank) for bank in (spoken.lows, spoken.highs, phrases.WRONG_CLOSES, phrases.FORCED_CLOSES)} == {8}
+    assert {len(bank) for bank in (spoken.only_lower, spoken.only_lower_dividing, spoken.only_higher)} == {4}
     others = [value for value in vars(phrases).values() if isinstance(value, tuple)] + list(spoken)
     assert all(256 % len(bank) == 0 for bank in others if bank and bank not in (phrases._CRIES, phrases._LINKS))
 

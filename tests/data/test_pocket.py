@@ -1,0 +1,90 @@
+"""The embedded base: its text is neutral and free of held-out problems, its words cover the compact view."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from journey.catalog import FAMILIES, METHODS
+from journey.data import pocket_text
+from journey.models import default_view, find, load_model, load_tokenizer, unknown_words
+from journey.splits import split_of
+from journey.views import prompt, render
+
+PIECES = [pocket_text.piece(0, index) for index in range(4000)]
+
+
+def test_pieces_are_reproducible_and_in_the_vocabulary() -> None:
+    assert PIECES[:50] == [pocket_text.piece(0, index) for index in range(50)]
+    shared = set(PIECES) & {pocket_text.piece(1, index) for index in range(300)}
+    assert len(shared) < 5  # short fragments can meet by chance, another seed's stream does not repeat this one
+    known = set(pocket_text.VOCABULARY)
+    assert all(word in known for piece in PIECES for word in piece.split())
+    assert len(known) == len(pocket_text.VOCABULARY)
+
+
+def test_no_piece_names_a_held_out_problem() -> None:
+    family = FAMILIES.get("countdown")()
+    named = 0
+    for piece in PIECES:
+        asked = re.match(r"use (\d+) (\d+) (\d+) make (\d+) :", piece)
+        if asked:
+            *numbers, target = map(int, asked.groups())
+            problem = family.build(tuple(sorted(numbers, reverse=True)), target)
+            assert split_of(problem) == "train"
+            named += 1
+    assert named > 800
+
+
+def test_no_piece_shows_a_second_branch_or_a_solved_three_number_problem() -> None:
+    for piece in PIECES:
+        assert piece.count("try ") <= 1, piece
+        assert not re.search(r"back to [\d ]+\. \S", piece), piece
+        three = re.match(r"use \d+ \d+ \d+ make", piece)
+        assert not (three and "\\boxed{" in piece), piece
+
+
+def test_equations_are_true_and_judged_rightly() -> None:
+    sign = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
+    judged: Counter[str] = Counter()
+    for piece in PIECES:
+        target = re.search(r"make (\d+) :", piece)
+        for a, op, b, c, word in re.findall(r"(\d+) ([-+*]) (\d+) = (\d+) (\w+|\.)", piece):
+            assert sign[op](int(a), int(b)) == int(c), piece
+            if word in ("low", "high", "yes"):
+                assert target is not None
+                right = (int(c) > int(target[1])) - (int(c) < int(target[1]))
+                assert word == ("yes", "high", "low")[right], piece
+                judged[word] += 1
+    assert min(judged.values()) > 500
+
+
+def test_shares_of_the_mix_add_up() -> None:
+    assert sum(share for share, _ in pocket_text.MIX) == pytest.approx(1.0)
+
+
+def test_the_shipped_base_loads_and_covers_what_it_claims() -> None:
+    ref = find("pocket")
+    tokenizer = load_tokenizer(ref)
+    assert default_view(tokenizer) == "compact"
+    assert [tokenizer.convert_ids_to_tokens(i) for i in range(len(tokenizer))] == pocket_text.VOCABULARY
+    for family, method, level in (
+        ("countdown", "search", 1),
+        ("countdown", "search", 2),
+        ("arithmetic", "slips", 1),
+        ("arithmetic", "slips", 2),
+    ):
+        for index in range(60):
+            problem = FAMILIES.get(family)().problem(5, index, level)
+            pair = METHODS.get(method)().make(problem, 0).pair
+            text = f"{prompt(problem, 'compact')} {render(pair.journey, 'compact').text}"
+            assert not unknown_words(tokenizer, text), (family, level, text)
+    assert unknown_words(tokenizer, "use 3 eggs make 7 :") == ["eggs"]
+    facts = json.loads((Path(ref.source) / "made.json").read_text())
+    net = load_model(ref)
+    assert sum(p.numel() for p in net.parameters()) == facts["parameters"] < 5_000_000
+    assert (Path(ref.source) / "model.safetensors").stat().st_size < 6_000_000
