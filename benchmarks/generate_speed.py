@@ -160,7 +160,7 @@ def memory(pairs: int) -> dict[str, Any]:
         started = time.time()
         subprocess.run([*command, "--workers", "1", "--out", f"{folder}/out"], check=True, capture_output=True)
         seconds = time.time() - started
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # the largest child so far: measure the small count first
     return {"pairs": pairs, "wall_seconds": round(seconds, 1), "largest_child_mib_so_far": round(used.ru_maxrss / 1024)}
 
 

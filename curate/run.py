@@ -69,7 +69,7 @@ def _placeless(spec: str) -> str:
 def _per_problem(manifests: Sequence[dict[str, Any]]) -> int | None:
     """The most trees of one problem that any source was asked for."""
     asked = [manifest.get("config", {}).get("per_problem") for manifest in manifests]
-    return None if None in asked else max(asked)
+    return None if not asked or None in asked else max(asked)
 
 
 def _run(folder: Folder, sources: Sequence[Path], context: Context, options: dict[str, dict[str, Any]]) -> None:

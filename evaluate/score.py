@@ -19,7 +19,7 @@ from journey.errors import PartialError, UsageError
 from journey.evaluate import statistics, verdict
 from journey.evaluate.results import ArmScore, Compared, Plan, RunInfo, RunScore, Scores
 from journey.evaluate.statistics import Array, Comparison
-from journey.evaluate.verdict import BASE, MIXED, Declared, Verdict
+from journey.evaluate.verdict import BASE, BELOW, MIXED, Declared, Verdict
 from journey.grading import Grade, grade
 from journey.schema import Question, Sample, decode
 from journey.store import read_manifest, read_shard, sha256, shards
@@ -72,6 +72,9 @@ def score(folder: Path, plan: Plan, seconds: Mapping[str, float]) -> Scores:
     compared = _compare_all(plan, cells)
     headline = [item for item in compared if item.primary]
     qualifiers = dict.fromkeys(words for item in headline for words in item.verdict.qualifiers)
+    # An arm that lost what the base could do elsewhere belongs beside the headline, with the place named.
+    elsewhere = ((words, item.benchmark) for item in compared if not item.primary for words in item.verdict.qualifiers)
+    qualifiers |= dict.fromkeys(f"{words} on {name}" for words, name in elsewhere if words.endswith(BELOW))
     pairs = dict.fromkeys((item.first, item.second) for item in compared if item.first != BASE)
     if any(verdict.mixed(i.verdict for i in compared if (i.first, i.second) == pair) for pair in pairs):
         qualifiers[MIXED] = None

@@ -22,6 +22,7 @@ ADVISED_SEEDS = 5
 FLOOR, CEILING = 0.05, 0.95
 BASE = "base"
 MIXED = "mixed"
+BELOW = "below the untuned base"
 TOO_SMALL, NO_DIFFERENCE = "too small to tell", "no difference shown"
 
 
@@ -161,9 +162,9 @@ def _inside(comparison: Comparison, margin: float) -> bool | None:
 def _qualifiers(comparison: Comparison, labels: tuple[str, str], below_base: tuple[bool, bool]) -> tuple[str, ...]:
     found = []
     if all(below_base):
-        found.append("both below the untuned base")
+        found.append(f"both {BELOW}")
     else:
-        found += [f"{label} below the untuned base" for label, low in zip(labels, below_base, strict=True) if low]
+        found += [f"{label} {BELOW}" for label, low in zip(labels, below_base, strict=True) if low]
     accuracies = comparison.first_accuracy, comparison.second_accuracy
     if max(accuracies) < FLOOR:
         found.append("floor")

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from journey.catalog import ENGINES
-from journey.finetune.jobs import NotFinite, Setup, Trained
+from journey.finetune.jobs import Engine, NotFinite, Setup, Trained
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
 
@@ -44,7 +44,7 @@ def serve(plan_file: Path, lines: Any, out: Any) -> None:
     """Train the runs named by the lines, writing events to a binary stream."""
     plan = msgspec.json.decode(plan_file.read_bytes(), type=Plan)
     runs = {run.run: run for run in plan.runs}
-    engine = ENGINES.get(plan.setup.engine)
+    engine: Engine = ENGINES.get(plan.setup.engine)
 
     def tell(event: Event) -> None:
         out.write(msgspec.json.encode(event) + b"\n")
@@ -65,7 +65,8 @@ def serve(plan_file: Path, lines: Any, out: Any) -> None:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the libraries raise must not take the other runs with it
             traceback.print_exc()
-            tell(Event(run.run, failed=f"{type(error).__name__}: {error}"))
+            reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+            tell(Event(run.run, failed=f"{type(error).__name__}: {reason}"))
 
 
 def main() -> None:

@@ -261,7 +261,7 @@ def narrate(found: Found, space: Space, plan: Plan, complete: bool, rng: Random)
     narrator = _Narrator(found, space, plan, complete, rng)
     narrator.tell(found.events)
     told = narrator.pieces
-    steps = [("step", *told[at][1:]) for at in narrator.steps]
+    steps: list[Piece] = [("step", *told[at][1:]) for at in narrator.steps]
     expression = expression_of(found)
     brief = " ".join(expression.replace("(", "( ").replace(")", " )").split())
     answer = narrator.pick(phrases.ANSWERS) % expression

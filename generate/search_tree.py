@@ -217,7 +217,7 @@ class _Search:
         """Depth by depth, keeping the `width` states nearest to the target; the others are cut, alive or not."""
         layer: list[tuple[State, int]] = [(self.space.start, -1)]
         while layer:
-            scored = []
+            scored: list[tuple[float, int, int, Move]] = []
             for state, parent in layer:
                 moves = self.space.moves(state)
                 for distance, move in zip(self.distances(moves, self.target), moves, strict=True):

@@ -114,7 +114,8 @@ def build(kind: type[M], data: Mapping[str, Any], where: str) -> M:
         path = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise UnknownName(f"setting of {where}", path, _keys_beside(kind, first["loc"])) from None
-        raise UsageError(f"{where}: {path} = {first.get('input')!r}: {first['msg']}") from None
+        given = f"{path} = {first.get('input')!r}: " if path else ""  # no path: a rule on several settings together
+        raise UsageError(f"{where}: {given}{first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _keys_beside(kind: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -233,7 +233,7 @@ class Row:
 def covers(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
     """Whether the tokenizer can carry a text: encoding and decoding gives it back, blanks apart."""
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return "".join(tokenizer.decode(ids).split()) == "".join(text.split())
+    return "".join(str(tokenizer.decode(ids)).split()) == "".join(text.split())
 
 
 def unknown_words(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:

@@ -105,9 +105,10 @@ def _from_family(entry: Entry, split: Split, seed: int, count: int) -> tuple[lis
             f"{entry.name} has only {len(found)} {split} problems, {count} are asked for", "lower the limit"
         )
     questions = [Question(problem.id, entry.name, problem) for problem in found.values()]
-    source = f"{facts['family']} level {facts['level']}, {split} problems, seed {seed}"
+    source = f"{facts['family']} level {facts['level']}, {split} problems"
     check = questions[0].problem.check
-    return questions, BenchmarkFacts(entry.name, source, check, licence=facts["licence"], summary=entry.summary)
+    made = f"made here, seed {seed}"  # nothing to pin: the plan holds the hash of the questions
+    return questions, BenchmarkFacts(entry.name, source, check, made, facts["licence"], entry.summary)
 
 
 def _from_set(entry: Entry, limit: int | None) -> tuple[list[Question], BenchmarkFacts]:

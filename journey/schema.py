@@ -26,7 +26,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """Base of all records: immutable, defaults left out of the JSON, unknown fields refused."""
 
 
-class Quantity(Record):
+class Quantity(Record, frozen=True):
     """A number of the problem: given in the question, a known constant, or computed from other quantities.
 
     `expression` is over ids and literals (`"q1 * q2"`), None for a given one; `span` is where the question states it.
@@ -39,7 +39,7 @@ class Quantity(Record):
     unit: str | None = None
 
 
-class Problem(Record):
+class Problem(Record, frozen=True):
     """A question with its gold answer and the way an answer is judged (`check`: "value" or a family's name).
 
     `brief` is the question in the terse notation of the compact view. `facts` holds the canonical instance. A problem
@@ -59,21 +59,21 @@ class Problem(Record):
     facts: dict[str, Any] = {}
 
 
-class Arith(Record, tag="arith"):
+class Arith(Record, frozen=True, tag="arith"):
     """Claims that `expression` equals `value`; false if the arithmetic is wrong."""
 
     expression: str
     value: str
 
 
-class QuantityClaim(Record, tag="quantity"):
+class QuantityClaim(Record, frozen=True, tag="quantity"):
     """Claims that the quantity `id` is `value`; the equation written may be true, the quantity is not."""
 
     id: str
     value: str
 
 
-class Reachable(Record, tag="reachable"):
+class Reachable(Record, frozen=True, tag="reachable"):
     """Claims that `target` can be made from the numbers in `state`, each used once."""
 
     state: tuple[int, ...]
@@ -83,7 +83,7 @@ class Reachable(Record, tag="reachable"):
 Claim = Arith | QuantityClaim | Reachable
 
 
-class Check(Record):
+class Check(Record, frozen=True):
     """A structured reason: `left` (an expression over x and literals) `relation` `right` is false of a wrong x.
 
     Relations: "=", "<", "<=", ">", ">=", "ends in" (last digit), "is" (right: "even", "odd" or "whole"), and
@@ -97,7 +97,7 @@ class Check(Record):
     quote: tuple[int, int] | None = None
 
 
-class Node(Record):
+class Node(Record, frozen=True):
     """One step of thought. `text` is the terse notation; `parent` is the step it was tried from (None at the root)."""
 
     id: int
@@ -112,7 +112,7 @@ class Node(Record):
     kind: str | None = None
 
 
-class Tree(Record):
+class Tree(Record, frozen=True):
     """A problem, every step tried on it (rejected ones too) and how it was made."""
 
     id: str
@@ -129,7 +129,7 @@ class Tree(Record):
         return [node for node in self.nodes if node.role == "mistake"]
 
 
-class Segment(Record):
+class Segment(Record, frozen=True):
     """A piece of a trace: prose, the same in terse notation, and its span `[start, end)` in the think view's text."""
 
     role: Role
@@ -140,7 +140,7 @@ class Segment(Record):
     end: int
 
 
-class Trace(Record):
+class Trace(Record, frozen=True):
     """Ordered segments; the last one is the answer. `answer` is the content of the final box in each notation."""
 
     segments: tuple[Segment, ...]
@@ -148,7 +148,7 @@ class Trace(Record):
     answer_brief: str = ""
 
 
-class Pair(Record):
+class Pair(Record, frozen=True):
     """Both views of one tree: the correct path alone, and the whole trial and error."""
 
     pair_id: str
@@ -162,7 +162,7 @@ class Pair(Record):
     version: int = SCHEMA_VERSION
 
 
-class Question(Record):
+class Question(Record, frozen=True):
     """An evaluation question: the problem as asked; joined to samples by its id."""
 
     id: str
@@ -170,7 +170,7 @@ class Question(Record):
     problem: Problem
 
 
-class Sample(Record):
+class Sample(Record, frozen=True):
     """One generated answer to one question by one run."""
 
     question: str
@@ -181,7 +181,7 @@ class Sample(Record):
     finish: Literal["stop", "length"]
 
 
-class Score(Record):
+class Score(Record, frozen=True):
     """How a sample was judged, with what was extracted and why."""
 
     question: str

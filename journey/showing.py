@@ -72,12 +72,12 @@ def show(found: list[Pair], view: str) -> None:
         raise UnknownName("view", view, views.VIEWS)
     for pair in found:
         console.out.rule(f"{pair.problem.source} {pair.pair_id[:12]}")
-        console.out.print(console.clean(views.prompt(pair.problem, view)), markup=False, highlight=False)  # type: ignore[arg-type]
+        console.out.print(console.clean(views.prompt(pair.problem, view)), markup=False, highlight=False)
         wide = console.out.width >= 100
         width = (console.out.width - 2) // 2 if wide else None
         panels = [
-            Panel(_coloured(pair.shortcut, view), title="shortcut", width=width),  # type: ignore[arg-type]
-            Panel(_coloured(pair.journey, view), title=f"journey, mistakes: {pair.mistakes}", width=width),  # type: ignore[arg-type]
+            Panel(_coloured(pair.shortcut, view), title="shortcut", width=width),
+            Panel(_coloured(pair.journey, view), title=f"journey, mistakes: {pair.mistakes}", width=width),
         ]
         if wide:
             console.out.print(Columns(panels, padding=(0, 1)))

@@ -47,7 +47,7 @@ def dump_json(data: Any) -> bytes:
 def json_lines(records: Iterable[Any]) -> bytes:
     """The bytes of a JSON-lines file of records."""
     buffer = io.BytesIO()
-    with jsonlines.Writer(buffer, dumps=encode) as writer:  # type: ignore[arg-type]
+    with jsonlines.Writer(buffer, dumps=encode) as writer:
         writer.write_all(records)
     return buffer.getvalue()
 
@@ -325,7 +325,7 @@ def shards(folder: Path, kind: str) -> list[Path]:
 def read_shard(path: Path, kind: type[T]) -> Iterator[T]:
     """The records of one file. Raises PartialError naming file and line where a line does not decode."""
     decoder = msgspec.json.Decoder(kind)
-    with path.open("rb") as file, jsonlines.Reader(file, loads=lambda line: line) as reader:  # type: ignore[arg-type]
+    with path.open("rb") as file, jsonlines.Reader(file, loads=lambda line: line) as reader:
         for number, line in enumerate(reader.iter(), start=1):
             try:
                 yield decoder.decode(line)  # type: ignore[arg-type]

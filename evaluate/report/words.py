@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from journey.evaluate.statistics import MIN_PROBLEMS, MIN_SEEDS
+from journey.evaluate.verdict import BELOW
 
 NO_DATA, NOT_KNOWN = "n = 0", "n/a"
 ONLY_THESE = "speaks of these adapters only"
@@ -52,9 +53,10 @@ def p_value(p: float | None) -> str:
 
 def plain_words(qualifier: str) -> str:
     """A qualifier of the verdict as a sentence that needs no glossary."""
-    arm, below, rest = qualifier.partition(" below the untuned base")
-    if qualifier not in PLAIN_WORDS and below and not rest:
-        return f"{arm} is worse than the untuned base that it started from."
+    arm, below, where = qualifier.partition(f" {BELOW}")
+    if qualifier not in PLAIN_WORDS and below:
+        arms, verb = ("Both arms", "are") if arm == "both" else (arm, "is")
+        return f"{arms} {verb} worse{where} than the untuned base that training started from."
     return PLAIN_WORDS.get(qualifier, qualifier)
 
 

@@ -54,13 +54,13 @@ LEVELS = {
 
 def _up(a: int, b: int, rules: Rules) -> list[Move]:
     product, total = a * b, a + b
-    found = [(a, "*", b, product, (product,)), (a, "+", b, total, (total,))]
+    found: list[Move] = [(a, "*", b, product, (product,)), (a, "+", b, total, (total,))]
     limit = rules.ceiling
     return found if limit is None else [move for move in found if move[3] <= limit]
 
 
 def _down(a: int, b: int, rules: Rules) -> list[Move]:
-    found = [(a, "-", b, a - b, (a - b,))] if a > b else []
+    found: list[Move] = [(a, "-", b, a - b, (a - b,))] if a > b else []
     if b > 1 and a % b == 0 and "/" in rules.operations:  # a / 1 would only repeat a * 1
         found.append((a, "/", b, a // b, (a // b,)))
     return found

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -101,11 +100,9 @@ def test_an_interruption_leaves_no_process_behind(
         if heard == {"hangs", "hangs too"}:
             raise error("stop")
 
-    began = time.monotonic()
     with pytest.raises(error):
         runs = [run("hangs"), run("hangs too"), run("b")]
         pool.train_all(runs, plan, 2, one_thread=True, tell=tell, done=lambda event: None)
-    assert time.monotonic() - began < 60
     assert len(started) == 2
     for process in started:
         assert process.popen.returncode is not None
