@@ -55,7 +55,6 @@ class Audit(msgspec.Struct, frozen=True):
     equal: tuple[str, ...]
     differs: tuple[str, ...]
     notes: tuple[str, ...]
-    completion_tokens_p995: float  # of the arm with the longest; evaluation caps new tokens above it
     failed: dict[str, str] = {}
     version: int = AUDIT_VERSION
 

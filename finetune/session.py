@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from journey import console, models
 from journey.errors import JourneyError, PartialError
@@ -18,7 +17,6 @@ from journey.finetune.runs import Run
 from journey.finetune.worker import Event, Plan
 from journey.store import Folder, dump_json, write_atomic
 
-LONG = 99.5  # percentile of completion lengths that a cap of new tokens must leave room for
 SCRATCH = ".scratch"  # rows, logs and checkpoints of unfinished runs; removed at the end
 
 
@@ -131,9 +129,8 @@ class Session:
         equal += audit.verify(self.made.runs, trained)
         supervised = {choice.arm.name: self.made.data[choice.arm.name].supervised for choice in self.made.choices}
         leader = budget.reference(self.made.choices, supervised).label
-        longest = max(float(np.percentile(counts, LONG)) for counts in supervised.values())
         found = audit.Audit(
-            leader, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(self.made.notes), longest, failed
+            leader, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(self.made.notes), failed
         )
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.folder.write("audit.json", msgspec.to_builtins(found))

@@ -234,7 +234,13 @@ def finetune(
         _print_json(stage.plan(folder, settings))
         return
     made = stage.finetune(folder, settings, out)
-    _show_counts(read_manifest(made, "finetune")["counts"], as_json)
+    if as_json:
+        _print_json(read_manifest(made, "finetune")["counts"])
+    else:
+        from journey import console
+        from journey.finetune import audit
+
+        console.out.print(audit.table(stage.read_audit(made)))
     _next(f"journey evaluate {made} --benchmarks NAME,... --out {made.with_name(made.name + '-evaluation')}")
 
 

@@ -260,7 +260,7 @@ class TestSettings:
             ({"benchmarks": []}, "no benchmark"),
             ({"benchmarks": ["countdwon@1"]}, "did you mean countdown@1"),
             ({"benchmarks": ["countdown", "countdown@1"]}, "asked for twice"),
-            ({"sizes": {"countdown@2": 5}}, "benchmark in sizes"),
+            ({"sizes": {"countdwn@2": 5}}, "benchmark in sizes"),
             ({"strategy": ["gready"]}, "did you mean greedy"),
         ],
     )

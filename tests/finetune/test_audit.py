@@ -91,7 +91,7 @@ def test_runs_of_a_seed_must_have_started_alike() -> None:
 
 
 def test_the_table_fits_a_terminal() -> None:
-    made = audit.Audit("journey", (counted("shortcut@tokens", rows=300), counted("journey")), (), (), (), 40.0)
+    made = audit.Audit("journey", (counted("shortcut@tokens", rows=300), counted("journey")), (), (), ())
     out = io.StringIO()
     Console(file=out, width=80).print(audit.table(made))
     lines = out.getvalue().splitlines()

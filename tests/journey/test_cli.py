@@ -60,7 +60,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("generate --family countdown --pairs 5 --set search.width=x --out x", "width"),
         ("generate --family countdown --pairs 5 --set searc.width=3 --out x", "did you mean search?"),
         ("run gsm9k", "did you mean gsm8k?"),
-        ("run quickstart --set finetune.epoch=3", "did you mean finetune.epochs?"),
+        ("run quickstart --set finetune.epoch=3", "did you mean finetune.epochs"),
         ("show nowhere", "journey generate"),
         ("list familiess", "did you mean families"),
         ("curate nowhere --out x", "not a finished folder"),

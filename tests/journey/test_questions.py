@@ -35,7 +35,7 @@ class TestFamilies:
         held_out, facts = load_questions("countdown-targets", limit=20)
         assert not any(question.problem.held_out for question in ordinary)
         assert all(question.problem.held_out for question in held_out)
-        assert (facts.check, facts.licence, facts.revision) == ("countdown", "Apache-2.0", None)
+        assert (facts.check, facts.licence, facts.revision) == ("countdown", "Apache-2.0", "made here, seed 0")
 
     def test_the_same_every_time_and_a_larger_limit_only_adds(self) -> None:
         few, many = load_questions("countdown@1", limit=10)[0], load_questions("countdown@1", limit=25)[0]

@@ -117,7 +117,7 @@ def test_unpinned_revisions_are_named(told: Content) -> None:
     ("qualifier", "expected"),
     [
         ("both below the untuned base", "Both arms are worse than the untuned base that they started from."),
-        ("shortcut below the untuned base", "shortcut is worse than the untuned base that it started from."),
+        ("shortcut below the untuned base", "shortcut is worse than the untuned base that training started from."),
         ("floor", words.PLAIN_WORDS["floor"]),
         ("something new", "something new"),
     ],
