@@ -177,9 +177,16 @@ class Folder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if isinstance(error, UsageError) and self._is_untouched():
+            shutil.rmtree(self.work)  # a bad input must not stand in the way of the corrected one
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _is_untouched(self) -> bool:
+        """Whether nothing but our own bookkeeping lies in the partial folder."""
+        files = {path.name for path in self.work.rglob("*") if path.is_file()} if self.work.is_dir() else None
+        return files is not None and files <= {"identity.json", ".lock"}
 
     def path(self, name: str) -> Path:
         """Where a file of this folder lies while it is being written (or in the finished folder)."""

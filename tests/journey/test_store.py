@@ -131,3 +131,13 @@ def test_reading_an_unfinished_or_foreign_folder_says_what_to_do(tmp_path: Path)
         read_manifest(tmp_path / "cut")
     with pytest.raises(UsageError, match="a curate folder is wanted"):
         read_manifest(fill(tmp_path / "out"), "curate")
+
+
+def test_bad_input_leaves_no_partial_folder_and_work_done_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(UsageError), Folder.open(tmp_path / "out", "generate", CONFIG):
+        raise UsageError("no such file")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError), Folder.open(tmp_path / "out", "generate", CONFIG) as folder:
+        folder.write_shard(0, {"pairs/00000.jsonl": records(0)})
+        raise UsageError("line 2 is malformed")
+    assert (tmp_path / "out.partial/pairs/00000.jsonl").is_file()
