@@ -12,8 +12,8 @@ import yaml
 
 from journey import console
 from journey.config import RunSettings, read_yaml, resolve_run
-from journey.errors import UnknownName, UsageError
-from journey.store import dump_json, read_manifest, write_atomic
+from journey.errors import RemoteError, UnknownName
+from journey.store import read_manifest, write_atomic
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
 
@@ -109,16 +109,29 @@ def _said(stage: str, folder: Path) -> str:
 
 
 def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
-    """What `run` would do, for --dry-run: resolved settings and the stages that are finished already."""
-    finished = [stage for stage in STAGES if (Path(out) / stage / "manifest.json").is_file()]
-    if not Path(out).parent.exists() and not Path(out).is_absolute():
-        Path(out).parent.resolve()
+    """What `run` would do, for --dry-run: stages to run, pairs, disk, and the effects that could be seen.
+
+    Makes a few pairs in memory to estimate from; writes nothing. Raises UsageError for bad settings.
+    """
+    from journey.evaluate.run import expected_effect
+    from journey.generate.run import plan
+
+    out, asked = Path(out), settings.evaluate
+    finished = [stage for stage in STAGES if (out / stage / "manifest.json").is_file()]
+    sizes = {name: asked.sizes.get(name) or asked.limit for name in asked.benchmarks}
+    try:
+        pairs = plan(settings.generate, out / "generate")
+    except RemoteError as error:  # the plan does not need the network; the run will say so again
+        pairs = {"not estimated": str(error).splitlines()[0]}
     return {
         "out": str(out),
         "finished": finished,
-        "to_run": [s for s in STAGES if s not in finished],
+        "to_run": [stage for stage in STAGES if stage not in finished],
+        "generate": pairs,
+        "runs": len(settings.finetune.arms) * settings.finetune.seeds,
+        "benchmarks": sizes,  # null: all of a published set
+        "detectable_points": {
+            name: expected_effect(count, settings.finetune.seeds) for name, count in sizes.items() if count
+        },
         "settings": settings.model_dump(),
     }
-
-
-__all__ = ["UsageError", "describe", "dump_json", "read_recipe", "recipes", "resolve", "run"]

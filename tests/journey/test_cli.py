@@ -95,6 +95,16 @@ def test_dry_run_writes_nothing(pairs: Path) -> None:
     assert not list(pairs.glob("dry*"))
 
 
+def test_dry_run_of_a_recipe_says_what_could_be_seen(pairs: Path) -> None:
+    done = journey("demo", "--out", "dry-demo", "--dry-run", cwd=pairs)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["to_run"] == ["generate", "curate", "finetune", "evaluate"]
+    assert told["generate"]["pairs"] == 14000 and told["runs"] == 6
+    assert 3 < told["detectable_points"]["countdown@1"] < told["detectable_points"]["countdown@2"] < 15
+    assert not list(pairs.glob("dry-demo*"))
+
+
 def test_lists_are_json_too(pairs: Path) -> None:
     done = journey("list", "recipes", "--json", cwd=pairs)
     assert {"quickstart", "gsm8k"} <= {row["name"] for row in json.loads(done.stdout)}
