@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
 from journey.generate import phrases
 from journey.generate.slip_checks import Reason
 from journey.generate.written import show
+
+_LED = re.compile(
+    r"(?:So|Then|Thus|Therefore|Hence|And|Finally|Next|Now|After that|First|Second|Third|Lastly)\b", re.IGNORECASE
+)
 
 
 class Voice:
@@ -17,13 +22,15 @@ class Voice:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.gap = rng.choice(("\n", "\n", "\n\n"))
-        self.plan = rng.choice(phrases.PLANS)
+        self.plan = rng.choice(phrases.PLANS).rstrip()
         self.answer_form = rng.choice(phrases.ANSWERS)
 
     def step(self, text: str, joint: str, first: bool) -> str:
-        """A step as it stands in the trace: the first one opens with the plan, if there is one."""
+        """A step as it stands in the trace; the first one comes right after the plan, if there is one."""
         ended = text if text[-1] in ".!?:" else f"{text}."
-        return self.plan + ended if first else (self.gap if "\n" in joint else joint) + ended
+        if first:
+            return f"\n{ended}" if self.plan else ended
+        return (self.gap if "\n" in joint else joint) + ended
 
     def early(self, value: Fraction) -> str:
         """The claim that an intermediate result is the answer."""
@@ -62,7 +69,10 @@ class Voice:
         return self.answer_form.format(box=f"\\boxed{{{value}}}")
 
     def _led(self, bank: Sequence[str], text: str) -> str:
-        return self.gap + self.rng.choice(bank) + (text if text[-1] in ".!?:" else f"{text}.")
+        lead = self.rng.choice(bank)
+        if _LED.match(text):  # the sentence brings its own
+            lead = ""
+        return self.gap + lead + (text if text[-1] in ".!?:" else f"{text}.")
 
     def _joint(self) -> str:
         return self.gap if self.rng.random() < 0.7 else " "

@@ -200,7 +200,7 @@ class _Narrator:
         self.pieces.append(("notice", f" {text[0].upper()}{text[1:]}", "dead end .", place + 1))
 
     def size_reason(self, a: int, b: int) -> str:
-        """Why the last steps that were not told cannot reach the target; "" where that is left unsaid."""
+        """Why the last steps that were not told cannot reach the target."""
         told, bits, dividing = self.told, self.bits, "/" in self.space.operations
         facts: list[str] = []
         if self.target > a:
@@ -208,14 +208,10 @@ class _Narrator:
                 facts = [f"{a} * {b} is {a * b}" if bits(1) else f"the product would be {a * b}"]
             elif not told:
                 facts = [f"{a} + {b} is {a + b}", f"{a} * {b} is {a * b}"]
-            elif bits(3) < 3:
-                return ""
             reasons = self.spoken.only_lower_dividing if dividing else self.spoken.only_lower
         else:
             if not told or a == b:
                 facts = [f"{a} - {b} is {a - b}"]
-            elif bits(3) < 3:
-                return ""
             if dividing and a % b:
                 facts.append(f"{b} does not divide {a}")
             elif dividing and b > 1 and not told:

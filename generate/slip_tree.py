@@ -77,7 +77,7 @@ class _Teller:
         self.nodes: list[Node] = []
         self.pieces: list[Piece] = []
         self.right: dict[int, int] = {}  # step -> node of its right version
-        self.spoken = 0
+        self.root = self._say("plan", voice.plan, "", None) if voice.plan else None
 
     def upto(self, end: int) -> None:
         """The right steps before `end` that are not written yet."""
@@ -144,7 +144,7 @@ class _Teller:
         text, terse = self.voice.answer(answer), f"\\boxed{{ {brief} }}"
         node = self._node("answer", terse, last)
         closing: Piece = ("answer", text, terse, node)
-        short: list[Piece] = []
+        short: list[Piece] = [] if self.root is None else [self.pieces[0]]
         for at, step in enumerate(self.graph.steps):
             told = self.voice.step(step.text, step.joint, at == 0)
             short.append(("step", told, right_brief(self.graph, step), self.right[at]))
@@ -156,17 +156,20 @@ class _Teller:
 
     def _step_text(self, at: int) -> str:
         step = self.graph.steps[at]
-        return self.voice.step(step.text, step.joint, not self.pieces)
+        return self.voice.step(step.text, step.joint, self._is_first())
+
+    def _is_first(self) -> bool:
+        return len(self.pieces) == (self.root is not None)
 
     def _wrong_text(self, wrong: WrongStep) -> str:
-        return self.voice.step(wrong.text, self.graph.steps[wrong.step].joint, not self.pieces)
+        return self.voice.step(wrong.text, self.graph.steps[wrong.step].joint, self._is_first())
 
     def _right(self, at: int, role: Role, text: str, parent: int | None) -> int:
         self.right[at] = self._say(role, text, right_brief(self.graph, self.graph.steps[at]), parent)
         return self.right[at]
 
     def _last(self) -> int | None:
-        return self.right[max(self.right)] if self.right else None
+        return self.right[max(self.right)] if self.right else self.root
 
     def _say(self, role: Role, text: str, brief: str, parent: int | None, **facts: Any) -> int:
         node = self._node(role, brief, parent, **facts)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from journey.errors import JourneyError, ResourceError, UsageError
+from journey.errors import JourneyError, PartialError, ResourceError, UsageError
 
 app = typer.Typer(
     name="journey",
@@ -290,9 +290,14 @@ def report(
     Example: `journey report data/runs/demo/evaluate`
     """
     from journey.evaluate import report as stage
+    from journey.store import corrupt_files, read_manifest
 
     if not (folder / "manifest.json").is_file() and (folder / "evaluate" / "manifest.json").is_file():
         folder = folder / "evaluate"
+    read_manifest(folder, "evaluate")
+    damaged = corrupt_files(folder)
+    if damaged:
+        raise PartialError(f"{folder} is damaged: {', '.join(damaged[:5])}\n  run `journey evaluate` again")
     stage.build(folder)
     _show_scores(folder, as_json)
     _next(f"open {folder / 'report.html'}")

@@ -35,11 +35,11 @@ class UsageError(JourneyError):
 class UnknownName(UsageError):
     """A name that no catalog holds."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         offer = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
-        super().__init__(f"unknown {kind} {name!r}: {offer}")
+        super().__init__(f"unknown {kind} {name!r}: {offer}", hint)
 
 
 class PartialError(JourneyError):

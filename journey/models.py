@@ -145,7 +145,7 @@ def find(name: str) -> ModelRef:
     if name.startswith((".", "/", "~")) or path.suffix or repo.count("/") > 1:
         raise UsageError(f"no model folder {name}", f"give a folder, a Hub id (ORG/NAME) or one of {', '.join(MODELS)}")
     if repo.count("/") == 0:
-        raise UnknownName("model", name, MODELS)
+        raise UnknownName("model", name, MODELS, hint="or give a local folder or a Hub id, ORG/NAME")
     return ModelRef(name, repo, revision or None)
 
 

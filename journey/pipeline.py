@@ -11,8 +11,10 @@ from typing import Any
 import yaml
 
 from journey import console
+from journey.catalog import ARMS
 from journey.config import RunSettings, read_yaml, resolve_run
 from journey.errors import RemoteError, UnknownName
+from journey.models import MODELS, find
 from journey.store import read_manifest, write_atomic
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
@@ -48,8 +50,13 @@ def read_recipe(name: str) -> Recipe:
 
 
 def resolve(recipe: Recipe, overrides: Mapping[str, Any]) -> RunSettings:
-    """The recipe's settings with overrides on top."""
-    return resolve_run(recipe.data, overrides, recipe.where)
+    """The recipe's settings with overrides on top. Raises UsageError at once for a base or an arm that is not there."""
+    settings = resolve_run(recipe.data, overrides, recipe.where)
+    for base in {settings.curate.base, settings.finetune.base} - {*MODELS}:
+        find(base)
+    for arm in settings.finetune.arms:
+        ARMS.entry(arm.partition("@")[0])
+    return settings
 
 
 def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path:

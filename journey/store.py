@@ -114,11 +114,16 @@ class Folder:
         Raises UsageError if DIR (or its partial) holds another config, naming the keys, or is in use.
         """
         folder = cls(Path(out), stage, config, inputs or {}, seed)
+        if folder.out.exists() and not folder.out.is_dir():
+            raise UsageError(f"{folder.out} is a file, a folder is to be written", "give another --out")
         if folder.out.exists():
             folder._check_finished()
             if folder.finished:
                 return folder
-        folder.work.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.work.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot write {folder.work}: {error.strerror}", "give another --out") from None
         folder._take_lock()
         for name in ("identity.json", "manifest.json"):  # the latter alone if a kill fell just before the rename
             folder._check_identity(folder.work / name)
@@ -300,14 +305,16 @@ def read_manifest(folder: Path, stage: str | None = None) -> dict[str, Any]:
         partial = folder.with_name(folder.name + ".partial")
         if partial.is_dir():
             raise UsageError(f"{folder} is not finished", f"rerun the command that writes it; {partial} holds its work")
-        raise UsageError(f"{folder} is not a finished folder (it has no manifest.json)", "check the path")
+        inner = next((name for name in (stage, "generate", "evaluate") if name and (folder / name).is_dir()), None)
+        hint = f"did you mean {folder / inner}?" if inner else "check the path"
+        raise UsageError(f"{folder} is not a finished folder (it has no manifest.json)", hint)
     try:
         manifest = json.loads(path.read_bytes())
     except ValueError:
         raise UsageError(f"{path} is not JSON", "make the folder again") from None
     if stage is not None and manifest.get("stage") != stage:
         raise UsageError(
-            f"{folder} is a {manifest.get('stage')} folder, a {stage} folder is wanted",
+            f"{folder} was written by `journey {manifest.get('stage')}`, a {stage} folder is wanted",
             f"give the folder that `journey {stage}` wrote",
         )
     return manifest

@@ -104,7 +104,15 @@ def test_a_step_ends_in_a_full_stop_and_keeps_its_place() -> None:
     voice = Voice(random.Random(3))
     assert voice.step("He has 5 = 5", "\n", first=False) == f"{voice.gap}He has 5 = 5."
     assert voice.step("Is it so?", " ", first=False) == " Is it so?"
-    assert voice.step("He has 5.", "\n", first=True) == f"{voice.plan}He has 5."
+    assert voice.step("He has 5.", "\n", first=True) == ("\nHe has 5." if voice.plan else "He has 5.")
+
+
+def test_a_sentence_with_its_own_opening_gets_no_second_one() -> None:
+    voice = Voice(random.Random(3))
+    for text in ("So he has 5.", "Then it is 6.", "Thus 7.", "And finally, 8."):
+        for _ in range(30):
+            assert voice.redo(text) == voice.correction(text, "digit") == f"{voice.gap}{text}"
+    assert {voice.redo("He has 5.") for _ in range(40)} > {f"{voice.gap}He has 5."}
 
 
 def test_the_answer_is_said_the_same_way_in_both_halves() -> None:

@@ -141,3 +141,12 @@ def test_bad_input_leaves_no_partial_folder_and_work_done_is_kept(tmp_path: Path
         folder.write_shard(0, {"pairs/00000.jsonl": records(0)})
         raise UsageError("line 2 is malformed")
     assert (tmp_path / "out.partial/pairs/00000.jsonl").is_file()
+
+
+def test_an_out_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match="is a file"):
+        Folder.open(tmp_path / "file", "generate", CONFIG)
+    with pytest.raises(UsageError, match="cannot write"):
+        Folder.open(tmp_path / "file" / "inner", "generate", CONFIG)
+    assert (tmp_path / "file").read_text() == "mine"
