@@ -133,7 +133,7 @@ def _symbols(draft: Draft, steps: int) -> None:
     """`Let a = 12 and b = 5. Let c = a + b. What is c?`"""
     rng = draft.rng
     letters = [draft.given() for _ in range(rng.randint(1, 2))]
-    opening = rng.choice(("Let {}.", "Suppose {}.", "Given are {}.", "We know that {}."))
+    opening = rng.choice(("Let {}.", "Suppose {}.", "Given: {}.", "We know that {}."))
     draft.say(opening.format(" and ".join(f"{each} = {draft.values[each]}" for each in letters)))
     lead = rng.choice(("Let {}.", "Then {}.", "Now {}.", "Take {}."))
     how = rng.choice(
