@@ -41,14 +41,17 @@ class Setup(msgspec.Struct, frozen=True):
     base: str
     source: str
     revision: str | None
-    rank: int
-    alpha: int
     rows_per_step: int
     micro_batch: int
     max_length: int
     work: str
     scratch: str
     checkpoint_seconds: float = 60.0
+    dropout: float = 0.0
+    rslora: bool = False
+    weight_decay: float = 0.0
+    loss_norm: str = "token"
+    checkpointing: bool | None = None  # recompute activations; None: as the engine does by default
 
 
 class Trained(msgspec.Struct, frozen=True):

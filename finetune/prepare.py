@@ -117,6 +117,8 @@ def lay_out(choices: list[Choice], data: dict[str, Rows], settings: FinetuneSett
                     rows=rows,
                     steps=steps,
                     warmup_steps=min(settings.warmup_steps, steps // 2),
+                    rank=settings.rank,
+                    alpha=settings.alpha,
                 )
             )
     return runs

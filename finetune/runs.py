@@ -12,7 +12,7 @@ from journey.catalog import ARMS
 from journey.errors import UnknownName, UsageError
 from journey.schema import Role
 
-Budget = Literal["examples", "tokens"]
+Budget = Literal["examples", "tokens", "steps", "flops"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,10 @@ class Choice:
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One training run: an arm on a budget with one seed, and how much of the data it sees.
+    """One training run: an arm on a budget with one seed and one value of every axis, and how much of the data it sees.
 
-    `rows` counts rows with repetition, over all epochs; `pool` is how many different rows they are drawn from.
+    `rows` counts rows with repetition, over all epochs; `pool` is how many different rows they are drawn from. `kind`
+    names its rows. `step_tokens` is set on the budget `steps` alone: the mean supervised tokens of an optimiser step.
     """
 
     run: str
@@ -52,6 +53,9 @@ class Run(msgspec.Struct, frozen=True):
     rows: int
     steps: int
     warmup_steps: int
+    rank: int = 16
+    alpha: int = 32
+    step_tokens: float | None = None
 
 
 def choose(arms: Iterable[str], match: Budget) -> tuple[list[Choice], list[str]]:

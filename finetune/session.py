@@ -63,13 +63,16 @@ class Session:
             base=_shown_name(made.ref),
             source=made.ref.source,
             revision=made.ref.revision,
-            rank=made.settings.rank,
-            alpha=made.settings.alpha,
             rows_per_step=made.settings.rows_per_step,
             micro_batch=made.settings.micro_batch,
             max_length=made.max_length,
             work=str(self.folder.work.resolve()),
             scratch=str(self.scratch.resolve()),
+            dropout=made.settings.dropout,
+            rslora=made.settings.rslora,
+            weight_decay=made.settings.weight_decay,
+            loss_norm=made.settings.loss_norm,
+            checkpointing=made.settings.checkpointing,
         )
         for kind, rows in made.data.items():
             rows.save(self.scratch / f"{kind}.npz")
@@ -100,8 +103,6 @@ class Session:
                 "weights": self.base if made.ref.local else None,
             },
             "view": made.view,
-            "rank": made.settings.rank,
-            "alpha": made.settings.alpha,
             "max_length": made.max_length,
             "engine": made.settings.engine,
             "final_loss": trained.final_loss if trained else None,

@@ -40,11 +40,18 @@ from journey.store import json_lines, write_atomic
 IGNORED = -100  # label of tokens that are not supervised
 
 
-def new_adapter(base: PreTrainedModel, seed: int, rank: int, alpha: int) -> PeftModel:
+def new_adapter(base: PreTrainedModel, run: Run, setup: Setup) -> PeftModel:
     """The base with a LoRA adapter on every linear layer; equal seeds give equal weights, whatever is trained on."""
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", lora_dropout=0.0, task_type="CAUSAL_LM")
+    config = LoraConfig(
+        r=run.rank,
+        lora_alpha=run.alpha,
+        lora_dropout=setup.dropout,
+        use_rslora=setup.rslora,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for("adapter", seed))
+        torch.manual_seed(seed_for("adapter", run.seed))
         return get_peft_model(base, config)
 
 
@@ -135,10 +142,10 @@ def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
         adam_beta1=0.9,
         adam_beta2=0.999,
         adam_epsilon=1e-8,
-        weight_decay=0.0,
+        weight_decay=setup.weight_decay,
         bf16=gpu,
         use_cpu=not gpu,
-        gradient_checkpointing=gpu,
+        gradient_checkpointing=gpu if setup.checkpointing is None else setup.checkpointing,
         seed=seed_for("training", run.seed) % 2**32,
         logging_steps=1,
         logging_nan_inf_filter=False,
@@ -172,7 +179,7 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report) -> Trained:
     tokenizer = models.load_tokenizer(ref)
     device = models.best_device()
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    model = new_adapter(models.load_model(ref, device="cpu", dtype=dtype), run.seed, setup.rank, setup.alpha)
+    model = new_adapter(models.load_model(ref, device="cpu", dtype=dtype), run, setup)
     initial = _digest(adapter_state(model))
     steps, passes = _laid_out(run, rows, setup)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else models.end_of_turn(tokenizer)

@@ -56,12 +56,21 @@ class FinetuneSettings(Settings):
 
     base: str = Field("pocket", description="catalog name, local folder or Hub id")
     arms: list[str] = Field(["shortcut@examples", "shortcut@tokens", "journey"], description="ARM[@BUDGET]")
-    match: Literal["examples", "tokens"] = Field("examples", description="budget of arms that name none")
+    match: Literal["examples", "tokens", "steps", "flops"] = Field(
+        "examples", description="budget of arms that name none"
+    )
     seeds: int = Field(2, ge=1, description="training seeds 0..N-1")
     view: Literal["think", "plain", "compact"] | None = Field(None, description="view (default: by base)")
     pairs: int | None = Field(None, ge=1, description="train on the first N pairs only")
     rank: int = Field(16, ge=1, description="LoRA rank")
     alpha: int = Field(32, ge=1, description="LoRA alpha")
+    rslora: bool = Field(False, description="scale adapters by alpha / sqrt(rank) instead of alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the input of every adapter")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW's weight decay")
+    loss_norm: Literal["token", "row"] = Field(
+        "token", description="mean over the weighted tokens of an optimiser step, or mean of the row means"
+    )
+    checkpointing: bool | None = Field(None, description="recompute activations (default: as the engine does)")
     lr: float = Field(2e-4, gt=0, description="peak learning rate of every arm that lr_by_arm does not name")
     lr_by_arm: dict[str, float] = Field({}, description="learning rate of single arms, fixed on the dev split")
     epochs: float = Field(1.0, gt=0, description="passes over the data of the reference arm")

@@ -38,14 +38,12 @@ def data(base: Path, pairs: list[Pair]) -> dict[str, Rows]:
 
 def setup_in(folder: Path, base: Path, **changes: Any) -> Setup:
     facts = {"rows_per_step": 7, "micro_batch": 3, "checkpoint_seconds": 1e9, **changes}
-    return Setup(
-        "trl", "tiny", str(base), None, 4, 64, max_length=512, work=str(folder), scratch=str(folder / "s"), **facts
-    )
+    return Setup("trl", "tiny", str(base), None, max_length=512, work=str(folder), scratch=str(folder / "s"), **facts)
 
 
 def run_of(kind: str, rows: int = 30, seed: int = 0, lr: float = 1e-2, rows_per_step: int = 7) -> Run:
     steps = -(-rows // rows_per_step)
-    return Run(f"{kind}-s{seed}", kind, kind, "examples", seed, lr, 24, rows, steps, 2)
+    return Run(f"{kind}-s{seed}", kind, kind, "examples", seed, lr, 24, rows, steps, 2, 4, 64)
 
 
 def train(run: Run, data: dict[str, Rows], setup: Setup, report: Callable[..., None] = lambda *said: None) -> Trained:
@@ -62,7 +60,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def plain_loop(run: Run, rows: Rows, setup: Setup) -> tuple[dict[str, torch.Tensor], list[float]]:
     """The same training, row by row without padding, on PEFT and PyTorch alone."""
     ref = models.ModelRef("tiny", setup.source)
-    model = sft.new_adapter(models.load_model(ref, device="cpu"), run.seed, setup.rank, setup.alpha)
+    model = sft.new_adapter(models.load_model(ref, device="cpu"), run, setup)
     model.train()
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=run.lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
@@ -142,7 +140,7 @@ def test_the_saved_adapter_gives_the_trained_models_logits(data: dict[str, Rows]
     setup, run = setup_in(tmp_path, base), run_of("journey", rows=14)
     train(run, data, setup)
     ref = models.ModelRef("tiny", str(base))
-    trained = sft.new_adapter(models.load_model(ref, device="cpu"), 9, setup.rank, setup.alpha)
+    trained = sft.new_adapter(models.load_model(ref, device="cpu"), msgspec.structs.replace(run, seed=9), setup)
     set_peft_model_state_dict(trained, weights(tmp_path / run.run))
     loaded = PeftModel.from_pretrained(models.load_model(ref, device="cpu"), str(tmp_path / run.run))
     ids = torch.from_numpy(data["journey"].ids[data["journey"].at(0)].astype(np.int64))[None]
