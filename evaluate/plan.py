@@ -14,9 +14,9 @@ from journey import console, models, store, views
 from journey.catalog import BENCHMARKS, STRATEGIES
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
+from journey.evaluate.asking import ask, trained_on
 from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
 from journey.evaluate.verdict import BASE, declare
-from journey.questions import load_questions
 from journey.schema import Question
 from journey.views import View
 
@@ -49,9 +49,10 @@ def prepare(finetuned: Path, settings: EvaluateSettings) -> Prepared:
     tokenizer = models.load_tokenizer(ref)
     view: View = told.get("view") or models.default_view(tokenizer)
     infos, questions, prompts = {}, {}, {}
+    seen = trained_on(finetuned, settings)
     for spec in _benchmarks(settings):
         limit = min((n for n in (settings.sizes.get(spec), settings.limit) if n is not None), default=None)
-        asked, facts = load_questions(spec, split=settings.split, seed=settings.seed, limit=limit)
+        asked, facts = ask(spec, settings, limit, seen)
         if facts.name in infos:
             raise UsageError(f"benchmark {facts.name} is asked for twice", "name each one once")
         infos[facts.name] = BenchmarkInfo(
