@@ -53,7 +53,7 @@ _NOTICE = [
     r"^(?:wait|check) .* (?:not|<|>|even|odd|whole)\b|^check\b.*\bnot\b",
 ]
 _CHECK = [
-    rf"\b{_ME}\b[^.?!]{{0,30}}\b(?:double-?check|re-?check|check|verify|confirm|make sure|test|validate|plug [^.]{0,30}back|substitute back|retrace|audit|re-?read|review|look (?:back|again)|look at [^.?!]{1,20} again)\b",
+    rf"\b{_ME}\b[^.?!]{{0,30}}\b(?:double-?check|re-?check|check|verify|confirm|make sure|test|validate|plug [^.]{0, 30}back|substitute back|retrace|audit|re-?read|review|look (?:back|again)|look at [^.?!]{1, 20} again)\b",
     r"^(?:just )?(?:to )?(?:double-?check|check|verify|confirm|verification|sanity check|quick check|checking|verifying|plugging|testing)\b",
     r"\b(?:double-?check(?:ing)?|sanity check|to be (?:sure|safe|thorough|certain)|to make sure|just in case)\b",
     r"\b(?:checks out|check out|that matches|which matches|this matches|which (?:is|agrees with|confirms)(?: exactly)? (?:what|the given)|matches (?:exactly|the|what)|consistent with|as (?:expected|required)|is satisfied|satisf(?:y|ies) (?:the|both|all))\b",
@@ -71,7 +71,9 @@ _CHECK = [
     r"^ ?check\b",
 ]
 # A mistake that is only thought possible is a check, though its words are those of going back.
-_MAYBE = [r"\b(?:maybe|perhaps|in case|if|whether|did|don't think|not think|make sure)\b[^.]*\b(?:mistakes?|errors?|messed|wrong)\b"]
+_MAYBE = [
+    r"\b(?:maybe|perhaps|in case|if|whether|did|don't think|not think|make sure)\b[^.]*\b(?:mistakes?|errors?|messed|wrong)\b"
+]
 _BACKWARD = [
     r"\bwork(?:ing)? back(?:ward|wards)?\b|\bgoing back(?:ward|wards)\b|\b(?:in|the) reverse\b|\bbackward chaining\b|\bstart(?:ing)? (?:from|with|at) the (?:answer|target|goal|end|result|final)\b",
     r"\b(?:to|in order to) (?:get|reach|make|obtain|have|end up with) -?\$?\d[\d.,]*,? (?:i|we|you|one|it)\b[^.]{0,20}\b(?:need|must|want|would|have to|could)\b",
