@@ -23,6 +23,7 @@ _WORDS = re.compile(
 )
 _SIGNS = str.maketrans({"\u00d7": "*", "\u00f7": "/", "\u2212": "-", "\u2013": "-", "\u00b7": "*", "\t": " "})
 _LETTER_X = re.compile(r"(?<=[\d)])( *)[xX](?= *[\d(.])")
+_SIMPLE = re.compile(r"(\d{1,9}) *([-+*]) *(\d{1,9})", re.ASCII)
 _OPERATOR = re.compile(r"(?<=[\d)]) *[-+*/]")
 
 
@@ -64,10 +65,20 @@ def equations(text: str) -> Iterator[Equation]:
             if left is None or right is None or not _OPERATOR.search(left):
                 continue
             try:
-                exact, claimed = evaluate(left), evaluate(right)
+                exact, claimed = _exact(left), _exact(right)
             except NotANumber:
                 continue
             yield Equation(left, exact, claimed, start, end, _agree(exact, claimed, right))
+
+
+def _exact(side: str) -> Fraction:
+    """The value of a side: plain integers and one operation on two of them at once, the rest by the parser."""
+    if side.isdecimal() and len(side) < 19:
+        return Fraction(int(side))
+    if found := _SIMPLE.fullmatch(side):
+        a, b = int(found[1]), int(found[3])
+        return Fraction(a + b if found[2] == "+" else a - b if found[2] == "-" else a * b)
+    return evaluate(side)
 
 
 def _sides(text: str, run: re.Match[str]) -> list[tuple[str | None, int, int]]:

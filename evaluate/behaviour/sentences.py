@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from journey.evaluate.behaviour.records import Kind, Mark
 
 RULES_VERSION = "1"
 
 _END = re.compile(r"\n+|(?<=[.!?])[\"')\]*]*[ \t]+")
+_WORD = re.compile(r"[A-Za-z]{2}|\u2260")
 _TAGS = re.compile(r"</?think>")
 
 _ME = r"(?:i|we|let me|let us|let's|lets|i'll|i'd|i'm|we'll|i have to|i must|i need to|i should|we need to|i want to|so i)"
@@ -92,7 +94,7 @@ _SUBGOAL = [
 
 
 def _any(cues: list[str]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{cue})" for cue in cues), re.IGNORECASE | re.MULTILINE)
+    return re.compile("|".join(f"(?:{cue})" for cue in cues), re.MULTILINE)
 
 
 CUES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -117,9 +119,12 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
         start = stop if end is None else end.end()
 
 
+@lru_cache(maxsize=1 << 14)  # answers in the compact notation say the same few things again and again
 def kind_of(sentence: str) -> Kind | None:
     """What a sentence does, by its words alone; None where it just goes on."""
-    plain = _TAGS.sub("", sentence).replace("\u2019", "'").strip()
+    if not _WORD.search(sentence):
+        return None
+    plain = _TAGS.sub("", sentence).replace("\u2019", "'").strip().lower()
     return next((kind for kind, cue in CUES if cue.search(plain)), None)
 
 
