@@ -22,6 +22,7 @@ import msgspec
 from journey.errors import JourneyError
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
+from journey.rng import digest
 from journey.store import dump_json, sha256, write_atomic
 
 Report = Callable[[str, int, float], None]  # run, optimiser step (from 1), loss
@@ -92,6 +93,11 @@ class Engine(Protocol):
     def __call__(
         self, runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
     ) -> Iterator[Trained | Failed | Said]: ...
+
+
+def group_name(runs: Sequence[Run]) -> str:
+    """The name of the checkpoint folder of runs that are trained together."""
+    return runs[0].run if len(runs) == 1 else digest("group", *(run.run for run in runs)).hex()
 
 
 def seal(checkpoint: Path) -> None:

@@ -27,11 +27,11 @@ from torch import Tensor
 
 from journey.errors import UsageError
 from journey.finetune import adapters, budget, losses, passes
-from journey.finetune.jobs import Failed, Report, Said, Setup, Trained, newest_whole, seal
+from journey.finetune.jobs import Failed, Report, Said, Setup, Trained, group_name, newest_whole, seal
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
 from journey.lora import Stack, modules_of, refuse_unstackable, scale_of
-from journey.rng import digest, seed_for
+from journey.rng import seed_for
 from journey.store import dump_json, json_lines, write_atomic
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
@@ -143,7 +143,7 @@ class Training:
         self.limit = setup.pass_tokens or PASS_TOKENS.get(self.device.type, PASS_TOKENS_ELSEWHERE)
         self.trained: list[Trained] = []
         self.failed: list[Failed] = []
-        self.folder = Path(setup.scratch) / "checkpoints" / digest("stack", *(run.run for run in runs)).hex()
+        self.folder = Path(setup.scratch) / "checkpoints" / group_name(runs)
         self.saved = time.monotonic()
 
     # --- the loop ---------------------------------------------------------------------------------------------------
@@ -201,7 +201,8 @@ class Training:
             progress.own_tokens += own[place]
             progress.padded_tokens += padded[place]
             progress.seconds += seconds * padded[place] / max(1, sum(padded))
-            self.report(member.run.run, self.step, losses_now[place])
+            if math.isfinite(losses_now[place]):
+                self.report(member.run.run, self.step, losses_now[place])
 
     def _passes(self) -> Iterator[passes.Pass]:
         units: list[passes.Unit] = []

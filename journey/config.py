@@ -86,7 +86,7 @@ class FinetuneSettings(Settings):
     warmup_steps: int = Field(20, ge=0, description="steps of linear warm-up before cosine decay")
     max_steps: int | None = Field(None, ge=1, description="stop every run after N optimiser steps (a smoke test)")
     benchmarks: list[str] = Field([], description="benchmarks that must not overlap the training prompts")
-    engine: str = Field("trl", description="what trains")
+    engine: str = Field("stacked", description="what trains")
     workers: int | None = Field(None, ge=1, description="runs trained at the same time (default: by cores)")
 
 
