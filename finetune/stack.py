@@ -184,8 +184,8 @@ class Training:
                 by_token = losses.token_losses(chosen, one.labels, self.head)
                 weighted = by_token * one.weights.to(by_token.dtype)
                 weighted.sum().backward()
-            of_runs = (one.owners[None] == torch.arange(len(members), device=self.device)[:, None]).double()
-            lost += of_runs @ weighted.detach().double()
+            of_runs = one.owners[None] == torch.arange(len(members), device=self.device)[:, None]
+            lost += torch.where(of_runs, weighted.detach().double(), 0.0).sum(1)  # a NaN stays with its own run
             for place, count in one.own.items():
                 own[place] += count
                 padded[place] += one.padded[place]
