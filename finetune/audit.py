@@ -59,9 +59,9 @@ class Audit(msgspec.Struct, frozen=True):
     version: int = AUDIT_VERSION
 
 
-def count(run: Run, rows: Rows, shape: Shape) -> Counted:
-    """Walk the run's stream of rows and count."""
-    order = budget.stream(budget.pool(len(rows), run.seed, run.pool), run.seed, run.rows)
+def count(run: Run, rows: Rows, shape: Shape, rows_per_step: int) -> Counted:
+    """Walk the run's optimiser steps and count."""
+    order = [row for step in budget.laid_out(run, rows, rows_per_step) for row in step]
     weight = np.add.reduceat(rows.weights, rows.starts[:-1], dtype=np.float64)[order].sum()
     return Counted(
         run=run.run,
@@ -69,7 +69,7 @@ def count(run: Run, rows: Rows, shape: Shape) -> Counted:
         seed=run.seed,
         rows=run.rows,
         problems=len({rows.problems[row] for row in order}),
-        epochs=round(run.rows / run.pool, 4),
+        epochs=round(run.rows / (run.pool + run.withheld), 4),
         steps=run.steps,
         supervised_tokens=int(rows.supervised[order].sum()),
         total_tokens=int(rows.lengths[order].sum()),

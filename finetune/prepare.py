@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from journey import models, views
 from journey.catalog import ENGINES
 from journey.config import FinetuneSettings
 from journey.errors import ResourceError, UnknownName, UsageError
 from journey.finetune import audit, budget, cost, preflight
+from journey.finetune.groups import grouped
 from journey.finetune.runs import Choice, Run, choose, learning_rate, run_name
 from journey.finetune.tokens import Rows, encode
 from journey.schema import Pair
@@ -64,13 +67,13 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
     for choice in choices:
         text = views.render(getattr(pairs[0], str(choice.arm.trace)), view).text
         preflight.check_text(tokenizer, choice.label, data[choice.arm.name], text)
-    runs = lay_out(choices, data, settings)
-    counted = [audit.count(run, data[run.kind], shape) for run in runs]
+    runs = lay_out(choices, data, settings, shape)
+    counted = [audit.count(run, data[run.kind], shape, settings.rows_per_step) for run in runs]
     notes += _notes(settings, runs)
     device = models.best_device()
     peak = _peak_memory(settings, shape, data, device)
     workers = _worker_count(settings, peak, device)
-    groups = grouped(runs, counted, settings, device)
+    groups = grouped(runs, counted, settings.engine, settings.stacks, device)
     return Prepared(
         settings,
         ref,
@@ -96,56 +99,44 @@ def _read_pairs(curated: Path, limit: int | None) -> list[Pair]:
     return pairs[:limit]
 
 
-def lay_out(choices: list[Choice], data: dict[str, Rows], settings: FinetuneSettings) -> list[Run]:
+def lay_out(choices: list[Choice], data: dict[str, Rows], settings: FinetuneSettings, shape: cost.Shape) -> list[Run]:
     """The runs, seed by seed in the order of the arms."""
     supervised = {name: rows.supervised for name, rows in data.items()}
+    operations = {name: cost.flops_by_row(shape, rows.lengths) for name, rows in data.items()}
     size = budget.pool_size(len(next(iter(data.values()))), settings.epochs)
     runs = []
     for seed in range(settings.seeds):
-        counts = budget.row_counts(choices, supervised, seed, settings.epochs)
+        found = budget.amounts(choices, supervised, operations, seed, settings.epochs, settings.rows_per_step)
         for choice in choices:
-            rows = counts[choice.label]
-            if settings.max_steps is not None:
-                rows = min(rows, settings.max_steps * settings.rows_per_step)
-            steps = -(-rows // settings.rows_per_step)
-            runs.append(
-                Run(
-                    run=run_name(choice.label, seed),
-                    arm=choice.label,
-                    kind=choice.arm.name,
-                    budget=choice.budget,
-                    seed=seed,
-                    lr=learning_rate(choice, settings.lr, settings.lr_by_arm),
-                    pool=size,
-                    rows=rows,
-                    steps=steps,
-                    warmup_steps=min(settings.warmup_steps, steps // 2),
-                    rank=settings.rank,
-                    alpha=settings.alpha,
-                )
+            amount = found[choice.label]
+            run = Run(
+                run=run_name(choice.label, seed),
+                arm=choice.label,
+                kind=choice.arm.name,
+                budget=choice.budget,
+                seed=seed,
+                lr=learning_rate(choice, settings.lr, settings.lr_by_arm),
+                pool=size,
+                rows=amount.rows,
+                steps=amount.steps,
+                warmup_steps=min(settings.warmup_steps, amount.steps // 2),
+                rank=settings.rank,
+                alpha=settings.alpha,
+                step_tokens=amount.step_tokens,
+                withheld=amount.withheld,
             )
+            runs.append(_cut(run, data[run.kind], settings))
     return runs
 
 
-def grouped(
-    runs: list[Run], counted: list[audit.Counted], settings: FinetuneSettings, device: str
-) -> list[tuple[Run, ...]]:
-    """Runs that are trained together. A stack each where the engine trains one run at a time.
-
-    On a CPU the runs of a seed are a stack, since stacks can then be in different processes; on a GPU all runs are. The
-    groups depend on settings and device alone, never on the number of workers: passes, and so the last bits of the
-    weights, depend on who is in a stack.
-    """
-    if not ENGINES.entry(settings.engine).facts.get("together"):
-        return [(run,) for run in runs]
-    if settings.stacks is None and device == "cpu":
-        return [tuple(run for run in runs if run.seed == seed) for seed in sorted({run.seed for run in runs})]
-    count = min(settings.stacks or 1, len(runs))
-    cost = {one.run: one.flops for one in counted}
-    dealt: list[list[Run]] = [[] for _ in range(count)]
-    for run in sorted(runs, key=lambda run: (-cost[run.run], run.run)):
-        min(dealt, key=lambda stack: sum(cost[other.run] for other in stack)).append(run)
-    return [tuple(sorted(stack, key=runs.index)) for stack in dealt]
+def _cut(run: Run, rows: Rows, settings: FinetuneSettings) -> Run:
+    """The run stopped after `max_steps`."""
+    if settings.max_steps is None or run.steps <= settings.max_steps:
+        return run
+    kept = budget.laid_out(run, rows, settings.rows_per_step)[: settings.max_steps]
+    return msgspec.structs.replace(
+        run, rows=sum(map(len, kept)), steps=len(kept), warmup_steps=min(settings.warmup_steps, len(kept) // 2)
+    )
 
 
 def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:

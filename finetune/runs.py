@@ -19,12 +19,13 @@ Budget = Literal["examples", "tokens", "steps", "flops"]
 class Arm:
     """How an arm reads a pair: one of its traces, and the loss weight of each role (a role left out weighs 1).
 
-    `trace` None trains nothing.
+    `trace` None trains nothing. `withheld` says that the arm sees further problems, which no other arm is trained on.
     """
 
     name: str
     trace: Literal["shortcut", "journey"] | None
     weights: Mapping[Role, float] = field(default_factory=dict)
+    withheld: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Choice:
 class Run(msgspec.Struct, frozen=True):
     """One training run: an arm on a budget with one seed and one value of every axis, and how much of the data it sees.
 
-    `rows` counts rows with repetition, over all epochs; `pool` is how many different rows they are drawn from. `kind`
-    names its rows. `step_tokens` is set on the budget `steps` alone: the mean supervised tokens of an optimiser step.
+    `rows` counts rows with repetition, over all epochs; `pool` is how many different rows they are drawn from, out of
+    the first `pairs` rows of its `kind` (0: of all); `withheld` rows after those are seen too, in every epoch.
+    `step_tokens` is set on the budget `steps` alone: the mean supervised tokens of an optimiser step.
     """
 
     run: str
@@ -56,6 +58,8 @@ class Run(msgspec.Struct, frozen=True):
     rank: int = 16
     alpha: int = 32
     step_tokens: float | None = None
+    pairs: int = 0
+    withheld: int = 0
 
 
 def choose(arms: Iterable[str], match: Budget) -> tuple[list[Choice], list[str]]:

@@ -37,7 +37,13 @@ IGNORED = -100  # label of tokens that are not supervised
 
 
 def collate(rows: Rows, members: list[int], pad: int) -> dict[str, torch.Tensor]:
-    """One forward pass, (row, token), padded on the right. Labels go by position, never by the padding id."""
+    """One forward pass, (row, token), padded on the right. Labels go by position, never by the padding id.
+
+    An empty pass is one row of padding without labels: its loss is 0.
+    """
+    if not members:
+        blank = torch.full((1, 2), pad)
+        return {"input_ids": blank, "attention_mask": torch.ones_like(blank), "labels": blank * 0 + IGNORED}
     width = int(rows.lengths[members].max())
     ids = np.full((len(members), width), pad, dtype=np.int64)
     labels = np.full((len(members), width), IGNORED, dtype=np.int64)
@@ -131,15 +137,19 @@ def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
     )
 
 
-def _laid_out(run: Run, rows: Rows, setup: Setup) -> tuple[list[list[int]], list[list[int]]]:
-    """The rows of every optimiser step, and those of every forward pass, in order."""
-    order = budget.stream(budget.pool(len(rows), run.seed, run.pool), run.seed, run.rows)
-    steps = [list(step) for step in budget.steps_of(order, setup.rows_per_step)]
-    lengths = rows.lengths
-    passes = [
-        part for step in steps for part in budget.micro_batches(step, lengths, setup.rows_per_step, setup.micro_batch)
-    ]
-    return steps, passes
+def _laid_out(run: Run, rows: Rows, setup: Setup) -> tuple[list[list[int]], list[list[int]], int]:
+    """The rows of every optimiser step, those of every forward pass in order, and how many passes a step has.
+
+    The trainer takes the same number of passes for every step but the last; a step that needs fewer gets empty ones.
+    """
+    steps = budget.laid_out(run, rows, setup.rows_per_step)
+    most = max(setup.rows_per_step, *map(len, steps))
+    count = -(-most // setup.micro_batch)
+    lengths, passes = rows.lengths, list[list[int]]()
+    for number, step in enumerate(steps, start=1):
+        parts = budget.micro_batches(step, lengths, most, setup.micro_batch)
+        passes += parts + [[]] * (count - len(parts) if number < len(steps) else 0)
+    return steps, passes, count
 
 
 def train_run(run: Run, rows: Rows, setup: Setup, report: Report) -> Trained:
@@ -156,11 +166,11 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report) -> Trained:
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     model = adapters.new_adapter(models.load_model(ref, device="cpu", dtype=dtype), run, setup)
     initial = adapters.digest_of(adapters.adapter_state(model))
-    steps, passes = _laid_out(run, rows, setup)
+    steps, passes, count = _laid_out(run, rows, setup)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else models.end_of_turn(tokenizer)
     trainer = _Trainer(
         model=model,
-        args=_arguments(run, setup, -(-setup.rows_per_step // setup.micro_batch), device),
+        args=_arguments(run, setup, count, device),
         train_dataset=Dataset.from_dict({"rows": passes}),
         data_collator=lambda items: collate(rows, items[0]["rows"], pad),
         processing_class=tokenizer,

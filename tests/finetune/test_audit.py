@@ -37,7 +37,7 @@ def rows() -> Rows:
 
 
 def test_counts_of_a_run() -> None:
-    counted = audit.count(RUN, rows(), SHAPE)
+    counted = audit.count(RUN, rows(), SHAPE, 2)
     assert (counted.rows, counted.problems, counted.epochs, counted.steps) == (4, 2, 2.0, 2)
     assert (counted.supervised_tokens, counted.total_tokens) == (2 * 8, 2 * 12)
     assert counted.completion_tokens_p995 == 5

@@ -64,10 +64,8 @@ def plain_loop(run: Run, rows: Rows, setup: Setup) -> tuple[dict[str, torch.Tens
     model.train()
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=run.lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
-    order = budget.stream(range(len(rows)), run.seed, run.rows)
     losses = []
-    for step in range(run.steps):
-        members = order[step * setup.rows_per_step : (step + 1) * setup.rows_per_step]
+    for step, members in enumerate(budget.laid_out(run, rows, setup.rows_per_step)):
         tokens = int(rows.supervised[members].sum())
         total = 0.0
         for row in members:
@@ -110,6 +108,22 @@ def test_equals_a_plain_loop(kind: str, data: dict[str, Rows], base: Path, tmp_p
     order = budget.stream(range(24), 0, 30)
     assert lines[4]["supervised_tokens"] == int(data[kind].supervised[order[28:]].sum())
     assert trained.final_loss == pytest.approx(np.mean(losses), abs=1e-5)
+
+
+def test_steps_of_unequal_rows_equal_a_plain_loop(data: dict[str, Rows], base: Path, tmp_path: Path) -> None:
+    """The budget `steps`, a row in each pass, so that some passes are empty."""
+    rows = data["journey"]
+    run = msgspec.structs.replace(
+        run_of("journey", rows=24), steps=3, budget="steps", step_tokens=float(rows.supervised.sum() / 3)
+    )
+    sizes = [len(step) for step in budget.laid_out(run, rows, 7)]
+    assert max(sizes) > min(sizes)
+    train(run, data, setup_in(tmp_path, base, micro_batch=1))
+    expected, losses = plain_loop(run, rows, setup_in(tmp_path, base))
+    for name, value in weights(tmp_path / run.run).items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-5)
+    lines = [json.loads(line) for line in (tmp_path / run.run / "trajectory.jsonl").read_text().splitlines()]
+    np.testing.assert_allclose([line["loss"] for line in lines], losses, atol=1e-5)
 
 
 def test_how_a_step_is_parted_does_not_matter(data: dict[str, Rows], base: Path, tmp_path: Path) -> None:
@@ -209,7 +223,7 @@ def test_killed_and_resumed_equals_uninterrupted(data: dict[str, Rows], base: Pa
         pool.command(plan), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
     ) as worker:
         assert worker.stdin and worker.stdout
-        worker.stdin.write(b"journey-s0\n")
+        worker.stdin.write(b'["journey-s0"]\n')
         worker.stdin.flush()
         for line in worker.stdout:
             if msgspec.json.decode(line, type=Event).step == 5:
