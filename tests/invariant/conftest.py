@@ -58,7 +58,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
                 for weight in model.parameters():  # random models are so flat that mistakes would hide in them
                     weight.data.mul_(3 if weight.ndim == 2 else 1)
             model.save_pretrained(folder)
-            words = {word: place for place, word in enumerate(["<pad>", "<bos>", "<eos>", *map(str, range(3, VOCABULARY))])}
+            words = {
+                word: place for place, word in enumerate(["<pad>", "<bos>", "<eos>", *map(str, range(3, VOCABULARY))])
+            }
             backend = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
             backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
             PreTrainedTokenizerFast(
@@ -91,7 +93,9 @@ def random_rows(name: str, count: int, shortest: int, longest: int, *, weighted:
 
 def run_of(kind: str, seed: int, *, steps: int, rank: int, lr: float = 2e-3, rows_per_step: int = 6) -> Run:
     """A run of `steps` full steps over 24 rows."""
-    return Run(f"{kind}-r{rank}-s{seed}", kind, kind, "examples", seed, lr, 24, steps * rows_per_step, steps, 2, rank, 16)
+    return Run(
+        f"{kind}-r{rank}-s{seed}", kind, kind, "examples", seed, lr, 24, steps * rows_per_step, steps, 2, rank, 16
+    )
 
 
 def setup_of(engine: str, source: Path, folder: Path, **changes: Any) -> Setup:
