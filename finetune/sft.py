@@ -182,7 +182,7 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report, dtype: torch.d
         train_dataset=Dataset.from_dict({"rows": passes}),
         data_collator=_collator(rows, setup, pad, exact),
         processing_class=tokenizer,
-        callbacks=[Watch(run.run, report, setup.checkpoint_seconds)],
+        callbacks=[Watch(run, report, setup)],
     )
     trainer.exact = exact
     trainer.remove_callback(PrinterCallback)

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from journey.finetune.jobs import NotFinite, Report, seal
+from journey.finetune.adapters import dropout_seed
+from journey.finetune.jobs import NotFinite, Report, Setup, seal
+from journey.finetune.runs import Run
 
 
 class Watch(TrainerCallback):
@@ -19,14 +21,20 @@ class Watch(TrainerCallback):
     Where several processes share a run, the first one's clock decides for all and the first one reports.
     """
 
-    def __init__(self, run: str, report: Report, seconds: float) -> None:
-        self.run, self.report, self.seconds = run, report, seconds
+    def __init__(self, run: Run, report: Report, setup: Setup) -> None:
+        self.run, self.report, self.setup = run, report, setup
         self.saved = time.monotonic()
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.setup.dropout:
+            torch.manual_seed(dropout_seed(self.run, state.global_step, args.process_index))
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        due = time.monotonic() - self.saved >= self.seconds and state.global_step < state.max_steps
+        due = time.monotonic() - self.saved >= self.setup.checkpoint_seconds and state.global_step < state.max_steps
         if _shared():
             said = torch.tensor(int(due), device=args.device)
             torch.distributed.broadcast(said, src=0)
@@ -48,7 +56,7 @@ class Watch(TrainerCallback):
         if not (math.isfinite(logs["loss"]) and math.isfinite(logs["grad_norm"])):
             raise NotFinite(f"loss {logs['loss']}, gradient norm {logs['grad_norm']} at step {state.global_step}")
         if state.is_world_process_zero:
-            self.report(self.run, state.global_step, logs["loss"])
+            self.report(self.run.run, state.global_step, logs["loss"])
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if _shared():
