@@ -147,6 +147,26 @@ def withheld_rows(own: Counts, chosen: Sequence[int], size: int, target: int) ->
     return 0 if lacking <= 0 else int(np.searchsorted(own[size:].cumsum(), lacking)) + 1
 
 
+def withheld_needed(own: Counts, leader: Counts, size: int, seeds: int, epochs: float) -> int:
+    """How many rows after the first `size` the seed that needs most of them needs; more than there are if too few."""
+    needed = 0
+    for seed in range(seeds):
+        chosen = pool(size, seed, pool_size(size, epochs))
+        needed = max(needed, withheld_rows(own, chosen, size, int(leader[chosen].sum())))
+    return needed
+
+
+def pairs_that_fit(own: Counts, leader: Counts, most: int, seeds: int, epochs: float) -> int:
+    """The largest number of shared rows, up to `most`, that leaves enough withheld ones; 0 if there is none."""
+    share = min(1.0, epochs)
+    lacking = share * (leader[:most].cumsum() - own[:most].cumsum())
+    left = own.sum() - own[:most].cumsum()
+    size = int(np.flatnonzero(lacking <= left).max(initial=-1)) + 1
+    while size and size + withheld_needed(own, leader, size, seeds, epochs) > len(own):
+        size -= max(1, size // 100)
+    return size
+
+
 def _until(rows: Sequence[int], withheld: Sequence[int], per_row: Amounts, target: float, seed: int) -> int:
     """How many rows of the stream come closest to the target; at least one."""
     per_epoch = float(per_row[[*rows, *withheld]].sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ class Shape:
     attention_width: int
     vocabulary: int
     positions: int | None
+    rank: int = 1
 
 
 def shape_of(ref: ModelRef, rank: int) -> Shape:
@@ -64,7 +65,13 @@ def shape_of(ref: ModelRef, rank: int) -> Shape:
         attention_width=width,
         vocabulary=int(text.vocab_size),
         positions=int(positions) if positions else None,
+        rank=rank,
     )
+
+
+def of_rank(shape: Shape, rank: int) -> Shape:
+    """The shape with adapters of another rank."""
+    return replace(shape, lora=shape.lora // shape.rank * rank, rank=rank)
 
 
 def flops(shape: Shape, lengths: Sequence[int] | np.ndarray) -> int:

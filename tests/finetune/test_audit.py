@@ -93,7 +93,7 @@ def test_runs_of_a_seed_must_have_started_alike() -> None:
 def test_the_table_fits_a_terminal() -> None:
     made = audit.Audit("journey", (counted("shortcut@tokens", rows=300), counted("journey")), (), (), ())
     out = io.StringIO()
-    Console(file=out, width=80).print(audit.table(made))
+    Console(file=out, width=80).print(*audit.tables(made))
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert any("supervised tokens" in line and line.count("5,000") == 2 for line in lines)
