@@ -75,7 +75,7 @@ def prepare(finetuned: Path, settings: EvaluateSettings) -> Prepared:
         benchmarks=tuple(infos.values()),
         primary=_primary(settings, list(infos)),
         strategies=tuple(dict.fromkeys(settings.strategy)),
-        comparisons=tuple(declare(infos, _pairs(runs), base=False)),
+        comparisons=tuple(declare(infos, comparisons(runs), base=False)),
         margin=settings.margin,
         max_new_tokens=_cap(settings, finetuned, ref, longest),
         batch=settings.batch,
@@ -139,7 +139,7 @@ def _primary(settings: EvaluateSettings, names: list[str]) -> str:
     return by_spec.get(settings.primary, settings.primary)
 
 
-def _pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
+def comparisons(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
     """Every arm against the journey (or against the first arm, where there is none), and every arm against the base.
 
     Within one value of every axis: a journey of rank 8 is compared with a shortcut of rank 8.

@@ -169,7 +169,8 @@ def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
         notes.append(f"every run stops after {settings.max_steps} steps: budgets may not be matched")
     short = sorted({run.run for run in runs if run.warmup_steps < settings.warmup_steps})
     if short:
-        notes.append(f"warm-up is cut to half of the steps in {', '.join(short)}")
+        named = ", ".join(short[:6]) + (f" and {len(short) - 6} more" if len(short) > 6 else "")
+        notes.append(f"warm-up is cut to half of the steps in {named if len(short) < len(runs) else 'all runs'}")
     return notes
 
 
