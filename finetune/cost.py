@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ class Shape:
     attention_width: int
     vocabulary: int
     positions: int | None
+    rank: int = 1
 
 
 def shape_of(ref: ModelRef, rank: int) -> Shape:
@@ -64,7 +65,13 @@ def shape_of(ref: ModelRef, rank: int) -> Shape:
         attention_width=width,
         vocabulary=int(text.vocab_size),
         positions=int(positions) if positions else None,
+        rank=rank,
     )
+
+
+def of_rank(shape: Shape, rank: int) -> Shape:
+    """The shape with adapters of another rank."""
+    return replace(shape, lora=shape.lora // shape.rank * rank, rank=rank)
 
 
 def flops(shape: Shape, lengths: Sequence[int] | np.ndarray) -> int:
@@ -74,10 +81,14 @@ def flops(shape: Shape, lengths: Sequence[int] | np.ndarray) -> int:
     + 6 * lora (forward, backward to activations and to weights), and for causal attention over t tokens
     12 * layers * attention_width * t * (t + 1) / 2 (scores and sums: 4 forward, 8 backward).
     """
+    return int(flops_by_row(shape, lengths).sum())
+
+
+def flops_by_row(shape: Shape, lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    """The same for every row by itself."""
     sizes = np.asarray(lengths, dtype=np.float64)
     per_token = 4 * shape.linear + 6 * shape.lora
-    attention = 6 * shape.layers * shape.attention_width * (sizes * (sizes + 1)).sum()
-    return int(per_token * sizes.sum() + attention)
+    return per_token * sizes + 6 * shape.layers * shape.attention_width * (sizes * (sizes + 1))
 
 
 def memory(shape: Shape, *, tokens: int, weight_bytes: int, recompute: bool) -> int:
@@ -91,6 +102,22 @@ def memory(shape: Shape, *, tokens: int, weight_bytes: int, recompute: bool) -> 
     values = shape.layers * shape.hidden + one_layer if recompute else shape.layers * one_layer
     fixed = PROCESS_BYTES + shape.parameters * weight_bytes + shape.lora * 16
     return fixed + tokens * (values * weight_bytes + shape.vocabulary * 4 * 3)
+
+
+# Logits that a stack holds at a time, in float32: on a CPU what its caches hold, on a GPU 256 MB.
+LOGITS = {"cpu": 1 << 20}
+LOGITS_ELSEWHERE = 1 << 26
+
+
+def stack_memory(shape: Shape, *, runs: int, tokens: int, weight_bytes: int, recompute: bool, device: str) -> int:
+    """Bytes that a stack of runs is expected to need at its peak, for forward passes of `tokens`, padding included.
+
+    As `memory` for a single run, but with adapters, gradients and moments of all runs, and with four times the logits
+    held at a time instead of all of them.
+    """
+    logits = LOGITS.get(device, LOGITS_ELSEWHERE) * 4 * 4
+    alone = memory(shape, tokens=tokens, weight_bytes=weight_bytes, recompute=recompute)
+    return alone - tokens * shape.vocabulary * 4 * 3 + (runs - 1) * shape.lora * 16 + logits
 
 
 def adapter_bytes(shape: Shape) -> int:

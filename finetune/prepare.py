@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from journey import models, views
+import msgspec
+
+from journey import models
 from journey.catalog import ENGINES
 from journey.config import FinetuneSettings
-from journey.errors import ResourceError, UnknownName, UsageError
-from journey.finetune import audit, budget, cost, preflight
-from journey.finetune.runs import Choice, Run, choose, learning_rate, run_name
-from journey.finetune.tokens import Rows, encode
+from journey.errors import UnknownName, UsageError
+from journey.finetune import audit, budget, cost, making, preflight
+from journey.finetune.groups import grouped
+from journey.finetune.jobs import Setup
+from journey.finetune.room import Room, find_room
+from journey.finetune.runs import Axes, Choice, Reading, Run, choose, combinations, learning_rate, run_name
+from journey.finetune.tokens import Rows
 from journey.schema import Pair
 from journey.store import read_manifest, read_records
 from journey.views import View
@@ -28,12 +34,14 @@ class Prepared:
     max_length: int
     choices: list[Choice]
     data: dict[str, Rows]
+    pairs: int
     runs: list[Run]
+    groups: list[tuple[Run, ...]]  # trained together
     counted: list[audit.Counted]
+    reference: str
     notes: list[str]
     device: str
-    peak: int  # bytes that one run is expected to need
-    workers: int  # runs trained at the same time
+    room: Room
 
 
 def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
@@ -42,86 +50,117 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
     Raises UsageError (or a kin) for whatever would make the comparison unfair or impossible.
     """
     read_manifest(curated, "curate")
-    choices, notes = choose(settings.arms, settings.match)
+    choices, notes = choose(settings.arms, settings.match, settings.mistake_weight)
     known = {name for choice in choices for name in (choice.label, choice.arm.name)}
     for name in settings.lr_by_arm:
         if name not in known:
             raise UnknownName("arm of lr_by_arm", name, known)
+    if settings.lr_by_arm and len(settings.rates) > 1:
+        raise UsageError("lr lists several rates and lr_by_arm names one for an arm", "give only one of the two")
     ENGINES.entry(settings.engine)
     ref = models.find(settings.base)
     tokenizer = models.load_tokenizer(ref)
-    pairs = _read_pairs(curated, settings.pairs)
-    view: View = settings.view or models.default_view(tokenizer)
-    shape = cost.shape_of(ref, settings.rank)
+    reading = Reading(tokenizer, settings.view or models.default_view(tokenizer))
+    shape = cost.shape_of(ref, max(settings.ranks))
     max_length = preflight.length_limit(settings.max_length, shape.positions, tokenizer)
-    notes += preflight.check_template(tokenizer, pairs, view)
-    preflight.check_words(tokenizer, pairs, view)
-    preflight.check_overlap(pairs, settings.benchmarks)
-    data = {choice.arm.name: encode(pairs, choice.arm, tokenizer, view) for choice in choices}
-    preflight.check_same_problems(data)
-    preflight.check_rows(data, max_length, models.end_of_turn(tokenizer))
-    for choice in choices:
-        text = views.render(getattr(pairs[0], str(choice.arm.trace)), view).text
-        preflight.check_text(tokenizer, choice.label, data[choice.arm.name], text)
-    runs = lay_out(choices, data, settings)
-    counted = [audit.count(run, data[run.kind], shape) for run in runs]
-    notes += _notes(settings, runs)
+    made = making.make(
+        _read_pairs(curated),
+        choices,
+        reading,
+        settings.sizes,
+        seeds=settings.seeds,
+        epochs=settings.epochs,
+        max_length=max_length,
+    )
+    preflight.check_overlap([*made.pairs, *made.further], settings.benchmarks)
+    shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
+    runs = lay_out(choices, made.data, settings, made.sizes, shapes)
+    counted = [audit.count(run, made.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]
+    supervised = {name: rows.supervised for name, rows in made.data.items()}
     device = models.best_device()
-    peak = _peak_memory(settings, shape, data, device)
-    workers = _worker_count(settings, peak, device)
+    groups = grouped(runs, counted, settings.engine, settings.stacks, device)
+    room = find_room(settings, shape, made.data, groups, device)
     return Prepared(
         settings,
         ref,
-        view,
+        reading.view,
         shape,
         max_length,
         choices,
-        data,
+        made.data,
+        len(made.pairs),
         runs,
+        groups,
         counted,
-        notes,
+        budget.reference(choices, supervised, len(made.pairs)).label,
+        notes + made.notes + _notes(settings, runs),
         device,
-        peak,
-        min(workers, len(runs)),
+        room,
     )
 
 
-def _read_pairs(curated: Path, limit: int | None) -> list[Pair]:
+def _read_pairs(curated: Path) -> list[Pair]:
     pairs = list(read_records(curated, "train", Pair))
     if not pairs:
         raise UsageError(f"{curated} has no training pairs", "curate more pairs, or look at its ledger.jsonl")
-    return pairs[:limit]
+    return pairs
 
 
-def lay_out(choices: list[Choice], data: dict[str, Rows], settings: FinetuneSettings) -> list[Run]:
-    """The runs, seed by seed in the order of the arms."""
+def lay_out(
+    choices: list[Choice],
+    data: dict[str, Rows],
+    settings: FinetuneSettings,
+    sizes: list[int],
+    shapes: Mapping[int, cost.Shape],
+) -> list[Run]:
+    """The runs: the values of the axes one after the other, in each seed by seed, in the order of the arms.
+
+    Budgets are matched within one value of every axis.
+    """
     supervised = {name: rows.supervised for name, rows in data.items()}
-    size = budget.pool_size(len(next(iter(data.values()))), settings.epochs)
     runs = []
-    for seed in range(settings.seeds):
-        counts = budget.row_counts(choices, supervised, seed, settings.epochs)
-        for choice in choices:
-            rows = counts[choice.label]
-            if settings.max_steps is not None:
-                rows = min(rows, settings.max_steps * settings.rows_per_step)
-            steps = -(-rows // settings.rows_per_step)
-            runs.append(
-                Run(
-                    run=run_name(choice.label, seed),
-                    arm=choice.label,
-                    kind=choice.arm.name,
-                    budget=choice.budget,
-                    seed=seed,
-                    lr=learning_rate(choice, settings.lr, settings.lr_by_arm),
-                    pool=size,
-                    rows=rows,
-                    steps=steps,
-                    warmup_steps=min(settings.warmup_steps, steps // 2),
-                    rank=settings.rank,
-                    alpha=settings.alpha,
-                )
+    for axes in combinations(sizes, settings.rates, settings.ranks):
+        operations = {name: cost.flops_by_row(shapes[axes.rank], rows.lengths) for name, rows in data.items()}
+        for seed in range(settings.seeds):
+            found = budget.amounts(
+                choices, supervised, operations, seed, settings.epochs, settings.rows_per_step, axes.pairs
             )
+            for choice in choices:
+                run = _run(choice, seed, axes, found[choice.label], settings)
+                runs.append(_cut(run, data[run.kind], settings))
     return runs
+
+
+def _run(choice: Choice, seed: int, axes: Axes, amount: budget.Amount, settings: FinetuneSettings) -> Run:
+    return Run(
+        run=run_name(choice.label, seed, axes.name),
+        arm=choice.label,
+        kind=choice.arm.name,
+        budget=choice.budget,
+        seed=seed,
+        lr=learning_rate(choice, axes.lr, settings.lr_by_arm),
+        pool=budget.pool_size(axes.pairs, settings.epochs),
+        rows=amount.rows,
+        steps=amount.steps,
+        warmup_steps=min(settings.warmup_steps, amount.steps // 2),
+        rank=axes.rank,
+        alpha=settings.alpha,
+        step_tokens=amount.step_tokens,
+        pairs=axes.pairs,
+        withheld=amount.withheld,
+        axis=axes.name,
+        mistake_weight=choice.arm.mistake_weight,
+    )
+
+
+def _cut(run: Run, rows: Rows, settings: FinetuneSettings) -> Run:
+    """The run stopped after `max_steps`."""
+    if settings.max_steps is None or run.steps <= settings.max_steps:
+        return run
+    kept = budget.laid_out(run, rows, settings.rows_per_step)[: settings.max_steps]
+    return msgspec.structs.replace(
+        run, rows=sum(map(len, kept)), steps=len(kept), warmup_steps=min(settings.warmup_steps, len(kept) // 2)
+    )
 
 
 def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
@@ -130,25 +169,33 @@ def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
         notes.append(f"every run stops after {settings.max_steps} steps: budgets may not be matched")
     short = sorted({run.run for run in runs if run.warmup_steps < settings.warmup_steps})
     if short:
-        notes.append(f"warm-up is cut to half of the steps in {', '.join(short)}")
+        named = ", ".join(short[:6]) + (f" and {len(short) - 6} more" if len(short) > 6 else "")
+        notes.append(f"warm-up is cut to half of the steps in {named if len(short) < len(runs) else 'all runs'}")
     return notes
 
 
-def _peak_memory(settings: FinetuneSettings, shape: cost.Shape, data: dict[str, Rows], device: str) -> int:
-    tokens = settings.micro_batch * max(int(rows.lengths.max()) for rows in data.values())
-    gpu = device != "cpu"
-    return cost.memory(shape, tokens=tokens, weight_bytes=2 if gpu else 4, recompute=gpu)
+def setup_of(made: Prepared, work: Path, scratch: Path) -> Setup:
+    """What the engine is given besides runs and rows."""
+    settings = made.settings
+    return Setup(
+        engine=settings.engine,
+        base=shown_name(made.ref),
+        source=made.ref.source,
+        revision=made.ref.revision,
+        rows_per_step=settings.rows_per_step,
+        micro_batch=settings.micro_batch,
+        max_length=made.max_length,
+        work=str(work),
+        scratch=str(scratch),
+        dropout=settings.dropout,
+        rslora=settings.rslora,
+        weight_decay=settings.weight_decay,
+        loss_norm=settings.loss_norm,
+        checkpointing=settings.checkpointing,
+        pass_tokens=made.room.pass_tokens,
+    )
 
 
-def _worker_count(settings: FinetuneSettings, peak: int, device: str) -> int:
-    """Runs at the same time: one a core on a CPU, one on a GPU, fewer if memory is short.
-
-    Raises ResourceError if not even one run fits.
-    """
-    free = cost.free_memory(device)
-    if peak > free:
-        raise ResourceError(
-            f"one run is expected to need {peak / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free on {device}\n"
-            f"  give a smaller --set micro_batch (now {settings.micro_batch}) or --max-length"
-        )
-    return max(1, min(settings.workers or (cost.cores() if device == "cpu" else 1), free // peak))
+def shown_name(ref: models.ModelRef) -> str:
+    """The base's name without a path of this machine: catalog name, Hub id, or the folder's own name."""
+    return Path(ref.source).name if ref.name not in models.MODELS and ref.local else ref.name

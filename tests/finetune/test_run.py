@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from journey import models
 from journey.config import FinetuneSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
 from journey.finetune import cost, pool, session
@@ -31,8 +32,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, fails: dict[str, Event] | None = No
     """Put a training in place that writes empty adapters at once; gives the names of the runs trained."""
     trained: list[str] = []
 
-    def train_all(runs: list[Run], plan_file: Path, workers: int, *, tell: Any, done: Any, **_: Any) -> None:
-        for run in runs:
+    def train_all(groups: list[list[Run]], plan_file: Path, workers: int, *, tell: Any, done: Any, **_: Any) -> None:
+        for run in (run for group in groups for run in group):
             trained.append(run.run)
             if fails and run.run in fails:
                 done(fails[run.run])
@@ -92,7 +93,7 @@ def test_workers_may_change_between_sittings_but_settings_may_not(
 ) -> None:
     failing = {"journey-s0": Event("journey-s0", failed="OutOfMemoryError: too much")}
     trained = pretend(monkeypatch, failing)
-    settings, out = settings_for(base), tmp_path / "runs"
+    settings, out = settings_for(base, engine="trl"), tmp_path / "runs"
     with pytest.raises(PartialError) as partial:
         finetune(curated, settings, out)
     assert "journey-s0 failed: OutOfMemoryError: too much" in str(partial.value)
@@ -133,7 +134,7 @@ def test_runs_that_cost_most_are_trained_first(
     curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = pretend(monkeypatch)
-    finetune(curated, settings_for(base, seeds=2), tmp_path / "runs")
+    finetune(curated, settings_for(base, seeds=2, engine="trl"), tmp_path / "runs")
     flops = {one.run: one.flops for one in read_audit(tmp_path / "runs").runs}
     assert trained == sorted(flops, key=lambda run: (-flops[run], run))
     assert trained != list(flops)
@@ -186,17 +187,26 @@ def test_a_base_without_safe_weights_is_refused(curated: Path, base: Path, tmp_p
 def test_memory_that_is_not_there(curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "free_memory", lambda device: 1000)
     with pytest.raises(ResourceError, match="micro_batch"):
+        finetune(curated, settings_for(base, engine="trl"), tmp_path / "runs")
+    with pytest.raises(ResourceError, match="a stack of 3 runs is expected to need .* 0 runs fit\n  give a smaller"):
         finetune(curated, settings_for(base), tmp_path / "runs")
+    shape = cost.shape_of(models.find(str(base)), 4)
+    fits = cost.stack_memory(shape, runs=2, tokens=2048, weight_bytes=4, recompute=False, device="cpu")
+    monkeypatch.setattr(cost, "free_memory", lambda device: fits)
+    with pytest.raises(ResourceError, match="2 runs fit\n  give --set stacks=2, or a smaller"):
+        finetune(curated, settings_for(base), tmp_path / "runs")
+    assert plan(curated, settings_for(base, stacks=2))["runs_that_fit_in_a_stack"] == 2
     assert list(tmp_path.iterdir()) == []
 
 
 def test_plan_counts_without_training(curated: Path, base: Path, pairs: list[Pair], tmp_path: Path) -> None:
-    made = plan(curated, settings_for(base, pairs=12, max_steps=3, workers=2))
+    made = plan(curated, settings_for(base, pairs=12, max_steps=3, workers=2, engine="trl"))
     assert json.loads(json.dumps(made)) == made
     assert made["pairs"] == 12
     assert [run["run"] for run in made["runs"]] == ["shortcut-examples-s0", "shortcut-tokens-s0", "journey-s0"]
     assert [run["steps"] for run in made["runs"]] == [2, 3, 2]
     assert any("stops after 3 steps" in note for note in made["notes"])
     assert made["workers"] == 2 and made["view"] == "compact" and made["max_length"] == 512
-    assert made["disk_bytes"] > 0 and made["memory_bytes_per_run"] > 0 and made["flops"] > 0
+    assert made["disk_bytes"] > 0 and made["memory_bytes_per_group"] > 0 and made["flops"] > 0
+    assert 0 < made["hours"] < 1
     assert list(tmp_path.iterdir()) == []
