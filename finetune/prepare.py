@@ -29,6 +29,7 @@ class Prepared:
     choices: list[Choice]
     data: dict[str, Rows]
     runs: list[Run]
+    groups: list[tuple[Run, ...]]  # trained together
     counted: list[audit.Counted]
     notes: list[str]
     device: str
@@ -69,6 +70,7 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
     device = models.best_device()
     peak = _peak_memory(settings, shape, data, device)
     workers = _worker_count(settings, peak, device)
+    groups = grouped(runs, counted, settings, device)
     return Prepared(
         settings,
         ref,
@@ -78,11 +80,12 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
         choices,
         data,
         runs,
+        groups,
         counted,
         notes,
         device,
         peak,
-        min(workers, len(runs)),
+        min(workers, len(groups)),
     )
 
 
@@ -122,6 +125,27 @@ def lay_out(choices: list[Choice], data: dict[str, Rows], settings: FinetuneSett
                 )
             )
     return runs
+
+
+def grouped(
+    runs: list[Run], counted: list[audit.Counted], settings: FinetuneSettings, device: str
+) -> list[tuple[Run, ...]]:
+    """Runs that are trained together. A stack each where the engine trains one run at a time.
+
+    On a CPU the runs of a seed are a stack, since stacks can then be in different processes; on a GPU all runs are. The
+    groups depend on settings and device alone, never on the number of workers: passes, and so the last bits of the
+    weights, depend on who is in a stack.
+    """
+    if not ENGINES.entry(settings.engine).facts.get("together"):
+        return [(run,) for run in runs]
+    if settings.stacks is None and device == "cpu":
+        return [tuple(run for run in runs if run.seed == seed) for seed in sorted({run.seed for run in runs})]
+    count = min(settings.stacks or 1, len(runs))
+    cost = {one.run: one.flops for one in counted}
+    dealt: list[list[Run]] = [[] for _ in range(count)]
+    for run in sorted(runs, key=lambda run: (-cost[run.run], run.run)):
+        min(dealt, key=lambda stack: sum(cost[other.run] for other in stack)).append(run)
+    return [tuple(sorted(stack, key=runs.index)) for stack in dealt]
 
 
 def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
