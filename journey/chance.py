@@ -6,11 +6,15 @@ number t picks from the model's distribution (inverse transform), as temperature
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from journey.rng import seed_for
+
+if TYPE_CHECKING:
+    import torch
 
 FEW = 64  # tokens looked at first: nearly always they hold the whole nucleus, and a full sort is dear
 
@@ -26,6 +30,8 @@ def pick(logits: torch.Tensor, chance: torch.Tensor, temperature: float, top_p: 
     The distribution is that of transformers' warpers: temperature first, then the smallest set of most likely tokens
     whose mass is at least `top_p` (Holtzman et al. 2020, arXiv 1904.09751, section 3.1), scaled up to 1.
     """
+    import torch
+
     shares = torch.softmax(logits / temperature, dim=-1)
     if top_p < 1:
         best, ids = shares.topk(min(FEW, shares.shape[-1]), dim=-1)

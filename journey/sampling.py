@@ -19,21 +19,21 @@ import inspect
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from journey.cache import roomy_cache
 from journey.chance import pick
+from journey.jobs import Completion, Finish, Job
 from journey.models import end_of_turn
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy.typing as npt
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from journey.lora import Stack
@@ -44,44 +44,6 @@ STILL_WRITING = {"cpu": 0.9, "cuda": 0.5}
 # Rows of one adapter stand in groups of one size for all adapters; a further group costs about so many rows.
 GROUP_COST = {"cpu": 1, "cuda": 8}
 FILLER = -1  # a row that only makes its group as large as the others
-
-Finish = Literal["stop", "length"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One text to write after a prompt (token ids), with the adapter at place `run` of the stack.
-
-    `chance` holds a uniform number for every new token, None is greedy; `cap` is the decoder's unless given.
-    """
-
-    prompt: Sequence[int]
-    run: int = 0
-    cap: int | None = None
-    chance: npt.NDArray[np.float32] | None = None
-
-
-@dataclass(frozen=True)
-class Completion:
-    """The tokens written after one prompt, the one that ended it included, and why the writing stopped.
-
-    `seconds` is the row's share of the time that its batch took: every step is shared by the rows being written.
-    `logprob` is the sum of the tokens' log-probabilities (natural, at temperature 1), where they were drawn by chance.
-    """
-
-    ids: tuple[int, ...]
-    finish: Finish
-    seconds: float = 0.0
-    logprob: float | None = None
-
-    def __eq__(self, other: object) -> bool:
-        """Equal text; the seconds differ every time."""
-        if not isinstance(other, Completion):
-            return NotImplemented
-        return (self.ids, self.finish) == (other.ids, other.finish)
-
-    def __hash__(self) -> int:
-        return hash((self.ids, self.finish))
 
 
 @dataclass(frozen=True)
@@ -164,16 +126,22 @@ class _Batch:
         sizes = {-(-most // parts) for parts in range(1, most + 1)} | set(counts)
         return min(sizes, key=lambda size: (price(size), -size))
 
-    def routed(self) -> Any:
-        """The adapters in force for the rows as they stand."""
-        stack = self.decoder.stack
-        return nullcontext() if stack is None else stack.routed(self.runs)
-
     def run(self) -> list[Completion]:
         """Write until every job has ended or is at its cap."""
-        if not self.live:
-            return self.results()
+        if self.live:
+            with ExitStack() as routes:
+                self._write(routes)
+        return self.results()
+
+    def _route(self, routes: ExitStack) -> None:
+        """Put the adapters in force for the rows as they stand."""
+        routes.close()
+        if self.decoder.stack is not None:
+            routes.enter_context(self.decoder.stack.routed(self.runs))
+
+    def _write(self, routes: ExitStack) -> None:
         model, sources = self.decoder.model, self.order()
+        self._route(routes)
         ids, mask = self._padded(sources)
         padded = bool((mask == 0).any())
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
@@ -189,8 +157,7 @@ class _Batch:
             state["attention_mask"] = mask if padded else None
             if "position_ids" in accepts:
                 state["position_ids"] = positions
-            with self.routed():
-                logits = model(input_ids=ids, **state).logits[:, -1].float()
+            logits = model(input_ids=ids, **state).logits[:, -1].float()
             ids, logprobs = self._next(logits, None if chances is None else chances[:, step])
             told = ids.tolist()  # waits for the device
             clock += (time.perf_counter() - started) / len(self.live)
@@ -200,18 +167,24 @@ class _Batch:
             step += 1
             ids, positions = ids[:, None], positions[:, -1:] + 1
             mask = torch.cat([mask, mask.new_ones((len(mask), 1))], dim=-1)
-            if len(self.live) <= share * len(self.rows):
-                before = len(self.rows)
-                rows, runs = self.rows, self.runs
-                kept = self.order()
-                if len(self.rows) > share * before:
-                    self.rows, self.runs = rows, runs  # groups of one size would leave nothing out yet
-                    continue
+            kept = self._fewer(share)
+            if kept is not None:
+                self._route(routes)
                 keep = torch.tensor(kept, device=self.device)
                 ids, mask, positions = ids[keep], mask[keep], positions[keep]
                 chances = None if chances is None else chances[keep]
                 state["past_key_values"].batch_select_indices(keep)
-        return self.results()
+
+    def _fewer(self, share: float) -> list[int] | None:
+        """The rows to go on with, where that leaves out enough of them; groups of one size may not yet."""
+        if len(self.live) > share * len(self.rows):
+            return None
+        rows, runs = self.rows, self.runs
+        kept = self.order()
+        if len(self.rows) > share * len(rows):
+            self.rows, self.runs = rows, runs
+            return None
+        return kept
 
     def _next(self, logits: torch.Tensor, chance: torch.Tensor | None) -> tuple[torch.Tensor, list[float] | None]:
         """The next token of every row, and its log-probability where it is drawn."""

@@ -24,8 +24,9 @@ from transformers import (
 
 from journey import cache
 from journey.errors import UsageError
+from journey.jobs import Completion
 from journey.models import find, load_model, load_tokenizer
-from journey.sampling import Completion, Decoder, adapted, stop_ids
+from journey.sampling import Decoder, adapted, stop_ids
 
 WORDS, END, PAD = 48, 2, 0
 STOPS = [END, 5, 11, 17, 23, 29]  # several, so that a model with random weights ends some rows early

@@ -23,9 +23,10 @@ from transformers import (
 
 from journey.chance import pick, uniforms
 from journey.errors import UsageError
+from journey.jobs import Job
 from journey.lora import stacked
 from journey.models import find, load_model, load_tokenizer
-from journey.sampling import Decoder, Job
+from journey.sampling import Decoder
 
 WORDS, STOPS, PAD, CAP = 48, frozenset([2, 5, 11, 17]), 0, 24
 SMALL: dict[str, Any] = {

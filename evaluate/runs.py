@@ -1,0 +1,108 @@
+"""The runs of a finetune folder: which arms and seeds there are, whether they can be compared and decoded together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from journey import store
+from journey.errors import UsageError
+from journey.evaluate.results import RunInfo
+from journey.evaluate.verdict import BASE
+
+JOURNEY = "journey"  # the arm that the others are compared with, where it is there
+AGAIN = " (again)"  # the same arm with other seeds, in an A/A comparison
+
+
+def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any], list[RunInfo]]:
+    """One run's facts (they share base and view) and all runs, arms as configured and seeds in order.
+
+    A run without an adapter is listed: it failed. Raises UsageError if there is no run, or they are not comparable.
+    """
+    found: list[tuple[dict[str, Any], RunInfo]] = []
+    for path in sorted(finetuned.glob("*/run.json")):
+        try:
+            told = json.loads(path.read_bytes())
+            arm, seed = str(told["arm"]), int(told["seed"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path} cannot be read: {error!r}", "run `journey finetune` again") from None
+        if arm == BASE:
+            continue
+        adapter = path.parent / "adapter_model.safetensors"
+        there = adapter.is_file()
+        name, file = path.parent.name, adapter.relative_to(finetuned).as_posix()
+        info = RunInfo(name, arm, seed, file if there else None, store.sha256(adapter) if there else None)
+        found.append((told, info))
+    if not any(info.adapter for _, info in found):
+        raise UsageError(f"{finetuned} holds no trained run", "run `journey finetune` again")
+    views_used = {told.get("view") for told, _ in found}
+    if len(views_used) > 1:
+        raise UsageError(f"{finetuned} holds runs of different views: {sorted(map(str, views_used))}")
+    order = {arm: place for place, arm in enumerate(manifest.get("config", {}).get("arms") or ())}
+    found.sort(key=lambda one: (order.get(one[1].arm, len(order)), one[1].arm, one[1].seed or 0))
+    return found[0][0], [info for _, info in found]
+
+
+def twice(runs: Sequence[RunInfo], arm: str | None) -> list[RunInfo]:
+    """The runs of one arm as two arms that differ in their seeds alone: the first half of its seeds, and the second.
+
+    An odd seed is left out. Raises UsageError if there is no such arm, or it has one seed only.
+    """
+    arms = list(dict.fromkeys(run.arm for run in runs))
+    name = arm or reference(arms) or arms[0]
+    if name not in arms:
+        raise UsageError(f"there is no arm {name!r} to compare with itself", f"arms: {', '.join(arms)}")
+    own = [run for run in runs if run.arm == name and run.adapter is not None]
+    half = len(own) // 2
+    if half < 1:
+        raise UsageError(
+            f"--aa needs two seeds or more of {name}, there is {len(own)}",
+            "train more: `journey evaluate --aa` does where it finds the curated data, else `journey finetune --seeds 4`",
+        )
+    return [
+        RunInfo(
+            run.run, name if place < half else name + AGAIN, place % half, run.adapter, run.adapter_sha256, run.seed
+        )
+        for place, run in enumerate(own[: 2 * half])
+    ]
+
+
+def reference(arms: Iterable[str]) -> str | None:
+    """The journey arm among these, whatever its budget."""
+    return next((arm for arm in arms if arm.partition("@")[0] == JOURNEY), None)
+
+
+def pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
+    """Every arm against the journey (or against the first arm, where there is none), the journey second."""
+    arms = list(dict.fromkeys(run.arm for run in runs))
+    against = reference(arms)
+    if against is None:
+        return [(arms[0], arm) for arm in arms[1:]]
+    return [(arm, against) for arm in arms if arm != against]
+
+
+def why_not_stacked(finetuned: Path, runs: Iterable[RunInfo]) -> str:
+    """Why these adapters cannot be decoded together; empty if they can."""
+    from safetensors import safe_open
+
+    from journey.lora import modules_of, refuse_unstackable
+
+    layers: set[tuple[str, ...]] = set()
+    for run in runs:
+        if run.adapter is None:
+            continue
+        path = finetuned / run.adapter
+        try:
+            config = json.loads(path.with_name("adapter_config.json").read_bytes())
+            if config.get("peft_type", "LORA") != "LORA":
+                return f"{run.run} is a {config['peft_type']} adapter"
+            refuse_unstackable(config)
+            with safe_open(path, framework="numpy") as file:
+                layers.add(tuple(modules_of(dict.fromkeys(file.keys()))))  # type: ignore[arg-type]
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path.parent} holds no readable adapter: {error}", "train it again") from None
+        except UsageError as error:
+            return f"{run.run}: {str(error).splitlines()[0]}"
+    return "" if len(layers) == 1 else "the adapters are on different layers"
