@@ -7,42 +7,49 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from journey import store
 from journey.errors import UsageError
 from journey.evaluate.results import RunInfo
-from journey.evaluate.verdict import BASE
+from journey.evaluate.verdict import BASE, bare
 
 JOURNEY = "journey"  # the arm that the others are compared with, where it is there
+WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
 AGAIN = " (again)"  # the same arm with other seeds, in an A/A comparison
 
 
 def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any], list[RunInfo]]:
     """One run's facts (they share base and view) and all runs, arms as configured and seeds in order.
 
-    A run without an adapter is listed: it failed. Raises UsageError if there is no run, or they are not comparable.
+    A run without weights is listed: it failed. Raises UsageError if there is no run, or they are not comparable.
     """
     found: list[tuple[dict[str, Any], RunInfo]] = []
     for path in sorted(finetuned.glob("*/run.json")):
         try:
             told = json.loads(path.read_bytes())
-            arm, seed = str(told["arm"]), int(told["seed"])
+            arm, seed, axis = str(told["arm"]), int(told["seed"]), str(told.get("axis", ""))
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path} cannot be read: {error!r}", "run `journey finetune` again") from None
         if arm == BASE:
             continue
-        adapter = path.parent / "adapter_model.safetensors"
-        there = adapter.is_file()
-        name, file = path.parent.name, adapter.relative_to(finetuned).as_posix()
-        info = RunInfo(name, arm, seed, file if there else None, store.sha256(adapter) if there else None)
-        found.append((told, info))
+        weights = next((path.with_name(name) for name in WEIGHTS if path.with_name(name).is_file()), None)
+        file = None if weights is None else weights.relative_to(finetuned).as_posix()
+        digest = None if weights is None else store.sha256(weights)
+        found.append((told, RunInfo(path.parent.name, f"{arm} {axis}".strip(), seed, file, digest, axis)))
     if not any(info.adapter for _, info in found):
         raise UsageError(f"{finetuned} holds no trained run", "run `journey finetune` again")
     views_used = {told.get("view") for told, _ in found}
     if len(views_used) > 1:
         raise UsageError(f"{finetuned} holds runs of different views: {sorted(map(str, views_used))}")
     order = {arm: place for place, arm in enumerate(manifest.get("config", {}).get("arms") or ())}
-    found.sort(key=lambda one: (order.get(one[1].arm, len(order)), one[1].arm, one[1].seed or 0))
+    found.sort(key=lambda one: (_axis_values(one[0]), order.get(one[0]["arm"], len(order)), one[1].arm, one[1].seed))
     return found[0][0], [info for _, info in found]
+
+
+def _axis_values(told: dict[str, Any]) -> tuple[float, ...]:
+    """What runs are ordered by where axes vary: a rate of its own for one arm is no axis."""
+    return tuple(float(told.get(name) or 0) for name in ("pairs", "lr", "rank")) if told.get("axis") else ()
 
 
 def twice(runs: Sequence[RunInfo], arm: str | None) -> list[RunInfo]:
@@ -71,16 +78,23 @@ def twice(runs: Sequence[RunInfo], arm: str | None) -> list[RunInfo]:
 
 def reference(arms: Iterable[str]) -> str | None:
     """The journey arm among these, whatever its budget."""
-    return next((arm for arm in arms if arm.partition("@")[0] == JOURNEY), None)
+    return next((arm for arm in arms if bare(arm) == JOURNEY), None)
 
 
 def pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
-    """Every arm against the journey (or against the first arm, where there is none), the journey second."""
-    arms = list(dict.fromkeys(run.arm for run in runs))
-    against = reference(arms)
-    if against is None:
-        return [(arms[0], arm) for arm in arms[1:]]
-    return [(arm, against) for arm in arms if arm != against]
+    """Every arm against the journey (or against the first arm, where there is none), the journey second.
+
+    Within one value of every axis: a journey of rank 8 is compared with a shortcut of rank 8.
+    """
+    found: list[tuple[str, str]] = []
+    for axis in dict.fromkeys(run.axis for run in runs):
+        arms = list(dict.fromkeys(run.arm for run in runs if run.axis == axis))
+        against = reference(arms)
+        if against is None:
+            found += [(arms[0], arm) for arm in arms[1:]]
+        else:
+            found += [(arm, against) for arm in arms if arm != against]
+    return found
 
 
 def why_not_stacked(finetuned: Path, runs: Iterable[RunInfo]) -> str:
@@ -88,12 +102,15 @@ def why_not_stacked(finetuned: Path, runs: Iterable[RunInfo]) -> str:
     from safetensors import safe_open
 
     from journey.lora import modules_of, refuse_unstackable
+    from journey.sampling import own_base
 
     layers: set[tuple[str, ...]] = set()
     for run in runs:
         if run.adapter is None:
             continue
         path = finetuned / run.adapter
+        if own_base(path.parent) is not None:
+            return f"{run.run} has a base of its own"
         try:
             config = json.loads(path.with_name("adapter_config.json").read_bytes())
             if config.get("peft_type", "LORA") != "LORA":

@@ -4,9 +4,10 @@ An engine is registered in ENGINES and has one interface:
 
     train(runs, data, setup, report) -> yields a Trained or a Failed for every run, and a Said now and then
 
-It writes `RUN/{adapter_model.safetensors,adapter_config.json,trajectory.jsonl}` into `setup.work`, reports every
-optimiser step, and goes on from `setup.scratch` if it was killed. With one run it may raise NotFinite when the loss is
-no number. An engine whose catalog fact `together` is true takes many runs at a time.
+It writes `RUN/{adapter_model.safetensors,adapter_config.json,trajectory.jsonl}` into `setup.work` (a whole model's
+files in place of the adapter's with `setup.full`), reports every optimiser step, and goes on from `setup.scratch` if it
+was killed. With one run it may raise NotFinite when the loss is no number. An engine whose catalog fact `together` is
+true takes many runs at a time.
 """
 
 from __future__ import annotations
@@ -55,6 +56,12 @@ class Setup(msgspec.Struct, frozen=True):
     loss_norm: str = "token"
     checkpointing: bool | None = None  # recompute activations; None: as the engine does by default
     pass_tokens: int | None = None  # most tokens, padding included, in one forward pass of a stack
+    full: bool = False  # train every weight of the base, without adapters
+    processes: int = 1  # that share a run's forward passes
+    packing: bool = False  # lay the rows of a forward pass end to end instead of padding them
+    liger: bool = False
+    report_to: str = "none"
+    logs: str = ""  # where reporters that write files put them
 
 
 class Trained(msgspec.Struct, frozen=True):

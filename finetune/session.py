@@ -10,7 +10,7 @@ import msgspec
 
 from journey import console, models
 from journey.errors import JourneyError, PartialError
-from journey.finetune import audit, budget, pool
+from journey.finetune import audit, pool
 from journey.finetune.jobs import Setup, Trained, group_name
 from journey.finetune.prepare import Prepared
 from journey.finetune.runs import Run
@@ -141,17 +141,15 @@ class Session:
             raise JourneyError(f"{_named(failed)}\n  no run is left; give other settings and another --out")
         equal, differs = audit.compare(self.made.counted)
         equal += audit.verify(self.made.runs, trained)
-        supervised = {choice.arm.name: self.made.data[choice.arm.name].supervised for choice in self.made.choices}
-        leader = budget.reference(self.made.choices, supervised).label
         found = audit.Audit(
-            leader, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(self.made.notes), failed
+            self.made.reference, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(self.made.notes), failed
         )
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.folder.write("audit.json", msgspec.to_builtins(found))
         counts = {
             "runs": len(trained),
             "failed": len(failed),
-            "pairs": len(next(iter(self.made.data.values()))),
+            "pairs": self.made.pairs,
             "steps": sum(run.steps for run in self.made.runs),
             "supervised_tokens": sum(one.supervised_tokens for one in self.made.counted),
         }

@@ -31,12 +31,11 @@ from journey.finetune.jobs import Failed, Report, Said, Setup, Trained, group_na
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
 from journey.lora import Stack, modules_of, refuse_unstackable, scale_of
-from journey.rng import seed_for
 from journey.store import dump_json, json_lines, write_atomic
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
 BETAS, EPSILON = (0.9, 0.999), 1e-8
-PASS_TOKENS = {"cpu": 4096}  # as many as leave a CPU's caches some use
+PASS_TOKENS = {"cpu": 2048}  # as many as leave a CPU's caches some use
 PASS_TOKENS_ELSEWHERE = 16384
 
 
@@ -235,7 +234,7 @@ class Training:
     _streams: Sequence[torch.Generator] = ()
 
     def _stream(self, run: Run) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(dropout_seed(run, self.step))
+        return torch.Generator(self.device).manual_seed(adapters.dropout_seed(run, self.step))
 
     def _smaller(self) -> Said:
         """After memory ran out: the same step again, in passes of half the tokens. The optimiser has not moved yet."""
@@ -325,11 +324,6 @@ class Training:
         self.stack.flat.copy_(tensors["flat"])
         self.first.copy_(tensors["first"])
         self.second.copy_(tensors["second"])
-
-
-def dropout_seed(run: Run, step: int) -> int:
-    """The seed of a run's dropout masks in an optimiser step (from 0); the engines share it."""
-    return seed_for("dropout", run.seed, step)
 
 
 def _refuse_base_dropout(model: Any) -> None:

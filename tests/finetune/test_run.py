@@ -191,7 +191,7 @@ def test_memory_that_is_not_there(curated: Path, base: Path, tmp_path: Path, mon
 
 
 def test_plan_counts_without_training(curated: Path, base: Path, pairs: list[Pair], tmp_path: Path) -> None:
-    made = plan(curated, settings_for(base, pairs=12, max_steps=3, workers=2))
+    made = plan(curated, settings_for(base, pairs=12, max_steps=3, workers=2, engine="trl"))
     assert json.loads(json.dumps(made)) == made
     assert made["pairs"] == 12
     assert [run["run"] for run in made["runs"]] == ["shortcut-examples-s0", "shortcut-tokens-s0", "journey-s0"]
