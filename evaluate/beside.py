@@ -29,7 +29,7 @@ JUDGE = "Problem:\n{question}\n\nProposed solution:\n{answer}\n\nIs the final an
 
 def sample_larger(folder: Folder, prepared: Prepared, count: int | None) -> None:
     """One greedy answer of the larger model to every test problem."""
-    larger, plan = prepared.larger, prepared.plan
+    larger = prepared.larger
     if larger is None:
         return
     work = list(_larger_shards(prepared))
@@ -39,7 +39,11 @@ def sample_larger(folder: Folder, prepared: Prepared, count: int | None) -> None
         for done in _larger_answers(prepared, list(left.values()), count):
             sample.write(folder, left[done.key], done, missing)
             ticker.advance(1, done.key.partition("/")[0])
-    assert plan.larger is not None
+
+
+def larger_keys(prepared: Prepared) -> list[str]:
+    """The shards of the larger model's answers."""
+    return [] if prepared.larger is None else [k for shard in _larger_shards(prepared) for k in shard.keys.values()]
 
 
 def _larger_shards(prepared: Prepared) -> Iterator[Shard]:
@@ -70,7 +74,7 @@ def _larger_answers(prepared: Prepared, work: Sequence[Shard], count: int | None
         base = replace(
             sample.base_of(prepared),
             ref=larger.ref,
-            view=larger.info.view,
+            view=larger.view,
             positions=None,
             one_by_one=False,
             server=None,

@@ -25,6 +25,7 @@ class Larger:
     """The model, local or behind a server, what its FLOPs are counted with, and its prompts: token ids, or text for a server."""
 
     info: LargerInfo
+    view: View
     ref: models.ModelRef | None
     server: EndpointRef | None
     cost: Cost | None
@@ -42,7 +43,7 @@ def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Que
         info = LargerInfo(str(server), view, size)
         cost = None if size is None else by_parameters(size)
         texts = {of: {q.id: views.prompt(q.problem, view) for q in asked} for of, asked in questions.items()}
-        return Larger(info, None, server, cost, {}, texts)
+        return Larger(info, view, None, server, cost, {}, texts)
     ref = models.find(name)
     tokenizer = models.load_tokenizer(ref)
     view = models.default_view(tokenizer)
@@ -53,4 +54,4 @@ def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Que
                 raise UsageError(f"{name} cannot read {of}", "name another model as --larger")
         prompts[of] = {q.id: tuple(models.prompt_ids(tokenizer, q.problem, view)) for q in asked}
     cost = cost_of(ref)
-    return Larger(LargerInfo(name, view, cost.parameters, ref.revision), ref, None, cost, prompts, {})
+    return Larger(LargerInfo(name, view, cost.parameters, ref.revision), view, ref, None, cost, prompts, {})

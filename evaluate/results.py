@@ -335,6 +335,7 @@ class Compared(msgspec.Struct, frozen=True):
     primary: bool
     comparison: Comparison
     verdict: Verdict
+    policy: str = ""  # at equal cost: the policy that was chosen for the arm that gets one
 
 
 class Scores(msgspec.Struct, frozen=True):

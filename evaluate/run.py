@@ -19,14 +19,15 @@ from journey import store
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate import beside, sample, score
+from journey.evaluate.cells import read_book
 from journey.evaluate.earlier import earlier_looks
-from journey.evaluate.expect import plan
+from journey.evaluate.expect import expected_effect, plan
 from journey.evaluate.export import write_parquet
 from journey.evaluate.plan import ONE_BY_ONE, STACKED, Prepared, prepare
-from journey.evaluate.results import Agreement, EarlierLook
+from journey.evaluate.results import EarlierLook
 from journey.store import Folder
 
-__all__ = ["evaluate", "plan"]
+__all__ = ["evaluate", "expected_effect", "plan"]
 
 _LEFT_OUT = {"workers", "after"}  # of the settings: what cannot change a sample
 
@@ -57,7 +58,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     with opened() as folder:
         prepared = _write_plan(folder, prepared, looks)
         _sample(folder, finetuned, prepared, settings)
-        _finish(folder, finetuned, prepared, settings)
+        _finish(folder, prepared, settings)
     return _reported(out)
 
 
@@ -78,14 +79,18 @@ def _sample(folder: Folder, finetuned: Path, prepared: Prepared, settings: Evalu
     beside.flips(folder, finetuned, prepared, settings.flips)
 
 
-def _finish(folder: Folder, finetuned: Path, prepared: Prepared, settings: EvaluateSettings) -> None:
-    timing = score.Timing.of(sample.seconds_of(folder, prepared, settings.stack))
-    scores = score.score(folder.work, prepared.plan, timing)
-    folder.write("scores.json", store.dump_json(scores))
-    write_parquet(folder.work, prepared.plan, timing)
+def _finish(folder: Folder, prepared: Prepared, settings: EvaluateSettings) -> None:
+    keys = sample.keys_of(prepared, settings.stack) + beside.larger_keys(prepared)
+    seconds = sample.seconds_of(folder, keys)
+    book = read_book(folder.work, prepared.plan, seconds)
+    folder.write("scores.json", store.dump_json(score.score_book(folder.work, book)))
+    write_parquet(folder.work, book)
     asked = {benchmark.name: benchmark.problems for benchmark in prepared.plan.benchmarks}
     counts = {"runs": len(sample.sampled(prepared.plan)), "questions": asked}
-    folder.finish(counts, timing.told())
+    each = {name: sum(spent) for name, spent in seconds.items()}
+    problems = {info.name: info.problems for info in sample.all_benchmarks(prepared.plan)}
+    per_problem = {name: total / problems[name.split("/")[2]] for name, total in each.items()}
+    folder.finish(counts, {"seconds_per_problem": per_problem, "seconds_per_sample": seconds})
 
 
 def _reported(out: Path) -> Path:
@@ -113,13 +118,3 @@ def _write_plan(folder: Folder, prepared: Prepared, looks: Sequence[EarlierLook]
     for name, questions in prepared.questions.items():
         folder.write(f"questions/{name}.jsonl", store.json_lines(questions))
     return prepared
-
-
-def agreement_of(folder: Path) -> list[Agreement]:
-    """What was stored about the same questions answered in another way."""
-    found: list[Agreement] = []
-    for name in ("parity.json", "flips.json"):
-        path = Path(folder) / name
-        if path.is_file():
-            found += msgspec.convert(orjson.loads(path.read_bytes())["agreement"], list[Agreement])
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any]
             continue
         weights = next((path.with_name(name) for name in WEIGHTS if path.with_name(name).is_file()), None)
         file = None if weights is None else weights.relative_to(finetuned).as_posix()
-        digest = None if weights is None else store.sha256(weights)
+        digest = None if weights is None else _digest(weights)
         found.append((told, RunInfo(path.parent.name, f"{arm} {axis}".strip(), seed, file, digest, axis)))
     if not any(info.adapter for _, info in found):
         raise UsageError(f"{finetuned} holds no trained run", "run `journey finetune` again")
@@ -45,6 +46,14 @@ def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any]
     order = {arm: place for place, arm in enumerate(manifest.get("config", {}).get("arms") or ())}
     found.sort(key=lambda one: (_axis_values(one[0]), order.get(one[0]["arm"], len(order)), one[1].arm, one[1].seed))
     return found[0][0], [info for _, info in found]
+
+
+def _digest(weights: Path) -> str:
+    """The hash of an adapter or a whole model; of all its files where there are several."""
+    files = sorted(weights.parent.glob("*.safetensors"))
+    if len(files) == 1:
+        return store.sha256(files[0])
+    return hashlib.sha256("".join(f"{path.name} {store.sha256(path)}\n" for path in files).encode()).hexdigest()
 
 
 def _axis_values(told: dict[str, Any]) -> tuple[float, ...]:
@@ -69,8 +78,8 @@ def twice(runs: Sequence[RunInfo], arm: str | None) -> list[RunInfo]:
             "train more: `journey evaluate --aa` does where it finds the curated data, else `journey finetune --seeds 4`",
         )
     return [
-        RunInfo(
-            run.run, name if place < half else name + AGAIN, place % half, run.adapter, run.adapter_sha256, run.seed
+        msgspec.structs.replace(
+            run, arm=name if place < half else name + AGAIN, seed=place % half, trained_seed=run.seed
         )
         for place, run in enumerate(own[: 2 * half])
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -135,6 +136,7 @@ def _together(plan: Plan, benchmark: str, stack: int | None) -> Iterator[tuple[t
             yield kind, runs[at : at + size]
 
 
+@cache
 def weights_of(ref: ModelRef) -> str:
     """What names a base's weights: the hash of a local folder's files, or a Hub id with its revision."""
     if not ref.local:
@@ -260,10 +262,14 @@ def _take_over(folder: Folder, work: Sequence[Shard], earlier: Iterable[Path]) -
         console.note(f"{len(taken)} of {len(wanted)} shards of samples are taken over from earlier evaluations")
 
 
-def seconds_of(folder: Folder, prepared: Prepared, stack: int | None) -> dict[str, list[float]]:
+def keys_of(prepared: Prepared, stack: int | None) -> list[str]:
+    """All shards of the arms' samples, in the order of their files."""
+    return [key for shard in shards(Path(), prepared, stack) for key in shard.keys.values()]
+
+
+def seconds_of(folder: Folder, keys: Iterable[str]) -> dict[str, list[float]]:
     """Seconds of every sample by `place`, in the order of its files."""
     found: dict[str, list[float]] = {}
-    for shard in shards(Path(), prepared, stack):
-        for key in shard.keys.values():
-            found.setdefault(key.rpartition("/")[0], []).extend(folder.counts(key)["seconds"])
+    for key in keys:
+        found.setdefault(key.rpartition("/")[0], []).extend(folder.counts(key)["seconds"])
     return found

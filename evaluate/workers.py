@@ -89,15 +89,18 @@ class Worker:
         """Write what a piece asks for. Raises ResourceError when memory runs out, JourneyError on NaN."""
         import torch
 
+        from journey.sampling import NotNumbers
+
         try:
-            if not self.base.one_by_one:
+            if not self.base.one_by_one or len(piece.runs) == 1:
                 return Done(piece.key, self._draw(piece))
-            parts = [self._draw(replace(piece, runs=(run,))) for run in piece.runs]
+            parts = [self.do(replace(piece, runs=(run,))).written for run in piece.runs]
             return Done(piece.key, {draw: [part[draw][0] for part in parts] for draw in piece.draws})
         except (torch.OutOfMemoryError, MemoryError):
             raise ResourceError(f"memory ran out while sampling {piece.key}\n  {_LESS}") from None
-        except FloatingPointError as error:
-            raise JourneyError(f"{piece.key}: {error}; did the training of one of its runs diverge?") from None
+        except NotNumbers as error:
+            name = piece.runs[error.run if len(piece.runs) > 1 else 0][0]
+            raise JourneyError(f"{name}: {error}; did the training diverge?") from None
 
     def _draw(self, piece: Piece) -> dict[str, Written]:
         """All draws of a piece; those that start from the greedy answers get them written once."""

@@ -83,6 +83,14 @@ class Decoder:
         return _Batch(self, jobs, temperature, top_p).run()
 
 
+class NotNumbers(FloatingPointError):
+    """The logits of the adapter at this place are NaN."""
+
+    def __init__(self, run: int) -> None:
+        super().__init__("the model's logits are not numbers")
+        self.run = run
+
+
 class _Batch:
     """One batch being written."""
 
@@ -190,8 +198,10 @@ class _Batch:
     def _next(self, logits: torch.Tensor, chance: torch.Tensor | None) -> tuple[torch.Tensor, list[float] | None]:
         """The next token of every row, and its log-probability where it is drawn."""
         best = logits.max(-1)
-        if best.values.isnan().any():
-            raise FloatingPointError("the model's logits are not numbers")
+        bad = best.values.isnan()
+        if bad.any():
+            group = int(bad.nonzero()[0]) // (len(self.rows) // len(self.runs))
+            raise NotNumbers(self.runs[group])
         if chance is None:
             return best.indices, None
         ids = pick(logits, chance, self.temperature, self.top_p)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from journey import views
 from journey.catalog import STRATEGIES
@@ -23,7 +24,7 @@ class BudgetCap(Strategy):
     """Greedy, but at a cap of tokens the thinking is ended and the answer asked for (arXiv 2501.19393)."""
 
     name = draw = "budget-cap"
-    axis: Axis = "cap"
+    axis: ClassVar[Axis] = "cap"
 
     def places(self, numbers: Numbers) -> list[int]:
         """The caps in tokens, rising."""
@@ -41,7 +42,7 @@ class BudgetCap(Strategy):
         """Greedy answers that end within a cap stay; the others are cut and asked, all of one cap in one batch."""
         found: Written = [[[] for _ in asked] for _ in sampler.runs]
         for cap in numbers.caps:
-            cut = {}
+            cut: dict[tuple[int, int], tuple[int, ...]] = {}
             for run, place in each(sampler, asked):
                 greedy = first[run][place][0]
                 if greedy.tokens > cap or greedy.finish == "length":

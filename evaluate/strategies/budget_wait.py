@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from journey import views
 from journey.catalog import STRATEGIES
@@ -21,7 +22,7 @@ class BudgetWait(Strategy):
     """Greedy, but n times the answer is taken away and "Wait" put in its place (arXiv 2501.19393)."""
 
     name = draw = "budget-wait"
-    axis: Axis = "continuations"
+    axis: ClassVar[Axis] = "continuations"
 
     def places(self, numbers: Numbers) -> list[int]:
         """0 to n continuations; 0 is greedy."""

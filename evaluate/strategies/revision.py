@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class Revision(Strategy):
     """The greedy answer, shown to the model with the problem to try again, n rounds; the last answer counts."""
 
     name = draw = "revision"
-    axis: Axis = "rounds"
+    axis: ClassVar[Axis] = "rounds"
 
     def places(self, numbers: Numbers) -> list[int]:
         """0 to n rounds; 0 is greedy."""
