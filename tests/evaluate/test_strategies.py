@@ -248,7 +248,7 @@ def script_of(prompt: str) -> list[str]:
 
 
 def test_an_attempt_without_room_is_shown_by_its_end() -> None:
-    words = " ".join(f"w{n}" for n in range(200))
+    words = " ".join(f"w{n}" for n in range(100))
     _, script = draw("revision", "compact", lambda prompt: f"{words} \\boxed{{7}}", positions=1000, cap=800)
     prompt = script.asked[-1][0]
     assert prompt.endswith("\\boxed{7} how many :") and len(prompt) + 800 <= 1000 and "w0 " not in prompt
