@@ -22,7 +22,7 @@ import orjson
 
 from journey import console, models
 from journey.endpoints import AT_ONCE, Endpoint, reference
-from journey.errors import RemoteError
+from journey.errors import RemoteError, UsageError
 from journey.evaluate.behaviour.measure import Answer, stored
 from journey.evaluate.behaviour.reading import read
 from journey.evaluate.behaviour.records import HABITS, Cell, Habit, Judged
@@ -169,7 +169,7 @@ def asker(model: str) -> Ask:
         def one(text: str) -> str | None:
             try:
                 return endpoint.chat(text, cap=CAP).text
-            except RemoteError as error:
+            except (RemoteError, UsageError) as error:  # e.g. an answer too long for the judge's context
                 console.note(f"a reply is missing: {error}")
                 return None
 

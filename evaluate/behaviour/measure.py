@@ -29,7 +29,7 @@ from journey.evaluate.behaviour.records import (
 )
 from journey.evaluate.behaviour.sentences import RULES_VERSION
 from journey.evaluate.results import Plan, RunInfo
-from journey.evaluate.sample import draws_on, place, sampled
+from journey.evaluate.sample import draws_on, place
 from journey.grading import grade
 from journey.schema import Problem, Question, Sample, decode
 from journey.store import dump_json, read_shard, shards, write_atomic
@@ -156,7 +156,7 @@ def stored(folder: Path, plan: Plan) -> Iterable[tuple[RunInfo, str, str, list[A
     """(run, benchmark, draw, answers) of every run and benchmark: greedy answers, else those of the first draw."""
     for benchmark in plan.benchmarks:
         questions = {q.id: q.problem for q in read_shard(folder / "questions" / f"{benchmark.name}.jsonl", Question)}
-        for run in sampled(plan):
+        for run in _there_are(folder, plan):
             draws = draws_on(plan, benchmark.name, run)
             draw = GREEDY if GREEDY in draws else draws[0]
             samples = [
@@ -170,11 +170,16 @@ def stored(folder: Path, plan: Plan) -> Iterable[tuple[RunInfo, str, str, list[A
             yield run, benchmark.name, draw, answers
 
 
+def _there_are(folder: Path, plan: Plan) -> list[RunInfo]:
+    """The runs whose samples are stored."""
+    return [run for run in plan.runs if (folder / "samples" / run.run).is_dir()]
+
+
 def measure(folder: Path, plan: Plan) -> tuple[tuple[Behaviour, ...], tuple[Behaviour, ...]]:
     """The behaviour of every run and of every arm over its seeds, in the order of the plan."""
     runs: list[Behaviour] = []
     arms: dict[tuple[str, str, str], Tally] = {}
-    total = sum(info.problems for info in plan.benchmarks) * len(sampled(plan))
+    total = sum(info.problems for info in plan.benchmarks) * len(_there_are(folder, plan))
     with console.progress("answers read", total) as ticker:
         for run, benchmark, draw, answers in stored(folder, plan):
             tally = Tally()
