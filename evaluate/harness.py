@@ -93,6 +93,7 @@ def recheck(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str], o
     version = installed()
     if not settings.benchmarks and not tasks:
         raise UsageError("--harness lm-eval has nothing to run", "name --benchmarks of ours or --tasks of the harness")
+    _check_tasks(tasks)
     manifest = store.read_manifest(finetuned, "finetune")
     prepared = prepare(finetuned, settings.model_copy(update={"strategy": ["greedy"]})) if settings.benchmarks else None
     told, runs = read_runs(finetuned, manifest)
@@ -108,6 +109,17 @@ def recheck(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str], o
         folder.write("harness.json", store.dump_json(HarnessFile(f"{NAME} {version}", ref.name, scores)))
         folder.finish({"runs": len(asked), "tasks": len({score.task for score in scores})})
     return out
+
+
+def _check_tasks(tasks: Sequence[str]) -> None:
+    """Raises UsageError for a task that the harness does not know."""
+    if tasks:
+        from lm_eval.tasks import TaskManager
+
+        known = TaskManager().all_tasks
+        unknown = [task for task in tasks if task not in known]
+        if unknown:
+            raise UsageError(f"the harness knows no task {', '.join(unknown)}", "see `lm_eval ls tasks`")
 
 
 def read(folder: Path) -> HarnessFile:
@@ -177,7 +189,12 @@ The `data_files` in each task name the place where this folder was written; chan
 
 
 def _run_all(
-    folder: Folder, ref: ModelRef, finetuned: Path, runs: Sequence[RunInfo], tasks: Sequence[str], settings: Any
+    folder: Folder,
+    ref: ModelRef,
+    finetuned: Path,
+    runs: Sequence[RunInfo],
+    tasks: Sequence[str],
+    settings: EvaluateSettings,
 ) -> None:
     by_name = {run.run: run for run in runs}
     missing = [str(key) for key in folder.missing(by_name)]
@@ -193,7 +210,9 @@ def _run_all(
             ticker.advance(1, name)
 
 
-def _harness(ref: ModelRef, adapter: Path | None, tasks: Sequence[str], folder: Path, settings: Any) -> dict[str, Any]:
+def _harness(
+    ref: ModelRef, adapter: Path | None, tasks: Sequence[str], folder: Path, settings: EvaluateSettings
+) -> dict[str, Any]:
     """One run of the harness: `results` by task and `samples` by task."""
     import datasets
     import lm_eval
@@ -216,9 +235,6 @@ def _harness(ref: ModelRef, adapter: Path | None, tasks: Sequence[str], folder: 
     templated = bool(models.load_tokenizer(ref).chat_template)
     found: dict[str, Any] = {"results": {}, "samples": {}}
     manager = TaskManager(include_path=str(folder) if folder.is_dir() else None)
-    unknown = [task for task in tasks if task not in manager.all_tasks]
-    if unknown:
-        raise UsageError(f"the harness knows no task {', '.join(unknown)}", "see `lm_eval ls tasks`")
     for own in (True, False):
         chosen = [task for task in tasks if task.startswith(PREFIX) == own]
         if not chosen:
