@@ -93,6 +93,20 @@ class FinetuneSettings(Settings):
     max_steps: int | None = Field(None, ge=1, description="stop every run after N optimiser steps (a smoke test)")
     benchmarks: list[str] = Field([], description="benchmarks that must not overlap the training prompts")
     engine: str = Field("stacked", description="what trains")
+    full: bool = Field(False, description="train every weight of the base instead of adapters (engine trl)")
+    processes: int = Field(1, ge=1, description="processes, one a GPU, that share each run (engine trl)")
+    packing: bool = Field(False, description="lay the rows of a forward pass end to end, without padding (engine trl)")
+    liger: bool = Field(False, description="use liger's kernels (engine trl, on a GPU)")
+    report_to: str | None = Field(None, description="where training is reported to, e.g. wandb (engine trl)")
+    boundary: Literal["joined", "apart"] = Field(
+        "joined", description="joined refuses prompts whose tokens change when the answer is joined to them"
+    )
+    warmup: str | None = Field(
+        None, description="common start of all arms: a curate folder to train it on, or an adapter"
+    )
+    warmup_epochs: float = Field(1.0, gt=0, description="passes over the warm-up data")
+    lr_sweep: list[float] = Field([], description="learning rates to try for every arm on the dev split")
+    sweep_problems: int = Field(200, ge=1, description="dev problems that a trial of the sweep is scored on, at most")
     workers: int | None = Field(None, ge=1, description="runs trained at the same time (default: by cores)")
 
     @field_validator("pairs", "rank", "lr", mode="before")
