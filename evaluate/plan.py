@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 JOURNEY = "journey"  # the arm that the others are compared with, where it is there
+WARMUP = "warmup"  # the arms' common start, a folder beside the runs' where there is one
 CAP, SLACK, ROUND = 512, 1.25, 32  # new tokens: where no length is told; over the longest journeys; rounded up to
 
 
@@ -88,7 +89,7 @@ def prepare(finetuned: Path, settings: EvaluateSettings) -> Prepared:
 def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any], list[RunInfo]]:
     """One run's facts (they share base and view) and all runs, arms as configured and seeds in order.
 
-    A run without an adapter is listed: it failed. Raises UsageError if there is no run, or they are not comparable.
+    A run without an adapter (or, trained in full, a model) is listed: it failed. Raises UsageError if there is no run, or they are not comparable.
     """
     found: list[tuple[dict[str, Any], RunInfo]] = []
     for path in sorted(finetuned.glob("*/run.json")):
@@ -99,7 +100,8 @@ def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any]
             raise UsageError(f"{path} cannot be read: {error!r}", "run `journey finetune` again") from None
         if arm == BASE:
             continue
-        adapter = path.parent / "adapter_model.safetensors"
+        files = [path.parent / name for name in ("adapter_model.safetensors", "model.safetensors")]
+        adapter = next((file for file in files if file.is_file()), files[0])
         there = adapter.is_file()
         name, file = path.parent.name, adapter.relative_to(finetuned).as_posix()
         digest = store.sha256(adapter) if there else None
@@ -112,7 +114,15 @@ def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any]
         raise UsageError(f"{finetuned} holds runs of different views: {sorted(map(str, views_used))}")
     order = {arm: place for place, arm in enumerate(manifest.get("config", {}).get("arms") or ())}
     found.sort(key=lambda one: (_axis_values(one[0]), order.get(one[0]["arm"], len(order)), one[1].arm, one[1].seed))
-    return found[0][0], [info for _, info in found]
+    return found[0][0], [*_warm_start(finetuned), *(info for _, info in found)]
+
+
+def _warm_start(finetuned: Path) -> list[RunInfo]:
+    """The model at which all arms began, where that is not the base: sampled for reference, without a seed."""
+    weights = finetuned / WARMUP / "model.safetensors"
+    if not weights.is_file():
+        return []
+    return [RunInfo(WARMUP, WARMUP, None, f"{WARMUP}/{weights.name}", store.sha256(weights))]
 
 
 def _axis_values(told: dict[str, Any]) -> tuple[float, ...]:
@@ -144,6 +154,7 @@ def comparisons(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
 
     Within one value of every axis: a journey of rank 8 is compared with a shortcut of rank 8.
     """
+    runs = [run for run in runs if run.seed is not None]
     pairs: list[tuple[str, str]] = []
     for axis in dict.fromkeys(run.axis for run in runs):
         arms = list(dict.fromkeys(run.arm for run in runs if run.axis == axis))

@@ -24,7 +24,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     run: str  # e.g. journey-s0, shortcut-tokens-s1, journey-r8-s0, base
     arm: str  # e.g. journey, shortcut@tokens, journey r8, base
     seed: int | None
-    adapter: str | None = None  # path relative to the finetune folder
+    adapter: str | None = None  # adapter or whole model: path of the weights, relative to the finetune folder
     adapter_sha256: str | None = None
     axis: str = ""
 

@@ -70,7 +70,13 @@ class Session:
     def _hand_over(self) -> Path:
         """Write what the worker processes read."""
         made = self.made
-        setup = setup_of(made, self.folder.work.resolve(), self.scratch.resolve())
+        setup = setup_of(
+            made,
+            self.folder.work.resolve(),
+            self.scratch.resolve(),
+            base=None if made.warm is None else f"../{made.warm.name}",
+            logs=self.folder.out.with_name(self.folder.out.name + ".logs").resolve(),
+        )
         for kind, rows in made.data.items():
             rows.save(self.scratch / f"{kind}.npz")
         write_atomic(self.scratch / "plan.json", dump_json(Plan(setup, tuple(made.runs))))
@@ -98,9 +104,11 @@ class Session:
                 "revision": made.ref.revision,
                 "weights": self.base if made.ref.local else None,
             },
+            "warmup": made.start.digest if made.start else None,
             "view": made.view,
             "max_length": made.max_length,
             "engine": made.settings.engine,
+            "full": made.settings.full,
             "final_loss": trained.final_loss if trained else None,
             "initial_adapter": trained.initial if trained else None,
             "row_order": trained.order if trained else None,
@@ -110,9 +118,8 @@ class Session:
             "failed": failed,
         }
         self.folder.write(f"{run.run}/run.json", facts)
-        names = ["run.json"] + (
-            [] if failed else ["adapter_config.json", "adapter_model.safetensors", "trajectory.jsonl"]
-        )
+        written = sorted(path.name for path in self.folder.path(run.run).iterdir() if path.is_file())
+        names = ["run.json"] if failed else written
         counts = {"trained": msgspec.to_builtins(trained), "failed": failed}
         self.folder.mark_files(run.run, [f"{run.run}/{name}" for name in names], counts)
 
