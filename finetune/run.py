@@ -100,7 +100,7 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
     inputs = {"curate": manifest_hash(curated), "base": cost.weights_digest(ref) or f"{ref.source}@{ref.revision}"}
     if settings.warmup:
         inputs["warmup"] = start.digest_of(Path(settings.warmup))
-    config = settings.model_dump(exclude={"workers", "report_to"})
+    config = settings.model_dump(exclude={"workers", "report_to", "checkpoint_seconds"})
     config["warmup"] = settings.warmup and Path(settings.warmup).name  # the hash says which it is, wherever it lies
     # Bad input must not leave a partial folder behind, which would refuse the corrected settings.
     made = None if (out / "manifest.json").is_file() else prepare(curated, settings)
