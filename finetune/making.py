@@ -77,11 +77,14 @@ def make(
     data: dict[str, Rows] = {}
     notes = preflight.check_template(reading.tokenizer, kept, reading.view)
     preflight.check_words(reading.tokenizer, kept, reading.view)
+    prompts = {
+        pair.problem.id: models.prompt_ids(reading.tokenizer, pair.problem, reading.view) for pair in [*kept, *further]
+    }
     for arm in arms:
         pairs = [*kept, *further] if arm.withheld else kept
         traces = told.get(arm.name) or [trace for trace in arm.traces(pairs, reading) if trace is not None]
         notes += _check_traces(pairs, traces, arm, reading)
-        data[arm.name] = encode(pairs, arm, reading.tokenizer, reading.view, traces)
+        data[arm.name] = encode(pairs, arm, reading.tokenizer, reading.view, traces, prompts)
         text = views.render(traces[0], reading.view).text
         preflight.check_text(reading.tokenizer, arm.name, data[arm.name], text)
     chosen = list(sizes or [len(kept)])
