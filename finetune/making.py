@@ -82,11 +82,14 @@ def make(
     preflight.check_words(reading.tokenizer, kept, reading.view)
     preflight.check_special(reading.tokenizer, kept, reading.view)
     notes += preflight.check_boundary(reading.tokenizer, kept, reading.view, apart)
+    prompts = {
+        pair.problem.id: models.prompt_ids(reading.tokenizer, pair.problem, reading.view) for pair in [*kept, *further]
+    }
     for arm in arms:
         pairs = [*kept, *further] if arm.withheld else kept
         traces = told.get(arm.name) or [trace for trace in arm.traces(pairs, reading) if trace is not None]
         notes += _check_traces(pairs, traces, arm, reading)
-        data[arm.name] = encode(pairs, arm, reading.tokenizer, reading.view, traces)
+        data[arm.name] = encode(pairs, arm, reading.tokenizer, reading.view, traces, prompts)
         preflight.check_arm(reading.tokenizer, arm, data[arm.name], pairs, traces, reading.view, labels)
     chosen = list(sizes or [len(kept)])
     needed = _check_withheld(choices, data, chosen, seeds, epochs)

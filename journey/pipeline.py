@@ -135,10 +135,18 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         "finished": finished,
         "to_run": [stage for stage in STAGES if stage not in finished],
         "generate": pairs,
-        "runs": len(settings.finetune.arms) * settings.finetune.seeds,
+        "runs": _run_count(settings),
         "benchmarks": sizes,  # null: all of a published set
         "detectable_points": {
             name: expected_effect(count, settings.finetune.seeds) for name, count in sizes.items() if count
         },
         "settings": settings.model_dump(),
     }
+
+
+def _run_count(settings: RunSettings) -> int:
+    """Arms that train, times seeds, times the values of every axis."""
+    chosen = settings.finetune
+    arms = [arm for arm in chosen.arms if ARMS.entry(arm.partition("@")[0]).facts["trains"]]
+    axes = len(chosen.ranks) * len(chosen.rates) * len(chosen.sizes or [1])
+    return len(arms) * chosen.seeds * axes
