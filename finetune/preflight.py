@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Pieces = Sequence[tuple[str, bool]]  # texts that follow one another, each with whether it is trained
 _NO_LIMIT = 1_000_000  # tokenizers without a limit give 1e30
-_TEMPLATED, _LOOKED_AT = 25, 2000  # pairs put through the chat template; rows of an arm that are decoded
+# Pairs put through the chat template; those whose prompt is tokenised again; rows of an arm that are decoded.
+_TEMPLATED, _PROMPTED, _DECODED = 25, 200, 1000
 _THINK, _END_THINK = views.THINK_OPEN.strip(), views.THINK_CLOSE.strip()
 
 
@@ -130,7 +131,7 @@ def _check_lengths(data: Mapping[str, Rows], max_length: int) -> None:
 
 def check_prompts(arm: str, rows: Rows, asked: Callable[[int], Sequence[int]]) -> None:
     """Raises UsageError unless rows begin with the very tokens that are asked at evaluation, none of them trained."""
-    looked_at = spread(range(len(rows)), _LOOKED_AT)
+    looked_at = spread(range(len(rows)), _PROMPTED)
     wrong = 0
     for row in looked_at:
         at, size = rows.at(row), int(rows.prompts[row])
@@ -151,7 +152,7 @@ def check_meant(tokenizer: PreTrainedTokenizerBase, arm: str, rows: Rows, meant:
     character is.
     """
     told: dict[int, str] = {}
-    for row in spread(range(len(rows)), _LOOKED_AT):
+    for row in spread(range(len(rows)), _DECODED):
         wanted = meant(row)
         at, prompt = rows.at(row), int(rows.prompts[row])
         ids, weights = rows.ids[at][prompt:-1].tolist(), rows.weights[at][prompt:-1] > 0
@@ -290,7 +291,7 @@ def check_boundary(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], vi
     share a token, trainers that join them see other tokens than these, and the base has hardly ever begun a text at such
     a place. Raises UsageError naming the token, unless `apart`; then it is a note.
     """
-    looked_at = spread(pairs, _LOOKED_AT)
+    looked_at = spread(pairs, _PROMPTED)
     merged = [pair for pair in looked_at if _merges(tokenizer, pair, view)]
     if not merged:
         return []

@@ -186,7 +186,9 @@ def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
     short = sorted({run.run for run in runs if run.warmup_steps < settings.warmup_steps})
     if short:
         named = ", ".join(short[:6]) + (f" and {len(short) - 6} more" if len(short) > 6 else "")
-        notes.append(f"warm-up is cut to half of the steps in {named if len(short) < len(runs) else 'all runs'}")
+        notes.append(
+            f"the warm-up of the rate is cut to half of the steps in {named if len(short) < len(runs) else 'all runs'}"
+        )
     return notes
 
 

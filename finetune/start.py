@@ -250,9 +250,11 @@ def _lasting(trained: Trained) -> dict[str, Any]:
 def merge(ref: models.ModelRef, adapter: Path, out: Path) -> None:
     """Write the base with an adapter merged into it in float32 (or the whole model that `adapter` is), and its tokenizer."""
     import torch
+    from transformers.utils import logging
 
     from journey.sampling import adapted
 
+    logging.disable_progress_bar()  # bars of loading and saving would break into ours
     base = models.load_model(ref, device="cpu", dtype=torch.float32)
     with adapted(base, adapter) as model:
         model.save_pretrained(out, max_shard_size="1000GB")

@@ -234,7 +234,8 @@ def notes(record: Record) -> list[str]:
     said = [how + f"seed ({record.seed}): most right answers, then the lower dev loss, then the lower rate"]
     for place in dict.fromkeys(map(place_of, record.trials)):
         of_one = [trial for trial in record.trials if place_of(trial) == place]
-        said.append(f"{_name(of_one[0], record)}: " + ", ".join(f"{trial.lr:g} {_cell(trial)}" for trial in of_one))
+        tried = ", ".join(f"{_cell(trial)} at {trial.lr:g}" for trial in of_one)
+        said.append(f"{_name(of_one[0], record)}, solved (dev loss), * is taken: {tried}")
         edge = next(trial for trial in of_one if trial.chosen).lr
         if edge in (record.rates[0], record.rates[-1]):
             where = "lowest" if edge == record.rates[0] else "highest"
@@ -247,7 +248,7 @@ def table(record: Record) -> Table:
     from rich.table import Table
 
     made = Table(
-        title=f"learning rates on {record.problems} dev problems: solved, loss; * is taken", title_justify="left"
+        title=f"learning rates on {record.problems} dev problems: solved (loss), * is taken", title_justify="left"
     )
     made.add_column("")
     for rate in record.rates:
@@ -262,7 +263,7 @@ def table(record: Record) -> Table:
 def _cell(trial: Trial) -> str:
     if trial.dev_loss is None:
         return "failed"
-    return f"{trial.correct / trial.problems:.1%}, {trial.dev_loss:.3f}{'*' if trial.chosen else ''}"
+    return f"{'* ' if trial.chosen else ''}{trial.correct / trial.problems:.1%} ({trial.dev_loss:.3f})"
 
 
 def _name(trial: Trial, record: Record) -> str:

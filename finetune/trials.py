@@ -33,8 +33,11 @@ class Score:
 
 def score(sweep: Sweep, trained: Collection[str], made: Prepared, setup: Setup) -> tuple[int, dict[str, Score]]:
     """The cap of new tokens, the same for all, and the scores by run of the trials that were trained."""
+    from transformers.utils import logging
+
     from journey.sampling import adapted
 
+    logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
     ref = models.ModelRef(setup.base, setup.source, setup.revision)
     tokenizer = models.load_tokenizer(ref)
     arms = {choice.arm.name: choice.arm for choice in made.choices}

@@ -252,7 +252,7 @@ class Row:
 
 def covers(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
     """Whether the tokenizer can carry a text: encoding and decoding gives it back, blanks apart."""
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]  # said of texts longer than a row
     return "".join(str(tokenizer.decode(ids)).split()) == "".join(text.split())
 
 
