@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -132,8 +132,9 @@ class Session:
             raise JourneyError(f"{_named(failed)}\n  no run is left; give other settings and another --out")
         equal, differs = audit.compare(self.made.counted)
         equal += audit.verify(self.made.runs, trained)
+        notes = [*self.made.notes, *_padding(trained.values())]
         found = audit.Audit(
-            self.made.reference, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(self.made.notes), failed
+            self.made.reference, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(notes), failed
         )
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.folder.write("audit.json", msgspec.to_builtins(found))
@@ -147,6 +148,15 @@ class Session:
         self.folder.finish(counts, {"seconds": {name: round(one.seconds, 1) for name, one in trained.items()}})
         if failed:
             raise PartialError(f"{_named(failed)}\n  {self.folder.out} is finished without it")
+
+
+def _padding(trained: Iterable[Trained]) -> list[str]:
+    """A sentence on the padding that the runs' forward passes computed; none where the engine does not tell."""
+    shares = sorted(one.padding for one in trained if one.padding is not None)
+    if not shares:
+        return []
+    low, high = (f"{100 * share:.1f}" for share in (shares[0], shares[-1]))
+    return [f"padding: {low if low == high else f'{low} to {high}'} % of what the forward passes of a run computed"]
 
 
 def _plural(count: int, word: str) -> str:

@@ -82,6 +82,7 @@ def test_the_stage_from_end_to_end(curated: Path, base: Path, tmp_path: Path) ->
     assert audit.reference == "journey"
     assert list(audit.failed) == ["shortcut-examples-s0"]
     assert "base trains nothing; it is always evaluated" in audit.notes
+    assert any(note.startswith("padding: ") for note in audit.notes)
     assert any(sentence.startswith("seed 0: initial adapter") for sentence in audit.equal)
     manifest = read_manifest(out, "finetune")
     assert manifest["counts"]["runs"] == 2 and manifest["counts"]["failed"] == 1
