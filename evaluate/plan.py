@@ -21,7 +21,7 @@ from journey.evaluate.dev import check_dev, dev_questions
 from journey.evaluate.larger import Larger, find_larger
 from journey.evaluate.pool import Numbers
 from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
-from journey.evaluate.runs import pairs, read_runs, twice, why_not_stacked
+from journey.evaluate.runs import pairs, read_runs, trained, twice, why_not_stacked
 from journey.evaluate.verdict import BASE
 from journey.questions import BenchmarkFacts, load_questions
 from journey.schema import Question
@@ -97,7 +97,7 @@ def _plan(
     dev = [info for spec, info in asked.items() if _is_dev(spec)]
     left_out = declared.skipped(settings, test)
     arm_pairs = pairs(runs)
-    arms = list(dict.fromkeys(run.arm for run in runs))
+    arms = list(dict.fromkeys(run.arm for run in trained(runs)))
     return Plan(
         base="",
         view="",

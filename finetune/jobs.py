@@ -16,7 +16,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -27,6 +27,11 @@ from journey.rng import digest
 from journey.store import dump_json, sha256, write_atomic
 
 Report = Callable[[str, int, float], None]  # run, optimiser step (from 1), loss
+# (rows, members, padding id) -> the labels of one forward pass on these rows, as the engine trains on them: a row of token
+# ids each, IGNORED where nothing is predicted. Engines register theirs by name, so that it can be checked beforehand.
+Labels = Callable[[Rows, list[int], int], list[list[int]]]
+LABELS: dict[str, Labels] = {}
+IGNORED = -100  # label of tokens that are not supervised
 _SEAL = "complete.json"
 
 
@@ -62,6 +67,7 @@ class Setup(msgspec.Struct, frozen=True):
     liger: bool = False
     report_to: str = "none"
     logs: str = ""  # where reporters that write files put them
+    lora_options: dict[str, Any] = {}  # further fields of LoraConfig
 
 
 class Trained(msgspec.Struct, frozen=True):

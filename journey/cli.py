@@ -223,6 +223,23 @@ def finetune(
     rows_per_step: Annotated[int | None, typer.Option(help="Rows in an optimiser step.")] = None,
     benchmarks: Annotated[str | None, typer.Option(help="Benchmarks that must not overlap, a,b.")] = None,
     engine: Annotated[str | None, typer.Option(help="What trains; see `journey list engines`.")] = None,
+    warmup: Annotated[
+        str | None, typer.Option(help="Common start of all arms: a curate folder to train it on, or an adapter.")
+    ] = None,
+    lr_sweep: Annotated[
+        str | None, typer.Option(help="Learning rates to try for every arm on the dev split, 1e-3,3e-3.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Train every weight, no adapters (engine trl).")] = False,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes, one a GPU, that share each run (engine trl).", min=1)
+    ] = None,
+    checkpointing: Annotated[
+        bool | None,
+        typer.Option("--checkpointing/--no-checkpointing", help="Recompute activations (default: by engine)."),
+    ] = None,
+    packing: Annotated[bool, typer.Option("--packing", help="Rows end to end, no padding (engine trl).")] = False,
+    liger: Annotated[bool, typer.Option("--liger", help="Liger's kernels (engine trl, on a GPU).")] = False,
+    report_to: Annotated[str | None, typer.Option(help="Where to report, e.g. wandb (engine trl).")] = None,
     sets: Sets = [],  # noqa: B006
     workers: Workers = None,
     as_json: AsJson = False,
@@ -239,6 +256,8 @@ def finetune(
     flags = _given(
         base=base, arms=_split(arms), seeds=seeds, match=match, pairs=pairs, rank=rank, lr=lr, epochs=epochs,
         mistake_weight=_by_arm(mistake_weight), max_length=max_length, rows_per_step=rows_per_step, benchmarks=_split(benchmarks), engine=engine, workers=workers,
+        warmup=warmup, lr_sweep=_split(lr_sweep), full=full or None, processes=processes, checkpointing=checkpointing,
+        packing=packing or None, liger=liger or None, report_to=report_to,
     )  # fmt: skip
     settings = _stage_settings(FinetuneSettings, "finetune", flags, sets)
     if dry_run:

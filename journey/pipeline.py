@@ -167,9 +167,17 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         "finished": finished,
         "to_run": [stage for stage in STAGES if stage not in finished],
         "generate": pairs,
-        "runs": len(settings.finetune.arms) * settings.finetune.seeds,
+        "runs": _run_count(settings),
         "benchmarks": sizes,  # null: all of a published set
         "detectable_points": {name: one and one["detectable_points"] for name, one in expected.items()},
         "to_halve_it": {name: one and one["to_halve_it"] for name, one in expected.items()},
         "settings": settings.model_dump(),
     }
+
+
+def _run_count(settings: RunSettings) -> int:
+    """Arms that train, times seeds, times the values of every axis."""
+    chosen = settings.finetune
+    arms = [arm for arm in chosen.arms if ARMS.entry(arm.partition("@")[0]).facts["trains"]]
+    axes = len(chosen.ranks) * len(chosen.rates) * len(chosen.sizes or [1])
+    return len(arms) * chosen.seeds * axes

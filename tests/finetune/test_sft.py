@@ -208,6 +208,27 @@ def test_every_weight_of_the_base_can_be_trained(data: dict[str, Rows], base: Pa
         assert torch.equal(model(input_ids=ids).logits, loaded.eval()(input_ids=ids).logits)
 
 
+def test_training_is_reported(
+    data: dict[str, Rows], base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the run's own name, every step, files outside of the folder that is hashed."""
+    from transformers import TrainerCallback
+    from transformers.integrations import integration_utils
+
+    heard: list[tuple[Any, ...]] = []
+
+    class Recorder(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+            heard.append((args.run_name, state.global_step, os.environ["TENSORBOARD_LOGGING_DIR"], "loss" in logs))
+
+    monkeypatch.setitem(integration_utils.INTEGRATION_TO_CALLBACK, "tensorboard", Recorder)
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", "")
+    run = run_of("journey", rows=14)
+    train(run, data, setup_in(tmp_path / "work", base, report_to="tensorboard", logs=str(tmp_path / "logs")))
+    where = str(tmp_path / "logs" / "journey-s0")
+    assert heard[:2] == [("journey-s0", step, where, True) for step in (1, 2)]
+
+
 def test_packed_rows_that_would_see_one_another_are_refused(data: dict[str, Rows], base: Path) -> None:
     from transformers import BloomConfig, BloomForCausalLM
 
