@@ -283,12 +283,28 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote.")],
     benchmarks: Annotated[str, typer.Option(help="NAME, FAMILY@LEVEL, NAME=FILE.jsonl or Hub id, a,b.")],
     out: Out,
-    strategy: Annotated[str | None, typer.Option(help="Test-time strategies, a,b.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="Test-time strategies, a,b; the first gives the headline.")
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Samples that majority, best-of-k and pass@k use.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most N problems of every benchmark.")] = None,
     max_new_tokens: Annotated[int | None, typer.Option(help="Cap of new tokens, the same for all arms.")] = None,
     batch: Annotated[int | None, typer.Option(help="Prompts decoded together.")] = None,
     margin: Annotated[float | None, typer.Option(help="Difference that matters, as a share.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of procedural benchmarks.")] = None,
+    larger: Annotated[
+        str | None, typer.Option(help="Larger untuned model, compared at equal FLOPs: a model or NAME@http://HOST/v1.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Sample from this server, http://HOST/v1, which knows the runs by name.")
+    ] = None,
+    aa: Annotated[
+        bool,
+        typer.Option("--aa", help="Compare seeds of one arm with other seeds of the same arm; trains more if needed."),
+    ] = False,
+    after: Annotated[
+        list[str], typer.Option("--after", help="Earlier evaluation: takes over its samples, and says so. Repeats.")
+    ] = [],  # noqa: B006
+    seed: Annotated[int | None, typer.Option(help="Seed of procedural benchmarks and samples.")] = None,
     sets: Sets = [],  # noqa: B006
     workers: Workers = None,
     as_json: AsJson = False,
@@ -296,16 +312,21 @@ def evaluate(
 ) -> None:
     """Ask every arm and the untuned base the same held-out problems; score, compare, report.
 
-    Example: `journey evaluate data/runs/arms --benchmarks countdown@1,arithmetic@1 --out data/runs/evaluation`
+    Example: `journey evaluate data/runs/arms --benchmarks countdown@1 --strategy greedy,majority --out data/runs/e`
     """
     from journey.config import EvaluateSettings
     from journey.evaluate import run as stage
 
     flags = _given(
         benchmarks=_split(benchmarks), strategy=_split(strategy), limit=limit, max_new_tokens=max_new_tokens,
-        batch=batch, margin=margin, seed=seed, workers=workers,
+        batch=batch, margin=margin, seed=seed, workers=workers, k=k, larger=larger, endpoint=endpoint,
+        aa=aa or None, after=after,
     )  # fmt: skip
     settings = _stage_settings(EvaluateSettings, "evaluate", flags, sets)
+    if settings.aa:
+        from journey import pipeline
+
+        folder = pipeline.with_more_seeds(folder, settings, out, dry_run=dry_run)
     if dry_run:
         _print_json(stage.plan(folder, settings))
         return

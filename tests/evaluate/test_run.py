@@ -9,68 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from peft import LoraConfig, get_peft_model
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, UnknownName, UsageError
-from journey.evaluate import run, workers
-from journey.evaluate.plan import comparisons, prepare, read_runs
+from journey.evaluate import sample as sampling
+from journey.evaluate import workers
+from journey.evaluate.plan import prepare
 from journey.evaluate.results import Plan, Scores
-from journey.evaluate.run import cut, evaluate, expected_effect, plan
+from journey.evaluate.run import evaluate, expected_effect, plan
+from journey.evaluate.runs import pairs, read_runs
+from journey.evaluate.sample import cut
+from journey.evaluate.sampler import Asked
 from journey.evaluate.score import rescore
 from journey.schema import Sample, decode
 from journey.store import Folder, read_records
 
-SIGNS = "<pad> <bos> <eos> <unk> use make : . try left yes low high = + - * / ( ) \\boxed{ }"
-WORDS = [*SIGNS.split(), *map(str, range(100))]
 TWO = ["countdown@1", "countdown-targets"]
-
-
-def make_base(folder: Path) -> Path:
-    """A plain transformers folder: a Llama of random weights over the words of the compact view."""
-    ids = {word: place for place, word in enumerate(WORDS)}
-    backend = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    special = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
-    PreTrainedTokenizerFast(tokenizer_object=backend, **special).save_pretrained(folder)
-    torch.manual_seed(0)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(WORDS),
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=4,
-            max_position_embeddings=64,
-            initializer_range=0.5,
-            bos_token_id=1,
-            eos_token_id=2,
-            pad_token_id=0,
-        )
-    )
-    model.generation_config.eos_token_id = [2, 30, 40, 50]  # so that random answers end at different lengths
-    model.save_pretrained(folder)
-    return folder
-
-
-def make_finetuned(out: Path, base: Path, arms: tuple[str, ...] = ("shortcut@tokens", "journey")) -> Path:
-    """What the finetune stage leaves: an adapter of random weights for each arm and seed 0, and its facts."""
-    with Folder.open(out, "finetune", {"base": str(base), "arms": list(arms)}) as folder:
-        for seed, arm in enumerate(arms):
-            name = arm.replace("@", "-") + "-s0"
-            model = LlamaForCausalLM.from_pretrained(base)
-            torch.manual_seed(seed)
-            config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
-            get_peft_model(model, config).save_pretrained(folder.work / name)
-            facts = {"run": name, "arm": arm, "seed": 0, "view": "compact", "base": {"name": str(base)}}
-            folder.write(f"{name}/run.json", facts)
-        folder.write("audit.json", {"arms": {"journey": {"completion_tokens_p995": 17.2}}})
-        folder.finish({})
-    return out
 
 
 def test_runs_are_compared_within_a_value_of_an_axis(tmp_path: Path) -> None:
@@ -87,25 +41,12 @@ def test_runs_are_compared_within_a_value_of_an_axis(tmp_path: Path) -> None:
     _, runs = read_runs(tmp_path / "f", {"config": {"arms": ["shortcut@tokens", "journey"]}})
     assert [run.run for run in runs[:3]] == ["shortcut-tokens-r8-s0", "shortcut-tokens-r8-s1", "journey-r8-s0"]
     assert {run.arm for run in runs} == {f"{arm} r{rank}" for arm in ("shortcut@tokens", "journey") for rank in (8, 16)}
-    assert comparisons(runs) == [
-        ("shortcut@tokens r8", "journey r8"),
-        ("shortcut@tokens r16", "journey r16"),
-        ("base", "shortcut@tokens r8"),
-        ("base", "journey r8"),
-        ("base", "shortcut@tokens r16"),
-        ("base", "journey r16"),
-    ]
-
-
-@pytest.fixture(scope="module")
-def finetuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("evaluate")
-    return make_finetuned(folder / "finetune", make_base(folder / "base"))
+    assert pairs(runs) == [("shortcut@tokens r8", "journey r8"), ("shortcut@tokens r16", "journey r16")]
 
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "SHARD_ROWS", 8)
+    monkeypatch.setattr(sampling, "SHARD_ROWS", 8)
 
 
 def settings(**changes: Any) -> EvaluateSettings:
@@ -116,7 +57,7 @@ def settings(**changes: Any) -> EvaluateSettings:
 @pytest.fixture(scope="module")
 def finished(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "SHARD_ROWS", 8)
+        patch.setattr(sampling, "SHARD_ROWS", 8)
         return evaluate(finetuned, settings(), tmp_path_factory.mktemp("finished") / "out")
 
 
@@ -124,11 +65,13 @@ def content(folder: Path) -> dict[str, bytes]:
     """The bytes of everything but what is never hashed, and scores without seconds."""
     files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file() and ".done" not in p.parts}
     kept = {
-        name: path.read_bytes() for name, path in files.items() if name.startswith(("plan", "questions", "samples"))
+        name: path.read_bytes() for name, path in files.items() if name.startswith(("plan", "questions", "samples/"))
     }
     scores = json.loads(files["scores.json"].read_bytes())
     for scored in scores["runs"] + scores["arms"]:
         del scored["mean_seconds"]
+    for point in (point for curve in scores["curves"] for point in curve["points"]):
+        del point["seconds"]
     return kept | {"scores.json": json.dumps(scores).encode()}
 
 
@@ -213,7 +156,7 @@ class TestTheSameBytes:
         monkeypatch.setattr(workers, "do_all", interrupted)
         with pytest.raises(KeyboardInterrupt):
             evaluate(finetuned, settings(), tmp_path / "out")
-        assert len(list((tmp_path / "out.partial/samples").rglob("*.jsonl"))) == 3
+        assert len(list((tmp_path / "out.partial/samples").rglob("*.jsonl"))) == 9  # three pieces of three runs
         monkeypatch.setattr(workers, "do_all", done)
         evaluate(finetuned, settings(), tmp_path / "out")
         assert content(tmp_path / "out") == content(finished)
@@ -224,7 +167,7 @@ class TestTheSameBytes:
 
 
 class TestOneGeometry:
-    def test_every_run_gets_the_same_batches(
+    def test_every_piece_holds_every_run(
         self, finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pieces: list[workers.Piece] = []
@@ -237,15 +180,18 @@ class TestOneGeometry:
         monkeypatch.setattr(workers, "do_all", collect)
         with pytest.raises(KeyboardInterrupt):
             evaluate(finetuned, settings(), tmp_path / "out")
-        by_run: dict[str, list[Any]] = {}
+        assert len(pieces) == 4
         for piece in pieces:
-            name, _, rest = piece.key.removeprefix("samples/").partition("/")
-            by_run.setdefault(name, []).append((rest, piece.batches))
-        assert len(by_run) == 3 and len({repr(batches) for batches in by_run.values()}) == 1
+            assert [name for name, _ in piece.runs] == ["base", "shortcut-tokens-s0", "journey-s0"]
+            assert max(len(batch) for batch in piece.batches) == 4
 
     def test_cut(self) -> None:
         assert cut([5, 3, 4, 3, 9], 2) == [[[1, 3], [2, 0], [4]]]
         assert [len(shard) for shard in cut([1] * 50, 4)] == [2, 2, 2, 2, 2, 2, 1]
+        assert cut([1] * 5, 8, samples=4) == [[[0, 1]], [[2, 3]], [[4]]] and cut([1] * 2, 4, samples=9) == [
+            [[0]],
+            [[1]],
+        ]
 
 
 class TestSettings:
@@ -334,9 +280,11 @@ def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
     weights = load_file(adapter / "adapter_model.safetensors")
     save_file({name: w * float("nan") for name, w in weights.items()}, adapter / "adapter_model.safetensors")
     ready = prepare(finetuned, settings())
-    piece = workers.Piece("journey-s0", adapter, "greedy", (((1, 4),),))
+    question = ready.questions[TWO[0]][0]
+    asked = Asked(question.id, question.problem, tuple(ready.prompts[TWO[0]][question.id]))
+    piece = workers.Piece("p", (("base", None), ("journey-s0", adapter)), ("greedy",), ((asked,),))
     with pytest.raises(JourneyError, match="journey-s0: .* did the training diverge"):
-        list(workers.do_all(workers.Base(ready.ref, "cpu", 8), [piece], 1))
+        list(workers.do_all(sampling.base_of(ready), [piece], 1))
 
 
 def test_dry_run(finetuned: Path) -> None:
