@@ -2,7 +2,8 @@
 
     journey finetune data/runs/curated --base pocket --arms shortcut@examples,shortcut@tokens,journey --seeds 2 --out DIR
 
-Writes `RUN/{adapter_model.safetensors,adapter_config.json,run.json,trajectory.jsonl}` for every run and `audit.json`.
+Writes `RUN/{adapter_model.safetensors,adapter_config.json,run.json,trajectory.jsonl}` for every run `audit.json`, and
+`problems.txt` (ids of the problems trained on).
 A run that failed has a run.json with the reason, and no adapter.
 """
 

@@ -158,6 +158,10 @@ class EvaluateSettings(Settings):
     """What is asked, how it is sampled and compared."""
 
     benchmarks: list[str] = Field([], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl or Hub id")
+    map: dict[str, str] = Field({}, description="field names of a file or Hub dataset, e.g. question=q, answer=a")
+    fresh: int | None = Field(
+        None, description="seed of new problems of procedural benchmarks, none of them trained on"
+    )
     primary: str | None = Field(None, description="the benchmark of the headline (default: the first)")
     strategy: list[str] = Field(["greedy"], description="test-time strategies; the first gives the headline")
     limit: int | None = Field(None, ge=1, description="at most N problems of every benchmark")

@@ -36,7 +36,16 @@ from journey.schema import SCHEMA_VERSION, encode
 
 T = TypeVar("T")
 ROWS_PER_SHARD = 1000
-_NEVER_HASHED = {"manifest.json", "environment.json", "timing.json", "report.html", "report.md", "samples.parquet"}
+_NEVER_HASHED = {
+    "manifest.json",
+    "environment.json",
+    "timing.json",
+    "report.html",
+    "report.md",
+    "samples.parquet",
+    "behaviour.json",
+    "judge.jsonl",
+}
 
 
 def dump_json(data: Any) -> bytes:
