@@ -58,7 +58,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     with opened() as folder:
         prepared = _write_plan(folder, prepared, looks)
         _sample(folder, finetuned, prepared, settings)
-        _finish(folder, prepared, settings)
+        _finish(folder, finetuned, prepared, settings)
     return _reported(out)
 
 
@@ -79,8 +79,8 @@ def _sample(folder: Folder, finetuned: Path, prepared: Prepared, settings: Evalu
     beside.flips(folder, finetuned, prepared, settings.flips)
 
 
-def _finish(folder: Folder, prepared: Prepared, settings: EvaluateSettings) -> None:
-    keys = sample.keys_of(prepared, settings.stack) + beside.larger_keys(prepared)
+def _finish(folder: Folder, finetuned: Path, prepared: Prepared, settings: EvaluateSettings) -> None:
+    keys = sample.keys_of(finetuned, prepared, settings.stack) + beside.larger_keys(prepared)
     seconds = sample.seconds_of(folder, keys)
     book = read_book(folder.work, prepared.plan, seconds)
     folder.write("scores.json", store.dump_json(score.score_book(folder.work, book)))

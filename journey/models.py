@@ -300,10 +300,11 @@ def default_view(tokenizer: PreTrainedTokenizerBase) -> View:
 
 def prompt_text(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> str:
     """The prompt as text: through the chat template where there is one."""
-    return _as_asked(tokenizer, views.prompt(problem, view), view)
+    return said_text(tokenizer, views.prompt(problem, view), view)
 
 
-def _as_asked(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> str:
+def said_text(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> str:
+    """What the user says, as the model is to read it."""
     if view == "compact":
         return text
     if not tokenizer.chat_template:
@@ -325,7 +326,7 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View)
 
 def text_ids(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> list[int]:
     """The token ids of what the user says, as `prompt_ids` makes them."""
-    said = _as_asked(tokenizer, text, view)
+    said = said_text(tokenizer, text, view)
     return [*prompt_start(tokenizer, view), *tokenizer(said, add_special_tokens=False)["input_ids"]]
 
 
