@@ -48,7 +48,7 @@ def plan(curated: Path, settings: FinetuneSettings) -> dict[str, Any]:
         "flops": sum(one.flops for one in made.counted),
         "warmup": _warmup(made),
         "sweep": _sweep(made),
-        "hours": None if settings.full else round(_seconds(made) / 3600, 4),
+        "hours": None if settings.full else round(_seconds(made) / 3600, 6),
         "hours_from": "a step of this training with one and with two layers of the base, timed on this machine; without "
         "warm-up and sweep, and not for full fine-tuning",
     }

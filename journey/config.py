@@ -99,6 +99,9 @@ class FinetuneSettings(Settings):
     full: bool = Field(False, description="train every weight of the base instead of adapters (engine trl)")
     processes: int = Field(1, ge=1, description="processes, one a GPU, that share each run (engine trl)")
     packing: bool = Field(False, description="lay the rows of a forward pass end to end, without padding (engine trl)")
+    attention: str | None = Field(
+        None, description="transformers' attention to train with, e.g. flash_attention_2 (engine trl)"
+    )
     liger: bool = Field(False, description="use liger's kernels (engine trl, on a GPU)")
     report_to: str | None = Field(None, description="where training is reported to, e.g. wandb (engine trl)")
     boundary: Literal["joined", "apart"] = Field(
