@@ -1,17 +1,22 @@
 """What an evaluation folder holds: the plan fixed before sampling, and the scores. Both are versioned JSON.
 
-`plan.json` is a `Plan`, `scores.json` a `Scores`. Rates are in [0, 1], differences are second minus first,
-seconds are per problem. A number that could not be computed is null, never 0.
+`plan.json` is a `Plan`, `scores.json` a `Scores`. Rates are in [0, 1], differences are second minus first; tokens
+(generated ones), FLOPs and seconds are per problem. A number that could not be computed is null, never 0.
+
+A *strategy* is a way of spending test-time compute (`majority`); a *policy* is a strategy with its numbers
+(`majority@8`). Strategies that need several answers read them from one *draw*: samples/RUN/BENCHMARK/DRAW/.
 """
 
 from __future__ import annotations
+
+from typing import Any, Literal
 
 import msgspec
 
 from journey.evaluate.statistics import Comparison
 from journey.evaluate.verdict import Declared, Verdict
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 
 
 class RunInfo(msgspec.Struct, frozen=True):
@@ -19,9 +24,10 @@ class RunInfo(msgspec.Struct, frozen=True):
 
     run: str  # e.g. journey-s0, shortcut-tokens-s1, base
     arm: str  # e.g. journey, shortcut@tokens, base
-    seed: int | None
+    seed: int | None  # in an A/A comparison the place within the arm; trained_seed has the seed
     adapter: str | None = None  # path relative to the finetune folder
     adapter_sha256: str | None = None
+    trained_seed: int | None = None  # where it is not `seed`
 
 
 class BenchmarkInfo(msgspec.Struct, frozen=True):
@@ -35,6 +41,57 @@ class BenchmarkInfo(msgspec.Struct, frozen=True):
     sha256: str  # of the questions asked
     check: str
     summary: str = ""
+    dev: str | None = None  # the entry of `Plan.dev` on which policies for this benchmark are chosen
+
+
+class StrategyInfo(msgspec.Struct, frozen=True):
+    """One strategy of the plan, with the numbers that it was carried out with."""
+
+    name: str  # as asked for, e.g. majority
+    policy: str  # with its numbers, e.g. majority@8
+    draw: str  # the samples that it reads: samples/RUN/BENCHMARK/DRAW/
+    summary: str
+    oracle: bool = False  # looks at the gold answer: shown apart, never in a verdict
+    checker: bool = False  # uses the problem's own checker, which every arm gets; only where a benchmark has one
+    options: dict[str, Any] = {}
+
+
+class DrawInfo(msgspec.Struct, frozen=True):
+    """One kind of samples: how many to a problem and how they are drawn."""
+
+    name: str  # greedy, samples, revision, cap, wait
+    samples: int  # stored to each problem; for rounds (revision, wait) and levels (cap) the number of these
+    temperature: float  # 0 is greedy
+    top_p: float = 1.0
+    options: dict[str, Any] = {}
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A strategy that a benchmark cannot have, and why (e.g. it has no checker)."""
+
+    benchmark: str
+    strategy: str
+    why: str
+
+
+class LargerInfo(msgspec.Struct, frozen=True):
+    """The larger untuned model of `--larger`, asked the same questions in its own prompt format."""
+
+    model: str
+    view: str
+    parameters: int | None  # None where a server does not tell
+    revision: str | None = None
+
+
+class EarlierLook(msgspec.Struct, frozen=True):
+    """An earlier evaluation that shares runs and benchmarks with this one: somebody has seen its verdict."""
+
+    folder: str  # its name, without the path
+    plan_sha256: str
+    runs: tuple[str, ...]  # of this plan that it had too (the same adapter weights)
+    benchmarks: tuple[str, ...]  # of this plan that it had too
+    headline: tuple[str, ...] = ()  # what it said
+    found: Literal["given", "beside"] = "given"  # by --after, or beside the folder
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -45,32 +102,51 @@ class Plan(msgspec.Struct, frozen=True):
     runs: tuple[RunInfo, ...]
     benchmarks: tuple[BenchmarkInfo, ...]
     primary: str
-    strategies: tuple[str, ...]
-    comparisons: tuple[Declared, ...]
+    strategies: tuple[str, ...]  # names; the first gives the verdict on which the headline rests
+    comparisons: tuple[Declared, ...]  # the family that Holm covers
     margin: float
     max_new_tokens: int
-    batch: int
+    batch: int  # prompts of each run decoded together
     dtype: str
     seed: int
+    policies: tuple[StrategyInfo, ...] = ()  # one for each of `strategies`, in their order
+    draws: tuple[DrawInfo, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    dev: tuple[BenchmarkInfo, ...] = ()  # dev problems, for choosing policies only
+    larger: LargerInfo | None = None
+    earlier: tuple[EarlierLook, ...] = ()
+    aa: bool = False  # two arms that differ in their training seeds alone
+    backend: str = "stacked"  # the built-in sampler, or the endpoint's address
     version: int = RESULTS_VERSION
+
+    def draw_of(self, strategy: str) -> str:
+        """The draw whose samples a strategy reads (the strategy's own name in plans without policies)."""
+        return next((info.draw for info in self.policies if info.name == strategy), strategy)
+
+    def policy(self, strategy: str) -> str:
+        """The name to show for a strategy, e.g. majority@8."""
+        return next((info.policy for info in self.policies if info.name == strategy), strategy)
 
 
 class RunScore(msgspec.Struct, frozen=True):
-    """One run on one benchmark with one strategy: counts of outcomes and costs."""
+    """One run on one benchmark with one strategy: outcomes of the samples read, accuracy and costs of the policy."""
 
     run: str
     arm: str
     seed: int | None
     benchmark: str
     strategy: str
-    n: int
-    correct: int
+    n: int  # problems
+    correct: int  # samples, of `samples`; so for the next four
     wrong: int
     no_answer: int
     undecided: int
     truncated: int
-    mean_tokens: float
+    mean_tokens: float  # generated, per problem, all samples or rounds that the policy uses
     mean_seconds: float
+    samples: int = 0  # read: n for greedy, more where a strategy has several to a problem
+    accuracy: float = 0.0  # mean score of the policy, correct / n for greedy
+    mean_flops: float | None = None
 
 
 class ArmScore(msgspec.Struct, frozen=True):
@@ -84,18 +160,159 @@ class ArmScore(msgspec.Struct, frozen=True):
     accuracy: float
     low: float
     high: float
-    truncation_rate: float
+    truncation_rate: float  # of the samples read; so for the next two
     no_answer_rate: float
     undecided_rate: float
     mean_tokens: float
     mean_seconds: float
+    mean_flops: float | None = None
+    oracle: bool = False
+
+
+class CurvePoint(msgspec.Struct, frozen=True):
+    """An arm's accuracy at one setting of a strategy, with what it costs per problem."""
+
+    policy: str  # e.g. majority@4
+    k: float  # samples, rounds, continuations, or the cap in tokens: see Curve.axis
+    accuracy: float
+    low: float
+    high: float
+    tokens: float
+    flops: float | None
+    seconds: float
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """Accuracy of one arm with one strategy against what it costs; points by rising k."""
+
+    benchmark: str
+    arm: str
+    strategy: str
+    axis: Literal["samples", "rounds", "continuations", "cap"]
+    oracle: bool
+    points: tuple[CurvePoint, ...]
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """One policy that could be had for the budget, on the dev split (where it is chosen) and on the test split."""
+
+    policy: str  # greedy, majority@3.1 (interpolated between 3 and 4), adaptive@8, ...
+    strategy: str
+    k: float | None
+    dev_accuracy: float | None
+    dev_cost: float | None  # mean per problem, in the unit of the budget
+    affordable: bool  # on the dev split costs at most the budget there
+    chosen: bool
+    accuracy: float
+    cost: float
+    checker: bool = False
+
+
+class EqualBudget(msgspec.Struct, frozen=True):
+    """One arm's best policy for what another spends: journey greedy (or a larger model) against it at equal cost."""
+
+    benchmark: str
+    first: str  # the arm whose policy is chosen
+    second: str  # the arm (or `larger`) whose greedy cost is the budget
+    unit: Literal["tokens", "flops"]
+    budget: float  # mean per problem on the test split
+    dev_budget: float | None
+    candidates: tuple[Candidate, ...]
+    chosen: str | None  # a policy
+    limited: bool  # the budget would pay for more samples than half of those drawn, the most that are counted
+    comparison: Comparison | None  # second minus first; its verdict is in `Scores.compared`
+    why: str = ""  # why nothing was chosen or compared
+
+
+class BinScore(msgspec.Struct, frozen=True):
+    """One policy on the problems of one bin."""
+
+    policy: str
+    strategy: str
+    accuracy: float
+    tokens: float
+    oracle: bool = False
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """Problems of like difficulty, 1 the easiest; binned by samples other than those that are scored (cross-fitted)."""
+
+    number: int
+    low: float  # of the measure of difficulty, in this bin
+    high: float
+    problems: float  # mean over the two folds
+    scores: tuple[BinScore, ...]
+    best: str | None  # the policy of the highest accuracy, oracles apart; ties to the cheaper
+
+
+class Difficulty(msgspec.Struct, frozen=True):
+    """One arm by difficulty. An analysis: the bins need gold answers (or the family's own measure)."""
+
+    benchmark: str
+    arm: str
+    measure: str  # "pooled pass rate", "the family's own difficulty", or why there is one bin
+    largest_share: float  # of the problems in the fullest bin of pass rates
+    bins: tuple[Bin, ...]
+
+
+class BudgetPoint(msgspec.Struct, frozen=True):
+    """The compute-optimal policy for one budget, chosen on one half of the problems and scored on the other."""
+
+    budget: float  # generated tokens per problem
+    accuracy: float
+    tokens: float
+    policies: tuple[tuple[str, ...], tuple[str, ...]]  # by bin, as chosen on the first and on the second half
+    fixed_policies: tuple[str, str]  # the best single policy for the same budget, chosen in the same way
+    fixed_accuracy: float
+    fixed_tokens: float
+
+
+class ComputeOptimal(msgspec.Struct, frozen=True):
+    """Best policy by bin for a row of budgets (Snell et al. 2024). An analysis: bins by pass rate need gold answers."""
+
+    benchmark: str
+    arm: str
+    measure: str  # as in Difficulty
+    points: tuple[BudgetPoint, ...]
+
+
+class LargerScore(msgspec.Struct, frozen=True):
+    """The larger model's one greedy answer to each problem, and every arm's best policy for the same FLOPs."""
+
+    benchmark: str
+    model: str
+    accuracy: float
+    low: float
+    high: float
+    tokens: float
+    flops: float | None
+    seconds: float
+    truncation_rate: float
+    no_answer_rate: float
+    matched: tuple[EqualBudget, ...]  # one an arm; empty where FLOPs are not known
+
+
+class Agreement(msgspec.Struct, frozen=True):
+    """How often the same problems, answered in another way, gave something else.
+
+    `batch 1`: greedy again, one prompt at a time (rounding in low precision depends on the batch). `built-in`: an
+    endpoint's answers against the built-in sampler's.
+    """
+
+    against: Literal["batch 1", "built-in"]
+    run: str
+    benchmark: str
+    problems: int
+    other_text: int
+    other_answer: int
+    other_outcome: int
 
 
 class Compared(msgspec.Struct, frozen=True):
     """One declared comparison: the statistics and the verdict on them."""
 
     benchmark: str
-    strategy: str
+    strategy: str  # a strategy, "equal test tokens" or "equal test FLOPs"
     first: str
     second: str
     primary: bool
@@ -108,10 +325,17 @@ class Scores(msgspec.Struct, frozen=True):
 
     plan_sha256: str
     headline: tuple[str, ...]  # one sentence per primary comparison
-    qualifiers: tuple[str, ...]  # of the whole: mixed, floor, ceiling, below the base
+    qualifiers: tuple[str, ...]  # of the whole: mixed, floor, ceiling, below the base, looked before
     margin: float
     runs: tuple[RunScore, ...]
     arms: tuple[ArmScore, ...]
     compared: tuple[Compared, ...]
     failed_runs: tuple[str, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    equal_tokens: tuple[EqualBudget, ...] = ()
+    difficulty: tuple[Difficulty, ...] = ()
+    compute_optimal: tuple[ComputeOptimal, ...] = ()
+    larger: tuple[LargerScore, ...] = ()
+    agreement: tuple[Agreement, ...] = ()
+    looked_before: str = ""  # a sentence where `Plan.earlier` is not empty
     version: int = RESULTS_VERSION

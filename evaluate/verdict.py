@@ -26,17 +26,25 @@ BELOW = "below the untuned base"
 TOO_SMALL, NO_DIFFERENCE = "too small to tell", "no difference shown"
 
 
+EQUAL_TOKENS, EQUAL_FLOPS = "equal test tokens", "equal test FLOPs"
+
+
 class Declared(msgspec.Struct, frozen=True):
-    """One comparison of the family, named before anything is scored; a base comparison has `first="base"`."""
+    """One comparison of the family, named before anything is scored; a base comparison has `first="base"`.
+
+    `at` is empty for the plan's first strategy, else another strategy's name or "equal test tokens" or "equal test
+    FLOPs": the second arm's one greedy answer against the first arm's best policy of at most that cost.
+    """
 
     benchmark: str
     first: str
     second: str
+    at: str = ""
 
     @property
     def key(self) -> str:
-        """The comparison's name, e.g. `gsm8k: shortcut@tokens v journey`."""
-        return f"{self.benchmark}: {self.first} v {self.second}"
+        """The comparison's name, e.g. `gsm8k: shortcut@tokens v journey`, or with `, majority` behind it."""
+        return f"{self.benchmark}: {self.first} v {self.second}" + (f", {self.at}" if self.at else "")
 
 
 class Verdict(msgspec.Struct, frozen=True):
