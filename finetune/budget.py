@@ -113,3 +113,8 @@ def micro_batches(rows: Sequence[int], lengths: Counts, rows_per_step: int, micr
         cuts.append(int(choices[cuts[-1]]))
     cuts.reverse()
     return [ordered[start:end] for start, end in pairwise(cuts)]
+
+
+def laid_out(run, rows, rows_per_step: int) -> list[list[int]]:  # replaced by arms branch
+    order = stream(pool(len(rows), run.seed, run.pool), run.seed, run.rows)
+    return [list(step) for step in steps_of(order, rows_per_step)]

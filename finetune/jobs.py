@@ -2,10 +2,11 @@
 
 An engine is registered in ENGINES and has one interface:
 
-    train(runs, data, setup, report) -> yields a Trained for every run
+    train(runs, data, setup, report) -> yields a Trained or a Failed for every run, and a Said now and then
 
 It writes `RUN/{adapter_model.safetensors,adapter_config.json,trajectory.jsonl}` into `setup.work`, reports every
-optimiser step, raises NotFinite when a run's loss is no number, and goes on from `setup.scratch` if it was killed.
+optimiser step, and goes on from `setup.scratch` if it was killed. With one run it may raise NotFinite when the loss is
+no number. An engine whose catalog fact `together` is true takes many runs at a time.
 """
 
 from __future__ import annotations
@@ -52,12 +53,14 @@ class Setup(msgspec.Struct, frozen=True):
     weight_decay: float = 0.0
     loss_norm: str = "token"
     checkpointing: bool | None = None  # recompute activations; None: as the engine does by default
+    pass_tokens: int | None = None  # most tokens, padding included, in one forward pass of a stack
 
 
 class Trained(msgspec.Struct, frozen=True):
     """What training one run gave. `initial` and `order` are hashes: adapter before the first step, rows of the first epoch.
 
-    `final_loss` is the mean over the last ten steps.
+    `final_loss` is the mean over the last ten steps, `padding` the share of padding in what the run's passes computed. In a
+    stack `seconds` is the run's part of the stack's, by the tokens it had in each step.
     """
 
     run: str
@@ -67,6 +70,20 @@ class Trained(msgspec.Struct, frozen=True):
     seconds: float
     device: str
     dtype: str
+    padding: float | None = None
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """A run that ended without an adapter, and why; training it again would give the same."""
+
+    run: str
+    why: str
+
+
+class Said(msgspec.Struct, frozen=True):
+    """Something that a person should know while the training goes on."""
+
+    text: str
 
 
 class Engine(Protocol):
@@ -74,7 +91,7 @@ class Engine(Protocol):
 
     def __call__(
         self, runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
-    ) -> Iterator[Trained]: ...
+    ) -> Iterator[Trained | Failed | Said]: ...
 
 
 def seal(checkpoint: Path) -> None:

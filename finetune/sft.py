@@ -7,19 +7,15 @@ data set is one forward pass (the rows in it), and an optimiser step is a fixed 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from transformers import (
-    PreTrainedModel,
     PrinterCallback,
     TrainerCallback,
     TrainerControl,
@@ -30,7 +26,7 @@ from trl import SFTConfig, SFTTrainer
 
 from journey import models
 from journey.errors import UsageError
-from journey.finetune import budget
+from journey.finetune import adapters, budget
 from journey.finetune.jobs import NotFinite, Report, Setup, Trained, newest_whole, seal
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
@@ -38,27 +34,6 @@ from journey.rng import seed_for
 from journey.store import json_lines, write_atomic
 
 IGNORED = -100  # label of tokens that are not supervised
-
-
-def new_adapter(base: PreTrainedModel, run: Run, setup: Setup) -> PeftModel:
-    """The base with a LoRA adapter on every linear layer; equal seeds give equal weights, whatever is trained on."""
-    config = LoraConfig(
-        r=run.rank,
-        lora_alpha=run.alpha,
-        lora_dropout=setup.dropout,
-        use_rslora=setup.rslora,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for("adapter", run.seed))
-        return get_peft_model(base, config)
-
-
-def adapter_state(model: PeftModel) -> dict[str, torch.Tensor]:
-    """The adapter's tensors by their names in a PEFT file, on the CPU."""
-    state = get_peft_model_state_dict(model, save_embedding_layers=False)
-    return {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
 
 
 def collate(rows: Rows, members: list[int], pad: int) -> dict[str, torch.Tensor]:
@@ -179,8 +154,8 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report) -> Trained:
     tokenizer = models.load_tokenizer(ref)
     device = models.best_device()
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    model = new_adapter(models.load_model(ref, device="cpu", dtype=dtype), run, setup)
-    initial = _digest(adapter_state(model))
+    model = adapters.new_adapter(models.load_model(ref, device="cpu", dtype=dtype), run, setup)
+    initial = adapters.digest_of(adapters.adapter_state(model))
     steps, passes = _laid_out(run, rows, setup)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else models.end_of_turn(tokenizer)
     trainer = _Trainer(
@@ -197,7 +172,7 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report) -> Trained:
     folder = Path(setup.work) / run.run
     logged = [entry for entry in trainer.state.log_history if "loss" in entry]
     write_atomic(folder / "trajectory.jsonl", json_lines(_trajectory(logged, steps, rows)))
-    save_adapter(model, folder, setup)
+    adapters.save_adapter(adapters.adapter_state(model), model.peft_config["default"], folder, setup)
     return Trained(
         run.run,
         initial,
@@ -221,20 +196,3 @@ def _trajectory(logged: list[dict[str, float]], steps: list[list[int]], rows: Ro
         }
         for entry, step in zip(logged, steps, strict=True)
     ]
-
-
-def save_adapter(model: PeftModel, folder: Path, setup: Setup) -> None:
-    """Write the adapter as PEFT does, but the same bytes every time and without paths of this machine."""
-    config = model.peft_config["default"].to_dict()
-    config |= {"base_model_name_or_path": setup.base, "revision": setup.revision, "inference_mode": True}
-    plain = {name: sorted(value) if isinstance(value, set) else value for name, value in config.items()}
-    data = safetensors.torch.save(adapter_state(model), metadata={"format": "pt"})
-    write_atomic(folder / "adapter_config.json", (json.dumps(plain, indent=2, sort_keys=True) + "\n").encode())
-    write_atomic(folder / "adapter_model.safetensors", data)
-
-
-def _digest(state: dict[str, torch.Tensor]) -> str:
-    hashed = hashlib.blake2b(digest_size=16)
-    for name, tensor in state.items():
-        hashed.update(name.encode() + tensor.float().numpy().tobytes())
-    return hashed.hexdigest()

@@ -71,6 +71,12 @@ class FinetuneSettings(Settings):
         "token", description="mean over the weighted tokens of an optimiser step, or mean of the row means"
     )
     checkpointing: bool | None = Field(None, description="recompute activations (default: as the engine does)")
+    pass_tokens: int | None = Field(
+        None, ge=16, description="tokens, padding included, in one forward pass of a stack (default: by device)"
+    )
+    stacks: int | None = Field(
+        None, ge=1, description="stacks that the runs are dealt into (default: one a seed on a CPU)"
+    )
     lr: float = Field(2e-4, gt=0, description="peak learning rate of every arm that lr_by_arm does not name")
     lr_by_arm: dict[str, float] = Field({}, description="learning rate of single arms, fixed on the dev split")
     epochs: float = Field(1.0, gt=0, description="passes over the data of the reference arm")

@@ -19,7 +19,7 @@ import torch
 from journey import models
 from journey.catalog import ARMS, ENGINES
 from journey.errors import UsageError
-from journey.finetune import budget, jobs, pool, sft
+from journey.finetune import adapters, budget, jobs, pool, sft
 from journey.finetune.jobs import NotFinite, Setup, Trained
 from journey.finetune.runs import Arm, Run
 from journey.finetune.tokens import Rows, encode
@@ -60,7 +60,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def plain_loop(run: Run, rows: Rows, setup: Setup) -> tuple[dict[str, torch.Tensor], list[float]]:
     """The same training, row by row without padding, on PEFT and PyTorch alone."""
     ref = models.ModelRef("tiny", setup.source)
-    model = sft.new_adapter(models.load_model(ref, device="cpu"), run, setup)
+    model = adapters.new_adapter(models.load_model(ref, device="cpu"), run, setup)
     model.train()
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=run.lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
@@ -84,7 +84,7 @@ def plain_loop(run: Run, rows: Rows, setup: Setup) -> tuple[dict[str, torch.Tens
         optimizer.step()
         optimizer.zero_grad()
         losses.append(total)
-    return sft.adapter_state(model), losses
+    return adapters.adapter_state(model), losses
 
 
 @pytest.mark.parametrize("kind", ["journey", "shortcut"])
@@ -140,7 +140,7 @@ def test_the_saved_adapter_gives_the_trained_models_logits(data: dict[str, Rows]
     setup, run = setup_in(tmp_path, base), run_of("journey", rows=14)
     train(run, data, setup)
     ref = models.ModelRef("tiny", str(base))
-    trained = sft.new_adapter(models.load_model(ref, device="cpu"), msgspec.structs.replace(run, seed=9), setup)
+    trained = adapters.new_adapter(models.load_model(ref, device="cpu"), msgspec.structs.replace(run, seed=9), setup)
     set_peft_model_state_dict(trained, weights(tmp_path / run.run))
     loaded = PeftModel.from_pretrained(models.load_model(ref, device="cpu"), str(tmp_path / run.run))
     ids = torch.from_numpy(data["journey"].ids[data["journey"].at(0)].astype(np.int64))[None]

@@ -1,0 +1,87 @@
+"""LoRA adapters as PEFT makes and saves them; both engines begin from the same weights and write the same files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from torch import Tensor
+
+from journey.finetune.jobs import Setup
+from journey.finetune.runs import Run
+from journey.rng import seed_for
+from journey.store import write_atomic
+
+Origin = tuple[int, int]  # seed and rank: what the initial weights depend on
+
+
+def origin(run: Run) -> Origin:
+    """Runs with the same origin begin from the same weights, whatever they are trained on."""
+    return run.seed, run.rank
+
+
+def lora_config(run: Run, setup: Setup) -> LoraConfig:
+    """An adapter on every linear layer but the head. Raises UsageError for options that LoraConfig does not have."""
+    return LoraConfig(
+        r=run.rank,
+        lora_alpha=run.alpha,
+        lora_dropout=setup.dropout,
+        use_rslora=setup.rslora,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def new_adapter(base: Any, run: Run, setup: Setup) -> PeftModel:
+    """The base with the run's new adapter on it; equal seeds give equal weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_for("adapter", run.seed))
+        return get_peft_model(base, lora_config(run, setup))
+
+
+def adapter_state(model: PeftModel) -> dict[str, Tensor]:
+    """The adapter's tensors by their names in a PEFT file, on the CPU."""
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
+
+
+def initial_states(base: Any, runs: Sequence[Run], setup: Setup) -> dict[Origin, dict[str, Tensor]]:
+    """The tensors that PEFT begins each of the runs with; the base is as before afterwards."""
+    found: dict[Origin, dict[str, Tensor]] = {}
+    for run in runs:
+        if origin(run) not in found:
+            made = new_adapter(base, run, setup)
+            found[origin(run)] = {name: tensor.clone() for name, tensor in adapter_state(made).items()}
+            made.unload()
+    if hasattr(base, "peft_config"):
+        del base.peft_config  # left behind by unload
+    return found
+
+
+def short_names(modules: Iterable[str]) -> set[str]:
+    """The last parts of the layers' names, as PEFT writes `target_modules`."""
+    return {name.rpartition(".")[2] for name in modules}
+
+
+def save_adapter(state: dict[str, Tensor], lora: LoraConfig, folder: Path, setup: Setup) -> None:
+    """Write an adapter as PEFT does, but the same bytes every time and without paths of this machine."""
+    config = lora.to_dict()
+    config |= {"base_model_name_or_path": setup.base, "revision": setup.revision, "inference_mode": True}
+    plain = {name: sorted(value) if isinstance(value, set) else value for name, value in config.items()}
+    data = safetensors.torch.save(state, metadata={"format": "pt"})
+    write_atomic(folder / "adapter_config.json", (json.dumps(plain, indent=2, sort_keys=True) + "\n").encode())
+    write_atomic(folder / "adapter_model.safetensors", data)
+
+
+def digest_of(state: dict[str, Tensor]) -> str:
+    """Hash of an adapter's tensors."""
+    hashed = hashlib.blake2b(digest_size=16)
+    for name, tensor in state.items():
+        hashed.update(name.encode() + tensor.float().numpy().tobytes())
+    return hashed.hexdigest()

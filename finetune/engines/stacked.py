@@ -1,0 +1,28 @@
+"""All runs at once over one frozen base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from journey.catalog import ENGINES
+from journey.finetune.jobs import Failed, Report, Said, Setup, Trained
+from journey.finetune.runs import Run
+from journey.finetune.tokens import Rows
+
+
+@ENGINES.add("stacked", together=True)
+def train(
+    runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
+) -> Iterator[Trained | Failed | Said]:
+    """All runs at once over one frozen base, each exactly as if it were trained alone; LoRA on one device."""
+    import torch
+
+    from journey import models
+    from journey.finetune.stack import Training  # torch and transformers: seconds to import
+
+    ref = models.ModelRef(setup.base, setup.source, setup.revision)
+    tokenizer = models.load_tokenizer(ref)
+    device = models.best_device()
+    model = models.load_model(ref, device="cpu", dtype=torch.float32 if device == "cpu" else torch.bfloat16)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else models.end_of_turn(tokenizer)
+    yield from Training(model.to(device), pad, runs, data, setup, report).work()

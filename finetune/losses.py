@@ -1,0 +1,106 @@
+"""Cross-entropy of a language model's head without ever holding all of its logits.
+
+In float32 the logits of one token take 608 kB with Qwen's vocabulary, and nearly every token of a journey is supervised.
+So the head is applied to a part of the tokens at a time, and what backward needs is computed in the same sweep: the
+gradient of every token's loss with respect to its hidden state, which is as small as the hidden state itself. The idea is
+that of Liger Kernel's fused linear cross-entropy (arXiv 2410.10989, section 3.2), here per token, because every run of a
+stack has a loss of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from journey.errors import UsageError
+
+# Logits held at a time: on a CPU as many as its caches hold, on a GPU 256 MB of them in float32.
+_LOGITS = {"cpu": 1 << 20}
+_LOGITS_ELSEWHERE = 1 << 26
+
+
+@dataclass(frozen=True)
+class Head:
+    """How a model turns hidden states into logits: cap * tanh(factor * (h W^T + bias) / cap), without cap as it is."""
+
+    weight: Tensor  # (vocabulary, hidden)
+    bias: Tensor | None
+    factor: float = 1.0
+    cap: float | None = None
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(token, hidden) to (token, vocabulary), in float32 at least."""
+        raw = functional.linear(hidden, self.weight, self.bias)
+        raw = raw if raw.dtype == torch.float64 else raw.float()
+        raw = raw * self.factor if self.factor != 1.0 else raw
+        return torch.tanh(raw / self.cap) * self.cap if self.cap else raw
+
+
+@torch.no_grad()
+def head_of(model: Any) -> Head:
+    """The head of a causal language model of transformers.
+
+    Raises UsageError if the model does more to its logits than is known here, which is tried on a few tokens.
+    """
+    output = model.get_output_embeddings()
+    config = model.config.get_text_config()
+    if type(output) is not nn.Linear:
+        raise UsageError(f"the head of {type(model).__name__} is no plain linear layer", "use --engine trl")
+    factor = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
+    head = Head(output.weight, output.bias, factor, getattr(config, "final_logit_softcapping", None))
+    ids = torch.arange(1, 9, device=output.weight.device)[None] % config.vocab_size
+    own = head.logits(hidden_states(model, ids)[0]).double()
+    wanted = model(input_ids=ids, use_cache=False).logits[0].double()
+    if float((own - wanted).abs().max()) > 1e-2 * float(wanted.abs().max()) + 1e-6:
+        raise UsageError(f"{type(model).__name__} changes its logits in a way not known here", "use --engine trl")
+    return head
+
+
+def hidden_states(model: Any, ids: Tensor) -> Tensor:
+    """The decoder's last hidden states (row, token, hidden) for ids (row, token), padded on the right.
+
+    No attention mask is needed: a token attends to what is before it, and padding comes after.
+    """
+    return model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+
+
+class _TokenLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, labels: Tensor, head: Head, at_a_time: int) -> Tensor:
+        exact = torch.float64 if hidden.dtype == torch.float64 else torch.float32
+        losses = torch.empty(len(labels), dtype=exact, device=hidden.device)
+        slopes = torch.empty_like(hidden)
+        for start in range(0, len(labels), at_a_time):
+            part = slice(start, start + at_a_time)
+            logits = head.logits(hidden[part])
+            chosen = labels[part, None]
+            total = logits.logsumexp(-1)
+            losses[part] = total - logits.gather(1, chosen)[:, 0]
+            slope = logits.sub(total[:, None]).exp_()
+            slope.scatter_add_(1, chosen, slope.new_full(chosen.shape, -1.0))
+            if head.cap:
+                slope.mul_(1 - (logits / head.cap).square())
+            if head.factor != 1.0:
+                slope.mul_(head.factor)
+            slopes[part] = slope.to(hidden.dtype) @ head.weight
+        ctx.save_for_backward(slopes)
+        return losses
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        (slopes,) = ctx.saved_tensors
+        return slopes * outer[0][:, None].to(slopes.dtype), None, None, None
+
+
+def token_losses(hidden: Tensor, labels: Tensor, head: Head, at_a_time: int | None = None) -> Tensor:
+    """Minus the log-probability of every label (token,) after its hidden state (token, hidden).
+
+    The head gets no gradient: it is part of the frozen base.
+    """
+    if at_a_time is None:
+        at_a_time = max(1, _LOGITS.get(hidden.device.type, _LOGITS_ELSEWHERE) // len(head.weight))
+    return _TokenLoss.apply(hidden, labels, head, at_a_time)

@@ -1,0 +1,339 @@
+"""LoRA adapters of many runs on one frozen base: every linear layer holds the A and B of all of them.
+
+    stack = Stack(model, layout, runs=8)       # the model's linear layers are now StackedLinear
+    stack.load(0, tensors)                     # tensors of an ordinary PEFT adapter
+    with stack.routed([0, 0, 1, 2]):           # row of the batch -> run
+        model(input_ids=ids)                   # ids (4, token)
+    stack.remove()                             # the model is as before
+
+What run n computes is y = W x + b + s_n B_n A_n x, as in PEFT's `LoraLayer` (https://github.com/huggingface/peft,
+`tuners/lora/layer.py`): the base's product once for all rows, the low-rank one as a batched product over groups of rows.
+A narrower rank is filled up with zeros, which is exact: a row of A and a column of B that are both zero get no gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from journey.errors import UsageError
+
+PREFIX = "base_model.model."  # of the names in a PEFT adapter file
+
+# Fields of LoraConfig (PEFT 0.21) that a stack honours, or that change nothing it computes; all others must be unset,
+# those of later versions too: what is not known cannot be stacked exactly.
+_HONOURED = frozenset(
+    "r lora_alpha lora_dropout use_rslora target_modules exclude_modules layers_to_transform layers_pattern "
+    "init_lora_weights bias task_type peft_type auto_mapping peft_version base_model_name_or_path revision "
+    "inference_mode megatron_core qalora_group_size runtime_config".split()
+)
+_INITS = (True, False, "gaussian", "orthogonal")  # those that leave the base's weights alone
+
+
+def refuse_unstackable(config: Mapping[str, Any]) -> None:
+    """Raises UsageError naming the field of a LoraConfig (as a dict) that a stack does not compute exactly."""
+    for name in sorted(config):
+        if name not in _HONOURED and config[name]:
+            raise UsageError(f"{name}={config[name]!r} cannot be stacked exactly", "use --engine trl")
+    if config.get("bias", "none") != "none":
+        raise UsageError(f"bias={config['bias']!r} trains the base's biases and cannot be stacked", "use --engine trl")
+    init = config.get("init_lora_weights", True)
+    if init not in _INITS:
+        raise UsageError(f"init_lora_weights={init!r} changes the base and cannot be stacked", "use --engine trl")
+
+
+def scale_of(config: Mapping[str, Any]) -> float:
+    """What the low-rank product is multiplied with: alpha / r, or alpha / sqrt(r) with rsLoRA (arXiv 2312.03732)."""
+    rank = int(config["r"])
+    return float(config["lora_alpha"]) / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def modules_of(state: Mapping[str, Tensor]) -> list[str]:
+    """The names of the modules that a PEFT adapter's tensors are for, sorted."""
+    return sorted({name.removeprefix(PREFIX).rpartition(".lora_")[0] for name in state})
+
+
+@dataclass
+class Route:
+    """Which run every group of consecutive rows belongs to: `runs` (group,), None where group k is run k.
+
+    `draws` has for every group its dropout stream and how many of its rows and tokens are not padding.
+    """
+
+    groups: int
+    runs: Tensor | None = None
+    draws: Sequence[tuple[torch.Generator, int, int]] = ()
+    masks: dict[str, Tensor] = field(default_factory=dict)  # drawn once, so that recomputed activations are the same
+
+
+class _Product(torch.autograd.Function):
+    """y = x W^T + bias + s (z A^T) B^T by groups of rows, x (row, token, in), z what dropout left of x or None for x.
+
+    One function instead of six operations: the low-rank product is added into the base's output, and its gradient
+    into the input's, without a tensor of their size in between.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        z: Tensor | None,
+        weight: Tensor,
+        bias: Tensor | None,
+        a: Tensor,
+        b: Tensor,
+        scale: Tensor,
+        runs: Tensor | None,
+        groups: int,
+    ) -> Tensor:
+        y = functional.linear(x, weight, bias)
+        own_a, own_b, own_scale = _of_groups(a, b, scale, runs, x.dtype)
+        low = (x if z is None else z).reshape(groups, -1, x.shape[-1])
+        middle = torch.bmm(low, own_a.transpose(1, 2)).mul_(own_scale)
+        y.view(groups, -1, y.shape[-1]).baddbmm_(middle, own_b.transpose(1, 2))
+        ctx.save_for_backward(low, middle, weight, a, b, scale, runs)
+        ctx.same, ctx.shape = z is None, x.shape
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        low, middle, weight, a, b, scale, runs = ctx.saved_tensors
+        dy = outer[0].contiguous()
+        own_a, own_b, own_scale = _of_groups(a, b, scale, runs, dy.dtype)
+        by_group = dy.view(len(low), -1, dy.shape[-1])
+        inner = torch.bmm(by_group, own_b).mul_(own_scale)
+        dx = dz = None
+        if ctx.needs_input_grad[0]:
+            dx = dy @ weight
+            if ctx.same:
+                dx.view(len(low), -1, dx.shape[-1]).baddbmm_(inner, own_a)
+        if not ctx.same and ctx.needs_input_grad[1]:
+            dz = torch.bmm(inner, own_a).view(ctx.shape)
+        da = _by_run(torch.bmm(inner.transpose(1, 2), low), runs, a)
+        db = _by_run(torch.bmm(by_group.transpose(1, 2), middle), runs, b)
+        return dx, dz, None, None, da, db, None, None, None
+
+
+def _of_groups(
+    a: Tensor, b: Tensor, scale: Tensor, runs: Tensor | None, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A, B and scale of every group, in the type that the base computes in."""
+    a, b, scale = a.to(dtype), b.to(dtype), scale.to(dtype)
+    if runs is not None:
+        a, b, scale = a[runs], b[runs], scale[runs]
+    return a, b, scale[:, None, None]
+
+
+def _by_run(of_groups: Tensor, runs: Tensor | None, like: Tensor) -> Tensor:
+    """Sums over the groups of every run; as a product, whose order of addition is the same every time on a GPU too."""
+    if runs is None:
+        return of_groups.to(like.dtype)
+    flat = of_groups.flatten(1)
+    member = (runs[None] == torch.arange(len(like), device=runs.device)[:, None]).to(flat.dtype)
+    return (member @ flat).view(like.shape).to(like.dtype)
+
+
+class StackedLinear(nn.Module):
+    """A frozen linear layer with the adapters of all runs of its stack."""
+
+    def __init__(self, base: nn.Linear, stack: Stack, name: str) -> None:
+        super().__init__()
+        self.base = base
+        self.name = name
+        object.__setattr__(self, "stack", stack)  # not a submodule: the stack knows its layers
+
+    @property
+    def weight(self) -> Tensor:
+        """The base's weight, which some models look at."""
+        return self.base.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The base's bias."""
+        return self.base.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(row, token, in) to (row, token, out), every row with the adapter of its run."""
+        stack: Any = self.stack
+        route: Route | None = stack.route
+        if route is None:
+            raise RuntimeError("a stacked model is called inside `with stack.routed(...)`")
+        a, b = stack.weights[self.name]
+        z = x * self._mask(x, route, stack.dropout) if stack.dropout and self.training else None
+        return _Product.apply(x, z, self.base.weight, self.base.bias, a, b, stack.scales, route.runs, route.groups)
+
+    def _mask(self, x: Tensor, route: Route, dropout: float) -> Tensor:
+        """What dropout multiplies x with: drawn for every group as nn.Dropout would draw it for that group alone."""
+        if self.name not in route.masks:
+            mask = x.new_zeros(route.groups, len(x) // route.groups, *x.shape[1:])
+            for place, (generator, rows, tokens) in enumerate(route.draws):
+                drawn = torch.empty(rows, tokens, x.shape[-1], dtype=x.dtype, device=x.device)
+                mask[place, :rows, :tokens] = drawn.bernoulli_(1 - dropout, generator=generator).div_(1 - dropout)
+            route.masks[self.name] = mask.view(x.shape)
+        return route.masks[self.name]
+
+
+class Stack:
+    """The adapters of `runs` runs on the named linear layers of a model.
+
+    `flat` is (run, value): all A and B of a run end to end, of which the layers' weights are views, so that an optimiser
+    works on one tensor. Raises UsageError if a named module is no plain linear layer.
+    """
+
+    def __init__(self, model: nn.Module, modules: Sequence[str], *, runs: int, rank: int, dropout: float = 0.0) -> None:
+        if not modules:
+            raise UsageError("the adapters would match no layer of the base", "name other target modules")
+        self.model, self.rank, self.dropout = model, rank, dropout
+        self.layers: dict[str, StackedLinear] = {}
+        self.route: Route | None = None
+        self._trains = False
+        for name in sorted(modules):
+            base = model.get_submodule(name)
+            if type(base) is not nn.Linear:
+                self.remove()
+                raise UsageError(
+                    f"{name} is a {type(base).__name__}, only plain linear layers can be stacked", "use --engine trl"
+                )
+            self._put(name, StackedLinear(base, self, name))
+        first = next(iter(self.layers.values())).base.weight
+        width = sum(rank * (layer.base.in_features + layer.base.out_features) for layer in self.layers.values())
+        # A half-precision base gets float32 adapters, as in PEFT (autocast_adapter_dtype).
+        dtype = torch.float64 if first.dtype == torch.float64 else torch.float32
+        self._hold(torch.zeros(runs, width, dtype=dtype, device=first.device))
+        self.scales = torch.ones(runs, dtype=dtype, device=first.device)
+        self.ranks = [rank] * runs
+
+    def _put(self, name: str, module: nn.Module) -> None:
+        parent, _, last = name.rpartition(".")
+        setattr(self.model.get_submodule(parent), last, module)
+        if isinstance(module, StackedLinear):
+            self.layers[name] = module
+
+    def _hold(self, flat: Tensor) -> None:
+        """Make `flat` the stack's values and the layers' weights views of it."""
+        self.flat, self.weights, at = flat, {}, 0
+        self.grad = torch.zeros_like(flat) if self._trains else None
+        for name, layer in self.layers.items():
+            views = []
+            for shape in ((self.rank, layer.base.in_features), (layer.base.out_features, self.rank)):
+                size = shape[0] * shape[1]
+                weight = nn.Parameter(flat[:, at : at + size].view(len(flat), *shape), requires_grad=self._trains)
+                if self.grad is not None:
+                    weight.register_post_accumulate_grad_hook(_adds_into(self.grad[:, at : at + size]))
+                views.append(weight)
+                at += size
+            self.weights[name] = (views[0], views[1])
+
+    def train(self) -> None:
+        """Give the adapters gradients: `grad`, (run, value) like `flat`, into which backward adds."""
+        self._trains = True
+        self._hold(self.flat)
+
+    def keep(self, runs: Sequence[int]) -> None:
+        """Drop all other runs, in the order given."""
+        index = torch.tensor(list(runs), dtype=torch.long, device=self.flat.device)
+        self.scales, self.ranks = self.scales[index], [self.ranks[run] for run in runs]
+        self._hold(self.flat[index])
+
+    @contextmanager
+    def routed(
+        self, runs: Sequence[int] | None, draws: Sequence[tuple[torch.Generator, int, int]] = ()
+    ) -> Iterator[None]:
+        """Inside, group k of the batch's rows belongs to runs[k]; groups are equally many consecutive rows.
+
+        None: as many groups as runs, in their order.
+        """
+        index = None
+        if runs is not None and list(runs) != list(range(len(self.flat))):
+            index = torch.tensor(list(runs), dtype=torch.long, device=self.flat.device)
+        self.route = Route(len(self.flat) if runs is None else len(runs), index, draws)
+        try:
+            yield
+        finally:
+            self.route = None
+
+    @torch.no_grad()
+    def load(self, run: int, state: Mapping[str, Tensor], scale: float) -> None:
+        """Take a PEFT adapter's tensors as those of a run. Raises UsageError if they are for other layers or too wide."""
+        if modules_of(state) != list(self.layers):
+            raise UsageError("the adapters of a stack must be on the same layers", "evaluate them one by one")
+        self.scales[run] = scale
+        for name, (a, b) in self.weights.items():
+            own_a, own_b = (state[f"{PREFIX}{name}.lora_{side}.weight"] for side in "AB")
+            rank = len(own_a)
+            if rank > self.rank:
+                raise UsageError(f"an adapter of rank {rank} does not fit into a stack of rank {self.rank}")
+            self.ranks[run] = rank
+            a[run], b[run] = 0, 0
+            a[run, :rank], b[run, :, :rank] = own_a.to(a), own_b.to(b)
+
+    def state(self, run: int) -> dict[str, Tensor]:
+        """A run's tensors by their names in a PEFT file, on the CPU, in its own rank."""
+        rank, found = self.ranks[run], {}
+        for name, (a, b) in self.weights.items():
+            found[f"{PREFIX}{name}.lora_A.weight"] = a.detach()[run, :rank].cpu().contiguous()
+            found[f"{PREFIX}{name}.lora_B.weight"] = b.detach()[run, :, :rank].cpu().contiguous()
+        return dict(sorted(found.items()))
+
+    def remove(self) -> None:
+        """Give the model its own layers back."""
+        for name, layer in self.layers.items():
+            self._put(name, layer.base)
+
+
+def _adds_into(total: Tensor) -> Callable[[Tensor], None]:
+    """A hook that moves a weight's gradient into its place in the stack's."""
+
+    def move(weight: Tensor) -> None:
+        assert weight.grad is not None
+        total.view(weight.shape).add_(weight.grad)
+        weight.grad = None
+
+    return move
+
+
+def read_adapter(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and configuration of a saved PEFT adapter. Raises UsageError if it cannot be stacked or read."""
+    import json
+
+    from safetensors.torch import load_file
+
+    try:
+        config = json.loads((folder / "adapter_config.json").read_bytes())
+        state = load_file(folder / "adapter_model.safetensors")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder} holds no readable adapter: {error}", "train it again") from None
+    if config.get("peft_type") != "LORA":
+        raise UsageError(f"{folder} is a {config.get('peft_type')} adapter, only LoRA can be stacked")
+    refuse_unstackable(config)
+    return state, config
+
+
+@contextmanager
+def stacked(model: nn.Module, adapters: Sequence[Path | None]) -> Iterator[Stack]:
+    """The model with these saved adapters (None: the base as it is) for sampling; as before afterwards.
+
+    Raises UsageError if they cannot be stacked: other kinds than LoRA, or not on the same plain linear layers.
+    """
+    read = {folder: read_adapter(folder) for folder in dict.fromkeys(adapters) if folder is not None}
+    if not read:
+        raise UsageError("a stack needs at least one adapter")
+    modules = modules_of(next(iter(read.values()))[0])
+    rank = max(int(config["r"]) for _, config in read.values())
+    stack = Stack(model, modules, runs=len(adapters), rank=rank)
+    try:
+        for place, folder in enumerate(adapters):
+            if folder is not None:
+                state, config = read[folder]
+                stack.load(place, state, scale_of(config))
+        yield stack
+    finally:
+        stack.remove()
