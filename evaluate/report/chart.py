@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from journey.evaluate.report.svg import Scale, add, markup, path, root, text, title
 
-WIDTH, HEIGHT = 460, 290
-LEFT, RIGHT, TOP, BOTTOM = 52, 446, 30, 240
+WIDTH, HEIGHT = 380, 260
+LEFT, RIGHT, TOP, BOTTOM = 50, 370, 30, 212
 TONES = 8  # colours and shapes in the style sheet
 
 

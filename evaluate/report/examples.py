@@ -26,7 +26,7 @@ class Example(msgspec.Struct, frozen=True):
 
 
 def examples(curated: Path, generated: Sequence[Path]) -> Iterator[Example]:
-    """Pairs of the training split, of every source and method in turn: a short journey, a middling and a long one.
+    """Pairs of the training split, of every source and method in turn: a middling journey, a short and a long one.
 
     Gives fewer, or none, where the folders do not hold enough that can be read.
     """
@@ -65,11 +65,11 @@ def _length(trace: Trace) -> int:
 
 
 def _spread(members: list[Pair]) -> list[Pair]:
-    """A short, a middling and a long journey: the least, the median and the nine-tenths quantile."""
+    """A middling, a short and a long journey: the median, the least and the nine-tenths quantile."""
     ordered = sorted(members, key=lambda pair: (len(pair.journey.segments), pair.pair_id))
     ordered = [pair for pair in ordered if len(pair.journey.segments) <= MOST_NODES] or ordered[:1]
     last = len(ordered) - 1
-    places = dict.fromkeys((0, last // 2, last * 9 // 10))
+    places = dict.fromkeys((last // 2, 0, last * 9 // 10))
     return [ordered[place] for place in places][:PER_KIND]
 
 

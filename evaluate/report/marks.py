@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import get_args
 
+from journey.evaluate.behaviour.records import Kind, Mark
 from journey.exact import NotANumber, evaluate
 
-KINDS = ("mistake", "notice", "backtrack", "correction", "answer")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-class Mark(NamedTuple):
-    """Characters `[start, end)` of a text and what they are, one of KINDS."""
-
-    kind: str
-    start: int
-    end: int
-
-
-_EQUATION = re.compile(r"(?<![\w.*/+^=-])([\d(][\d.,()+*/x\u00d7\u00f7 -]{1,60}?)\s*=\s*\$?(-?\d[\d,]*(?:\.\d+)?)(?![\d%/*+^:-]|\s*[*/+x^-])")
+_EQUATION = re.compile(
+    r"(?<![\w.*/+^=-])([\d(][\d.,()+*/x\u00d7\u00f7 -]{1,60}?)\s*=\s*\$?(-?\d[\d,]*(?:\.\d+)?)(?![\d%/*+^:-]|\s*[*/+x^-])"
+)
 _NOTICE = re.compile(
     r"\bdead end\b|\b(?:but )?(?:wait|hold on|hmm)\b[^.!?\n]{0,80}|\b(?:that|this)(?: is|'s|\u2019s)? (?:can(?:no|')t be|not|wrong|incorrect|a mistake)\b"
     r"[^.!?\n]{0,60}|\bI (?:made|see) (?:a|the|my) (?:mistake|error|slip)\b|\bdoes(?: not|n't) (?:check|work|add up|match)\b[^.!?\n]{0,40}",

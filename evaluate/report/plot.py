@@ -18,7 +18,7 @@ class Layout:
 
     name: str
     width: int
-    labels: int
+    labels: int  # at least; long ones get more
     numbers: int
     row: int
     ticks: int  # at most so many
@@ -32,6 +32,7 @@ class Layout:
 WIDE = Layout("wide", width=980, labels=290, numbers=210, row=26, ticks=9)
 NARROW = Layout("narrow", width=340, labels=0, numbers=0, row=42, ticks=6)
 HEADING, AXIS = 30, 46
+CHARACTER = 7.4  # pixels of a label's character, about
 
 
 def forest(groups: Sequence[Group], margin: float, layout: Layout) -> Markup:
@@ -41,7 +42,9 @@ def forest(groups: Sequence[Group], margin: float, layout: Layout) -> Markup:
     label = "; ".join(f"{row.benchmark}: {row.label} {row.difference} points" for row in rows)
     made = root(layout.width, bottom + AXIS, label, layout.name)
     band = 100 * margin
-    scale = Scale(*_domain(rows, band), layout.labels + 8, layout.width - layout.numbers - 8)
+    longest = max((len(row.label) for row in rows), default=0)
+    labels = 0 if layout.stacked else min(max(layout.labels, 12 + int(CHARACTER * longest)), layout.width // 2)
+    scale = Scale(*_domain(rows, band), labels + 8, layout.width - layout.numbers - 8)
     ticks = scale.ticks(layout.ticks)
     if not layout.stacked:
         _background(made, scale, band, ticks, 4, bottom + 4)
@@ -69,6 +72,15 @@ def bar(share: tuple[float, float, float]) -> Markup:
     add(made, "rect", "track", x=0, y=2, width=100, height=8)
     add(made, "rect", "value", x=0, y=2, width=mean, height=8)
     add(made, "line", "whisker", x1=low, x2=high, y1=6, y2=6)
+    return markup(made)
+
+
+def kept(kept_share: float, dropped_share: float) -> Markup:
+    """A small bar of what is left of all that came in, and of what was dropped; the numbers stand beside it."""
+    made = ET.Element("svg", {"viewBox": "0 0 100 12", "class": "bar", "aria-hidden": "true"})
+    add(made, "rect", "track", x=0, y=2, width=100, height=8)
+    add(made, "rect", "value", x=0, y=2, width=100 * kept_share, height=8)
+    add(made, "rect", "lost", x=100 * kept_share, y=2, width=100 * dropped_share, height=8)
     return markup(made)
 
 

@@ -79,6 +79,7 @@ class Funnel:
     idle: tuple[str, ...]  # rules that dropped nothing
     came: str
     kept: str
+    kept_share: float | None
     splits: str
 
 
@@ -116,13 +117,13 @@ class Trained:
     missing: tuple[str, ...] = ()
 
 
-def trained(found: Training | None, view: View) -> Trained:
-    """What the report shows of the training behind an evaluation."""
+def trained(found: Training | None, view: View, arms: Iterable[str] = ()) -> Trained:
+    """What the report shows of the training behind an evaluation; `arms` gives the order of its pictures."""
     if found is None:
         return Trained(missing=("This evaluation does not name the training folder it was made from.",))
     return Trained(
         budget=None if not found.audit else _budget(found.audit),
-        panels=tuple(_panels(found.curves)),
+        panels=tuple(_panels(found.curves, arms)),
         funnel=None if not found.funnel else _funnel(found.funnel, found.generated),
         pairs=tuple(_shown(example, view) for example in found.examples),
         missing=found.missing,
@@ -161,7 +162,7 @@ def _number(key: str, value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
-def _panels(curves: Sequence[Curve]) -> Iterable[Panel]:
+def _panels(curves: Sequence[Curve], arms: Iterable[str]) -> Iterable[Panel]:
     """A picture for each arm, all with the same axes."""
     losses = [loss for curve in curves for loss in curve.losses if loss is not None]
     last = max((step for curve in curves for step in (curve.planned or 0, *curve.steps[-1:])), default=0)
@@ -169,7 +170,7 @@ def _panels(curves: Sequence[Curve]) -> Iterable[Panel]:
         return
     top = max(_most(losses), 1e-9)
     axes = chart.Axes("optimiser step", "loss", x_ends=(0, last), y_ends=(0, top))
-    tones = chart.tones(curve.arm for curve in curves)
+    tones = chart.tones([*arms, *(curve.arm for curve in curves)])
     for arm, tone in tones.items():
         members = [curve for curve in curves if curve.arm == arm]
         picture = chart.chart(arm, [_line(curve, tone, top) for curve in members], axes)
@@ -212,7 +213,8 @@ def _funnel(funnel: Mapping[str, Any], generated: Sequence[Mapping[str, Any]]) -
     if totals.get("without_mistake"):
         splits += f"; solved at the first try {totals['without_mistake']:,}"
     made = tuple(sentence for counts in generated for sentence in _made(counts))
-    return Funnel(made, tuple(rules), tuple(idle), f"{came:,}", f"{totals.get('kept', 0):,}", splits)
+    kept = totals.get("kept") or 0
+    return Funnel(made, tuple(rules), tuple(idle), f"{came:,}", f"{kept:,}", kept / came if came else None, splits)
 
 
 def _made(counts: Mapping[str, Any]) -> Iterable[str]:

@@ -1,45 +1,57 @@
 """The browsable answers: which problems go into the page, with every run's answer to each, graded from its text.
 
-A page must stay small enough to open and to send. Where not all problems fit, those on which the arms disagree are
-preferred, two for each other one, in the order of the questions; the page says how many of how many it shows.
+They are embedded compressed (gzip in base64, which browsers unpack themselves), since a page must stay small enough to
+open and to send. Where not all problems fit, those on which the arms disagree are preferred, two for each other one, in
+the order of the questions; the page says how many of how many it shows.
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from journey.evaluate.report.marks import KINDS, marks
 from journey.evaluate.results import Plan
 from journey.evaluate.verdict import BASE
 from journey.grading import grade
-from journey.schema import Problem, Question, Sample, encode
+from journey.schema import Problem, Question, Sample, decode, encode
 from journey.store import read_shard, shards
 
-BUDGET = 4_000_000  # bytes of embedded answers; the page around them is some 100 kB
+BUDGET = 4_200_000  # characters in the page; what stands around them is some 300 kB
+LARGEST = 60_000_000  # bytes unpacked, which a browser still handles at once
 HEAD, TAIL = 4_500, 1_500  # characters shown of a longer text
-_SAFE = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
 
 def embedded(folder: Path, plan: Plan, budget: int = BUDGET) -> str:
-    """The viewer's data as JSON that can stand inside a script element: no `<`, `>` or `&` in it.
+    """The viewer's data in base64 of gzip of JSON:
 
-    `{"runs": [{run, arm, seed}], "pairs": [[first, second]], "strategy": name, "benchmarks": [{name, total, problems:
-    [{id, question, gold, check, answers: one a run, null or [outcome, cut, tokens, answer, why, text]}]}]}`.
+    `{"runs": [{run, arm, seed}], "pairs": [[first, second]], "strategy": name, "kinds": [of marks], "benchmarks": [{name,
+    total, problems: [{id, question, gold, check, answers: one a run, null or [outcome, cut, tokens, answer, why, text,
+    marks]}]}]}`; marks are `[kind, start, end, kind, ...]` in units of UTF-16, as scripts count.
     """
     pairs = [pair for pair in dict.fromkeys((item.first, item.second) for item in plan.comparisons) if BASE not in pair]
-    chosen, totals = _fitting([_candidates(folder, plan, b.name, pairs) for b in plan.benchmarks], budget)
-    return _safe(
-        {
-            "runs": [{"run": run.run, "arm": run.arm, "seed": run.seed} for run in plan.runs],
-            "pairs": pairs,
-            "strategy": plan.strategies[0] if plan.strategies else "",
-            "benchmarks": [
-                {"name": benchmark.name, "total": total, "problems": problems}
-                for benchmark, problems, total in zip(plan.benchmarks, chosen, totals, strict=True)
-            ],
-        }
-    )
+    candidates = [_candidates(folder, plan, b.name, pairs) for b in plan.benchmarks]
+    queues = [list(_preferred(problems)) for problems in candidates]
+    for problems in candidates:
+        for problem in problems:
+            del problem["differ"]
+    frame = {
+        "runs": [{"run": run.run, "arm": run.arm, "seed": run.seed} for run in plan.runs],
+        "pairs": pairs,
+        "strategy": plan.policy(plan.strategies[0]) if plan.strategies else "",
+        "kinds": KINDS,
+        "view": plan.view,
+    }
+    names = [benchmark.name for benchmark in plan.benchmarks]
+    return _fitting(frame, names, candidates, queues, budget)
+
+
+def unpacked(text: str) -> Any:
+    """What `embedded` packed."""
+    return decode(gzip.decompress(base64.b64decode(text)), dict[str, Any])
 
 
 def shortened(text: str) -> str:
@@ -57,7 +69,8 @@ def _candidates(folder: Path, plan: Plan, benchmark: str, pairs: Sequence[Sequen
     questions = folder / "questions" / f"{name}.jsonl"
     if not questions.is_file() or not plan.strategies:
         return []
-    samples = [_samples(folder / "samples" / run.run / name / plan.strategies[0]) for run in plan.runs]
+    draw = plan.draw_of(plan.strategies[0])
+    samples = [_samples(folder / "samples" / run.run / name / draw) for run in plan.runs]
     found = []
     for question in read_shard(questions, Question):
         problem = question.problem
@@ -87,8 +100,20 @@ def _samples(folder: Path) -> dict[str, Sample]:
 
 def _answer(problem: Problem, sample: Sample) -> list[Any]:
     outcome, answer, why = grade(problem, sample.text, sample.finish)
-    cut = sample.finish == "length"
-    return [outcome, cut, sample.tokens, answer and shortened(answer), why, shortened(sample.text)]
+    text = shortened(sample.text)
+    return [outcome, sample.finish == "length", sample.tokens, answer and shortened(answer), why, text, _marks(text)]
+
+
+def _marks(text: str) -> list[int]:
+    """Kind, start and end of each mark; a character beyond the first 65,536 counts two, as in a script."""
+    found = marks(text)
+    flat = [each for mark in found for each in (KINDS.index(mark.kind), mark.start, mark.end)]
+    if text.isascii() or all(c <= "\uffff" for c in text):
+        return flat
+    places = [0]
+    for character in text:
+        places.append(places[-1] + 1 + (character > "\uffff"))
+    return [each if at % 3 == 0 else places[each] for at, each in enumerate(flat)]
 
 
 def _disagree(plan: Plan, pairs: Sequence[Sequence[str]], answers: Sequence[list[Any] | None]) -> bool:
@@ -106,25 +131,26 @@ def _disagree(plan: Plan, pairs: Sequence[Sequence[str]], answers: Sequence[list
     )
 
 
-def _fitting(candidates: list[list[dict[str, Any]]], budget: int) -> tuple[list[list[dict[str, Any]]], list[int]]:
-    """What fits: the benchmarks in turn, each by `_preferred`, then back in the order asked; and how many there were."""
-    queues = [_preferred(problems) for problems in candidates]
-    taken: list[set[int]] = [set() for _ in candidates]
-    open_ = set(range(len(candidates)))
-    while open_:
-        for place in sorted(open_):
-            index = next(queues[place], None)
-            size = 0 if index is None else len(_safe(candidates[place][index]).encode())
-            if index is None or size > budget:
-                open_.discard(place)
-                continue
-            budget -= size
-            taken[place].add(index)
-    for problems in candidates:
-        for problem in problems:
-            del problem["differ"]
-    chosen = [[p for i, p in enumerate(problems) if i in taken[at]] for at, problems in enumerate(candidates)]
-    return chosen, [len(problems) for problems in candidates]
+def _fitting(
+    frame: dict[str, Any],
+    names: Sequence[str],
+    candidates: Sequence[list[dict[str, Any]]],
+    queues: Sequence[list[int]],
+    budget: int,
+) -> str:
+    """As many problems as fit, up to the same number of each benchmark: at first all of them, then fewer."""
+    most = max(map(len, queues), default=0)
+    while True:
+        benchmarks = []
+        for name, problems, queue in zip(names, candidates, queues, strict=True):
+            taken = sorted(queue[:most])
+            benchmarks.append({"name": name, "total": len(problems), "problems": [problems[at] for at in taken]})
+        data = encode({**frame, "benchmarks": benchmarks})
+        text = base64.b64encode(gzip.compress(data, 6, mtime=0)).decode() if len(data) <= LARGEST or not most else ""
+        if text and (len(text) <= budget or not most):
+            return text
+        too_much = len(text) / budget if text else len(data) / LARGEST
+        most = int(most * min(0.97, 0.99 / too_much))
 
 
 def _preferred(problems: list[dict[str, Any]]) -> Iterator[int]:
@@ -133,8 +159,3 @@ def _preferred(problems: list[dict[str, Any]]) -> Iterator[int]:
     alike = iter([i for i, problem in enumerate(problems) if not problem["differ"]])
     for _ in problems:
         yield from (i for i in (next(differ, None), next(differ, None), next(alike, None)) if i is not None)
-
-
-def _safe(data: Any) -> str:
-    """JSON in which nothing can end a script element or start a tag or a comment."""
-    return encode(data).decode().translate(_SAFE)
