@@ -137,7 +137,6 @@ def _around(stage: str, near: Iterable[Path]) -> Iterator[Path]:
         except OSError:
             continue
         yield from inside
-        yield from (path / stage for path in inside)
 
 
 def _json(path: Path) -> dict[str, Any] | None:

@@ -90,7 +90,7 @@ class Chromium:
         """A new page on a file; `media`: e.g. `prefers_color_scheme="dark"`."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = Page(self, session)
+        page = Page(self, session, target)
         page.call("Page.enable")
         page.call("Log.enable")
         page.call("Runtime.enable")
@@ -112,8 +112,8 @@ class Chromium:
 class Page:
     """One page of the browser."""
 
-    def __init__(self, browser: Chromium, session: str) -> None:
-        self.browser, self.session = browser, session
+    def __init__(self, browser: Chromium, session: str, target: str) -> None:
+        self.browser, self.session, self.target = browser, session, target
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """A command to this page."""
@@ -172,6 +172,10 @@ class Page:
     def paper(self) -> bytes:
         """The page as a printer gets it (PDF)."""
         return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])
+
+    def close(self) -> None:
+        """Close the page."""
+        self.browser.call("Target.closeTarget", targetId=self.target)
 
     def problems(self) -> list[str]:
         """What the page has complained about so far: errors of scripts, refusals by its policy."""
