@@ -15,7 +15,7 @@ from journey.catalog import BENCHMARKS, STRATEGIES
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
 from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
-from journey.evaluate.verdict import BASE, declare
+from journey.evaluate.verdict import BASE, bare, declare
 from journey.questions import load_questions
 from journey.schema import Question
 from journey.views import View
@@ -94,7 +94,7 @@ def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any]
     for path in sorted(finetuned.glob("*/run.json")):
         try:
             told = json.loads(path.read_bytes())
-            arm, seed = str(told["arm"]), int(told["seed"])
+            arm, seed, axis = str(told["arm"]), int(told["seed"]), str(told.get("axis", ""))
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path} cannot be read: {error!r}", "run `journey finetune` again") from None
         if arm == BASE:
@@ -102,7 +102,8 @@ def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any]
         adapter = path.parent / "adapter_model.safetensors"
         there = adapter.is_file()
         name, file = path.parent.name, adapter.relative_to(finetuned).as_posix()
-        info = RunInfo(name, arm, seed, file if there else None, store.sha256(adapter) if there else None)
+        digest = store.sha256(adapter) if there else None
+        info = RunInfo(name, f"{arm} {axis}".strip(), seed, file if there else None, digest, axis)
         found.append((told, info))
     if not any(info.adapter for _, info in found):
         raise UsageError(f"{finetuned} holds no trained run", "run `journey finetune` again")
@@ -110,8 +111,13 @@ def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any]
     if len(views_used) > 1:
         raise UsageError(f"{finetuned} holds runs of different views: {sorted(map(str, views_used))}")
     order = {arm: place for place, arm in enumerate(manifest.get("config", {}).get("arms") or ())}
-    found.sort(key=lambda one: (order.get(one[1].arm, len(order)), one[1].arm, one[1].seed or 0))
+    found.sort(key=lambda one: (_axis_values(one[0]), order.get(one[0]["arm"], len(order)), one[1].arm, one[1].seed))
     return found[0][0], [info for _, info in found]
+
+
+def _axis_values(told: dict[str, Any]) -> tuple[float, ...]:
+    """What runs are ordered by where axes vary: a rate of its own for one arm is no axis."""
+    return tuple(float(told.get(name) or 0) for name in ("pairs", "lr", "rank")) if told.get("axis") else ()
 
 
 def _benchmarks(settings: EvaluateSettings) -> list[str]:
@@ -134,14 +140,19 @@ def _primary(settings: EvaluateSettings, names: list[str]) -> str:
 
 
 def _pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
-    """Every arm against the journey (or against the first arm, where there is none), and every arm against the base."""
-    arms = list(dict.fromkeys(run.arm for run in runs))
-    against = next((arm for arm in arms if arm.partition("@")[0] == JOURNEY), None)
-    if against is None:
-        pairs = [(arms[0], arm) for arm in arms[1:]]
-    else:
-        pairs = [(arm, against) for arm in arms if arm != against]
-    return pairs + [(BASE, arm) for arm in arms]
+    """Every arm against the journey (or against the first arm, where there is none), and every arm against the base.
+
+    Within one value of every axis: a journey of rank 8 is compared with a shortcut of rank 8.
+    """
+    pairs: list[tuple[str, str]] = []
+    for axis in dict.fromkeys(run.axis for run in runs):
+        arms = list(dict.fromkeys(run.arm for run in runs if run.axis == axis))
+        against = next((arm for arm in arms if bare(arm) == JOURNEY), None)
+        if against is None:
+            pairs += [(arms[0], arm) for arm in arms[1:]]
+        else:
+            pairs += [(arm, against) for arm in arms if arm != against]
+    return pairs + [(BASE, arm) for arm in dict.fromkeys(run.arm for run in runs)]
 
 
 def _prompts(

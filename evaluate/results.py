@@ -20,13 +20,18 @@ RESULTS_VERSION = 2
 
 
 class RunInfo(msgspec.Struct, frozen=True):
-    """One trained run (or the base): fields of the finetune stage's run.json that the report needs."""
+    """One trained run (or the base): fields of the finetune stage's run.json that the report needs.
 
-    run: str  # e.g. journey-s0, shortcut-tokens-s1, base
-    arm: str  # e.g. journey, shortcut@tokens, base
+    Where an axis varies (rank, learning rate, pairs), its value is part of the arm, so that runs of different values
+    are never pooled; `axis` has it alone.
+    """
+
+    run: str  # e.g. journey-s0, shortcut-tokens-s1, journey-r8-s0, base
+    arm: str  # e.g. journey, shortcut@tokens, journey r8, base
     seed: int | None  # in an A/A comparison the place within the arm; trained_seed has the seed
     adapter: str | None = None  # path relative to the finetune folder
     adapter_sha256: str | None = None
+    axis: str = ""
     trained_seed: int | None = None  # where it is not `seed`
 
 

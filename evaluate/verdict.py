@@ -141,9 +141,14 @@ def mixed(verdicts: Iterable[Verdict]) -> bool:
     return len({verdict.winner for verdict in verdicts} - {None}) == 2
 
 
+def bare(arm: str) -> str:
+    """An arm's name without its budget and without values of axes: `shortcut` for `shortcut@tokens r8`."""
+    return arm.partition(" ")[0].partition("@")[0]
+
+
 def _labels(first: str, second: str) -> tuple[str, str]:
-    """What the words call the arms: without the budget, unless that alone tells them apart."""
-    short = first.partition("@")[0], second.partition("@")[0]
+    """What the words call the arms: without budget and axes, unless they alone tell them apart."""
+    short = bare(first), bare(second)
     return (first, second) if short[0] == short[1] else short
 
 

@@ -45,6 +45,14 @@ def new_adapter(base: Any, run: Run, setup: Setup) -> PeftModel:
         return get_peft_model(base, lora_config(run, setup))
 
 
+def dropout_seed(run: Run, step: int, process: int = 0) -> int:
+    """The seed of a run's dropout masks in an optimiser step (from 0), the same in both engines.
+
+    Begun anew at every step, a run draws the same masks whoever else is in its stack and wherever it was resumed.
+    """
+    return seed_for("dropout", run.seed, step, process)
+
+
 def adapter_state(model: PeftModel) -> dict[str, Tensor]:
     """The adapter's tensors by their names in a PEFT file, on the CPU."""
     state = get_peft_model_state_dict(model, save_embedding_layers=False)

@@ -17,17 +17,18 @@ from journey.finetune import budget
 from journey.finetune.cost import Shape, flops
 from journey.finetune.jobs import Trained
 from journey.finetune.runs import Run
-from journey.finetune.tokens import ANSWER, CORRECT_PATH, Rows
+from journey.finetune.tokens import ANSWER, CORRECT_PATH, MISTAKE, Rows
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-AUDIT_VERSION = 1
+AUDIT_VERSION = 2
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """One run in numbers. `flops` leave padding out; the two shares are of the supervised weight.
+    """One run in numbers. `flops` leave padding out; the three shares are of the supervised weight.
 
+    `pairs` are the shared rows that it may draw from, `rows` those that it sees, with repetition.
     `completion_tokens_p995` is the 99.5th percentile of the completions trained on, the end-of-turn token included.
     """
 
@@ -45,6 +46,17 @@ class Counted(msgspec.Struct, frozen=True):
     lr: float
     answer_share: float
     correct_path_share: float
+    mistake_share: float = 0.0
+    rows_per_step: float = 0.0
+    pairs: int = 0
+    rank: int = 0
+    mistake_weight: float = 1.0
+    axis: str = ""
+
+    @property
+    def label(self) -> str:
+        """The arm, with the values of the axes that vary."""
+        return f"{self.arm} {self.axis}".strip()
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -59,45 +71,75 @@ class Audit(msgspec.Struct, frozen=True):
     version: int = AUDIT_VERSION
 
 
-def count(run: Run, rows: Rows, shape: Shape) -> Counted:
-    """Walk the run's stream of rows and count."""
-    order = budget.stream(budget.pool(len(rows), run.seed, run.pool), run.seed, run.rows)
+def count(run: Run, rows: Rows, shape: Shape, rows_per_step: int) -> Counted:
+    """Walk the run's optimiser steps and count."""
+    steps = budget.laid_out(run, rows, rows_per_step)
+    order = [row for step in steps for row in step]
     weight = np.add.reduceat(rows.weights, rows.starts[:-1], dtype=np.float64)[order].sum()
+
+    def share(roles: Sequence[int]) -> float:
+        return round(float(rows.weight_on(roles)[order].sum() / weight), 4)
+
     return Counted(
         run=run.run,
         arm=run.arm,
         seed=run.seed,
         rows=run.rows,
         problems=len({rows.problems[row] for row in order}),
-        epochs=round(run.rows / run.pool, 4),
+        epochs=round(run.rows / (run.pool + run.withheld), 4),
         steps=run.steps,
         supervised_tokens=int(rows.supervised[order].sum()),
         total_tokens=int(rows.lengths[order].sum()),
         completion_tokens_p995=math.ceil(np.percentile((rows.lengths - rows.prompts)[order], 99.5)),
         flops=flops(shape, rows.lengths[order]),
         lr=run.lr,
-        answer_share=round(float(rows.weight_on([ANSWER])[order].sum() / weight), 4),
-        correct_path_share=round(float(rows.weight_on(CORRECT_PATH)[order].sum() / weight), 4),
+        answer_share=share([ANSWER]),
+        correct_path_share=share(CORRECT_PATH),
+        mistake_share=share([MISTAKE]),
+        rows_per_step=round(run.rows / run.steps, 1) if run.step_tokens is not None else rows_per_step,
+        pairs=run.pairs or len(rows),
+        rank=run.rank,
+        mistake_weight=run.mistake_weight,
+        axis=run.axis,
     )
 
 
 def compare(counted: Sequence[Counted]) -> tuple[list[str], list[str]]:
-    """What is equal between the arms of the first seed, and what differs, in words."""
+    """What is equal between the arms of the first seed, and what differs, in words: within every value of the axes."""
     seed = min(one.seed for one in counted)
-    arms = [one for one in counted if one.seed == seed]
-    equal = ["base, prompts, adapter shape, rows per step, warm-up and shape of the schedule"]
+    by_axis: dict[str, list[Counted]] = {}
+    for one in counted:
+        if one.seed == seed:
+            by_axis.setdefault(one.axis, []).append(one)
+    equal = ["base, adapter shape, warm-up and shape of the schedule"]
     differs: list[str] = []
-    facts: tuple[tuple[str, Mapping[str, float]], ...] = (
-        ("problems", {one.arm: one.problems for one in arms}),
-        ("rows seen", {one.arm: one.rows for one in arms}),
-        ("epochs", {one.arm: one.epochs for one in arms}),
-        ("optimiser steps", {one.arm: one.steps for one in arms}),
-        ("supervised tokens", {one.arm: one.supervised_tokens for one in arms}),
-        ("all tokens", {one.arm: one.total_tokens for one in arms}),
-        ("training FLOPs", {one.arm: one.flops for one in arms}),
-        ("learning rate", {one.arm: one.lr for one in arms}),
-        ("share of the loss on the answer", {one.arm: one.answer_share for one in arms}),
-        ("share of the loss on the correct path", {one.arm: one.correct_path_share for one in arms}),
+    for axis, arms in by_axis.items():
+        same, other = _compared(arms)
+        equal += [f"{axis}: {sentence}" if axis else sentence for sentence in same]
+        differs += [f"{axis}: {sentence}" if axis else sentence for sentence in other]
+    return equal, differs
+
+
+def _compared(arms: Sequence[Counted]) -> tuple[list[str], list[str]]:
+    equal: list[str] = []
+    differs: list[str] = []
+    facts: tuple[tuple[str, Mapping[str, float]], ...] = tuple(
+        (what, {one.arm: getattr(one, name) for one in arms})
+        for what, name in (
+            ("problems", "problems"),
+            ("rows seen", "rows"),
+            ("epochs", "epochs"),
+            ("rows in an optimiser step", "rows_per_step"),
+            ("optimiser steps", "steps"),
+            ("supervised tokens", "supervised_tokens"),
+            ("all tokens", "total_tokens"),
+            ("training FLOPs", "flops"),
+            ("learning rate", "lr"),
+            ("loss weight of mistakes", "mistake_weight"),
+            ("share of the loss on the answer", "answer_share"),
+            ("share of the loss on the correct path", "correct_path_share"),
+            ("share of the loss on mistakes", "mistake_share"),
+        )
     )
     for what, by_arm in facts:
         for group in _groups(by_arm):
@@ -110,17 +152,34 @@ def compare(counted: Sequence[Counted]) -> tuple[list[str], list[str]]:
 
 
 def verify(runs: Sequence[Run], trained: Mapping[str, Trained]) -> list[str]:
-    """Sentences on what was found equal in the trained runs of each seed. Raises JourneyError if it is not."""
+    """Sentences on what was found equal in the trained runs of each seed. Raises JourneyError if it is not.
+
+    Adapters of a seed start alike at one rank; rows of a seed have one order at one number of pairs.
+    """
+    starts: dict[tuple[int, int], set[str]] = {}
+    orders: dict[tuple[int, int, int], set[str]] = {}
+    there = [run for run in runs if run.run in trained]
+    for run in there:
+        starts.setdefault((run.seed, run.rank), set()).add(trained[run.run].initial)
+        orders.setdefault((run.seed, run.pairs, min(run.rows, run.pool)), set()).add(trained[run.run].order)
+    for key, found in (*starts.items(), *orders.items()):
+        if len(found) > 1:
+            raise JourneyError(f"the runs of seed {key[0]} did not start from the same adapter and row order")
     said = []
-    for seed in sorted({run.seed for run in runs}):
-        done = [trained[run.run] for run in runs if run.seed == seed and run.run in trained]
-        if len({(one.initial, one.order) for one in done}) > 1:
-            raise JourneyError(f"the runs of seed {seed} did not start from the same adapter and row order")
-        if len(done) > 1:
-            said.append(
-                f"seed {seed}: initial adapter {done[0].initial[:12]}, row order {done[0].order[:12]}, in all runs"
-            )
+    for seed in sorted({run.seed for run in there}):
+        if sum(run.seed == seed for run in there) < 2:
+            continue
+        adapters = _hashes("rank", {rank: found for (of, rank), found in starts.items() if of == seed})
+        rows = _hashes("pairs", {pairs: found for (of, pairs, _), found in orders.items() if of == seed})
+        said.append(f"seed {seed}: initial adapter {adapters}, row order {rows}, in all runs")
     return said
+
+
+def _hashes(name: str, found: Mapping[int, set[str]]) -> str:
+    """One hash, or one for each value of an axis."""
+    if len(found) == 1:
+        return "".join(min(hashes)[:12] for hashes in found.values())
+    return ", ".join(f"{min(hashes)[:12]} ({name} {value})" for value, hashes in found.items())
 
 
 def _groups(by_arm: Mapping[str, float]) -> list[list[str]]:
@@ -146,6 +205,7 @@ _SHOWN: tuple[tuple[str, str, str], ...] = (
     ("rows", "rows", ","),
     ("unique problems", "problems", ","),
     ("epochs", "epochs", ".2f"),
+    ("rows per step", "rows_per_step", ",g"),
     ("optimiser steps", "steps", ","),
     ("supervised tokens", "supervised_tokens", ","),
     ("all tokens", "total_tokens", ","),
@@ -153,22 +213,29 @@ _SHOWN: tuple[tuple[str, str, str], ...] = (
     ("learning rate", "lr", "g"),
     ("loss on the answer", "answer_share", ".0%"),
     ("loss on the correct path", "correct_path_share", ".0%"),
+    ("loss on mistakes", "mistake_share", ".0%"),
 )
+_SIDE_BY_SIDE = 4  # arms that fit beside each other on a narrow terminal
 
 
-def table(audit: Audit) -> Table:
-    """The audit as a table for a terminal, an arm a column; where seeds differ, the lowest and highest."""
+def tables(audit: Audit) -> list[Table]:
+    """The audit for a terminal, an arm a column, a few arms a table; where seeds differ, the lowest and highest."""
+    arms = list(dict.fromkeys(one.label for one in audit.runs))
+    parts = [arms[at : at + _SIDE_BY_SIDE] for at in range(0, len(arms), _SIDE_BY_SIDE)]
+    return [_table(audit, part, number == 0) for number, part in enumerate(parts)]
+
+
+def _table(audit: Audit, arms: Sequence[str], first: bool) -> Table:
     from rich.table import Table
 
-    arms = list(dict.fromkeys(one.arm for one in audit.runs))
-    made = Table(title="what each arm is trained on, per run", title_justify="left")
+    made = Table(title="what each arm is trained on, per run" if first else None, title_justify="left")
     made.add_column("")
     for arm in arms:
         made.add_column(arm, justify="right")
     for label, name, form in _SHOWN:
         cells = []
         for arm in arms:
-            values = [getattr(one, name) for one in audit.runs if one.arm == arm]
+            values = [getattr(one, name) for one in audit.runs if one.label == arm]
             low, high = format(min(values), form), format(max(values), form)
             cells.append(low if low == high else f"{low} to {high}")
         made.add_row(label, *cells)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ class Shape:
     attention_width: int
     vocabulary: int
     positions: int | None
+    rank: int = 1
 
 
 def shape_of(ref: ModelRef, rank: int) -> Shape:
@@ -64,7 +65,13 @@ def shape_of(ref: ModelRef, rank: int) -> Shape:
         attention_width=width,
         vocabulary=int(text.vocab_size),
         positions=int(positions) if positions else None,
+        rank=rank,
     )
+
+
+def of_rank(shape: Shape, rank: int) -> Shape:
+    """The shape with adapters of another rank."""
+    return replace(shape, lora=shape.lora // shape.rank * rank, rank=rank)
 
 
 def flops(shape: Shape, lengths: Sequence[int] | np.ndarray) -> int:
@@ -74,10 +81,14 @@ def flops(shape: Shape, lengths: Sequence[int] | np.ndarray) -> int:
     + 6 * lora (forward, backward to activations and to weights), and for causal attention over t tokens
     12 * layers * attention_width * t * (t + 1) / 2 (scores and sums: 4 forward, 8 backward).
     """
+    return int(flops_by_row(shape, lengths).sum())
+
+
+def flops_by_row(shape: Shape, lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    """The same for every row by itself."""
     sizes = np.asarray(lengths, dtype=np.float64)
     per_token = 4 * shape.linear + 6 * shape.lora
-    attention = 6 * shape.layers * shape.attention_width * (sizes * (sizes + 1)).sum()
-    return int(per_token * sizes.sum() + attention)
+    return per_token * sizes + 6 * shape.layers * shape.attention_width * (sizes * (sizes + 1))
 
 
 def memory(shape: Shape, *, tokens: int, weight_bytes: int, recompute: bool) -> int:

@@ -4,9 +4,10 @@ An engine is registered in ENGINES and has one interface:
 
     train(runs, data, setup, report) -> yields a Trained or a Failed for every run, and a Said now and then
 
-It writes `RUN/{adapter_model.safetensors,adapter_config.json,trajectory.jsonl}` into `setup.work`, reports every
-optimiser step, and goes on from `setup.scratch` if it was killed. With one run it may raise NotFinite when the loss is
-no number. An engine whose catalog fact `together` is true takes many runs at a time.
+It writes `RUN/{adapter_model.safetensors,adapter_config.json,trajectory.jsonl}` into `setup.work` (a whole model's
+files in place of the adapter's with `setup.full`), reports every optimiser step, and goes on from `setup.scratch` if it
+was killed. With one run it may raise NotFinite when the loss is no number. An engine whose catalog fact `together` is
+true takes many runs at a time.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import msgspec
 from journey.errors import JourneyError
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
+from journey.rng import digest
 from journey.store import dump_json, sha256, write_atomic
 
 Report = Callable[[str, int, float], None]  # run, optimiser step (from 1), loss
@@ -54,6 +56,12 @@ class Setup(msgspec.Struct, frozen=True):
     loss_norm: str = "token"
     checkpointing: bool | None = None  # recompute activations; None: as the engine does by default
     pass_tokens: int | None = None  # most tokens, padding included, in one forward pass of a stack
+    full: bool = False  # train every weight of the base, without adapters
+    processes: int = 1  # that share a run's forward passes
+    packing: bool = False  # lay the rows of a forward pass end to end instead of padding them
+    liger: bool = False
+    report_to: str = "none"
+    logs: str = ""  # where reporters that write files put them
 
 
 class Trained(msgspec.Struct, frozen=True):
@@ -92,6 +100,11 @@ class Engine(Protocol):
     def __call__(
         self, runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
     ) -> Iterator[Trained | Failed | Said]: ...
+
+
+def group_name(runs: Sequence[Run]) -> str:
+    """The name of the checkpoint folder of runs that are trained together."""
+    return runs[0].run if len(runs) == 1 else digest("group", *(run.run for run in runs)).hex()
 
 
 def seal(checkpoint: Path) -> None:

@@ -1,6 +1,6 @@
-"""Runs side by side in processes of one thread each: on a CPU two threads in one process can be slower than one.
+"""Groups of runs side by side in processes of one thread each: on a CPU two threads in one process can be slower than one.
 
-A process that dies takes only its own run with it; an interrupted command leaves no process behind.
+A process that dies takes only its own group with it; an interrupted command leaves no process behind.
 """
 
 from __future__ import annotations
@@ -51,22 +51,28 @@ class _Process:
                 start_new_session=True,
             )
 
-    def train(self, run: Run, tell: Callable[[Event], None]) -> Event:
-        """Train one run; its last event. A process that dies gives a failed event."""
+    def train(self, group: Sequence[Run], tell: Callable[[Event], None], done: Callable[[Event], None]) -> None:
+        """Train a group. `done` hears how every run of it ended; where the process dies, the rest have failed."""
         assert self.popen.stdin is not None and self.popen.stdout is not None
+        left = [run.run for run in group]
         try:
-            self.popen.stdin.write(run.run.encode() + b"\n")
+            self.popen.stdin.write(msgspec.json.encode(left) + b"\n")
             self.popen.stdin.flush()
         except BrokenPipeError:
             pass  # it has died: its output ends too
         for line in self.popen.stdout:
             event = msgspec.json.decode(line, type=Event)
-            if event.trained is not None or event.failed is not None:
-                return event
-            tell(event)
+            if not event.ends:
+                tell(event)
+                continue
+            left.remove(event.run)
+            done(event)
+            if not left:
+                return
         code = self.popen.wait()
         said = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return Event(run.run, failed=f"its process ended with code {code}: {said[-1] if said else 'it said nothing'}")
+        for name in left:
+            done(Event(name, failed=f"its process ended with code {code}: {said[-1] if said else 'it said nothing'}"))
 
     @property
     def alive(self) -> bool:
@@ -84,7 +90,7 @@ class _Process:
 
 
 def train_all(
-    runs: Sequence[Run],
+    groups: Sequence[Sequence[Run]],
     plan: Path,
     workers: int,
     *,
@@ -92,10 +98,10 @@ def train_all(
     tell: Callable[[Event], None],
     done: Callable[[Event], None],
 ) -> None:
-    """Train the runs in the order given, so many at a time. `tell` hears of steps, `done` of ends, one call at a time."""
-    waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
-    for run in runs:
-        waiting.put(run)
+    """Train the groups in the order given, so many at a time. `tell` hears of steps, `done` of ends, one call at a time."""
+    waiting: queue.SimpleQueue[Sequence[Run]] = queue.SimpleQueue()
+    for group in groups:
+        waiting.put(group)
     lock, stop = threading.Lock(), threading.Event()
     started: list[_Process] = []
 
@@ -115,12 +121,12 @@ def train_all(
         process = None
         try:
             while not stop.is_set():
-                run = waiting.get_nowait()
+                group = waiting.get_nowait()
                 if process is not None and not process.alive:
                     process.close()
                     process = None
                 process = process or start(number)
-                locked(done, process.train(run, partial(locked, tell)))
+                process.train(group, partial(locked, tell), partial(locked, done))
         except queue.Empty:
             return
         except BaseException:
@@ -131,7 +137,7 @@ def train_all(
             if process is not None:
                 process.close()
 
-    count = max(1, min(workers, len(runs)))
+    count = max(1, min(workers, len(groups)))
     with ThreadPoolExecutor(max_workers=count) as threads:
         try:
             futures = [threads.submit(serve, number) for number in range(count)]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from journey import models, views
+import msgspec
+
+from journey import models
 from journey.catalog import ENGINES
 from journey.config import FinetuneSettings
 from journey.errors import ResourceError, UnknownName, UsageError
-from journey.finetune import audit, budget, cost, preflight
-from journey.finetune.runs import Choice, Run, choose, learning_rate, run_name
-from journey.finetune.tokens import Rows, encode
+from journey.finetune import audit, budget, cost, making, preflight
+from journey.finetune.groups import grouped
+from journey.finetune.runs import Axes, Choice, Reading, Run, choose, combinations, learning_rate, run_name
+from journey.finetune.tokens import Rows
 from journey.schema import Pair
 from journey.store import read_manifest, read_records
 from journey.views import View
@@ -28,8 +32,11 @@ class Prepared:
     max_length: int
     choices: list[Choice]
     data: dict[str, Rows]
+    pairs: int
     runs: list[Run]
+    groups: list[tuple[Run, ...]]  # trained together
     counted: list[audit.Counted]
+    reference: str
     notes: list[str]
     device: str
     peak: int  # bytes that one run is expected to need
@@ -42,86 +49,118 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
     Raises UsageError (or a kin) for whatever would make the comparison unfair or impossible.
     """
     read_manifest(curated, "curate")
-    choices, notes = choose(settings.arms, settings.match)
+    choices, notes = choose(settings.arms, settings.match, settings.mistake_weight)
     known = {name for choice in choices for name in (choice.label, choice.arm.name)}
     for name in settings.lr_by_arm:
         if name not in known:
             raise UnknownName("arm of lr_by_arm", name, known)
+    if settings.lr_by_arm and len(settings.rates) > 1:
+        raise UsageError("lr lists several rates and lr_by_arm names one for an arm", "give only one of the two")
     ENGINES.entry(settings.engine)
     ref = models.find(settings.base)
     tokenizer = models.load_tokenizer(ref)
-    pairs = _read_pairs(curated, settings.pairs)
-    view: View = settings.view or models.default_view(tokenizer)
-    shape = cost.shape_of(ref, settings.rank)
+    reading = Reading(tokenizer, settings.view or models.default_view(tokenizer))
+    shape = cost.shape_of(ref, max(settings.ranks))
     max_length = preflight.length_limit(settings.max_length, shape.positions, tokenizer)
-    notes += preflight.check_template(tokenizer, pairs, view)
-    preflight.check_words(tokenizer, pairs, view)
-    preflight.check_overlap(pairs, settings.benchmarks)
-    data = {choice.arm.name: encode(pairs, choice.arm, tokenizer, view) for choice in choices}
-    preflight.check_same_problems(data)
-    preflight.check_rows(data, max_length, models.end_of_turn(tokenizer))
-    for choice in choices:
-        text = views.render(getattr(pairs[0], str(choice.arm.trace)), view).text
-        preflight.check_text(tokenizer, choice.label, data[choice.arm.name], text)
-    runs = lay_out(choices, data, settings)
-    counted = [audit.count(run, data[run.kind], shape) for run in runs]
-    notes += _notes(settings, runs)
+    made = making.make(
+        _read_pairs(curated),
+        choices,
+        reading,
+        settings.sizes,
+        seeds=settings.seeds,
+        epochs=settings.epochs,
+        max_length=max_length,
+    )
+    preflight.check_overlap([*made.pairs, *made.further], settings.benchmarks)
+    shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
+    runs = lay_out(choices, made.data, settings, made.sizes, shapes)
+    counted = [audit.count(run, made.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]
+    supervised = {name: rows.supervised for name, rows in made.data.items()}
     device = models.best_device()
-    peak = _peak_memory(settings, shape, data, device)
-    workers = _worker_count(settings, peak, device)
+    peak = _peak_memory(settings, shape, made.data, device)
+    groups = grouped(runs, counted, settings.engine, settings.stacks, device)
     return Prepared(
         settings,
         ref,
-        view,
+        reading.view,
         shape,
         max_length,
         choices,
-        data,
+        made.data,
+        len(made.pairs),
         runs,
+        groups,
         counted,
-        notes,
+        budget.reference(choices, supervised, len(made.pairs)).label,
+        notes + made.notes + _notes(settings, runs),
         device,
         peak,
-        min(workers, len(runs)),
+        min(_worker_count(settings, peak, device), len(groups)),
     )
 
 
-def _read_pairs(curated: Path, limit: int | None) -> list[Pair]:
+def _read_pairs(curated: Path) -> list[Pair]:
     pairs = list(read_records(curated, "train", Pair))
     if not pairs:
         raise UsageError(f"{curated} has no training pairs", "curate more pairs, or look at its ledger.jsonl")
-    return pairs[:limit]
+    return pairs
 
 
-def lay_out(choices: list[Choice], data: dict[str, Rows], settings: FinetuneSettings) -> list[Run]:
-    """The runs, seed by seed in the order of the arms."""
+def lay_out(
+    choices: list[Choice],
+    data: dict[str, Rows],
+    settings: FinetuneSettings,
+    sizes: list[int],
+    shapes: Mapping[int, cost.Shape],
+) -> list[Run]:
+    """The runs: the values of the axes one after the other, in each seed by seed, in the order of the arms.
+
+    Budgets are matched within one value of every axis.
+    """
     supervised = {name: rows.supervised for name, rows in data.items()}
-    size = budget.pool_size(len(next(iter(data.values()))), settings.epochs)
     runs = []
-    for seed in range(settings.seeds):
-        counts = budget.row_counts(choices, supervised, seed, settings.epochs)
-        for choice in choices:
-            rows = counts[choice.label]
-            if settings.max_steps is not None:
-                rows = min(rows, settings.max_steps * settings.rows_per_step)
-            steps = -(-rows // settings.rows_per_step)
-            runs.append(
-                Run(
-                    run=run_name(choice.label, seed),
-                    arm=choice.label,
-                    kind=choice.arm.name,
-                    budget=choice.budget,
-                    seed=seed,
-                    lr=learning_rate(choice, settings.lr, settings.lr_by_arm),
-                    pool=size,
-                    rows=rows,
-                    steps=steps,
-                    warmup_steps=min(settings.warmup_steps, steps // 2),
-                    rank=settings.rank,
-                    alpha=settings.alpha,
-                )
+    for axes in combinations(sizes, settings.rates, settings.ranks):
+        operations = {name: cost.flops_by_row(shapes[axes.rank], rows.lengths) for name, rows in data.items()}
+        for seed in range(settings.seeds):
+            found = budget.amounts(
+                choices, supervised, operations, seed, settings.epochs, settings.rows_per_step, axes.pairs
             )
+            for choice in choices:
+                run = _run(choice, seed, axes, found[choice.label], settings)
+                runs.append(_cut(run, data[run.kind], settings))
     return runs
+
+
+def _run(choice: Choice, seed: int, axes: Axes, amount: budget.Amount, settings: FinetuneSettings) -> Run:
+    return Run(
+        run=run_name(choice.label, seed, axes.name),
+        arm=choice.label,
+        kind=choice.arm.name,
+        budget=choice.budget,
+        seed=seed,
+        lr=learning_rate(choice, axes.lr, settings.lr_by_arm),
+        pool=budget.pool_size(axes.pairs, settings.epochs),
+        rows=amount.rows,
+        steps=amount.steps,
+        warmup_steps=min(settings.warmup_steps, amount.steps // 2),
+        rank=axes.rank,
+        alpha=settings.alpha,
+        step_tokens=amount.step_tokens,
+        pairs=axes.pairs,
+        withheld=amount.withheld,
+        axis=axes.name,
+        mistake_weight=choice.arm.mistake_weight,
+    )
+
+
+def _cut(run: Run, rows: Rows, settings: FinetuneSettings) -> Run:
+    """The run stopped after `max_steps`."""
+    if settings.max_steps is None or run.steps <= settings.max_steps:
+        return run
+    kept = budget.laid_out(run, rows, settings.rows_per_step)[: settings.max_steps]
+    return msgspec.structs.replace(
+        run, rows=sum(map(len, kept)), steps=len(kept), warmup_steps=min(settings.warmup_steps, len(kept) // 2)
+    )
 
 
 def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:

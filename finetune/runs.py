@@ -1,30 +1,64 @@
-"""Arms, budgets and runs: what is trained. A run is an arm on a budget with one seed."""
+"""Arms, budgets, axes and runs: what is trained. A run is an arm on a budget with one seed and one value of every axis."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 
 from journey.catalog import ARMS
 from journey.errors import UnknownName, UsageError
-from journey.schema import Role
+from journey.schema import Pair, Role, Trace
+from journey.views import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 Budget = Literal["examples", "tokens", "steps", "flops"]
 
 
 @dataclass(frozen=True)
-class Arm:
-    """How an arm reads a pair: one of its traces, and the loss weight of each role (a role left out weighs 1).
+class Reading:
+    """What an arm may need to know beside the pairs: the base's tokenizer, and the view that is trained on."""
 
-    `trace` None trains nothing.
+    tokenizer: PreTrainedTokenizerBase
+    view: View
+
+
+Maker = Callable[[Sequence[Pair], Reading], Sequence[Trace | None]]
+"""Makes the trace of every pair; None where a pair has none."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """How an arm reads a pair: one of its traces or one made from it, and the loss weight of each role (else 1).
+
+    `trace` None trains nothing. `mistakes`: its text shows mistakes, so `mistake_weight` applies. `drops`: it may have
+    no trace for a pair, which then leaves all arms. `withheld`: it sees further problems, which no other arm does.
     """
 
     name: str
-    trace: Literal["shortcut", "journey"] | None
+    trace: Literal["shortcut", "journey"] | Maker | None
     weights: Mapping[Role, float] = field(default_factory=dict)
+    mistakes: bool = False
+    drops: bool = False
+    withheld: bool = False
+
+    def traces(self, pairs: Sequence[Pair], reading: Reading) -> list[Trace | None]:
+        """What the arm is trained on, pair by pair. Raises ValueError for an arm that trains nothing."""
+        if self.trace is None:
+            raise ValueError(f"arm {self.name} trains nothing")
+        if callable(self.trace):
+            return list(self.trace(pairs, reading))
+        return [pair.shortcut if self.trace == "shortcut" else pair.journey for pair in pairs]
+
+    @property
+    def mistake_weight(self) -> float:
+        """The loss weight of its mistakes."""
+        return self.weights.get("mistake", 1.0)
 
 
 @dataclass(frozen=True)
@@ -36,11 +70,23 @@ class Choice:
     budget: Budget
 
 
+@dataclass(frozen=True)
+class Axes:
+    """One value of every axis but the seed. `name` has those that vary, sorted, as in `lr0.001-r8`; "" if none does."""
+
+    pairs: int
+    lr: float
+    rank: int
+    name: str = ""
+
+
 class Run(msgspec.Struct, frozen=True):
     """One training run: an arm on a budget with one seed and one value of every axis, and how much of the data it sees.
 
-    `rows` counts rows with repetition, over all epochs; `pool` is how many different rows they are drawn from. `kind`
-    names its rows. `step_tokens` is set on the budget `steps` alone: the mean supervised tokens of an optimiser step.
+    `rows` counts rows with repetition, over all epochs; `pool` is how many different rows they are drawn from, out of
+    the first `pairs` rows of its `kind` (0: of all); `withheld` rows after those are seen too, in every epoch.
+    `step_tokens` is set on the budget `steps` alone: the mean supervised tokens of an optimiser step. `axis` says which
+    values of the axes that vary it has; runs are compared within one.
     """
 
     run: str
@@ -56,10 +102,19 @@ class Run(msgspec.Struct, frozen=True):
     rank: int = 16
     alpha: int = 32
     step_tokens: float | None = None
+    pairs: int = 0
+    withheld: int = 0
+    axis: str = ""
+    mistake_weight: float = 1.0
 
 
-def choose(arms: Iterable[str], match: Budget) -> tuple[list[Choice], list[str]]:
-    """The arms to train and notes on the rest. Raises UsageError or UnknownName for a list that cannot be trained."""
+def choose(
+    arms: Iterable[str], match: Budget, mistake_weight: float | Mapping[str, float] | None = None
+) -> tuple[list[Choice], list[str]]:
+    """The arms to train and notes on the rest. Raises UsageError or UnknownName for a list that cannot be trained.
+
+    `mistake_weight` is the loss weight of mistakes: of every arm that shows them, or by arm.
+    """
     choices: list[Choice] = []
     notes: list[str] = []
     for label in arms:
@@ -71,16 +126,74 @@ def choose(arms: Iterable[str], match: Budget) -> tuple[list[Choice], list[str]]
             notes.append(f"{name} trains nothing; it is always evaluated")
         elif any(label == other.label for other in choices):
             raise UsageError(f"arm {label!r} is listed twice", "name each arm once")
+        elif arm.withheld and at:
+            raise UsageError(
+                f"{label}: {name} takes no budget, it always sees as many supervised tokens as the reference",
+                f"write {name}",
+            )
+        elif arm.withheld:
+            choices.append(Choice(label, arm, "tokens"))
         else:
             choices.append(Choice(label, arm, budget if at else match))  # type: ignore[arg-type]
     if not choices:
         raise UsageError("no arm to train in the list of arms", "e.g. --arms shortcut@examples,shortcut@tokens,journey")
-    return choices, notes
+    return _weighted(choices, mistake_weight), notes
 
 
-def run_name(label: str, seed: int) -> str:
-    """`shortcut-tokens-s1` for `shortcut@tokens`, `journey-s0` for `journey`."""
-    return f"{label.replace('@', '-')}-s{seed}"
+def _weighted(choices: list[Choice], weight: float | Mapping[str, float] | None) -> list[Choice]:
+    """The choices with the loss weight of mistakes that was asked for."""
+    if weight is None:
+        return choices
+    showing = {choice.arm.name for choice in choices if choice.arm.mistakes}
+    if isinstance(weight, Mapping):
+        wrong = [name for name in weight if name not in showing]
+        if wrong:
+            raise UnknownName("arm of mistake_weight", wrong[0], showing, "name arms of the list that show mistakes")
+        by_arm = dict(weight)
+    elif not showing:
+        raise UsageError(
+            f"mistake_weight {weight:g}: no arm of the list shows mistakes", "e.g. --arms shortcut,journey"
+        )
+    elif {"journey", "journey-masked"} <= showing:
+        raise UsageError(
+            f"mistake_weight {weight:g} for all arms makes journey and journey-masked the same",
+            f"name the arms that it is meant for, e.g. --mistake-weight journey-masked={weight:g}",
+        )
+    else:
+        by_arm = dict.fromkeys(showing, weight)
+    return [
+        replace(choice, arm=replace(choice.arm, weights={**choice.arm.weights, "mistake": by_arm[choice.arm.name]}))
+        if choice.arm.name in by_arm
+        else choice
+        for choice in choices
+    ]
+
+
+def combinations(pairs: Sequence[int], lrs: Sequence[float], ranks: Sequence[int]) -> list[Axes]:
+    """Every combination of the axes' values. Raises UsageError for a value that is listed twice."""
+    values = {"lr": lrs, "n": pairs, "r": ranks}
+    for name, listed in zip(("lr", "pairs", "rank"), values.values(), strict=True):
+        if len(set(listed)) < len(listed):
+            raise UsageError(f"{name} {_commas(listed)}: a value is listed twice", "list each value once")
+    found = []
+    for size, lr, rank in product(pairs, lrs, ranks):
+        own = {"lr": lr, "n": size, "r": rank}
+        name = "-".join(
+            f"{axis}{value:g}" if axis == "lr" else f"{axis}{value}"
+            for axis, value in own.items()
+            if len(values[axis]) > 1
+        )
+        found.append(Axes(size, lr, rank, name))
+    return found
+
+
+def _commas(values: Iterable[float]) -> str:
+    return ",".join(f"{value:g}" for value in values)
+
+
+def run_name(label: str, seed: int, axis: str = "") -> str:
+    """`shortcut-tokens-s1` for `shortcut@tokens`, `journey-s0` for `journey`, `journey-r8-s0` where the rank varies."""
+    return "-".join([label.replace("@", "-"), *([axis] if axis else []), f"s{seed}"])
 
 
 def learning_rate(choice: Choice, default: float, by_arm: Mapping[str, float]) -> float:

@@ -10,8 +10,8 @@ import msgspec
 
 from journey import console, models
 from journey.errors import JourneyError, PartialError
-from journey.finetune import audit, budget, pool
-from journey.finetune.jobs import Setup, Trained
+from journey.finetune import audit, pool
+from journey.finetune.jobs import Setup, Trained, group_name
 from journey.finetune.prepare import Prepared
 from journey.finetune.runs import Run
 from journey.finetune.worker import Event, Plan
@@ -32,28 +32,40 @@ class Session:
 
     def work(self) -> None:
         """Train what is missing, longest first, and finish the folder unless a run should be tried again."""
-        missing = self.folder.missing(self.runs)
+        missing = {str(name) for name in self.folder.missing(self.runs)}
         if missing:
-            self._train([self.runs[str(name)] for name in missing])
+            # A stack is resumed whole, or its forward passes, and with them the last bits, would be others.
+            self._train([group for group in self.made.groups if any(run.run in missing for run in group)], missing)
         if self.again:
             raise PartialError(
                 f"{_named(self.again)}\n  the other runs are kept; the same command tries again (logs: {self.scratch})"
             )
         self._finish()
 
-    def _train(self, missing: list[Run]) -> None:
+    def _train(self, groups: list[tuple[Run, ...]], missing: set[str]) -> None:
         plan_file = self._hand_over()
-        device, workers = self.made.device, min(self.made.workers, len(missing))
-        ordered = sorted(missing, key=lambda run: (-self.counted[run.run].flops, run.run))
+        device, workers = self.made.device, min(self.made.workers, len(groups))
+        ordered = sorted(groups, key=lambda group: (-sum(self.counted[run.run].flops for run in group), group[0].run))
         at: dict[str, int] = {}
-        console.note(f"{len(ordered)} runs, {workers} at a time on {device}")
-        with console.progress("training steps", sum(run.steps for run in ordered)) as ticker:
+        runs = [run for group in ordered for run in group]
+        console.note(f"{_plural(len(runs), 'run')} in {_plural(len(groups), 'group')}, {workers} at a time on {device}")
+        with console.progress("training steps", sum(run.steps for run in runs)) as ticker:
 
             def tell(event: Event) -> None:
+                if event.said is not None:
+                    console.note(event.said)
+                    return
                 ticker.advance(event.step - at.get(event.run, 0), f"{event.run} loss {event.loss:.3f}")
                 at[event.run] = event.step
 
-            pool.train_all(ordered, plan_file, workers, one_thread=device == "cpu", tell=tell, done=self._done)
+            def done(event: Event) -> None:
+                if event.run in missing:
+                    self._done(event)
+
+            pool.train_all(ordered, plan_file, workers, one_thread=device == "cpu", tell=tell, done=done)
+        for group in ordered:
+            if not any(run.run in self.again for run in group):
+                shutil.rmtree(self.scratch / "checkpoints" / group_name(group), ignore_errors=True)
 
     def _hand_over(self) -> Path:
         """Write what the worker processes read."""
@@ -73,6 +85,7 @@ class Session:
             weight_decay=made.settings.weight_decay,
             loss_norm=made.settings.loss_norm,
             checkpointing=made.settings.checkpointing,
+            pass_tokens=made.settings.pass_tokens,
         )
         for kind, rows in made.data.items():
             rows.save(self.scratch / f"{kind}.npz")
@@ -82,7 +95,6 @@ class Session:
     def _done(self, event: Event) -> None:
         if event.failed is None:
             self._record(self.runs[event.run], event.trained, None)
-            shutil.rmtree(self.scratch / "checkpoints" / event.run, ignore_errors=True)
             return
         console.note(f"{event.run} failed: {event.failed}")
         mark = self.scratch / f"{event.run}.failed"
@@ -110,6 +122,7 @@ class Session:
             "row_order": trained.order if trained else None,
             "device": trained.device if trained else None,
             "dtype": trained.dtype if trained else None,
+            "padding": trained.padding if trained else None,
             "failed": failed,
         }
         self.folder.write(f"{run.run}/run.json", facts)
@@ -128,23 +141,25 @@ class Session:
             raise JourneyError(f"{_named(failed)}\n  no run is left; give other settings and another --out")
         equal, differs = audit.compare(self.made.counted)
         equal += audit.verify(self.made.runs, trained)
-        supervised = {choice.arm.name: self.made.data[choice.arm.name].supervised for choice in self.made.choices}
-        leader = budget.reference(self.made.choices, supervised).label
         found = audit.Audit(
-            leader, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(self.made.notes), failed
+            self.made.reference, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(self.made.notes), failed
         )
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.folder.write("audit.json", msgspec.to_builtins(found))
         counts = {
             "runs": len(trained),
             "failed": len(failed),
-            "pairs": len(next(iter(self.made.data.values()))),
+            "pairs": self.made.pairs,
             "steps": sum(run.steps for run in self.made.runs),
             "supervised_tokens": sum(one.supervised_tokens for one in self.made.counted),
         }
         self.folder.finish(counts, {"seconds": {name: round(one.seconds, 1) for name, one in trained.items()}})
         if failed:
             raise PartialError(f"{_named(failed)}\n  {self.folder.out} is finished without it")
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _named(failed: Mapping[str, str]) -> str:

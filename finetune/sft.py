@@ -7,53 +7,79 @@ data set is one forward pass (the rows in it), and an optimiser step is a fixed 
 from __future__ import annotations
 
 import hashlib
-import math
+import os
+import shutil
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import (
-    PrinterCallback,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, PrinterCallback
 from trl import SFTConfig, SFTTrainer
+from trl.trainer.utils import FusedCausalLMOutput
 
 from journey import models
-from journey.errors import UsageError
-from journey.finetune import adapters, budget
-from journey.finetune.jobs import NotFinite, Report, Setup, Trained, newest_whole, seal
+from journey.finetune import adapters
+from journey.finetune.batches import IGNORED, collate, laid_out, padding_id
+from journey.finetune.jobs import Report, Setup, Trained, newest_whole
+from journey.finetune.packing import check_packing
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
+from journey.finetune.watch import Watch
 from journey.rng import seed_for
 from journey.store import json_lines, write_atomic
 
-IGNORED = -100  # label of tokens that are not supervised
 
+class _Weighted:
+    """A model whose log-probabilities of the next tokens come out scaled by (row, token) loss weights.
 
-def collate(rows: Rows, members: list[int], pad: int) -> dict[str, torch.Tensor]:
-    """One forward pass, (row, token), padded on the right. Labels go by position, never by the padding id."""
-    width = int(rows.lengths[members].max())
-    ids = np.full((len(members), width), pad, dtype=np.int64)
-    labels = np.full((len(members), width), IGNORED, dtype=np.int64)
-    mask = np.zeros((len(members), width), dtype=np.int64)
-    for place, row in enumerate(members):
-        at = rows.at(row)
-        tokens, weights = rows.ids[at], rows.weights[at]
-        ids[place, : len(tokens)] = tokens
-        labels[place, : len(tokens)] = np.where(weights > 0, tokens, IGNORED)
-        mask[place, : len(tokens)] = 1
-    found = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-    return {name: torch.from_numpy(values) for name, values in found.items()}
+    The trainer sums what it is given and so needs to know nothing of weights. `exact` takes the loss in the model's own
+    precision from all logits; TRL's loss computes in float32 tile by tile.
+    """
+
+    def __init__(self, model: Any, scale: torch.Tensor, exact: bool) -> None:
+        self.model, self.scale, self.exact = model, scale, exact
+
+    def __call__(self, **inputs: Any) -> FusedCausalLMOutput:
+        found = self._exactly(inputs) if self.exact else self.model(**inputs)
+        assert found.log_probs is not None
+        return replace(found, log_probs=found.log_probs * self.scale.to(found.log_probs.dtype))
+
+    def _exactly(self, inputs: dict[str, Any]) -> FusedCausalLMOutput:
+        given = {name: value for name, value in inputs.items() if name not in ("labels", "fused_lm_head")}
+        labels = inputs["labels"][:, 1:]
+        logits = self.model(**given).logits[:, :-1]
+        losses = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), labels.flatten(), reduction="none", ignore_index=IGNORED
+        ).view(labels.shape)
+        nothing = torch.zeros_like(losses)
+        return FusedCausalLMOutput(
+            loss=losses.sum(), log_probs=-losses, entropy=nothing, is_top1=nothing, label_mask=labels != IGNORED
+        )
 
 
 class _Trainer(SFTTrainer):
-    """SFTTrainer without the bookkeeping that this project does itself."""
+    """SFTTrainer that knows loss weights, without the bookkeeping that this project does itself."""
+
+    exact = False
+
+    def _get_num_items_in_batch(self, batch_samples: list[dict[str, torch.Tensor]], device: Any) -> Any:
+        """What the step's summed loss is divided by, over all forward passes and processes."""
+        if not batch_samples or "items" not in batch_samples[0]:
+            return super()._get_num_items_in_batch(batch_samples, device)
+        items = torch.stack([batch["items"].sum() for batch in batch_samples]).sum().to(device)
+        return self.accelerator.gather(items).sum()
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        if "weights" not in inputs:
+            return super().compute_loss(model, inputs, *args, **kwargs)
+        given = {name: value for name, value in inputs.items() if name not in ("weights", "items")}
+        weighted = _Weighted(model, inputs["weights"][:, 1:] / kwargs["num_items_in_batch"], self.exact)
+        return super().compute_loss(weighted, given, *args, **{**kwargs, "num_items_in_batch": 1})
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         return 0  # counted exactly in the audit; counting walks all modules for every forward pass
@@ -61,46 +87,16 @@ class _Trainer(SFTTrainer):
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         return None
 
-
-class _Watch(TrainerCallback):
-    """Reports every step, stops a run whose loss is no number, and asks for a checkpoint now and then."""
-
-    def __init__(self, run: str, report: Report, seconds: float) -> None:
-        self.run, self.report, self.seconds = run, report, seconds
-        self.saved = time.monotonic()
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> TrainerControl:
-        if time.monotonic() - self.saved >= self.seconds and state.global_step < state.max_steps:
-            control.should_save = True
-        return control
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if logs is None or "loss" not in logs:
-            return
-        if not (math.isfinite(logs["loss"]) and math.isfinite(logs["grad_norm"])):
-            raise NotFinite(f"loss {logs['loss']}, gradient norm {logs['grad_norm']} at step {state.global_step}")
-        self.report(self.run, state.global_step, logs["loss"])
-
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
-        self.saved = time.monotonic()
+    def _send_telemetry(self) -> None:
+        return None
 
 
 def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
     gpu = device != "cpu"
-    return SFTConfig(
-        output_dir=str(Path(setup.scratch) / "checkpoints" / run.run),
+    made = SFTConfig(
+        output_dir=str(checkpoints(setup, run)),
         per_device_train_batch_size=1,  # one item is one forward pass
-        gradient_accumulation_steps=passes,
+        gradient_accumulation_steps=passes // setup.processes,
         train_sampling_strategy="sequential",
         num_train_epochs=1,  # the items are laid out over all epochs
         max_length=setup.max_length,
@@ -120,59 +116,86 @@ def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
         weight_decay=setup.weight_decay,
         bf16=gpu,
         use_cpu=not gpu,
+        ddp_backend="gloo" if setup.processes > 1 and not gpu else None,
+        ddp_find_unused_parameters=False,
         gradient_checkpointing=gpu if setup.checkpointing is None else setup.checkpointing,
+        use_liger_kernel=setup.liger,
         seed=seed_for("training", run.seed) % 2**32,
         logging_steps=1,
         logging_nan_inf_filter=False,
-        report_to="none",
+        report_to=setup.report_to,
+        run_name=run.run,
         disable_tqdm=True,
         save_strategy="no",  # checkpoints are asked for by time
         save_total_limit=2,
     )
+    if setup.processes == 1 and gpu:
+        made._n_gpu = (
+            1  # on a machine with several the trainer would spread the run over all of them, which TRL refuses
+        )
+    return made
 
 
-def _laid_out(run: Run, rows: Rows, setup: Setup) -> tuple[list[list[int]], list[list[int]]]:
-    """The rows of every optimiser step, and those of every forward pass, in order."""
-    order = budget.stream(budget.pool(len(rows), run.seed, run.pool), run.seed, run.rows)
-    steps = [list(step) for step in budget.steps_of(order, setup.rows_per_step)]
-    lengths = rows.lengths
-    passes = [
-        part for step in steps for part in budget.micro_batches(step, lengths, setup.rows_per_step, setup.micro_batch)
-    ]
-    return steps, passes
+def checkpoints(setup: Setup, run: Run) -> Path:
+    """Where the checkpoints of an unfinished run lie."""
+    return Path(setup.scratch) / "checkpoints" / run.run
 
 
-def train_run(run: Run, rows: Rows, setup: Setup, report: Report) -> Trained:
-    """Train one run and write its adapter and trajectory into `setup.work`.
+def _collator(rows: Rows, setup: Setup, pad: int, exact: bool) -> Callable[[list[dict[str, Any]]], Any]:
+    """Binary weights under the token norm are labels and nothing else, so that TRL's loss is used as it is."""
+    binary = bool(np.isin(rows.weights, (0, 1)).all())
+    norm = None if binary and setup.loss_norm == "token" and not exact else setup.loss_norm
+    return lambda items: collate(rows, items[0]["rows"], pad, norm=norm, packed=setup.packing)
 
-    Raises NotFinite when the loss is no number, UsageError for loss weights other than 0 and 1.
+
+def _load(ref: models.ModelRef, run: Run, setup: Setup, device: str, dtype: torch.dtype | None) -> tuple[Any, str]:
+    """The model to train and the name of its weights' precision.
+
+    Every weight of the base is trained in float32, under bfloat16 autocast on a GPU; a frozen base lies in bfloat16 there.
     """
-    if not np.isin(rows.weights, (0, 1)).all():
-        raise UsageError(f"engine trl masks tokens; the loss weights of arm {run.arm} are not all 0 or 1")
+    dtype = dtype or (torch.float32 if device == "cpu" or setup.full else torch.bfloat16)
+    base = models.load_model(ref, device=device if models.quantisation(ref) else "cpu", dtype=dtype)
+    return base if setup.full else adapters.new_adapter(base, run, setup), str(dtype).removeprefix("torch.")
+
+
+def train_run(run: Run, rows: Rows, setup: Setup, report: Report, dtype: torch.dtype | None = None) -> Trained:
+    """Train one run and write its adapter (or whole model) and trajectory into `setup.work`.
+
+    `dtype` loads the base in a precision of one's choice; with float64 the loss is taken in float64 too, and not by
+    TRL's, which casts to float32. Raises NotFinite when the loss is no number, UsageError if rows cannot be packed.
+    """
     started = time.monotonic()
     ref = models.ModelRef(setup.base, setup.source, setup.revision)
     tokenizer = models.load_tokenizer(ref)
-    device = models.best_device()
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    model = adapters.new_adapter(models.load_model(ref, device="cpu", dtype=dtype), run, setup)
-    initial = adapters.digest_of(adapters.adapter_state(model))
-    steps, passes = _laid_out(run, rows, setup)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else models.end_of_turn(tokenizer)
+    device, pad = models.best_device(), padding_id(tokenizer)
+    model, precision = _load(ref, run, setup, device, dtype)
+    if setup.packing:
+        check_packing(model, rows, pad)
+    initial = adapters.digest_of(_state(model, setup))
+    steps, passes, count = laid_out(run, rows, setup)
+    if setup.logs:
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(Path(setup.logs) / run.run)
+    exact = dtype == torch.float64
     trainer = _Trainer(
         model=model,
-        args=_arguments(run, setup, -(-setup.rows_per_step // setup.micro_batch), device),
+        args=_arguments(run, setup, count, device),
         train_dataset=Dataset.from_dict({"rows": passes}),
-        data_collator=lambda items: collate(rows, items[0]["rows"], pad),
+        data_collator=_collator(rows, setup, pad, exact),
         processing_class=tokenizer,
-        callbacks=[_Watch(run.run, report, setup.checkpoint_seconds)],
+        callbacks=[Watch(run, report, setup)],
     )
+    trainer.exact = exact
     trainer.remove_callback(PrinterCallback)
-    checkpoint = newest_whole(Path(str(trainer.args.output_dir)))
+    checkpoint = newest_whole(checkpoints(setup, run))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    folder = Path(setup.work) / run.run
     logged = [entry for entry in trainer.state.log_history if "loss" in entry]
-    write_atomic(folder / "trajectory.jsonl", json_lines(_trajectory(logged, steps, rows)))
-    adapters.save_adapter(adapters.adapter_state(model), model.peft_config["default"], folder, setup)
+    if trainer.is_world_process_zero():
+        folder = Path(setup.work) / run.run
+        write_atomic(folder / "trajectory.jsonl", json_lines(_trajectory(logged, steps, rows)))
+        if setup.full:
+            save_model(model, folder, setup)
+        else:
+            adapters.save_adapter(_state(model, setup), model.peft_config["default"], folder, setup)
     return Trained(
         run.run,
         initial,
@@ -180,8 +203,15 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report) -> Trained:
         float(np.mean([entry["loss"] for entry in logged[-10:]])),
         time.monotonic() - started,
         device,
-        str(dtype).removeprefix("torch."),
+        precision,
     )
+
+
+def _state(model: Any, setup: Setup) -> dict[str, torch.Tensor]:
+    """The weights that are trained: the adapter's, or all of them."""
+    if not setup.full:
+        return adapters.adapter_state(model)
+    return {name: value.detach().cpu().contiguous() for name, value in sorted(model.state_dict().items())}
 
 
 def _trajectory(logged: list[dict[str, float]], steps: list[list[int]], rows: Rows) -> list[dict[str, Any]]:
@@ -196,3 +226,17 @@ def _trajectory(logged: list[dict[str, float]], steps: list[list[int]], rows: Ro
         }
         for entry, step in zip(logged, steps, strict=True)
     ]
+
+
+def save_model(model: PreTrainedModel, folder: Path, setup: Setup) -> None:
+    """Write a whole model with its tokenizer as a plain transformers folder, weights last and in one file."""
+    beside = Path(setup.scratch) / "saved" / folder.name
+    shutil.rmtree(beside, ignore_errors=True)
+    model.save_pretrained(beside, max_shard_size="1000GB")
+    models.load_tokenizer(models.ModelRef(setup.base, setup.source, setup.revision)).save_pretrained(beside)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(beside.iterdir(), key=lambda path: path.suffix == ".safetensors"):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(path, folder / path.name)
+    shutil.rmtree(beside)

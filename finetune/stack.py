@@ -27,16 +27,15 @@ from torch import Tensor
 
 from journey.errors import UsageError
 from journey.finetune import adapters, budget, losses, passes
-from journey.finetune.jobs import Failed, Report, Said, Setup, Trained, newest_whole, seal
+from journey.finetune.jobs import Failed, Report, Said, Setup, Trained, group_name, newest_whole, seal
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
 from journey.lora import Stack, modules_of, refuse_unstackable, scale_of
-from journey.rng import digest, seed_for
 from journey.store import dump_json, json_lines, write_atomic
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
 BETAS, EPSILON = (0.9, 0.999), 1e-8
-PASS_TOKENS = {"cpu": 4096}  # as many as leave a CPU's caches some use
+PASS_TOKENS = {"cpu": 2048}  # as many as leave a CPU's caches some use
 PASS_TOKENS_ELSEWHERE = 16384
 
 
@@ -143,7 +142,7 @@ class Training:
         self.limit = setup.pass_tokens or PASS_TOKENS.get(self.device.type, PASS_TOKENS_ELSEWHERE)
         self.trained: list[Trained] = []
         self.failed: list[Failed] = []
-        self.folder = Path(setup.scratch) / "checkpoints" / digest("stack", *(run.run for run in runs)).hex()
+        self.folder = Path(setup.scratch) / "checkpoints" / group_name(runs)
         self.saved = time.monotonic()
 
     # --- the loop ---------------------------------------------------------------------------------------------------
@@ -184,8 +183,8 @@ class Training:
                 by_token = losses.token_losses(chosen, one.labels, self.head)
                 weighted = by_token * one.weights.to(by_token.dtype)
                 weighted.sum().backward()
-            of_runs = (one.owners[None] == torch.arange(len(members), device=self.device)[:, None]).double()
-            lost += of_runs @ weighted.detach().double()
+            of_runs = one.owners[None] == torch.arange(len(members), device=self.device)[:, None]
+            lost += torch.where(of_runs, weighted.detach().double(), 0.0).sum(1)  # a NaN stays with its own run
             for place, count in one.own.items():
                 own[place] += count
                 padded[place] += one.padded[place]
@@ -201,7 +200,8 @@ class Training:
             progress.own_tokens += own[place]
             progress.padded_tokens += padded[place]
             progress.seconds += seconds * padded[place] / max(1, sum(padded))
-            self.report(member.run.run, self.step, losses_now[place])
+            if math.isfinite(losses_now[place]):
+                self.report(member.run.run, self.step, losses_now[place])
 
     def _passes(self) -> Iterator[passes.Pass]:
         units: list[passes.Unit] = []
@@ -234,7 +234,7 @@ class Training:
     _streams: Sequence[torch.Generator] = ()
 
     def _stream(self, run: Run) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(dropout_seed(run, self.step))
+        return torch.Generator(self.device).manual_seed(adapters.dropout_seed(run, self.step))
 
     def _smaller(self) -> Said:
         """After memory ran out: the same step again, in passes of half the tokens. The optimiser has not moved yet."""
@@ -324,11 +324,6 @@ class Training:
         self.stack.flat.copy_(tensors["flat"])
         self.first.copy_(tensors["first"])
         self.second.copy_(tensors["second"])
-
-
-def dropout_seed(run: Run, step: int) -> int:
-    """The seed of a run's dropout masks in an optimiser step (from 0); the engines share it."""
-    return seed_for("dropout", run.seed, step)
 
 
 def _refuse_base_dropout(model: Any) -> None:

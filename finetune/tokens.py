@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from journey import models
 from journey.errors import UsageError
-from journey.finetune.runs import Arm
-from journey.schema import ROLES, Pair
+from journey.finetune.runs import Arm, Reading
+from journey.schema import ROLES, Pair, Trace
 from journey.views import Span, View
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 ANSWER = ROLES.index("answer")
 CORRECT_PATH = tuple(ROLES.index(role) for role in ("plan", "step", "correction", "check"))
-FRAME = -1  # tokens of no segment: the prompt, and tags around the thinking
+MISTAKE = ROLES.index("mistake")
+FRAME = -1  # tokens of no step: the prompt, tags around the thinking, filler
+FILLER = -1  # node of a segment that says nothing
 _BATCH = 1000
 
 
@@ -67,6 +69,18 @@ class Rows:
             np.where(np.isin(self.roles, roles), self.weights, 0), self.starts[:-1], dtype=np.float64
         )
 
+    def head(self, count: int) -> Rows:
+        """The first rows."""
+        end = int(self.starts[count])
+        return Rows(
+            self.problems[:count],
+            self.ids[:end],
+            self.weights[:end],
+            self.roles[:end],
+            self.starts[: count + 1],
+            self.prompts[:count],
+        )
+
     def save(self, path: Path) -> None:
         """Write the arrays as one uncompressed npz file, without pickles."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,20 +94,33 @@ class Rows:
             return cls(tuple(data["problems"].tolist()), *(data[name] for name in list(cls.__annotations__)[1:]))
 
 
-def encode(pairs: Sequence[Pair], arm: Arm, tokenizer: PreTrainedTokenizerBase, view: View) -> Rows:
-    """The arm's rows. Raises UsageError if the tokenizer cannot say which characters a token covers."""
+def encode(
+    pairs: Sequence[Pair],
+    arm: Arm,
+    tokenizer: PreTrainedTokenizerBase,
+    view: View,
+    traces: Sequence[Trace] | None = None,
+) -> Rows:
+    """The arm's rows, from its traces of the pairs where they are made already.
+
+    Raises UsageError if the tokenizer cannot say which characters a token covers, ValueError for a pair without trace.
+    """
     if not tokenizer.is_fast:
         raise UsageError(
             f"{type(tokenizer).__name__} cannot say which characters a token covers",
             "use a model with a tokenizer.json",
         )
+    told = list(traces) if traces is not None else arm.traces(pairs, Reading(tokenizer, view))
     weight = np.array([arm.weights.get(role, 1.0) for role in ROLES] + [1.0], dtype=np.float32)  # last: FRAME
     ids: list[int] = []
     roles: list[int] = []
     starts, prompts = [0], []
     for start in range(0, len(pairs), _BATCH):
-        part = pairs[start : start + _BATCH]
-        rows = [models.row(tokenizer, pair.problem, getattr(pair, str(arm.trace)), view) for pair in part]
+        rows = []
+        for pair, trace in zip(pairs[start : start + _BATCH], told[start : start + _BATCH], strict=True):
+            if trace is None:
+                raise ValueError(f"arm {arm.name} has no trace of pair {pair.pair_id}")
+            rows.append(models.row(tokenizer, pair.problem, trace, view))
         texts = [row.text for row in rows]
         offsets = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
         for row, places in zip(rows, offsets, strict=True):
@@ -124,7 +151,7 @@ def _roles(text: str, spans: Sequence[Span], places: Sequence[tuple[int, int]]) 
         while at < len(spans) and spans[at].end <= start:
             at += 1
         inside = at < len(spans) and spans[at].start <= start
-        found.append(ROLES.index(spans[at].role) if inside else FRAME)
+        found.append(ROLES.index(spans[at].role) if inside and spans[at].node != FILLER else FRAME)
     return found
 
 

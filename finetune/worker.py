@@ -1,8 +1,8 @@
-"""A process that trains one run after another: names of runs come in on stdin, events go out on stdout as JSON lines.
+"""A process that trains runs: lists of their names come in on stdin, events go out on stdout, both as JSON lines.
 
     python -P -m journey.finetune.worker DIR/plan.json
 
-Importing the training libraries takes seconds, so a process is used for many runs. It ends when stdin does, and dies
+A line holds the runs to train together. Importing the training libraries takes seconds, so a process is used for many lines. It ends when stdin does, and dies
 at its next step when nobody reads its events any more.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from journey.catalog import ENGINES
-from journey.finetune.jobs import Engine, NotFinite, Setup, Trained
+from journey.finetune.jobs import Engine, Failed, NotFinite, Setup, Trained
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
 
@@ -30,7 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A step that was made, or how a run ended. `again` says whether another try could go better."""
+    """A step that was made, how a run ended, or something to tell a person. `again`: another try could go better."""
 
     run: str
     step: int = 0
@@ -38,6 +38,12 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     trained: Trained | None = None
     failed: str | None = None
     again: bool = True
+    said: str | None = None
+
+    @property
+    def ends(self) -> bool:
+        """Whether the run has ended."""
+        return self.trained is not None or self.failed is not None
 
 
 def serve(plan_file: Path, lines: Any, out: Any) -> None:
@@ -54,19 +60,31 @@ def serve(plan_file: Path, lines: Any, out: Any) -> None:
         tell(Event(run, step, loss))
 
     for line in lines:
-        run = runs[line.strip()]
+        group = [runs[name] for name in msgspec.json.decode(line, type=list[str])]
+        left = {run.run for run in group}
+
+        def end(event: Event, left: set[str] = left) -> None:
+            left.discard(event.run)
+            tell(event)
+
         try:
-            data = {run.kind: Rows.load(plan_file.with_name(f"{run.kind}.npz"))}
-            for trained in engine([run], data, plan.setup, report):
-                tell(Event(run.run, trained=trained))
+            data = {kind: Rows.load(plan_file.with_name(f"{kind}.npz")) for kind in {run.kind for run in group}}
+            for told in engine(group, data, plan.setup, report):
+                if isinstance(told, Trained):
+                    end(Event(told.run, trained=told))
+                elif isinstance(told, Failed):
+                    end(Event(told.run, failed=told.why, again=False))
+                else:
+                    tell(Event(group[0].run, said=told.text))
         except NotFinite as error:
-            tell(Event(run.run, failed=str(error), again=False))
+            end(Event(group[0].run, failed=str(error), again=False))
         except BrokenPipeError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the libraries raise must not take the other runs with it
             traceback.print_exc()
             reason = (str(error).strip().splitlines() or ["no reason given"])[0]
-            tell(Event(run.run, failed=f"{type(error).__name__}: {reason}"))
+            for name in sorted(left):
+                end(Event(name, failed=f"{type(error).__name__}: {reason}"))
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from journey.generate.slip import Slip
 from journey.generate.slip_checks import Reason
 from journey.generate.slip_text import WrongStep, brief_number, right_brief
 from journey.rng import digest
-from journey.schema import Node, Pair, QuantityClaim, Role, Trace, Tree, pair_id
+from journey.schema import Node, Pair, Problem, QuantityClaim, Role, Trace, Tree, pair_id
 from journey.views import lay_out
 
 Piece = tuple[Role, str, str, int]
@@ -53,8 +53,15 @@ def assemble(
         teller.episode(episode)
     teller.upto(len(graph.steps))
     problem = graph.problem
-    tree_id = digest("tree", problem.id, "slips", seed, attempt, repr(sorted(settings.items()))).hex()
-    tree = Tree(tree_id, problem, "slips", seed, tuple(teller.nodes), graph.quantities, settings)
+    tree = Tree(
+        tree_id(problem, seed, attempt, settings),
+        problem,
+        "slips",
+        seed,
+        tuple(teller.nodes),
+        graph.quantities,
+        settings,
+    )
     shortcut, journey = teller.traces()
     provenance = {
         "seed": seed,
@@ -62,11 +69,15 @@ def assemble(
         "kinds": [each.slip.kind for each in episodes],
         "delays": [each.delay for each in episodes],
         "notices": [each.reason.check.kind for each in episodes],
+        "settings": settings,
     }
-    pair = Pair(
-        pair_id(problem.id, "slips", tree_id), problem, tree_id, "slips", shortcut, journey, len(episodes), provenance
-    )
-    return Made(tree, pair)
+    ids = pair_id(problem.id, "slips", tree.id), problem, tree.id, "slips"
+    return Made(tree, Pair(*ids, shortcut, journey, len(episodes), provenance))
+
+
+def tree_id(problem: Problem, seed: int, attempt: int, settings: dict[str, Any]) -> str:
+    """The id of the tree that these settings and draws give."""
+    return digest("tree", problem.id, "slips", seed, attempt, repr(sorted(settings.items()))).hex()
 
 
 class _Teller:

@@ -55,13 +55,18 @@ def _given(**flags: Any) -> dict[str, Any]:
     return {name: value for name, value in flags.items() if value is not None and value != []}
 
 
-def _pairs_of(values: list[str], flag: str) -> dict[str, str]:
+def _by_arm(value: str | None) -> Any:
+    """`0.3` as it is, `journey=0.3,mix-50=0` as weights by arm."""
+    return _pairs_of([value], "--mistake-weight", "journey=0.5") if value and "=" in value else value
+
+
+def _pairs_of(values: list[str], flag: str, example: str = "question=problem,answer=gold") -> dict[str, str]:
     found = {}
     for value in values:
         for item in value.split(","):
             key, equals, field = item.partition("=")
             if not equals or not key or not field:
-                raise UsageError(f"{flag} {item!r} is not NAME=FIELD", f"e.g. {flag} question=problem,answer=gold")
+                raise UsageError(f"{flag} {item!r} is not NAME=VALUE", f"e.g. {flag} {example}")
             found[key.strip()] = field.strip()
     return found
 
@@ -204,9 +209,15 @@ def finetune(
     base: Annotated[str | None, typer.Option(help="Catalog name, local folder or Hub id.")] = None,
     arms: Annotated[str | None, typer.Option(help="ARM[@BUDGET],... see `journey list arms`.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Training seeds 0..N-1.")] = None,
-    match: Annotated[str | None, typer.Option(help="Budget of arms without one: examples or tokens.")] = None,
-    rank: Annotated[int | None, typer.Option(help="LoRA rank.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    match: Annotated[
+        str | None, typer.Option(help="Budget of arms without one: examples, tokens, steps or flops.")
+    ] = None,
+    pairs: Annotated[str | None, typer.Option(help="Train on the first N pairs only; N,M,... compares sizes.")] = None,
+    rank: Annotated[str | None, typer.Option(help="LoRA rank; 8,16,... compares ranks.")] = None,
+    lr: Annotated[str | None, typer.Option(help="Peak learning rate; 1e-3,3e-3,... compares rates.")] = None,
+    mistake_weight: Annotated[
+        str | None, typer.Option(help="Loss weight of mistakes, 0 to 1: W for all arms that show them, or ARM=W,...")
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes of the reference arm.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Longest row in tokens.")] = None,
     rows_per_step: Annotated[int | None, typer.Option(help="Rows in an optimiser step.")] = None,
@@ -226,8 +237,8 @@ def finetune(
     from journey.store import read_manifest
 
     flags = _given(
-        base=base, arms=_split(arms), seeds=seeds, match=match, rank=rank, lr=lr, epochs=epochs, max_length=max_length,
-        rows_per_step=rows_per_step, benchmarks=_split(benchmarks), engine=engine, workers=workers,
+        base=base, arms=_split(arms), seeds=seeds, match=match, pairs=pairs, rank=rank, lr=lr, epochs=epochs,
+        mistake_weight=_by_arm(mistake_weight), max_length=max_length, rows_per_step=rows_per_step, benchmarks=_split(benchmarks), engine=engine, workers=workers,
     )  # fmt: skip
     settings = _stage_settings(FinetuneSettings, "finetune", flags, sets)
     if dry_run:
@@ -240,7 +251,11 @@ def finetune(
         from journey import console
         from journey.finetune import audit
 
-        console.out.print(audit.table(stage.read_audit(made)))
+        found = stage.read_audit(made)
+        for table in audit.tables(found):
+            console.out.print(table)
+        for sentence in found.notes:
+            console.note(sentence)
     _next(f"journey evaluate {made} --benchmarks NAME,... --out {made.with_name(made.name + '-evaluation')}")
 
 

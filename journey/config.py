@@ -6,12 +6,13 @@ Field descriptions are the help texts of the command line.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from journey.errors import UnknownName, UsageError
 
@@ -61,8 +62,8 @@ class FinetuneSettings(Settings):
     )
     seeds: int = Field(2, ge=1, description="training seeds 0..N-1")
     view: Literal["think", "plain", "compact"] | None = Field(None, description="view (default: by base)")
-    pairs: int | None = Field(None, ge=1, description="train on the first N pairs only")
-    rank: int = Field(16, ge=1, description="LoRA rank")
+    pairs: int | list[int] | None = Field(None, description="train on the first N pairs only; several: an axis")
+    rank: int | list[int] = Field(16, description="LoRA rank; several: an axis")
     alpha: int = Field(32, ge=1, description="LoRA alpha")
     rslora: bool = Field(False, description="scale adapters by alpha / sqrt(rank) instead of alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the input of every adapter")
@@ -77,8 +78,13 @@ class FinetuneSettings(Settings):
     stacks: int | None = Field(
         None, ge=1, description="stacks that the runs are dealt into (default: one a seed on a CPU)"
     )
-    lr: float = Field(2e-4, gt=0, description="peak learning rate of every arm that lr_by_arm does not name")
+    lr: float | list[float] = Field(
+        2e-4, description="peak learning rate of every arm that lr_by_arm does not name; several: an axis"
+    )
     lr_by_arm: dict[str, float] = Field({}, description="learning rate of single arms, fixed on the dev split")
+    mistake_weight: float | dict[str, float] | None = Field(
+        None, description="loss weight of mistakes, 0 to 1: of every arm that shows them, or by arm"
+    )
     epochs: float = Field(1.0, gt=0, description="passes over the data of the reference arm")
     rows_per_step: int = Field(16, ge=1, description="rows in one optimiser step")
     micro_batch: int = Field(16, ge=1, description="rows in one forward pass")
@@ -86,8 +92,48 @@ class FinetuneSettings(Settings):
     warmup_steps: int = Field(20, ge=0, description="steps of linear warm-up before cosine decay")
     max_steps: int | None = Field(None, ge=1, description="stop every run after N optimiser steps (a smoke test)")
     benchmarks: list[str] = Field([], description="benchmarks that must not overlap the training prompts")
-    engine: str = Field("trl", description="what trains")
+    engine: str = Field("stacked", description="what trains")
     workers: int | None = Field(None, ge=1, description="runs trained at the same time (default: by cores)")
+
+    @field_validator("pairs", "rank", "lr", mode="before")
+    @classmethod
+    def _axis(cls, value: Any, info: ValidationInfo) -> Any:
+        """One value or several; `8,16` too."""
+        if value is None:
+            return None
+        read = float if info.field_name == "lr" else int
+        several = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else [value]
+        try:
+            found = [read(str(each)) for each in several]
+        except ValueError:
+            found = []
+        if not found or min(found) <= 0 or not all(map(math.isfinite, found)):
+            kind = "a number" if read is float else "a whole number"
+            raise ValueError(f"expected {kind} above 0, or several, e.g. {'1e-3,3e-3' if read is float else '8,16'}")
+        return found if len(found) > 1 else found[0]
+
+    @field_validator("mistake_weight")
+    @classmethod
+    def _weight(cls, value: float | dict[str, float] | None) -> float | dict[str, float] | None:
+        weights = value.values() if isinstance(value, dict) else [] if value is None else [value]
+        if not all(0 <= weight <= 1 for weight in weights):
+            raise ValueError("expected a weight from 0 to 1, or weights by arm")
+        return value
+
+    @property
+    def sizes(self) -> list[int] | None:
+        """The values of `pairs`; None: all there are."""
+        return self.pairs if isinstance(self.pairs, list) else None if self.pairs is None else [self.pairs]
+
+    @property
+    def rates(self) -> list[float]:
+        """The values of `lr`."""
+        return self.lr if isinstance(self.lr, list) else [self.lr]
+
+    @property
+    def ranks(self) -> list[int]:
+        """The values of `rank`."""
+        return self.rank if isinstance(self.rank, list) else [self.rank]
 
 
 class EvaluateSettings(Settings):

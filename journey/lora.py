@@ -65,11 +65,13 @@ def modules_of(state: Mapping[str, Tensor]) -> list[str]:
 class Route:
     """Which run every group of consecutive rows belongs to: `runs` (group,), None where group k is run k.
 
+    `members` (run, place) has the groups of every run, filled up with the number of groups, which is no group.
     `draws` has for every group its dropout stream and how many of its rows and tokens are not padding.
     """
 
     groups: int
     runs: Tensor | None = None
+    members: Tensor | None = None
     draws: Sequence[tuple[torch.Generator, int, int]] = ()
     masks: dict[str, Tensor] = field(default_factory=dict)  # drawn once, so that recomputed activations are the same
 
@@ -91,21 +93,21 @@ class _Product(torch.autograd.Function):
         a: Tensor,
         b: Tensor,
         scale: Tensor,
-        runs: Tensor | None,
-        groups: int,
+        route: Route,
     ) -> Tensor:
+        runs, groups = route.runs, route.groups
         y = functional.linear(x, weight, bias)
         own_a, own_b, own_scale = _of_groups(a, b, scale, runs, x.dtype)
         low = (x if z is None else z).reshape(groups, -1, x.shape[-1])
         middle = torch.bmm(low, own_a.transpose(1, 2)).mul_(own_scale)
         y.view(groups, -1, y.shape[-1]).baddbmm_(middle, own_b.transpose(1, 2))
-        ctx.save_for_backward(low, middle, weight, a, b, scale, runs)
+        ctx.save_for_backward(low, middle, weight, a, b, scale, runs, route.members)
         ctx.same, ctx.shape = z is None, x.shape
         return y
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        low, middle, weight, a, b, scale, runs = ctx.saved_tensors
+        low, middle, weight, a, b, scale, runs, members = ctx.saved_tensors
         dy = outer[0].contiguous()
         own_a, own_b, own_scale = _of_groups(a, b, scale, runs, dy.dtype)
         by_group = dy.view(len(low), -1, dy.shape[-1])
@@ -117,9 +119,9 @@ class _Product(torch.autograd.Function):
                 dx.view(len(low), -1, dx.shape[-1]).baddbmm_(inner, own_a)
         if not ctx.same and ctx.needs_input_grad[1]:
             dz = torch.bmm(inner, own_a).view(ctx.shape)
-        da = _by_run(torch.bmm(inner.transpose(1, 2), low), runs, a)
-        db = _by_run(torch.bmm(by_group.transpose(1, 2), middle), runs, b)
-        return dx, dz, None, None, da, db, None, None, None
+        da = _by_run(torch.bmm(inner.transpose(1, 2), low), runs, members, a)
+        db = _by_run(torch.bmm(by_group.transpose(1, 2), middle), runs, members, b)
+        return dx, dz, None, None, da, db, None, None
 
 
 def _of_groups(
@@ -132,13 +134,16 @@ def _of_groups(
     return a, b, scale[:, None, None]
 
 
-def _by_run(of_groups: Tensor, runs: Tensor | None, like: Tensor) -> Tensor:
-    """Sums over the groups of every run; as a product, whose order of addition is the same every time on a GPU too."""
-    if runs is None:
+def _by_run(of_groups: Tensor, runs: Tensor | None, members: Tensor | None, like: Tensor) -> Tensor:
+    """Sums over the groups of every run.
+
+    Gathered and then added, in one order on every device; a product with zeros and ones would carry a NaN of one run
+    into all others.
+    """
+    if runs is None or members is None:
         return of_groups.to(like.dtype)
-    flat = of_groups.flatten(1)
-    member = (runs[None] == torch.arange(len(like), device=runs.device)[:, None]).to(flat.dtype)
-    return (member @ flat).view(like.shape).to(like.dtype)
+    with_none = torch.cat([of_groups, of_groups.new_zeros(1, *of_groups.shape[1:])])
+    return with_none[members].sum(1).to(like.dtype)
 
 
 class StackedLinear(nn.Module):
@@ -168,7 +173,7 @@ class StackedLinear(nn.Module):
             raise RuntimeError("a stacked model is called inside `with stack.routed(...)`")
         a, b = stack.weights[self.name]
         z = x * self._mask(x, route, stack.dropout) if stack.dropout and self.training else None
-        return _Product.apply(x, z, self.base.weight, self.base.bias, a, b, stack.scales, route.runs, route.groups)
+        return _Product.apply(x, z, self.base.weight, self.base.bias, a, b, stack.scales, route)
 
     def _mask(self, x: Tensor, route: Route, dropout: float) -> Tensor:
         """What dropout multiplies x with: drawn for every group as nn.Dropout would draw it for that group alone."""
@@ -251,10 +256,14 @@ class Stack:
 
         None: as many groups as runs, in their order.
         """
-        index = None
+        index = members = None
+        groups = len(self.flat) if runs is None else len(runs)
         if runs is not None and list(runs) != list(range(len(self.flat))):
-            index = torch.tensor(list(runs), dtype=torch.long, device=self.flat.device)
-        self.route = Route(len(self.flat) if runs is None else len(runs), index, draws)
+            of_run = [[group for group, run in enumerate(runs) if run == wanted] for wanted in range(len(self.flat))]
+            most = max(map(len, of_run))
+            members = torch.tensor([own + [groups] * (most - len(own)) for own in of_run], device=self.flat.device)
+            index = torch.tensor(list(runs), device=self.flat.device)
+        self.route = Route(groups, index, members, draws)
         try:
             yield
         finally:

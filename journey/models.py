@@ -193,21 +193,41 @@ def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
     )
 
 
+def quantisation(ref: ModelRef) -> str | None:
+    """The method by which the stored weights are quantised (e.g. "bitsandbytes"), None for plain weights."""
+    from transformers import AutoConfig
+
+    config = _load(
+        "configuration",
+        ref,
+        lambda: AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False),
+    )
+    told = getattr(config, "quantization_config", None)
+    if told is None:
+        return None
+    method = told.get("quant_method", "unknown") if isinstance(told, dict) else getattr(told, "quant_method", "unknown")
+    return str(getattr(method, "value", method))
+
+
 def load_model(ref: ModelRef, *, device: str | None = None, dtype: torch.dtype | None = None) -> PreTrainedModel:
-    """The base in evaluation mode; float32 on a CPU and bfloat16 on a GPU unless told otherwise."""
+    """The base in evaluation mode; float32 on a CPU and bfloat16 on a GPU unless told otherwise.
+
+    Weights that are stored quantised stay so; `dtype` is then the precision that they are computed in.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
+    placed = {"device_map": {"": device}} if quantisation(ref) else {}  # quantised weights are not moved afterwards
     model = _load(
         "weights",
         ref,
         lambda: AutoModelForCausalLM.from_pretrained(
-            ref.source, revision=ref.revision, dtype=dtype, trust_remote_code=False, use_safetensors=True
+            ref.source, revision=ref.revision, dtype=dtype, trust_remote_code=False, use_safetensors=True, **placed
         ),
     )
-    return model.to(device).eval()
+    return (model if placed else model.to(device)).eval()
 
 
 def best_device() -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from journey.models import end_of_turn
+from journey.models import ModelRef, end_of_turn, load_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,22 +169,44 @@ def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     return frozenset([end_of_turn(tokenizer), *more])
 
 
-@contextmanager
-def adapted(base: PreTrainedModel, adapter: Path | None) -> Iterator[Any]:
-    """The base with one adapter on it; the base itself is as before afterwards.
+def own_base(run: Path) -> Path | None:
+    """The folder of the model that a run's weights belong to, where that is not the base of all runs.
 
-    In full precision the adapter is merged into a copy of the weights; in a lower precision merging would round it away, so
-    it stays beside them.
+    The run's own folder if it holds a whole model (full fine-tuning); the folder that its adapter names by a relative
+    path if its start was changed before (`../warmup`); None for an adapter of the base.
     """
-    if adapter is None:
+    config = run / "adapter_config.json"
+    if not config.is_file():
+        return run
+    named = str(json.loads(config.read_bytes()).get("base_model_name_or_path") or "")
+    return run / named if named.startswith("../") else None
+
+
+@contextmanager
+def adapted(base: PreTrainedModel, run: Path | None) -> Iterator[Any]:
+    """The base with what one run trained; the base itself is as before afterwards. None gives the base.
+
+    In full precision an adapter is merged into a copy of the weights; in a lower precision, and into quantised weights,
+    merging would round it away, so it stays beside them. A run with another base (`own_base`) gets it, in the precision
+    of `base` and on its device.
+    """
+    if run is None:
         yield base
         return
+    other = own_base(run)
+    if other is not None:
+        ref = ModelRef(run.name, str(other))
+        base = load_model(ref, device=str(base.device), dtype=base.dtype)
+        if other == run:
+            yield base
+            return
     from peft import PeftModel
 
-    merge = base.dtype in (torch.float32, torch.float64)
+    merge = base.dtype in (torch.float32, torch.float64) and not getattr(base, "is_quantized", False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between PEFT and transformers, nothing to do with the user
-        wrapped: Any = PeftModel.from_pretrained(copy.deepcopy(base) if merge else base, str(adapter)).eval()
+        copied = copy.deepcopy(base) if merge and other is None else base
+        wrapped: Any = PeftModel.from_pretrained(copied, str(run)).eval()
         model = wrapped.merge_and_unload() if merge else wrapped
     try:
         yield model

@@ -6,7 +6,7 @@ from journey.catalog import ARMS
 from journey.finetune.runs import Arm
 
 
-@ARMS.add("base", trains=False)
+@ARMS.add("base", question="did fine-tuning help at all?", trains=False)
 def base() -> Arm:
     """The untrained base; always evaluated, so naming it changes nothing."""
     return Arm("base", None)

@@ -6,7 +6,7 @@ from journey.catalog import ARMS
 from journey.finetune.runs import Arm
 
 
-@ARMS.add("journey", trains=True)
+@ARMS.add("journey", question="does the whole trial and error teach more than the correct path?", trains=True)
 def journey() -> Arm:
     """Train on the whole trial and error: wrong attempts, noticing, going back, the correction, the answer."""
-    return Arm("journey", "journey")
+    return Arm("journey", "journey", mistakes=True)

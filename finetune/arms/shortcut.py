@@ -6,7 +6,7 @@ from journey.catalog import ARMS
 from journey.finetune.runs import Arm
 
 
-@ARMS.add("shortcut", trains=True)
+@ARMS.add("shortcut", question="what does the correct path alone teach?", trains=True)
 def shortcut() -> Arm:
     """Train on the correct solution path alone."""
     return Arm("shortcut", "shortcut")

@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer with a PEFT adapter, one run at a time: the reference engine."""
+"""TRL's SFTTrainer, one run at a time: the reference engine, and the way to full fine-tuning and to several GPUs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
 
 
-@ENGINES.add("trl", together=False)
+@ENGINES.add(
+    "trl",
+    together=False,
+    also="full fine-tuning, several processes a run, packing, liger, reporters, quantised bases",
+)
 def train(runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report) -> Iterator[Trained]:
     """TRL's SFTTrainer with PEFT, one run at a time; several side by side in processes of one thread."""
-    from journey.finetune.sft import train_run  # torch, transformers and TRL: seconds to import
-
     for run in runs:
+        if setup.processes > 1:
+            from journey.finetune.launched import train as train_run
+        else:
+            from journey.finetune.sft import train_run  # torch, transformers and TRL: seconds to import
         yield train_run(run, data[run.kind], setup, report)

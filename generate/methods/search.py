@@ -9,16 +9,17 @@ with a checker that removes used numbers. The shortcut is the correct path of th
 
 from __future__ import annotations
 
+from random import Random
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from journey.catalog import FAMILIES, METHODS
-from journey.generate import search_tree
+from journey.generate import search_tree, search_unnoticed
 from journey.generate.made import Made, Rejection
 from journey.generate.narrate_search import narrate
 from journey.rng import digest, rng_for
-from journey.schema import Pair, Problem, Tree, pair_id
+from journey.schema import Pair, Problem, Trace, Tree, pair_id
 
 
 class SearchSettings(BaseModel):
@@ -69,17 +70,15 @@ class Search:
         if "target" not in problem.facts:
             return Rejection("no_search_space", f"{problem.source} has no states to search")
         space = FAMILIES.get(problem.source)().space(problem)
+        rng = rng_for("search", seed, problem.id, attempt)
         try:
-            found = search_tree.run(space, plan)
+            found = self._search(space, rng)
         except search_tree.LimitReached as reached:
             return Rejection("limit_reached", f"{settings.strategy} gave up after {reached}")
         if not found.solved:
             return Rejection("unsolved", f"{settings.strategy} found no way to the target")
-        rng = rng_for("search", seed, problem.id, attempt)
-        if settings.trials != "all":
-            found = search_tree.sample_trials(found, settings.trials, settings.depth, rng)
         told = narrate(found, space, plan, not plan.prune and settings.depth is None, rng)
-        tree_id = digest("tree", problem.id, "search", seed, attempt, self._key).hex()
+        tree_id = self._tree_id(problem, seed, attempt)
         tree = Tree(tree_id, problem, "search", seed, told.nodes, settings=self.told_as)
         provenance = {
             "seed": seed,
@@ -99,3 +98,32 @@ class Search:
             provenance=provenance,
         )
         return Made(tree, pair)
+
+    def unnoticed(self, pair: Pair) -> Trace | None:
+        """The journey's first wrong branch played out to the end and boxed as if it were right.
+
+        None where every way of combining the numbers gives the target, or the pair is not of this method.
+        """
+        told = pair.provenance
+        if "target" not in pair.problem.facts:
+            return None
+        chosen = SearchSettings(**{name: told[name] for name in SearchSettings.model_fields if name in told})
+        space = FAMILIES.get(pair.problem.source)().space(pair.problem)
+        rng = rng_for("unnoticed", pair.pair_id)
+        again = Search(chosen)
+        seed, attempt = told.get("seed", 0), told.get("attempt", 0)
+        if again._tree_id(pair.problem, seed, attempt) != pair.tree:
+            return None
+        found = again._search(space, rng_for("search", seed, pair.problem.id, attempt))
+        branch = search_unnoticed.wrong_branch(pair, found, space, rng)
+        return None if branch is None else search_unnoticed.tell(pair, branch, space, rng)
+
+    def _search(self, space: search_tree.Space, rng: Random) -> search_tree.Found:
+        """The search as it is told. Raises LimitReached."""
+        found = search_tree.run(space, self.plan)
+        if found.solved and self.settings.trials != "all":
+            found = search_tree.sample_trials(found, self.settings.trials, self.settings.depth, rng)
+        return found
+
+    def _tree_id(self, problem: Problem, seed: int, attempt: int) -> str:
+        return digest("tree", problem.id, "search", seed, attempt, self._key).hex()

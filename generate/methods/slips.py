@@ -25,9 +25,10 @@ from journey.generate.slip import Refused, Slip, usable
 from journey.generate.slip_kinds import KINDS
 from journey.generate.slip_notices import choose, reasons
 from journey.generate.slip_text import WrongStep, following_steps, wrong_step
-from journey.generate.slip_tree import Episode, assemble
+from journey.generate.slip_tree import Episode, assemble, tree_id
+from journey.generate.slip_unnoticed import unnoticed
 from journey.rng import rng_for
-from journey.schema import Problem
+from journey.schema import Pair, Problem, Trace
 
 MAX_DELAY = 3
 DELAY_WEIGHTS = (0.6, 1, 1, 1)  # short solutions cap most delays, so 0 comes out at about half all the same
@@ -86,6 +87,24 @@ class Slips:
             reason, count = draw.refused.most_common(1)[0] if draw.refused else ("no_place_for_a_mistake", 0)
             return Rejection(reason, f"{count} of {sum(draw.refused.values())} places refused for this")
         return assemble(graph, episodes, Voice(rng), seed, attempt, self.settings.model_dump(mode="json"))
+
+    def unnoticed(self, pair: Pair) -> Trace | None:
+        """The pair's solution with a mistake that is never noticed, and what follows from it in the box.
+
+        It is a mistake of the pair's journey where one can be followed to the end, else another one; None if none can.
+        """
+        try:
+            graph = annotated(pair.problem)
+        except Unreadable:
+            return None
+        told, problem = pair.provenance, pair.problem
+        settings = SlipsSettings(**told.get("settings", {}))
+        seed, attempt = told.get("seed", 0), told.get("attempt", 0)
+        slips: list[Slip] = []
+        if tree_id(problem, seed, attempt, settings.model_dump(mode="json")) == pair.tree:
+            draw = _Draw(graph, settings, rng_for("slips", seed, problem.id, attempt))
+            slips = [episode.slip for episode in draw.episodes()]
+        return unnoticed(graph, pair, slips, rng_for("unnoticed", pair.pair_id))
 
 
 @dataclass

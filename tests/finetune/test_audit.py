@@ -37,7 +37,7 @@ def rows() -> Rows:
 
 
 def test_counts_of_a_run() -> None:
-    counted = audit.count(RUN, rows(), SHAPE)
+    counted = audit.count(RUN, rows(), SHAPE, 2)
     assert (counted.rows, counted.problems, counted.epochs, counted.steps) == (4, 2, 2.0, 2)
     assert (counted.supervised_tokens, counted.total_tokens) == (2 * 8, 2 * 12)
     assert counted.completion_tokens_p995 == 5
@@ -93,7 +93,7 @@ def test_runs_of_a_seed_must_have_started_alike() -> None:
 def test_the_table_fits_a_terminal() -> None:
     made = audit.Audit("journey", (counted("shortcut@tokens", rows=300), counted("journey")), (), (), ())
     out = io.StringIO()
-    Console(file=out, width=80).print(audit.table(made))
+    Console(file=out, width=80).print(*audit.tables(made))
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert any("supervised tokens" in line and line.count("5,000") == 2 for line in lines)

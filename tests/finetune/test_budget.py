@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journey.finetune import budget
-from journey.finetune.runs import choose
+from journey.finetune.runs import Run, choose
+from journey.finetune.tokens import Rows
 
 CHOICES, _ = choose(["shortcut@examples", "shortcut@tokens", "journey"], "examples")
 ROWS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 300)), min_size=1, max_size=60)
@@ -19,13 +23,18 @@ def stream_of(count: int, rows: int, seed: int, epochs: float) -> list[int]:
     return budget.stream(budget.pool(rows, seed, budget.pool_size(rows, epochs)), seed, count)
 
 
+def row_counts(choices: Any, supervised: dict[str, Any], seed: int, epochs: float) -> dict[str, int]:
+    found = budget.amounts(choices, supervised, supervised, seed, epochs, 4)
+    return {label: amount.rows for label, amount in found.items()}
+
+
 @settings(max_examples=150, deadline=None)
 @given(ROWS, EPOCHS, st.integers(0, 5))
 def test_tokens_are_equal_to_half_a_row_and_problems_are_the_same(
     rows: list[tuple[int, int]], epochs: float, seed: int
 ) -> None:
     supervised = {"shortcut": np.array([a for a, _ in rows]), "journey": np.array([max(a, b) for a, b in rows])}
-    counts = budget.row_counts(CHOICES, supervised, seed, epochs)
+    counts = row_counts(CHOICES, supervised, seed, epochs)
     seen = {label: stream_of(count, len(rows), seed, epochs) for label, count in counts.items()}
     assert counts["shortcut@examples"] == counts["journey"]
     assert set(seen["shortcut@tokens"]) == set(seen["journey"]) == set(seen["shortcut@examples"])
@@ -69,7 +78,7 @@ def test_the_reference_is_the_arm_with_most_supervised_tokens() -> None:
 @pytest.mark.parametrize(("seed", "epochs"), [(0, 1.0), (1, 1.0), (0, 2.5)])
 def test_known_budgets(seed: int, epochs: float) -> None:
     supervised = {"shortcut": np.full(1000, 30), "journey": np.full(1000, 80)}
-    counts = budget.row_counts(CHOICES, supervised, seed, epochs)
+    counts = row_counts(CHOICES, supervised, seed, epochs)
     assert counts == {
         "shortcut@examples": 1000 * epochs,
         "shortcut@tokens": round(1000 * epochs * 80 / 30),
@@ -77,16 +86,137 @@ def test_known_budgets(seed: int, epochs: float) -> None:
     }
 
 
+def rows_of(supervised: Any) -> Rows:
+    """Rows with a prompt of three tokens and so many supervised ones."""
+    count = len(supervised)
+    starts = np.concatenate([[0], np.cumsum(np.asarray(supervised) + 3)])
+    weights = np.ones(starts[-1], dtype=np.float32)
+    for start in starts[:-1]:
+        weights[start : start + 3] = 0
+    return Rows(
+        tuple(map(str, range(count))),
+        np.zeros(starts[-1], dtype=np.int32),
+        weights,
+        np.zeros(starts[-1], dtype=np.int8),
+        starts,
+        np.full(count, 3),
+    )
+
+
+def run_of(label: str, budget_: str, amount: budget.Amount, seed: int, pool: int, pairs: int = 0) -> Run:
+    return Run(
+        run=f"{label}-s{seed}",
+        arm=label,
+        kind=label.partition("@")[0],
+        budget=budget_,
+        seed=seed,
+        lr=1e-3,
+        pool=pool,
+        rows=amount.rows,
+        steps=amount.steps,
+        warmup_steps=0,
+        step_tokens=amount.step_tokens,
+        pairs=pairs,
+        withheld=amount.withheld,
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(ROWS, EPOCHS, st.integers(0, 5), st.integers(1, 7))
+def test_every_budget_equals_what_it_says_and_all_share_one_stream(
+    sizes: list[tuple[int, int]], epochs: float, seed: int, rows_per_step: int
+) -> None:
+    labels = ["shortcut@examples", "shortcut@tokens", "shortcut@steps", "shortcut@flops", "journey"]
+    choices, _ = choose(labels, "examples")
+    data = {"shortcut": rows_of([a for a, _ in sizes]), "journey": rows_of([a + b for a, b in sizes])}
+    supervised = {name: rows.supervised for name, rows in data.items()}
+    work = {name: rows.lengths**2 for name, rows in data.items()}
+    found = budget.amounts(choices, supervised, work, seed, epochs, rows_per_step)
+    pool = budget.pool_size(len(sizes), epochs)
+    steps = {
+        choice.label: budget.laid_out(
+            run_of(choice.label, choice.budget, found[choice.label], seed, pool), data[choice.arm.name], rows_per_step
+        )
+        for choice in choices
+    }
+    seen = {label: [row for step in laid for row in step] for label, laid in steps.items()}
+    longest = max(seen.values(), key=len)
+    for label, order in seen.items():
+        assert order == longest[: len(order)]
+        assert (len(order), len(steps[label])) == (found[label].rows, found[label].steps)
+        assert all(steps[label])
+    for label in set(labels) - {"shortcut@steps"}:
+        assert all(len(step) == rows_per_step for step in steps[label][:-1])
+    assert len(seen["shortcut@examples"]) == len(seen["journey"])
+    assert len(steps["shortcut@steps"]) == len(steps["journey"])
+    for label, per_row in (("shortcut@tokens", supervised), ("shortcut@flops", work)):
+        gap = per_row["shortcut"][seen[label]].sum() - per_row["journey"][seen["journey"]].sum()
+        assert abs(gap) <= per_row["shortcut"].max() / 2
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(1, 60), min_size=8, max_size=80), st.integers(1, 5), st.floats(1, 3))
+def test_filled_steps_carry_over_what_is_missing(sizes: list[int], rows_per_step: int, factor: float) -> None:
+    """After every step the stream is within half a row of so many times the reference's tokens of a step."""
+    supervised = np.array(sizes)
+    steps = -(-len(sizes) // rows_per_step)
+    step_tokens = factor * supervised.max()
+    order = budget.stream(range(len(sizes)), 0, 40 * len(sizes))
+    reached = supervised[order].cumsum()
+    order = order[: int(np.abs(reached - steps * step_tokens).argmin()) + 1]
+    laid = budget.filled(order, supervised, step_tokens, steps)
+    assert [row for step in laid for row in step] == order
+    assert len(laid) == steps
+    done = np.cumsum([supervised[step].sum() for step in laid])
+    assert np.abs(done - step_tokens * np.arange(1, steps + 1)).max() <= supervised.max() / 2 + 1e-9
+
+
+def test_withheld_rows_follow_the_shared_ones_of_every_epoch() -> None:
+    choices, _ = choose(["journey", "shortcut"], "examples")
+    longer = budget.Choice("longer", dataclasses.replace(choices[1].arm, name="longer", withheld=True), "tokens")
+    data = {"journey": rows_of([50] * 100), "longer": rows_of([20] * 300)}
+    supervised = {name: rows.supervised for name, rows in data.items()}
+    found = budget.amounts([choices[0], longer], supervised, supervised, 0, 2.0, 10, pairs=100)
+    amount = found["longer"]
+    assert amount == budget.Amount(rows=500, steps=50, withheld=150)
+    journey, other = (
+        [row for step in budget.laid_out(run_of(n, "x", found[n], 0, 100, 100), data[n], 10) for row in step]
+        for n in ("journey", "longer")
+    )
+    assert other[:100] == journey[:100] and other[250:350] == journey[100:]
+    assert sorted(other[100:250]) == sorted(other[350:]) == list(range(100, 250))
+    assert other[100:250] != other[350:]
+    short = {**supervised, "longer": supervised["longer"][:240]}
+    with pytest.raises(ValueError, match="140 withheld rows, too few"):
+        budget.amounts([choices[0], longer], short, short, 0, 1.0, 10, pairs=100)
+
+
+def test_a_run_of_fewer_pairs_draws_from_the_first_ones() -> None:
+    choices, _ = choose(["shortcut@tokens", "journey"], "examples")
+    data = {"shortcut": rows_of([10] * 90), "journey": rows_of([30] * 90)}
+    supervised = {name: rows.supervised for name, rows in data.items()}
+    for pairs in (30, 90):
+        found = budget.amounts(choices, supervised, supervised, 0, 1.0, 8, pairs=pairs)
+        assert {label: amount.rows for label, amount in found.items()} == {
+            "shortcut@tokens": 3 * pairs,
+            "journey": pairs,
+        }
+        laid = budget.laid_out(
+            run_of("shortcut@tokens", "tokens", found["shortcut@tokens"], 0, pairs, pairs), data["shortcut"], 8
+        )
+        assert {row for step in laid for row in step} == set(range(pairs))
+
+
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.integers(1, 300), min_size=1, max_size=24), st.integers(1, 24), st.integers(0, 20))
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=24), st.integers(1, 24), st.integers(-20, 20))
 def test_forward_passes_keep_the_step_and_pad_no_more_than_equal_parts(
     sizes: list[int], micro_batch: int, more: int
 ) -> None:
     lengths = np.array(sizes)
-    rows_per_step = len(sizes) + more
+    rows_per_step = max(1, len(sizes) + more)
     passes = budget.micro_batches(range(len(sizes)), lengths, rows_per_step, micro_batch)
     assert sorted(row for part in passes for row in part) == list(range(len(sizes)))
-    assert len(passes) == min(-(-rows_per_step // micro_batch), len(sizes))
+    assert len(passes) == min(-(-max(rows_per_step, len(sizes)) // micro_batch), len(sizes))
     padded = [len(part) * max(sizes[row] for row in part) for part in passes]
     assert max(padded) <= micro_batch * max(sizes)
     ordered = np.array_split(np.sort(lengths), len(passes))

@@ -19,19 +19,19 @@ PRETENDER = """
 import json, os, sys, time
 print("loading", file=sys.stderr, flush=True)
 for line in sys.stdin:
-    run = line.strip()
-    for step in (1, 2):
-        print(json.dumps({"run": run, "step": step, "loss": 1.0}), flush=True)
-    if run == "dies":
-        print("out of memory", file=sys.stderr, flush=True)
-        os.kill(os.getpid(), 9)
-    if run.startswith("hangs"):
-        time.sleep(600)
-    if run == "fails":
-        print(json.dumps({"run": run, "failed": "no good", "again": False}), flush=True)
-        continue
-    said = {"run": run, "initial": str(os.getpid()), "order": os.environ["OMP_NUM_THREADS"], "final_loss": 1.0}
-    print(json.dumps({"run": run, "trained": {**said, "seconds": 0.0, "device": "cpu", "dtype": ""}}), flush=True)
+    for run in json.loads(line):
+        for step in (1, 2):
+            print(json.dumps({"run": run, "step": step, "loss": 1.0}), flush=True)
+        if run == "dies":
+            print("out of memory", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), 9)
+        if run.startswith("hangs"):
+            time.sleep(600)
+        if run == "fails":
+            print(json.dumps({"run": run, "failed": "no good", "again": False}), flush=True)
+            continue
+        said = {"run": run, "initial": str(os.getpid()), "order": os.environ["OMP_NUM_THREADS"], "final_loss": 1.0}
+        print(json.dumps({"run": run, "trained": {**said, "seconds": 0.0, "device": "cpu", "dtype": ""}}), flush=True)
 """
 
 
@@ -48,9 +48,11 @@ def run(name: str) -> Run:
 
 
 def train(names: list[str], plan: Path, workers: int) -> tuple[list[Event], list[Event]]:
+    """Groups are words of names: "a b" is one of two runs."""
     steps: list[Event] = []
     ends: list[Event] = []
-    pool.train_all([run(n) for n in names], plan, workers, one_thread=True, tell=steps.append, done=ends.append)
+    groups = [[run(name) for name in words.split()] for words in names]
+    pool.train_all(groups, plan, workers, one_thread=True, tell=steps.append, done=ends.append)
     return steps, ends
 
 
@@ -80,6 +82,15 @@ def test_a_process_that_dies_takes_only_its_own_run_with_it(plan: Path) -> None:
     assert by_run["a"].trained != by_run["b"].trained  # another process went on
 
 
+def test_a_process_that_dies_takes_the_rest_of_its_group_with_it(plan: Path) -> None:
+    _, ends = train(["a fails dies b", "c d"], plan, 1)
+    by_run = {end.run: end for end in ends}
+    assert by_run["a"].trained
+    assert by_run["fails"].failed == "no good"
+    assert all("code -9" in str(by_run[name].failed) and by_run[name].again for name in ("dies", "b"))
+    assert all(by_run[name].trained for name in "cd")
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_an_interruption_leaves_no_process_behind(
     plan: Path, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
@@ -101,8 +112,8 @@ def test_an_interruption_leaves_no_process_behind(
             raise error("stop")
 
     with pytest.raises(error):
-        runs = [run("hangs"), run("hangs too"), run("b")]
-        pool.train_all(runs, plan, 2, one_thread=True, tell=tell, done=lambda event: None)
+        groups = [[run("hangs")], [run("hangs too")], [run("b")]]
+        pool.train_all(groups, plan, 2, one_thread=True, tell=tell, done=lambda event: None)
     assert len(started) == 2
     for process in started:
         assert process.popen.returncode is not None

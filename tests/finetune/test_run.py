@@ -31,8 +31,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, fails: dict[str, Event] | None = No
     """Put a training in place that writes empty adapters at once; gives the names of the runs trained."""
     trained: list[str] = []
 
-    def train_all(runs: list[Run], plan_file: Path, workers: int, *, tell: Any, done: Any, **_: Any) -> None:
-        for run in runs:
+    def train_all(groups: list[list[Run]], plan_file: Path, workers: int, *, tell: Any, done: Any, **_: Any) -> None:
+        for run in (run for group in groups for run in group):
             trained.append(run.run)
             if fails and run.run in fails:
                 done(fails[run.run])
@@ -92,7 +92,7 @@ def test_workers_may_change_between_sittings_but_settings_may_not(
 ) -> None:
     failing = {"journey-s0": Event("journey-s0", failed="OutOfMemoryError: too much")}
     trained = pretend(monkeypatch, failing)
-    settings, out = settings_for(base), tmp_path / "runs"
+    settings, out = settings_for(base, engine="trl"), tmp_path / "runs"
     with pytest.raises(PartialError) as partial:
         finetune(curated, settings, out)
     assert "journey-s0 failed: OutOfMemoryError: too much" in str(partial.value)
@@ -133,7 +133,7 @@ def test_runs_that_cost_most_are_trained_first(
     curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = pretend(monkeypatch)
-    finetune(curated, settings_for(base, seeds=2), tmp_path / "runs")
+    finetune(curated, settings_for(base, seeds=2, engine="trl"), tmp_path / "runs")
     flops = {one.run: one.flops for one in read_audit(tmp_path / "runs").runs}
     assert trained == sorted(flops, key=lambda run: (-flops[run], run))
     assert trained != list(flops)
@@ -191,7 +191,7 @@ def test_memory_that_is_not_there(curated: Path, base: Path, tmp_path: Path, mon
 
 
 def test_plan_counts_without_training(curated: Path, base: Path, pairs: list[Pair], tmp_path: Path) -> None:
-    made = plan(curated, settings_for(base, pairs=12, max_steps=3, workers=2))
+    made = plan(curated, settings_for(base, pairs=12, max_steps=3, workers=2, engine="trl"))
     assert json.loads(json.dumps(made)) == made
     assert made["pairs"] == 12
     assert [run["run"] for run in made["runs"]] == ["shortcut-examples-s0", "shortcut-tokens-s0", "journey-s0"]

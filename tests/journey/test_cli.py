@@ -62,7 +62,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("run gsm9k", "did you mean gsm8k?"),
         ("run quickstart --set finetune.epoch=3", "did you mean finetune.epochs"),
         ("run quickstart --set base=pockt", "did you mean pocket?"),
-        ("run quickstart --set finetune.arms=[jurney]", "did you mean journey?"),
+        ("run quickstart --set finetune.arms=[jurney]", "did you mean journey"),
         ("report g", "written by `journey generate`"),
         ("show nowhere", "journey generate"),
         ("list familiess", "did you mean families"),
