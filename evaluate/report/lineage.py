@@ -155,7 +155,7 @@ def _curves(source: Path) -> Iterator[Curve]:
         failed = told.get("failed")
         yield Curve(
             run=path.parent.name,
-            arm=str(told.get("arm", path.parent.name)),
+            arm=f"{told.get('arm', path.parent.name)} {told.get('axis') or ''}".strip(),
             seed=told.get("seed"),
             steps=steps,
             losses=losses,

@@ -21,20 +21,25 @@ from journey.schema import Trace
 from journey.views import View
 
 LABELS = {
+    "pairs": "Pairs to draw from",
     "problems": "Different problems",
     "rows": "Rows seen",
     "epochs": "Epochs",
+    "rows_per_step": "Rows in an optimiser step",
     "steps": "Optimiser steps",
     "supervised_tokens": "Supervised tokens",
     "total_tokens": "All tokens",
     "flops": "Training FLOPs",
     "lr": "Learning rate",
+    "rank": "LoRA rank",
+    "mistake_weight": "Loss weight of mistakes",
     "answer_share": "Loss on the answer",
     "correct_path_share": "Loss on the correct path",
+    "mistake_share": "Loss on mistakes",
     "completion_tokens_p995": "Tokens of a long completion (99.5th percentile)",
     "seconds": "Seconds",
 }
-_NAMES = {"run", "arm", "seed"}
+_NAMES = {"run", "arm", "seed", "axis"}
 
 
 @dataclass(frozen=True)
@@ -132,17 +137,22 @@ def trained(found: Training | None, view: View, arms: Iterable[str] = ()) -> Tra
 
 def _budget(audit: Mapping[str, Any]) -> Budget:
     runs = [run for run in audit.get("runs") or () if isinstance(run, dict)]
-    arms = tuple(dict.fromkeys(str(run.get("arm", "")) for run in runs))
+    arms = tuple(dict.fromkeys(map(_arm, runs)))
     found = dict.fromkeys(key for run in runs for key, value in run.items() if isinstance(value, int | float))
     keys = [key for key in LABELS if key in found] + [key for key in found if key not in LABELS]
     rows = []
     for key in keys:
         if key not in _NAMES:
-            values = [[run.get(key) for run in runs if str(run.get("arm", "")) == arm] for arm in arms]
+            values = [[run.get(key) for run in runs if _arm(run) == arm] for arm in arms]
             rows.append((LABELS.get(key, key.replace("_", " ").capitalize()), *(_range(key, of) for of in values)))
     said = {key: tuple(map(str, audit.get(key) or ())) for key in ("equal", "differs", "notes")}
     failed = audit.get("failed") or {}
     return Budget(arms, tuple(rows), **said, failed=tuple(f"{run}: {why}" for run, why in failed.items()))
+
+
+def _arm(run: Mapping[str, Any]) -> str:
+    """The arm, with the values of the axes that vary: as an evaluation names it."""
+    return f"{run.get('arm', '')} {run.get('axis', '')}".strip()
 
 
 def _range(key: str, values: Iterable[Any]) -> str:

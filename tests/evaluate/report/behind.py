@@ -91,7 +91,7 @@ def lineage(evaluation: Path, *, pairs: int = 40, steps: int = 60, failed: bool 
         files[f"{run.run}/run.json"] = dump_json(told)
         files[f"{run.run}/trajectory.jsonl"] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
         audited.append({"run": run.run, "arm": run.arm, "seed": run.seed, "rows": 100 + run.seed, "steps": steps, "flops": 10**11,
-                        "lr": 0.003, "answer_share": 0.37, "rank": 16})  # fmt: skip
+                        "lr": 0.003, "answer_share": 0.37, "something_new": 16})  # fmt: skip
     audit = {"runs": audited, "equal": ["problems: all"], "differs": ["rows: some"], "notes": ["rates as given"],
              "failed": {FAILED: "NotFinite"} if failed else {}, "reference": "journey", "version": 1}  # fmt: skip
     files["audit.json"] = dump_json(audit)
