@@ -55,7 +55,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     if out.exists():
         with opened() as folder:
             if folder.finished:
-                return _reported(out)
+                return _reported(out, finetuned)
     prepared = prepare(finetuned, settings)  # before there is a folder, so that bad settings leave none behind
     with opened() as folder:
         _write_plan(folder, prepared)
@@ -66,13 +66,13 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
         asked = {benchmark.name: benchmark.problems for benchmark in prepared.plan.benchmarks}
         counts = {"runs": len(score.sampled(prepared.plan)), "questions": asked}
         folder.finish(counts, {"seconds_per_problem": seconds})
-    return _reported(out)
+    return _reported(out, finetuned)
 
 
-def _reported(out: Path) -> Path:
+def _reported(out: Path, finetuned: Path) -> Path:
     from journey.evaluate import report
 
-    report.build(out)
+    report.build(out, finetuned)
     return out
 
 

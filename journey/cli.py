@@ -298,6 +298,7 @@ def evaluate(
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey evaluate` (or `run`, `demo`) wrote.")],
+    finetuned: Annotated[Path | None, typer.Option("--finetune", help="Its finetune folder, if not beside it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the report from the stored samples; no model is needed.
@@ -313,7 +314,9 @@ def report(
     damaged = corrupt_files(folder)
     if damaged:
         raise PartialError(f"{folder} is damaged: {', '.join(damaged[:5])}\n  run `journey evaluate` again")
-    stage.build(folder)
+    if finetuned is not None:
+        read_manifest(finetuned, "finetune")
+    stage.build(folder, finetuned)
     _show_scores(folder, as_json)
     _next(f"open {folder / 'report.html'}")
 

@@ -36,7 +36,7 @@ from journey.schema import SCHEMA_VERSION, encode
 
 T = TypeVar("T")
 ROWS_PER_SHARD = 1000
-_NEVER_HASHED = {"manifest.json", "environment.json", "timing.json", "report.html", "report.md"}
+_NEVER_HASHED = {"manifest.json", "environment.json", "timing.json", "report.html", "report.md", "training.json"}
 
 
 def dump_json(data: Any) -> bytes:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
 from typing import get_args
 
 from journey.evaluate.behaviour.records import Kind, Mark
@@ -16,10 +18,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 _EQUATION = re.compile(
-    r"(?<![\w.*/+^=-])([\d(][\d.,()+*/x\u00d7\u00f7 -]{1,60}?)\s*=\s*\$?(-?\d[\d,]*(?:\.\d+)?)(?![\d%/*+^:-]|\s*[*/+x^-])"
+    r"(?<![\w.*/+^=-])(-?[\d(][\d.,()+*/x\u00d7\u00f7 -]{1,60}?)\s*=\s*\$?(-?\d[\d,]*(?:\.\d+)?)(?![\d%/*+^:-]|\s*[*/+x^-])"
 )
+_CUT, _OPERATOR = set("+-*/^\u00d7\u00f7\u00b7"), re.compile("[-+*/x\u00d7\u00f7]")
 _NOTICE = re.compile(
-    r"\bdead end\b|\b(?:but )?(?:wait|hold on|hmm)\b[^.!?\n]{0,80}|\b(?:that|this)(?: is|'s|\u2019s)? (?:can(?:no|')t be|not|wrong|incorrect|a mistake)\b"
+    r"\bdead end\b|\b(?:but )?(?:wait|hold on|hmm)\b[^.!?\n]{0,80}|\b(?:that|this)(?: is|'s|\u2019s)? (?:can(?:no|')t be|not (?:right|correct|possible)|wrong|incorrect|a mistake)\b"
     r"[^.!?\n]{0,60}|\bI (?:made|see) (?:a|the|my) (?:mistake|error|slip)\b|\bdoes(?: not|n't) (?:check|work|add up|match)\b[^.!?\n]{0,40}",
     re.IGNORECASE,
 )
@@ -48,16 +51,23 @@ def _equations(text: str, returns: list[int]) -> Iterator[Mark]:
     """False equations, and the first true one after each return."""
     waiting = list(returns)
     for match in _EQUATION.finditer(text):
-        try:
-            true = evaluate(_plain(match[1])) == evaluate(_plain(match[2]))
-        except NotANumber:
+        before = text[: match.start()].rstrip()[-1:]
+        if before in _CUT or not _OPERATOR.search(match[1], 1):
+            continue  # the end of a longer term, as in 2a + 3 = -3
+        left, right = _value(match[1]), _value(match[2])
+        if left is None or right is None:
             continue
-        if not true:
+        if left != right:
             yield Mark("mistake", *match.span())
         elif waiting and waiting[0] <= match.start():
             yield Mark("correction", *match.span())
             waiting = [end for end in waiting if end > match.start()]
 
 
-def _plain(text: str) -> str:
-    return text.replace("x", "*").replace("\u00d7", "*").replace("\u00f7", "/").replace(",", "").strip()
+@lru_cache(maxsize=1 << 16)  # the same sums come back in answer after answer
+def _value(text: str) -> Fraction | None:
+    plain = text.replace("x", "*").replace("\u00d7", "*").replace("\u00f7", "/").replace(",", "").strip()
+    try:
+        return evaluate(plain)
+    except NotANumber:
+        return None

@@ -267,5 +267,8 @@ def test_paper(open_: Open) -> None:
     page.call("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.run("getComputedStyle(document.querySelector('.controls')).display") == "none"
+    assert page.run(
+        "[...document.querySelectorAll('details:not([open]) > :not(summary)')].every((e) => e.offsetHeight > 0)"
+    )
     assert page.run(CONTRAST) == []
     assert page.paper().startswith(b"%PDF")
