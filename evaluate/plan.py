@@ -5,31 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from journey import console, models, store, views
-from journey.catalog import BENCHMARKS, STRATEGIES
+from journey.catalog import BENCHMARKS
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
+from journey.evaluate import declared
+from journey.evaluate.asking import ask, trained_on
+from journey.evaluate.dev import check_dev, dev_questions
+from journey.evaluate.larger import Larger, find_larger
+from journey.evaluate.pool import Numbers
 from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
-from journey.evaluate.verdict import BASE, bare, declare
-from journey.questions import load_questions
+from journey.evaluate.runs import pairs, read_runs, twice, why_not_stacked
+from journey.evaluate.verdict import BASE
+from journey.questions import BenchmarkFacts
 from journey.schema import Question
 from journey.views import View
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-JOURNEY = "journey"  # the arm that the others are compared with, where it is there
 CAP, SLACK, ROUND = 512, 1.25, 32  # new tokens: where no length is told; over the longest journeys; rounded up to
+STACKED, ONE_BY_ONE = "stacked", "one adapter at a time"
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan with what is needed to carry it out: questions and their prompts (token ids) by benchmark."""
+    """A plan with what is needed to carry it out: questions (dev ones too) and their prompts (token ids) by benchmark."""
 
     plan: Plan
     ref: models.ModelRef
@@ -37,87 +45,139 @@ class Prepared:
     questions: dict[str, list[Question]]
     prompts: dict[str, dict[str, list[int]]]
     device: str
+    numbers: Numbers
+    positions: int | None
+    larger: Larger | None = None
+
+    def with_plan(self, plan: Plan) -> Prepared:
+        """The same with another plan."""
+        return replace(self, plan=plan)
 
 
 def prepare(finetuned: Path, settings: EvaluateSettings) -> Prepared:
     """Everything that is fixed before sampling. Draws and loads questions, but no weights."""
     manifest = store.read_manifest(finetuned, "finetune")
-    for name in settings.strategy:
-        STRATEGIES.entry(name)
+    declared.check_strategies(settings)
+    check_dev(settings)
     told, runs = read_runs(finetuned, manifest)
+    if settings.aa:
+        runs = twice(runs, settings.aa_arm)
     ref = models.find(str(manifest.get("config", {}).get("base") or told.get("base", {}).get("name", "")))
     tokenizer = models.load_tokenizer(ref)
     view: View = told.get("view") or models.default_view(tokenizer)
-    infos, questions, prompts = {}, {}, {}
-    for spec in _benchmarks(settings):
-        limit = min((n for n in (settings.sizes.get(spec), settings.limit) if n is not None), default=None)
-        asked, facts = load_questions(spec, split=settings.split, seed=settings.seed, limit=limit)
-        if facts.name in infos:
-            raise UsageError(f"benchmark {facts.name} is asked for twice", "name each one once")
-        infos[facts.name] = BenchmarkInfo(
-            facts.name,
-            len(asked),
-            facts.source,
-            facts.revision,
-            facts.licence,
-            _sha256(asked),
-            facts.check,
-            facts.summary,
-        )
-        questions[facts.name] = asked
-        prompts[facts.name] = _prompts(asked, tokenizer, view, ref, facts.name)
+    infos, questions = _ask(settings, finetuned, manifest)
+    prompts = {name: _prompts(asked, tokenizer, view, ref, name) for name, asked in questions.items()}
     device = models.best_device()
     longest = max(len(prompt) for of_one in prompts.values() for prompt in of_one.values())
-    plan = Plan(
+    positions = _positions(ref)
+    cap = _cap(settings, finetuned, ref, longest, positions)
+    numbers = declared.numbers(settings, cap)
+    larger = None if settings.larger is None else find_larger(settings, questions)
+    plan = _plan(settings, runs, infos, numbers, larger)
+    plan = msgspec.structs.replace(
+        plan,
         base=ref.name,
         view=view,
-        runs=(RunInfo(BASE, BASE, None), *runs),
-        benchmarks=tuple(infos.values()),
-        primary=_primary(settings, list(infos)),
-        strategies=tuple(dict.fromkeys(settings.strategy)),
-        comparisons=tuple(declare(infos, _pairs(runs), base=False)),
-        margin=settings.margin,
-        max_new_tokens=_cap(settings, finetuned, ref, longest),
-        batch=settings.batch,
+        max_new_tokens=cap,
         dtype="float32" if device == "cpu" else "bfloat16",
-        seed=settings.seed,
+        backend=settings.endpoint or _backend(finetuned, runs),
     )
-    return Prepared(plan, ref, tokenizer, questions, prompts, device)
+    return Prepared(plan, ref, tokenizer, questions, prompts, device, numbers, positions, larger)
 
 
-def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any], list[RunInfo]]:
-    """One run's facts (they share base and view) and all runs, arms as configured and seeds in order.
+def _plan(
+    settings: EvaluateSettings,
+    runs: Sequence[RunInfo],
+    asked: Mapping[str, BenchmarkInfo],
+    numbers: Numbers,
+    larger: Larger | None,
+) -> Plan:
+    """The plan as far as the settings say it; `asked` are all benchmarks by the name as asked for, dev ones too."""
+    names = tuple(dict.fromkeys(settings.strategy))
+    test = {spec: info for spec, info in asked.items() if not _is_dev(spec)}
+    dev = [info for spec, info in asked.items() if _is_dev(spec)]
+    left_out = declared.skipped(settings, test)
+    arm_pairs = pairs(runs)
+    arms = list(dict.fromkeys(run.arm for run in runs))
+    return Plan(
+        base="",
+        view="",
+        runs=(RunInfo(BASE, BASE, None), *runs),
+        benchmarks=tuple(test.values()),
+        primary=_primary(settings, test),
+        strategies=names,
+        comparisons=declared.family(
+            names,
+            test.values(),
+            arms,
+            arm_pairs,
+            left_out,
+            base=not settings.aa,
+            equal=wants_equal_tokens(settings),
+            larger=larger is not None and larger.cost is not None and not settings.aa,
+        ),
+        margin=settings.margin,
+        max_new_tokens=0,
+        batch=settings.batch,
+        dtype="",
+        seed=settings.seed,
+        policies=declared.policies(names, numbers),
+        draws=declared.draws(names, numbers),
+        skipped=tuple(left_out),
+        dev=tuple(dev),
+        larger=None if larger is None else larger.info,
+        aa=settings.aa,
+        numbers=msgspec.to_builtins(numbers),
+        reward=settings.reward,
+    )
 
-    A run without an adapter is listed: it failed. Raises UsageError if there is no run, or they are not comparable.
-    """
-    found: list[tuple[dict[str, Any], RunInfo]] = []
-    for path in sorted(finetuned.glob("*/run.json")):
-        try:
-            told = json.loads(path.read_bytes())
-            arm, seed, axis = str(told["arm"]), int(told["seed"]), str(told.get("axis", ""))
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{path} cannot be read: {error!r}", "run `journey finetune` again") from None
-        if arm == BASE:
-            continue
-        adapter = path.parent / "adapter_model.safetensors"
-        there = adapter.is_file()
-        name, file = path.parent.name, adapter.relative_to(finetuned).as_posix()
-        digest = store.sha256(adapter) if there else None
-        info = RunInfo(name, f"{arm} {axis}".strip(), seed, file if there else None, digest, axis)
-        found.append((told, info))
-    if not any(info.adapter for _, info in found):
-        raise UsageError(f"{finetuned} holds no trained run", "run `journey finetune` again")
-    views_used = {told.get("view") for told, _ in found}
-    if len(views_used) > 1:
-        raise UsageError(f"{finetuned} holds runs of different views: {sorted(map(str, views_used))}")
-    order = {arm: place for place, arm in enumerate(manifest.get("config", {}).get("arms") or ())}
-    found.sort(key=lambda one: (_axis_values(one[0]), order.get(one[0]["arm"], len(order)), one[1].arm, one[1].seed))
-    return found[0][0], [info for _, info in found]
+
+def wants_equal_tokens(settings: EvaluateSettings) -> bool:
+    """Whether there are samples from which a policy of a given cost can be made."""
+    return settings.equal_tokens and any(declared.strategy(name).draw == declared.SAMPLES for name in settings.strategy)
 
 
-def _axis_values(told: dict[str, Any]) -> tuple[float, ...]:
-    """What runs are ordered by where axes vary: a rate of its own for one arm is no axis."""
-    return tuple(float(told.get(name) or 0) for name in ("pairs", "lr", "rank")) if told.get("axis") else ()
+def _backend(finetuned: Path, runs: Sequence[RunInfo]) -> str:
+    why = why_not_stacked(finetuned, runs)
+    if why:
+        console.note(f"{ONE_BY_ONE}, since {why}")
+    return ONE_BY_ONE if why else STACKED
+
+
+def _is_dev(spec: str) -> bool:
+    return spec.startswith("dev of ")
+
+
+def _ask(
+    settings: EvaluateSettings, finetuned: Path, manifest: dict[str, Any]
+) -> tuple[dict[str, BenchmarkInfo], dict[str, list[Question]]]:
+    """All benchmarks by the name as asked for ("dev of NAME" for dev problems), and their questions by name."""
+    infos: dict[str, BenchmarkInfo] = {}
+    questions: dict[str, list[Question]] = {}
+    asked_for, seen = _benchmarks(settings), trained_on(finetuned, settings)
+    for spec in asked_for:
+        limit = min((n for n in (settings.sizes.get(spec), settings.limit) if n is not None), default=None)
+        asked, facts = ask(spec, settings, limit, seen)
+        if facts.name in questions:
+            raise UsageError(f"benchmark {facts.name} is asked for twice", "name each one once")
+        chosen_on = None
+        wanted = settings.sampled is None or bool({spec, facts.name} & set(settings.sampled))
+        needed = wants_equal_tokens(settings) or settings.larger is not None
+        dev = dev_questions(spec, settings, finetuned, manifest) if needed and wanted else None
+        if dev is not None:
+            chosen_on = dev[1].name
+            questions[chosen_on] = dev[0]
+            infos[f"dev of {spec}"] = _info(*dev)
+        infos[spec] = msgspec.structs.replace(_info(asked, facts), dev=chosen_on)
+        questions[facts.name] = asked
+    return infos, questions
+
+
+def _info(asked: Sequence[Question], facts: BenchmarkFacts) -> BenchmarkInfo:
+    sha256 = hashlib.sha256(store.json_lines(asked)).hexdigest()
+    return BenchmarkInfo(
+        facts.name, len(asked), facts.source, facts.revision, facts.licence, sha256, facts.check, facts.summary
+    )
 
 
 def _benchmarks(settings: EvaluateSettings) -> list[str]:
@@ -129,30 +189,14 @@ def _benchmarks(settings: EvaluateSettings) -> list[str]:
     return settings.benchmarks
 
 
-def _primary(settings: EvaluateSettings, names: list[str]) -> str:
+def _primary(settings: EvaluateSettings, asked: Mapping[str, BenchmarkInfo]) -> str:
     """The benchmark of the headline, by its name or as it was asked for."""
+    names = [info.name for info in asked.values()]
     if settings.primary is None:
         return names[0]
-    by_spec = dict(zip(settings.benchmarks, names, strict=True))
-    if settings.primary not in {*names, *by_spec}:
+    if settings.primary not in {*names, *asked}:
         raise UnknownName("primary benchmark", settings.primary, names)
-    return by_spec.get(settings.primary, settings.primary)
-
-
-def _pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
-    """Every arm against the journey (or against the first arm, where there is none), and every arm against the base.
-
-    Within one value of every axis: a journey of rank 8 is compared with a shortcut of rank 8.
-    """
-    pairs: list[tuple[str, str]] = []
-    for axis in dict.fromkeys(run.axis for run in runs):
-        arms = list(dict.fromkeys(run.arm for run in runs if run.axis == axis))
-        against = next((arm for arm in arms if bare(arm) == JOURNEY), None)
-        if against is None:
-            pairs += [(arms[0], arm) for arm in arms[1:]]
-        else:
-            pairs += [(arm, against) for arm in arms if arm != against]
-    return pairs + [(BASE, arm) for arm in dict.fromkeys(run.arm for run in runs)]
+    return asked[settings.primary].name if settings.primary in asked else settings.primary
 
 
 def _prompts(
@@ -169,15 +213,19 @@ def _prompts(
     return ids
 
 
-def _cap(settings: EvaluateSettings, finetuned: Path, ref: models.ModelRef, longest: int) -> int:
-    """One cap of new tokens for all arms, within the base's positions.
-
-    A quarter over the 99.5th percentile of the journeys trained on, where the runs tell it; else the longest row.
-    """
+def _positions(ref: models.ModelRef) -> int | None:
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False)
     positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return None if positions is None else int(positions)
+
+
+def _cap(settings: EvaluateSettings, finetuned: Path, ref: models.ModelRef, longest: int, positions: int | None) -> int:
+    """One cap of new tokens for all arms, within the base's positions.
+
+    A quarter over the 99.5th percentile of the journeys trained on, where the runs tell it; else the longest row.
+    """
     room = math.inf if positions is None else positions - longest
     least = max(_told(finetuned, "completion_tokens_p995"), default=None)
     cap = settings.max_new_tokens
@@ -207,7 +255,3 @@ def _named(key: str, data: Any) -> Iterable[float]:
         yield data[key]
     for value in values:
         yield from _named(key, value)
-
-
-def _sha256(questions: Sequence[Question]) -> str:
-    return hashlib.sha256(store.json_lines(questions)).hexdigest()

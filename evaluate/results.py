@@ -29,7 +29,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     run: str  # e.g. journey-s0, shortcut-tokens-s1, journey-r8-s0, base
     arm: str  # e.g. journey, shortcut@tokens, journey r8, base
     seed: int | None  # in an A/A comparison the place within the arm; trained_seed has the seed
-    adapter: str | None = None  # path relative to the finetune folder
+    adapter: str | None = None  # path of its weights (an adapter, or a whole model) relative to the finetune folder
     adapter_sha256: str | None = None
     axis: str = ""
     trained_seed: int | None = None  # where it is not `seed`
@@ -64,8 +64,8 @@ class StrategyInfo(msgspec.Struct, frozen=True):
 class DrawInfo(msgspec.Struct, frozen=True):
     """One kind of samples: how many to a problem and how they are drawn."""
 
-    name: str  # greedy, samples, revision, cap, wait
-    samples: int  # stored to each problem; for rounds (revision, wait) and levels (cap) the number of these
+    name: str  # greedy, samples, revision, budget-cap, budget-wait
+    samples: int  # stored to each problem: `Sample.index` 0 ... ; of rounds, continuations or caps as many as there are
     temperature: float  # 0 is greedy
     top_p: float = 1.0
     options: dict[str, Any] = {}
@@ -121,12 +121,19 @@ class Plan(msgspec.Struct, frozen=True):
     larger: LargerInfo | None = None
     earlier: tuple[EarlierLook, ...] = ()
     aa: bool = False  # two arms that differ in their training seeds alone
-    backend: str = "stacked"  # the built-in sampler, or the endpoint's address
+    backend: str = "stacked"  # the built-in sampler, "one adapter at a time", or the endpoint's address
+    numbers: dict[str, Any] = {}  # what strategies take: k, samples, temperature, top_p, rounds, waits, caps, logprob
+    reward: str | None = None  # the reward model of best-of-reward
     version: int = RESULTS_VERSION
 
     def draw_of(self, strategy: str) -> str:
         """The draw whose samples a strategy reads (the strategy's own name in plans without policies)."""
         return next((info.draw for info in self.policies if info.name == strategy), strategy)
+
+    def strategies_on(self, benchmark: str) -> list[str]:
+        """The strategies that a benchmark has, in the plan's order."""
+        left = {one.strategy for one in self.skipped if one.benchmark == benchmark}
+        return [name for name in self.strategies if name not in left]
 
     def policy(self, strategy: str) -> str:
         """The name to show for a strategy, e.g. majority@8."""
@@ -214,11 +221,16 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class EqualBudget(msgspec.Struct, frozen=True):
-    """One arm's best policy for what another spends: journey greedy (or a larger model) against it at equal cost."""
+    """One arm's best policy for what another's greedy answer costs: the other against it at equal cost.
+
+    At equal tokens `first` is the arm whose policy is chosen and `second` (the journey) sets the budget. At equal FLOPs
+    `first` is "larger", which sets the budget, and `second` the arm whose policy is chosen.
+    """
 
     benchmark: str
-    first: str  # the arm whose policy is chosen
-    second: str  # the arm (or `larger`) whose greedy cost is the budget
+    first: str
+    second: str
+    arm: str  # whose policy is chosen: first or second
     unit: Literal["tokens", "flops"]
     budget: float  # mean per problem on the test split
     dev_budget: float | None
@@ -323,6 +335,7 @@ class Compared(msgspec.Struct, frozen=True):
     primary: bool
     comparison: Comparison
     verdict: Verdict
+    policy: str = ""  # at equal cost: the policy that was chosen for the arm that gets one
 
 
 class Scores(msgspec.Struct, frozen=True):

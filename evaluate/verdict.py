@@ -21,6 +21,7 @@ MARGIN = 0.05  # a difference of 5 points matters, unless the plan says otherwis
 ADVISED_SEEDS = 5
 FLOOR, CEILING = 0.05, 0.95
 BASE = "base"
+LARGER = "larger"  # the larger untuned model of --larger
 MIXED = "mixed"
 BELOW = "below the untuned base"
 TOO_SMALL, NO_DIFFERENCE = "too small to tell", "no difference shown"

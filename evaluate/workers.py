@@ -1,4 +1,4 @@
-"""Processes that split the problems, never the arms: each takes the next piece of work, whichever run it is for.
+"""Processes that split the problems, never the arms: each takes the next piece of work, which holds every run.
 
 What a piece contains is fixed beforehand, so the samples are the same for any number of workers. On a CPU every
 worker has one thread: two threads in one process are slower than one on a small model.
@@ -9,21 +9,23 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from journey.catalog import STRATEGIES
 from journey.errors import JourneyError, ResourceError
+from journey.evaluate.pool import Numbers
+from journey.evaluate.sampler import Asked, Sampler, Text
 from journey.models import ModelRef
+from journey.views import View
 
 if TYPE_CHECKING:
-    from journey.sampling import Completion
+    from journey.evaluate.strategy import Written
 
 _LESS = "use fewer --workers or a smaller --batch"
 _ENVIRONMENT = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -31,70 +33,130 @@ _ENVIRONMENT = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARAL
 
 @dataclass(frozen=True)
 class Base:
-    """What every worker loads: the base on a device, and the cap of new tokens."""
+    """What every worker loads: the base on a device, how it is asked, and the cap of new tokens.
+
+    With `one_by_one` adapters that cannot be stacked take turns. `server` answers instead of the base, which then gives
+    its tokenizer only.
+    """
 
     ref: ModelRef
     device: str
     cap: int
+    view: View
+    seed: int
+    numbers: Numbers
+    positions: int | None = None
+    one_by_one: bool = False
+    server: str | None = None
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One piece of work: batches of prompts (token ids) for one adapter (None: the base) with one strategy."""
+    """One piece of work: batches of questions for some runs (name, folder of the adapter or None), with some draws."""
 
     key: str
-    adapter: Path | None
-    strategy: str
-    batches: tuple[tuple[tuple[int, ...], ...], ...]
+    runs: tuple[tuple[str, Path | None], ...]
+    draws: tuple[str, ...]
+    batches: tuple[tuple[Asked, ...], ...]
 
 
 @dataclass(frozen=True)
 class Done:
-    """What was written to a piece's prompts, in their order, and the seconds that it took."""
+    """What was written for a piece: draw -> texts by run, question (in the order of the batches) and number."""
 
     key: str
-    completions: list[Completion]
-    seconds: float
+    written: dict[str, Written]
 
 
 class Worker:
-    """A loaded base that keeps the adapter of the last piece on it."""
+    """A loaded base that keeps the adapters of the last piece on it."""
 
     def __init__(self, base: Base) -> None:
         from transformers.utils import logging
 
-        from journey import models
+        from journey import compute, models
 
         logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
         self.base = base
         self.tokenizer = models.load_tokenizer(base.ref)
-        self.model = models.load_model(base.ref, device=base.device)
-        self.adapter: Path | None = None
-        self.current: Any = self.model
+        self.model: Any = None if base.server else models.load_model(base.ref, device=base.device)
+        self.cost = compute.cost_of(base.ref)
+        self.adapters: tuple[Path | None, ...] | None = None
+        self.writer: Any = None
         self.stack = ExitStack()
 
     def do(self, piece: Piece) -> Done:
-        """Write the completions of a piece. Raises ResourceError when memory runs out, JourneyError on NaN."""
+        """Write what a piece asks for. Raises ResourceError when memory runs out, JourneyError on NaN."""
         import torch
 
-        from journey.sampling import Decoder, adapted
+        from journey.sampling import NotNumbers
 
-        if piece.adapter != self.adapter:
-            self.stack.close()
-            self.current = self.stack.enter_context(adapted(self.model, piece.adapter))
-            self.adapter = piece.adapter
-        decoder = Decoder.of(self.current, self.tokenizer, self.base.cap)
-        strategy = STRATEGIES.get(piece.strategy)
-        written: list[Completion] = []
-        started = time.perf_counter()
         try:
-            for batch in piece.batches:
-                written += strategy(decoder, batch)
+            if not self.base.one_by_one or len(piece.runs) == 1:
+                return Done(piece.key, self._draw(piece))
+            parts = [self.do(replace(piece, runs=(run,))).written for run in piece.runs]
+            return Done(piece.key, {draw: [part[draw][0] for part in parts] for draw in piece.draws})
         except (torch.OutOfMemoryError, MemoryError):
             raise ResourceError(f"memory ran out while sampling {piece.key}\n  {_LESS}") from None
-        except FloatingPointError as error:
-            raise JourneyError(f"{piece.key}: {error}; did the training diverge?") from None
-        return Done(piece.key, written, time.perf_counter() - started)
+        except NotNumbers as error:
+            name = piece.runs[error.run if len(piece.runs) > 1 else 0][0]
+            raise JourneyError(f"{name}: {error}; did the training diverge?") from None
+
+    def _draw(self, piece: Piece) -> dict[str, Written]:
+        """All draws of a piece; those that start from the greedy answers get them written once."""
+        names = tuple(name for name, _ in piece.runs)
+        sampler = Sampler(
+            self._writer(piece),
+            self.tokenizer,
+            self.base.view,
+            names,
+            self.base.seed,
+            self.cost,
+            self.base.positions,
+        )
+        numbers, greedy = self.base.numbers, STRATEGIES.get("greedy")()
+        found: dict[str, Written] = {draw: [[] for _ in names] for draw in piece.draws}
+        for batch in piece.batches:
+            first: Written = []
+            if set(piece.draws) != {"samples"}:
+                first = greedy.write(sampler, batch, numbers, [])
+            for draw in piece.draws:
+                made = first if draw == "greedy" else STRATEGIES.get(draw)().write(sampler, batch, numbers, first)
+                for run, texts in enumerate(made):
+                    found[draw][run] += [[_sent(text) for text in of_one] for of_one in texts]
+        return found
+
+    def _writer(self, piece: Piece) -> Any:
+        """The decoder with the piece's adapters on the base, or the server that knows its runs by name."""
+        from journey.endpoints import Endpoint, EndpointRef, EndpointWriter
+        from journey.lora import stacked
+        from journey.sampling import Decoder, adapted
+
+        if self.base.server:
+            endpoint = Endpoint(EndpointRef(piece.runs[0][0], self.base.server))
+            return EndpointWriter(endpoint, tuple(name for name, _ in piece.runs), self.tokenizer, self.base.cap)
+        adapters = tuple(folder for _, folder in piece.runs)
+        if adapters == self.adapters:
+            return self.writer
+        self.close()
+        if self.base.one_by_one or not any(adapters):
+            model = self.stack.enter_context(adapted(self.model, adapters[0]))
+            self.writer = Decoder.of(model, self.tokenizer, self.base.cap)
+        else:
+            stack = self.stack.enter_context(stacked(self.model, adapters))
+            self.writer = Decoder.of(self.model, self.tokenizer, self.base.cap, stack)
+        self.adapters = adapters
+        return self.writer
+
+    def close(self) -> None:
+        """The base is as before."""
+        self.adapters = self.writer = None
+        self.stack.close()
+
+
+def _sent(text: Text) -> Text:
+    """A text without its tokens, which nobody needs any more."""
+    return replace(text, ids=())
 
 
 def do_all(base: Base, pieces: Sequence[Piece], workers: int) -> Iterator[Done]:
@@ -102,15 +164,17 @@ def do_all(base: Base, pieces: Sequence[Piece], workers: int) -> Iterator[Done]:
 
     Raises ResourceError when a worker runs out of memory or dies.
     """
-    workers = min(workers, len(pieces))
+    workers = min(1 if base.server else workers, len(pieces))  # a server has its own
     if workers > 1:
         yield from _in_processes(base, pieces, workers)
     elif pieces:
         with _threads(1 if base.device == "cpu" else None):
             worker = Worker(base)
-            with worker.stack:
+            try:
                 for piece in pieces:
                     yield worker.do(piece)
+            finally:
+                worker.close()
 
 
 def default_workers(device: str) -> int:

@@ -215,14 +215,28 @@ _SHOWN: tuple[tuple[str, str, str], ...] = (
     ("loss on the correct path", "correct_path_share", ".0%"),
     ("loss on mistakes", "mistake_share", ".0%"),
 )
-_SIDE_BY_SIDE = 4  # arms that fit beside each other on a narrow terminal
+_WIDTH, _FIRST, _CELL, _RULE = 80, 28, 9, 3  # of a narrow terminal, the first column, a number, what parts columns
 
 
 def tables(audit: Audit) -> list[Table]:
-    """The audit for a terminal, an arm a column, a few arms a table; where seeds differ, the lowest and highest."""
+    """The audit for a terminal, an arm a column, as many arms a table as fit; where seeds differ, lowest and highest."""
     arms = list(dict.fromkeys(one.label for one in audit.runs))
-    parts = [arms[at : at + _SIDE_BY_SIDE] for at in range(0, len(arms), _SIDE_BY_SIDE)]
+    parts: list[list[str]] = [[]]
+    room = _WIDTH - _FIRST
+    for arm in arms:
+        width = max([len(arm), _CELL, *(len(_cell(audit, arm, name, form)) for _, name, form in _SHOWN)]) + _RULE
+        if width > room and parts[-1]:
+            parts.append([])
+            room = _WIDTH - _FIRST
+        parts[-1].append(arm)
+        room -= width
     return [_table(audit, part, number == 0) for number, part in enumerate(parts)]
+
+
+def _cell(audit: Audit, arm: str, name: str, form: str) -> str:
+    values = [getattr(one, name) for one in audit.runs if one.label == arm]
+    low, high = format(min(values), form), format(max(values), form)
+    return low if low == high else f"{low} to {high}"
 
 
 def _table(audit: Audit, arms: Sequence[str], first: bool) -> Table:
@@ -233,10 +247,5 @@ def _table(audit: Audit, arms: Sequence[str], first: bool) -> Table:
     for arm in arms:
         made.add_column(arm, justify="right")
     for label, name, form in _SHOWN:
-        cells = []
-        for arm in arms:
-            values = [getattr(one, name) for one in audit.runs if one.label == arm]
-            low, high = format(min(values), form), format(max(values), form)
-            cells.append(low if low == high else f"{low} to {high}")
-        made.add_row(label, *cells)
+        made.add_row(label, *(_cell(audit, arm, name, form) for arm in arms))
     return made

@@ -104,6 +104,22 @@ def memory(shape: Shape, *, tokens: int, weight_bytes: int, recompute: bool) -> 
     return fixed + tokens * (values * weight_bytes + shape.vocabulary * 4 * 3)
 
 
+# Logits that a stack holds at a time, in float32: on a CPU what its caches hold, on a GPU 256 MB.
+LOGITS = {"cpu": 1 << 20}
+LOGITS_ELSEWHERE = 1 << 26
+
+
+def stack_memory(shape: Shape, *, runs: int, tokens: int, weight_bytes: int, recompute: bool, device: str) -> int:
+    """Bytes that a stack of runs is expected to need at its peak, for forward passes of `tokens`, padding included.
+
+    As `memory` for a single run, but with adapters, gradients and moments of all runs, and with four times the logits
+    held at a time instead of all of them.
+    """
+    logits = LOGITS.get(device, LOGITS_ELSEWHERE) * 4 * 4
+    alone = memory(shape, tokens=tokens, weight_bytes=weight_bytes, recompute=recompute)
+    return alone - tokens * shape.vocabulary * 4 * 3 + (runs - 1) * shape.lora * 16 + logits
+
+
 def adapter_bytes(shape: Shape) -> int:
     """Size of one saved adapter, in float32."""
     return shape.lora * 4

@@ -17,10 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from journey.errors import UsageError
-
-# Logits held at a time: on a CPU as many as its caches hold, on a GPU 256 MB of them in float32.
-_LOGITS = {"cpu": 1 << 20}
-_LOGITS_ELSEWHERE = 1 << 26
+from journey.finetune.cost import LOGITS, LOGITS_ELSEWHERE
 
 
 @dataclass(frozen=True)
@@ -102,5 +99,5 @@ def token_losses(hidden: Tensor, labels: Tensor, head: Head, at_a_time: int | No
     The head gets no gradient: it is part of the frozen base.
     """
     if at_a_time is None:
-        at_a_time = max(1, _LOGITS.get(hidden.device.type, _LOGITS_ELSEWHERE) // len(head.weight))
+        at_a_time = max(1, LOGITS.get(hidden.device.type, LOGITS_ELSEWHERE) // len(head.weight))
     return _TokenLoss.apply(hidden, labels, head, at_a_time)

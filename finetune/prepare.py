@@ -11,9 +11,11 @@ import msgspec
 from journey import models
 from journey.catalog import ENGINES
 from journey.config import FinetuneSettings
-from journey.errors import ResourceError, UnknownName, UsageError
+from journey.errors import UnknownName, UsageError
 from journey.finetune import audit, budget, cost, making, preflight
 from journey.finetune.groups import grouped
+from journey.finetune.jobs import Setup
+from journey.finetune.room import Room, find_room
 from journey.finetune.runs import Axes, Choice, Reading, Run, choose, combinations, learning_rate, run_name
 from journey.finetune.tokens import Rows
 from journey.schema import Pair
@@ -39,8 +41,7 @@ class Prepared:
     reference: str
     notes: list[str]
     device: str
-    peak: int  # bytes that one run is expected to need
-    workers: int  # runs trained at the same time
+    room: Room
 
 
 def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
@@ -77,8 +78,8 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
     counted = [audit.count(run, made.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]
     supervised = {name: rows.supervised for name, rows in made.data.items()}
     device = models.best_device()
-    peak = _peak_memory(settings, shape, made.data, device)
     groups = grouped(runs, counted, settings.engine, settings.stacks, device)
+    room = find_room(settings, shape, made.data, groups, device)
     return Prepared(
         settings,
         ref,
@@ -94,8 +95,7 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
         budget.reference(choices, supervised, len(made.pairs)).label,
         notes + made.notes + _notes(settings, runs),
         device,
-        peak,
-        min(_worker_count(settings, peak, device), len(groups)),
+        room,
     )
 
 
@@ -169,25 +169,33 @@ def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
         notes.append(f"every run stops after {settings.max_steps} steps: budgets may not be matched")
     short = sorted({run.run for run in runs if run.warmup_steps < settings.warmup_steps})
     if short:
-        notes.append(f"warm-up is cut to half of the steps in {', '.join(short)}")
+        named = ", ".join(short[:6]) + (f" and {len(short) - 6} more" if len(short) > 6 else "")
+        notes.append(f"warm-up is cut to half of the steps in {named if len(short) < len(runs) else 'all runs'}")
     return notes
 
 
-def _peak_memory(settings: FinetuneSettings, shape: cost.Shape, data: dict[str, Rows], device: str) -> int:
-    tokens = settings.micro_batch * max(int(rows.lengths.max()) for rows in data.values())
-    gpu = device != "cpu"
-    return cost.memory(shape, tokens=tokens, weight_bytes=2 if gpu else 4, recompute=gpu)
+def setup_of(made: Prepared, work: Path, scratch: Path) -> Setup:
+    """What the engine is given besides runs and rows."""
+    settings = made.settings
+    return Setup(
+        engine=settings.engine,
+        base=shown_name(made.ref),
+        source=made.ref.source,
+        revision=made.ref.revision,
+        rows_per_step=settings.rows_per_step,
+        micro_batch=settings.micro_batch,
+        max_length=made.max_length,
+        work=str(work),
+        scratch=str(scratch),
+        dropout=settings.dropout,
+        rslora=settings.rslora,
+        weight_decay=settings.weight_decay,
+        loss_norm=settings.loss_norm,
+        checkpointing=settings.checkpointing,
+        pass_tokens=made.room.pass_tokens,
+    )
 
 
-def _worker_count(settings: FinetuneSettings, peak: int, device: str) -> int:
-    """Runs at the same time: one a core on a CPU, one on a GPU, fewer if memory is short.
-
-    Raises ResourceError if not even one run fits.
-    """
-    free = cost.free_memory(device)
-    if peak > free:
-        raise ResourceError(
-            f"one run is expected to need {peak / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free on {device}\n"
-            f"  give a smaller --set micro_batch (now {settings.micro_batch}) or --max-length"
-        )
-    return max(1, min(settings.workers or (cost.cores() if device == "cpu" else 1), free // peak))
+def shown_name(ref: models.ModelRef) -> str:
+    """The base's name without a path of this machine: catalog name, Hub id, or the folder's own name."""
+    return Path(ref.source).name if ref.name not in models.MODELS and ref.local else ref.name

@@ -2,7 +2,8 @@
 
     journey finetune data/runs/curated --base pocket --arms shortcut@examples,shortcut@tokens,journey --seeds 2 --out DIR
 
-Writes `RUN/{adapter_model.safetensors,adapter_config.json,run.json,trajectory.jsonl}` for every run and `audit.json`.
+Writes `RUN/{adapter_model.safetensors,adapter_config.json,run.json,trajectory.jsonl}` for every run `audit.json`, and
+`problems.txt` (ids of the problems trained on).
 A run that failed has a run.json with the reason, and no adapter.
 """
 
@@ -17,7 +18,7 @@ import msgspec
 from journey import models
 from journey.config import FinetuneSettings
 from journey.finetune import audit, cost
-from journey.finetune.prepare import prepare
+from journey.finetune.prepare import Prepared, prepare, setup_of
 from journey.finetune.session import Session
 from journey.store import Folder, manifest_hash, read_manifest
 
@@ -37,12 +38,23 @@ def plan(curated: Path, settings: FinetuneSettings) -> dict[str, Any]:
         "differs": differs,
         "notes": made.notes,
         "device": made.device,
-        "workers": made.workers,
-        "memory_bytes_per_run": made.peak,
+        "groups": [[run.run for run in group] for group in made.groups],
+        "workers": made.room.workers,
+        "memory_bytes_per_group": made.room.peak,
+        "runs_that_fit_in_a_stack": made.room.runs_fit,
+        "pass_tokens": made.room.pass_tokens,
         "disk_bytes": cost.adapter_bytes(made.shape) * len(made.runs),
         "flops": sum(one.flops for one in made.counted),
-        "hours": "not measured here",
+        "hours": round(_seconds(made) / 3600, 4),
+        "hours_from": "a step of this training with one and with two layers of the base, timed on this machine",
     }
+
+
+def _seconds(made: Prepared) -> float:
+    from journey.finetune.timing import predicted_seconds
+
+    setup = setup_of(made, Path(), Path())
+    return predicted_seconds(made.ref, made.groups, made.data, setup, made.room.workers, made.shape.layers)
 
 
 def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from journey import console, models
+from journey import console
 from journey.errors import JourneyError, PartialError
 from journey.finetune import audit, pool
-from journey.finetune.jobs import Setup, Trained, group_name
-from journey.finetune.prepare import Prepared
+from journey.finetune.jobs import Trained, group_name
+from journey.finetune.prepare import Prepared, setup_of, shown_name
 from journey.finetune.runs import Run
 from journey.finetune.worker import Event, Plan
 from journey.store import Folder, dump_json, write_atomic
@@ -44,7 +44,7 @@ class Session:
 
     def _train(self, groups: list[tuple[Run, ...]], missing: set[str]) -> None:
         plan_file = self._hand_over()
-        device, workers = self.made.device, min(self.made.workers, len(groups))
+        device, workers = self.made.device, min(self.made.room.workers, len(groups))
         ordered = sorted(groups, key=lambda group: (-sum(self.counted[run.run].flops for run in group), group[0].run))
         at: dict[str, int] = {}
         runs = [run for group in ordered for run in group]
@@ -70,23 +70,7 @@ class Session:
     def _hand_over(self) -> Path:
         """Write what the worker processes read."""
         made = self.made
-        setup = Setup(
-            engine=made.settings.engine,
-            base=_shown_name(made.ref),
-            source=made.ref.source,
-            revision=made.ref.revision,
-            rows_per_step=made.settings.rows_per_step,
-            micro_batch=made.settings.micro_batch,
-            max_length=made.max_length,
-            work=str(self.folder.work.resolve()),
-            scratch=str(self.scratch.resolve()),
-            dropout=made.settings.dropout,
-            rslora=made.settings.rslora,
-            weight_decay=made.settings.weight_decay,
-            loss_norm=made.settings.loss_norm,
-            checkpointing=made.settings.checkpointing,
-            pass_tokens=made.settings.pass_tokens,
-        )
+        setup = setup_of(made, self.folder.work.resolve(), self.scratch.resolve())
         for kind, rows in made.data.items():
             rows.save(self.scratch / f"{kind}.npz")
         write_atomic(self.scratch / "plan.json", dump_json(Plan(setup, tuple(made.runs))))
@@ -110,7 +94,7 @@ class Session:
             **msgspec.to_builtins(run),
             **msgspec.to_builtins(counted),
             "base": {
-                "name": _shown_name(made.ref),
+                "name": shown_name(made.ref),
                 "revision": made.ref.revision,
                 "weights": self.base if made.ref.local else None,
             },
@@ -146,6 +130,8 @@ class Session:
         )
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.folder.write("audit.json", msgspec.to_builtins(found))
+        seen = sorted({problem for rows in self.made.data.values() for problem in rows.problems})
+        self.folder.write("problems.txt", "".join(f"{problem}\n" for problem in seen).encode())
         counts = {
             "runs": len(trained),
             "failed": len(failed),
@@ -164,8 +150,3 @@ def _plural(count: int, word: str) -> str:
 
 def _named(failed: Mapping[str, str]) -> str:
     return "; ".join(f"{name} failed: {reason}" for name, reason in failed.items())
-
-
-def _shown_name(ref: models.ModelRef) -> str:
-    """The base's name without a path of this machine: catalog name, Hub id, or the folder's own name."""
-    return Path(ref.source).name if ref.name not in models.MODELS and ref.local else ref.name

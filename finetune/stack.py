@@ -35,8 +35,6 @@ from journey.store import dump_json, json_lines, write_atomic
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
 BETAS, EPSILON = (0.9, 0.999), 1e-8
-PASS_TOKENS = {"cpu": 2048}  # as many as leave a CPU's caches some use
-PASS_TOKENS_ELSEWHERE = 16384
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -139,7 +137,7 @@ class Training:
         self.first = torch.zeros_like(self.stack.flat)  # AdamW's moments, (run, value)
         self.second = torch.zeros_like(self.stack.flat)
         self.step = 0
-        self.limit = setup.pass_tokens or PASS_TOKENS.get(self.device.type, PASS_TOKENS_ELSEWHERE)
+        self.limit = setup.pass_tokens
         self.trained: list[Trained] = []
         self.failed: list[Failed] = []
         self.folder = Path(setup.scratch) / "checkpoints" / group_name(runs)
@@ -166,6 +164,17 @@ class Training:
                 yield from ended
         finally:
             self.stack.remove()
+
+    def time_steps(self, steps: int) -> float:
+        """Seconds a token, padding left out, of so many steps after a first one; nothing is written."""
+        _train_mode(self.model, self.setup, self.device)
+        for step in range(steps + 1):
+            if step == 1:
+                began, before = time.perf_counter(), sum(member.progress.own_tokens for member in self.members)
+            self.step = min(self.step, min(len(member.steps) for member in self.members) - 1)
+            self._one_step()
+        tokens = sum(member.progress.own_tokens for member in self.members) - before
+        return (time.perf_counter() - began) / tokens
 
     def _one_step(self) -> None:
         """One optimiser step of every run in the stack."""

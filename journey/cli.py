@@ -160,8 +160,7 @@ def generate(
     from journey.store import read_manifest
 
     flags = _given(family=family, problems=problems, method=method, pairs=pairs, per_problem=per_problem, seed=seed)
-    if mapping:
-        flags["map"] = _pairs_of(mapping, "--map")
+    flags |= _given(map=_pairs_of(mapping, "--map"))
     settings = _stage_settings(GenerateSettings, "generate", flags, sets)
     if dry_run:
         _print_json(stage.plan(settings, out, workers=workers))
@@ -264,6 +263,10 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote.")],
     benchmarks: Annotated[str, typer.Option(help="NAME, FAMILY@LEVEL, NAME=FILE.jsonl or Hub id, a,b.")],
     out: Out,
+    mapping: Annotated[
+        list[str], typer.Option("--map", help="Field names of a file or Hub id, question=q,answer=a.")
+    ] = [],  # noqa: B006
+    fresh: Annotated[int | None, typer.Option(help="Seed of new procedural problems, none of them trained on.")] = None,
     strategy: Annotated[str | None, typer.Option(help="Test-time strategies, a,b.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most N problems of every benchmark.")] = None,
     max_new_tokens: Annotated[int | None, typer.Option(help="Cap of new tokens, the same for all arms.")] = None,
@@ -284,7 +287,7 @@ def evaluate(
 
     flags = _given(
         benchmarks=_split(benchmarks), strategy=_split(strategy), limit=limit, max_new_tokens=max_new_tokens,
-        batch=batch, margin=margin, seed=seed, workers=workers,
+        batch=batch, margin=margin, seed=seed, workers=workers, fresh=fresh, map=_pairs_of(mapping, "--map"),
     )  # fmt: skip
     settings = _stage_settings(EvaluateSettings, "evaluate", flags, sets)
     if dry_run:

@@ -140,18 +140,47 @@ class EvaluateSettings(Settings):
     """What is asked, how it is sampled and compared."""
 
     benchmarks: list[str] = Field([], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl or Hub id")
+    map: dict[str, str] = Field({}, description="field names of a file or Hub dataset, e.g. question=q, answer=a")
+    fresh: int | None = Field(
+        None, description="seed of new problems of procedural benchmarks, none of them trained on"
+    )
     primary: str | None = Field(None, description="the benchmark of the headline (default: the first)")
-    strategy: list[str] = Field(["greedy"], description="test-time strategies")
+    strategy: list[str] = Field(["greedy"], description="test-time strategies; the first gives the headline")
     limit: int | None = Field(None, ge=1, description="at most N problems of every benchmark")
     sizes: dict[str, int] = Field({}, description="problems of single benchmarks, e.g. countdown@1: 1000")
     max_new_tokens: int | None = Field(
         None, ge=1, description="cap of new tokens for all arms (default: from the data)"
     )
-    batch: int = Field(64, ge=1, description="prompts decoded together, the same for every run")
+    batch: int = Field(64, ge=1, description="answers of every run decoded together")
+    stack: int | None = Field(None, ge=1, description="runs decoded together (default: all)")
     margin: float = Field(0.05, gt=0, lt=1, description="difference that matters, fixed before scoring")
     split: Literal["dev", "test"] = Field("test", description="problems of which split of procedural benchmarks")
-    seed: int = Field(0, description="seed of procedural benchmarks and permutations")
+    seed: int = Field(0, description="seed of procedural benchmarks, samples and permutations")
     workers: int | None = Field(None, ge=1, description="processes that split the problems (default: by cores)")
+    k: int = Field(8, ge=1, description="samples that majority, best-of-k and pass@k use")
+    samples: int | None = Field(None, ge=1, description="samples drawn, of which k are used (default: 2 k)")
+    temperature: float = Field(0.7, gt=0, description="temperature of samples")
+    top_p: float = Field(0.95, gt=0, le=1, description="nucleus of samples")
+    sampled: list[str] | None = Field(
+        None, description="benchmarks that get strategies other than the first (default: all)"
+    )
+    rounds: int = Field(2, ge=1, description="rounds of revision")
+    waits: int = Field(2, ge=1, description="continuations of budget-wait")
+    caps: list[int] | None = Field(None, description="caps of budget-cap (default: 1/8, 1/4, 1/2 of the new tokens)")
+    logprob: Literal["mean", "sum"] = Field("mean", description="best-of-logprob: of a token, or of the whole answer")
+    reward: str | None = Field(None, description="reward model: a folder, Hub id or NAME@http://HOST/v1")
+    equal_tokens: bool = Field(True, description="compare at equal test tokens, where a strategy draws samples")
+    dev: dict[str, str] = Field({}, description="dev problems of a benchmark, e.g. gsm8k: gsm8k_dev.jsonl")
+    dev_problems: int = Field(200, ge=1, description="dev problems on which policies are chosen")
+    larger: str | None = Field(None, description="a larger untuned model to compare with at equal FLOPs")
+    larger_parameters: float | None = Field(None, gt=0, description="its size, where a server does not tell")
+    endpoint: str | None = Field(None, description="sample from this server, http://HOST/v1, runs by their names")
+    parity: int = Field(20, ge=1, description="problems of each run on which an endpoint is checked")
+    parity_least: float = Field(0.9, ge=0, le=1, description="least share of equal answers for an endpoint to be used")
+    flips: int | None = Field(None, ge=0, description="problems answered again one at a time (default: 16 in bfloat16)")
+    aa: bool = Field(False, description="compare seeds of one arm with other seeds of the same arm")
+    aa_arm: str | None = Field(None, description="which arm (default: the journey)")
+    after: list[str] = Field([], description="earlier evaluation folders: their samples are taken over, and it is said")
 
 
 class RunSettings(Settings):

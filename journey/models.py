@@ -134,6 +134,10 @@ MODELS = {
 
 def find(name: str) -> ModelRef:
     """The model of a name. Raises UsageError for an unknown name, or a folder without (safe) weights."""
+    if "://" in name:
+        raise UsageError(
+            f"{name} is a server, and weights are needed here", "give a folder, a Hub id or a catalog name"
+        )
     if name in MODELS:
         known = MODELS[name]
         return ModelRef(name, str(known.folder()), None, known.licence)
@@ -230,6 +234,34 @@ def load_model(ref: ModelRef, *, device: str | None = None, dtype: torch.dtype |
     return (model if placed else model.to(device)).eval()
 
 
+def load_classifier(ref: ModelRef, *, device: str | None = None) -> tuple[Any, PreTrainedTokenizerBase]:
+    """A sequence classifier (a reward model) in evaluation mode, and its tokenizer; what its folder lacks is refused."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    device = device or best_device()
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    model, told = _load(
+        "weights",
+        ref,
+        lambda: AutoModelForSequenceClassification.from_pretrained(
+            ref.source,
+            revision=ref.revision,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        ),
+    )
+    if told["missing_keys"]:  # a plain language model would get a head of random numbers
+        missing = ", ".join(sorted(told["missing_keys"])[:3])
+        raise UsageError(f"{ref.name} is no sequence classifier: it has no {missing}", "give a reward model")
+    tokenizer = load_tokenizer(ref)
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = tokenizer.pad_token_id or 0
+    return model.to(device).eval(), tokenizer
+
+
 def best_device() -> str:
     """`cuda` where a GPU is to be had, else `cpu`."""
     import torch
@@ -268,7 +300,11 @@ def default_view(tokenizer: PreTrainedTokenizerBase) -> View:
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> list[int]:
     """The prompt's token ids: through the chat template where there is one, else the text after <bos>."""
-    text = views.prompt(problem, view)
+    return text_ids(tokenizer, views.prompt(problem, view), view)
+
+
+def text_ids(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> list[int]:
+    """The token ids of what the user says, as `prompt_ids` makes them."""
     if tokenizer.chat_template and view != "compact":
         said = tokenizer.apply_chat_template(
             [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False

@@ -1,11 +1,15 @@
-"""Text from a causal language model: greedy decoding in batches, for any transformers decoder and PEFT adapter.
+"""Text from a causal language model: many prompts, samples and adapters in one batch, for any transformers decoder.
 
 A batch is left-padded, with its mask and positions given; rows that have ended leave the batch, and only the last
-position's logits are computed. The tokens are those of `model.generate(do_sample=False)`: the loop is here because
-generate copies all keys and values at every token and goes on computing rows that have ended.
+position's logits are computed. Greedy tokens are those of `model.generate(do_sample=False)`: the loop is here because
+generate copies all keys and values at every token, goes on computing rows that have ended, and knows one adapter.
 
     decoder = Decoder.of(model, tokenizer, cap=512)
     decoder.greedy([prompt_ids(tokenizer, problem, view), ...])
+
+    with stacked(model, [None, first, second]) as stack:          # journey.lora: the base and two adapters
+        decoder = Decoder.of(model, tokenizer, cap=512, stack=stack)
+        decoder.write([Job(ids, run=run, chance=uniforms(512, "name of the sample")) for run in range(3)], 0.7, 0.95)
 """
 
 from __future__ import annotations
@@ -13,16 +17,19 @@ from __future__ import annotations
 import copy
 import inspect
 import json
+import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 
+from journey.cache import roomy_cache
+from journey.chance import pick
+from journey.jobs import Completion, Finish, Job
 from journey.models import ModelRef, end_of_turn, load_model
 
 if TYPE_CHECKING:
@@ -30,130 +37,215 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-ROOM = 64  # tokens by which the room for keys and values grows
+    from journey.lora import Stack
+
 # Rows that have ended leave once no more than this share is still being written. On a GPU width costs little, and every
 # change of it changes how sums are rounded.
 STILL_WRITING = {"cpu": 0.9, "cuda": 0.5}
-
-Finish = Literal["stop", "length"]
-
-
-@dataclass(frozen=True)
-class Completion:
-    """The tokens written after one prompt, the one that ended it included, and why the writing stopped."""
-
-    ids: tuple[int, ...]
-    finish: Finish
-
-
-class _RoomyLayer(DynamicLayer):
-    """Keys and values of one layer, written into room set aside instead of copied at every token."""
-
-    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        super().lazy_initialization(key_states, value_states)
-        self._room = (key_states[:, :, :0], value_states[:, :, :0])
-        self._used = 0
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append keys and values (row, head, token, width); gives all of them, as views of the room."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        start, self._used = self._used, self._used + key_states.shape[-2]
-        if self._used > self._room[0].shape[-2]:
-            length = -(-self._used // ROOM) * ROOM
-            self._room = (_grown(self._room[0], start, length), _grown(self._room[1], start, length))
-        keys, values = self._room
-        keys[:, :, start : self._used] = key_states
-        values[:, :, start : self._used] = value_states
-        self.keys, self.values = keys[:, :, : self._used], values[:, :, : self._used]
-        return self.keys, self.values
-
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep only these rows."""
-        self._room = (self._room[0][indices], self._room[1][indices])
-        self.keys, self.values = (side[:, :, : self._used] for side in self._room)
-
-
-def _grown(old: torch.Tensor, used: int, length: int) -> torch.Tensor:
-    rows, heads, _, width = old.shape
-    new = old.new_empty((rows, heads, length, width))
-    new[:, :, :used] = old[:, :, :used]
-    return new
-
-
-def _cache(config: Any) -> DynamicCache:
-    """The model's own kind of cache; its plain layers (not sliding windows and others) get room to grow."""
-    cache = DynamicCache(config=config)
-    cache.layers = [_RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
-    return cache
+# Rows of one adapter stand in groups of one size for all adapters; a further group costs about so many rows.
+GROUP_COST = {"cpu": 1, "cuda": 8}
+FILLER = -1  # a row that only makes its group as large as the others
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """A model, the tokens that end an answer, the id to pad with, and the most new tokens."""
+    """A model, the tokens that end an answer, the id to pad with, the most new tokens, and the adapters stacked on it."""
 
     model: PreTrainedModel
     stops: frozenset[int]
     pad: int
     cap: int
+    stack: Stack | None = None
 
     @classmethod
-    def of(cls, model: Any, tokenizer: PreTrainedTokenizerBase, cap: int) -> Decoder:
+    def of(cls, model: Any, tokenizer: PreTrainedTokenizerBase, cap: int, stack: Stack | None = None) -> Decoder:
         """The decoder that stops where `generate` would: at the end of the turn, and at nothing else."""
         stops = stop_ids(model, tokenizer)
-        return cls(model, stops, tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(stops), cap)
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(stops)
+        return cls(model, stops, pad, cap, stack)
+
+    def capped(self, cap: int) -> Decoder:
+        """The same with another cap of new tokens."""
+        return replace(self, cap=cap)
+
+    def greedy(self, prompts: Sequence[Sequence[int]]) -> list[Completion]:
+        """The most likely token each time, ties by lowest id; one completion a prompt, in their order."""
+        return self.write([Job(prompt) for prompt in prompts])
 
     @torch.inference_mode()
-    def greedy(self, prompts: Sequence[Sequence[int]]) -> list[Completion]:
-        """The most likely token each time, ties by lowest id; one completion a prompt, in their order.
+    def write(self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0) -> list[Completion]:
+        """Complete all jobs in one batch, in their order; all by chance or all greedy.
 
         Raises FloatingPointError where the model computes NaN, which would look like an answer.
         """
-        ids, mask = self._padded(prompts)
+        if not jobs:
+            return []
+        return _Batch(self, jobs, temperature, top_p).run()
+
+
+class NotNumbers(FloatingPointError):
+    """The logits of the adapter at this place are NaN."""
+
+    def __init__(self, run: int) -> None:
+        super().__init__("the model's logits are not numbers")
+        self.run = run
+
+
+class _Batch:
+    """One batch being written."""
+
+    def __init__(self, decoder: Decoder, jobs: Sequence[Job], temperature: float, top_p: float) -> None:
+        self.decoder, self.jobs = decoder, jobs
+        self.temperature, self.top_p = temperature, top_p
+        self.device = decoder.model.device
+        self.caps = [decoder.cap if job.cap is None else job.cap for job in jobs]
+        self.written: list[list[int]] = [[] for _ in jobs]
+        self.logprobs = [0.0] * len(jobs)
+        self.ended = [0.0] * len(jobs)  # the clock when the job ended
+        self.live = {place for place, cap in enumerate(self.caps) if cap > 0}
+        self.by_chance = jobs[0].chance is not None
+        self.rows: list[int] = []  # job of every row, or FILLER
+        self.runs: list[int] = []  # adapter of every group
+
+    def order(self) -> list[int]:
+        """Lay the live jobs out in groups; gives for every new row the old row that it goes on from."""
+        old = {job: row for row, job in enumerate(self.rows) if job != FILLER}
+        by_run: dict[int, list[int]] = {}
+        for job in sorted(self.live):
+            by_run.setdefault(self.jobs[job].run, []).append(job)
+        size = self._group_size([len(members) for members in by_run.values()])
+        rows, sources, runs = [], [], []
+        for run, members in sorted(by_run.items()):
+            lacking = -len(members) % size
+            rows += members + [FILLER] * lacking
+            sources += members + members[:1] * lacking
+            runs += [run] * ((len(members) + lacking) // size)
+        self.rows, self.runs = rows, runs
+        return [old.get(job, job) for job in sources]
+
+    def _group_size(self, counts: Sequence[int]) -> int:
+        """The size of a group for which rows and groups together cost least."""
+        cost = GROUP_COST.get(self.device.type, 8)
+        most = max(counts)
+
+        def price(size: int) -> int:
+            groups = sum(-(-count // size) for count in counts)
+            return groups * (size + cost)
+
+        sizes = {-(-most // parts) for parts in range(1, most + 1)} | set(counts)
+        return min(sizes, key=lambda size: (price(size), -size))
+
+    def run(self) -> list[Completion]:
+        """Write until every job has ended or is at its cap."""
+        if self.live:
+            with ExitStack() as routes:
+                self._write(routes)
+        return self.results()
+
+    def _route(self, routes: ExitStack) -> None:
+        """Put the adapters in force for the rows as they stand."""
+        routes.close()
+        if self.decoder.stack is not None:
+            routes.enter_context(self.decoder.stack.routed(self.runs))
+
+    def _write(self, routes: ExitStack) -> None:
+        model, sources = self.decoder.model, self.order()
+        self._route(routes)
+        ids, mask = self._padded(sources)
         padded = bool((mask == 0).any())
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        accepts = _accepted(self.model)
-        state: dict[str, Any] = {"past_key_values": _cache(self.model.config), "use_cache": True}
+        accepts = _accepted(model)
+        state: dict[str, Any] = {"past_key_values": roomy_cache(model.config), "use_cache": True}
         if "logits_to_keep" in accepts:
             state["logits_to_keep"] = 1
-        written: list[list[int]] = [[] for _ in prompts]
-        rows = list(range(len(prompts)))  # row of the batch -> place of its prompt
-        alive = [True] * len(rows)
-        share = STILL_WRITING.get(self.model.device.type, 0.5)
-        for _ in range(self.cap):
+        chances = self._chances()
+        share = STILL_WRITING.get(self.device.type, 0.5)
+        clock, step = 0.0, 0
+        while self.live:
+            started = time.perf_counter()
             state["attention_mask"] = mask if padded else None
             if "position_ids" in accepts:
                 state["position_ids"] = positions
-            logits = self.model(input_ids=ids, **state).logits[:, -1].float()
-            best = logits.max(-1, keepdim=True)
-            if best.values.isnan().any():
-                raise FloatingPointError("the model's logits are not numbers")
-            ids = best.indices
-            for place, token in enumerate(ids[:, 0].tolist()):
-                if alive[place]:
-                    written[rows[place]].append(token)
-                    alive[place] = token not in self.stops
-            left = sum(alive)
-            if not left:
+            logits = model(input_ids=ids, **state).logits[:, -1].float()
+            ids, logprobs = self._next(logits, None if chances is None else chances[:, step])
+            told = ids.tolist()  # waits for the device
+            clock += (time.perf_counter() - started) / len(self.live)
+            self._take(told, logprobs, clock)
+            if not self.live:
                 break
-            positions = positions[:, -1:] + 1
+            step += 1
+            ids, positions = ids[:, None], positions[:, -1:] + 1
             mask = torch.cat([mask, mask.new_ones((len(mask), 1))], dim=-1)
-            if left <= share * len(rows):
-                keep = torch.tensor([place for place, on in enumerate(alive) if on], device=ids.device)
+            kept = self._fewer(share)
+            if kept is not None:
+                self._route(routes)
+                keep = torch.tensor(kept, device=self.device)
                 ids, mask, positions = ids[keep], mask[keep], positions[keep]
+                chances = None if chances is None else chances[keep]
                 state["past_key_values"].batch_select_indices(keep)
-                rows, alive = [row for row, on in zip(rows, alive, strict=True) if on], [True] * left
-        return [Completion(tuple(one), "stop" if one and one[-1] in self.stops else "length") for one in written]
 
-    def _padded(self, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token ids and mask, both (prompt, token), padded on the left."""
-        longest = max(map(len, prompts))
-        device = self.model.device
-        ids = [[self.pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+    def _fewer(self, share: float) -> list[int] | None:
+        """The rows to go on with, where that leaves out enough of them; groups of one size may not yet."""
+        if len(self.live) > share * len(self.rows):
+            return None
+        rows, runs = self.rows, self.runs
+        kept = self.order()
+        if len(self.rows) > share * len(rows):
+            self.rows, self.runs = rows, runs
+            return None
+        return kept
+
+    def _next(self, logits: torch.Tensor, chance: torch.Tensor | None) -> tuple[torch.Tensor, list[float] | None]:
+        """The next token of every row, and its log-probability where it is drawn."""
+        best = logits.max(-1)
+        bad = best.values.isnan()
+        if bad.any():
+            group = int(bad.nonzero()[0]) // (len(self.rows) // len(self.runs))
+            raise NotNumbers(self.runs[group])
+        if chance is None:
+            return best.indices, None
+        ids = pick(logits, chance, self.temperature, self.top_p)
+        own = logits.gather(-1, ids[:, None])[:, 0] - torch.logsumexp(logits, -1)
+        return ids, own.tolist()
+
+    def _take(self, tokens: Sequence[int], logprobs: Sequence[float] | None, clock: float) -> None:
+        for row, job in enumerate(self.rows):
+            if job not in self.live:
+                continue
+            self.written[job].append(tokens[row])
+            if logprobs is not None:
+                self.logprobs[job] += logprobs[row]
+            if tokens[row] in self.decoder.stops or len(self.written[job]) >= self.caps[job]:
+                self.live.discard(job)
+                self.ended[job] = clock
+
+    def results(self) -> list[Completion]:
+        """The completions in the order of the jobs."""
+        found = []
+        for ids, seconds, logprob in zip(self.written, self.ended, self.logprobs, strict=True):
+            finish: Finish = "stop" if ids and ids[-1] in self.decoder.stops else "length"
+            found.append(Completion(tuple(ids), finish, seconds, logprob if self.by_chance else None))
+        return found
+
+    def _padded(self, sources: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token ids and mask, both (row, token), padded on the left."""
+        prompts = [self.jobs[job].prompt for job in sources]
+        longest, pad = max(map(len, prompts)), self.decoder.pad
+        ids = [[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
         mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-        return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+        return torch.tensor(ids, device=self.device), torch.tensor(mask, device=self.device)
+
+    def _chances(self) -> torch.Tensor | None:
+        """The uniform numbers (row, step), or None where all is greedy."""
+        if not self.by_chance:
+            return None
+        steps = max(self.caps)
+        table = np.zeros((len(self.rows), steps), dtype=np.float32)
+        for row, job in enumerate(self.rows):
+            chance = self.jobs[job].chance if job != FILLER else None
+            if chance is not None:
+                table[row, : min(steps, len(chance))] = chance[:steps]
+        return torch.from_numpy(table).to(self.device)
 
 
 def _accepted(model: Any) -> frozenset[str]:

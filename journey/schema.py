@@ -171,7 +171,12 @@ class Question(Record, frozen=True):
 
 
 class Sample(Record, frozen=True):
-    """One generated answer to one question by one run."""
+    """One generated answer to one question by one run.
+
+    `index` numbers several answers to a question: samples, rounds, continuations or caps. `tokens` are those generated,
+    `flops` what prompt and answer cost (None for a model of unknown size), `logprob` the sum over the tokens where they
+    were drawn by chance, rounded to 4 places. `seconds` is 0 in files: timing.json has what was measured.
+    """
 
     question: str
     run: str
@@ -179,6 +184,19 @@ class Sample(Record, frozen=True):
     tokens: int
     seconds: float
     finish: Literal["stop", "length"]
+    index: int = 0
+    prompt_tokens: int = 0
+    flops: int | None = None
+    logprob: float | None = None
+
+
+class Reward(Record, frozen=True):
+    """What a reward model gives one sample."""
+
+    question: str
+    run: str
+    index: int
+    reward: float
 
 
 class Score(Record, frozen=True):

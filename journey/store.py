@@ -36,7 +36,15 @@ from journey.schema import SCHEMA_VERSION, encode
 
 T = TypeVar("T")
 ROWS_PER_SHARD = 1000
-_NEVER_HASHED = {"manifest.json", "environment.json", "timing.json", "report.html", "report.md", "training.json"}
+_NEVER_HASHED = {
+    "manifest.json",
+    "environment.json",
+    "timing.json",
+    "report.html",
+    "report.md",
+    "samples.parquet",
+    "training.json",
+}
 
 
 def dump_json(data: Any) -> bytes:

@@ -46,6 +46,34 @@ def prompt(problem: Problem, view: View) -> str:
     return f"{problem.question}\n\n{INSTRUCTION}"
 
 
+# What a text is made to go on with, in each view's own notation: towards its answer, or away from it.
+ANSWER_NOW: dict[View, str] = {
+    "think": f"{THINK_CLOSE}The answer is \\boxed{{",
+    "plain": "\n\nThe answer is \\boxed{",
+    "compact": " \\boxed{",
+}
+GO_ON: dict[View, str] = {"think": "\nWait", "plain": "\n\nWait", "compact": " wait"}
+TRY_AGAIN = "Here is an attempt at this problem:\n\n{attempt}\n\nThe attempt may be wrong. Check it, and solve the problem again."
+
+
+def without_answer(text: str, view: View) -> str:
+    """What a text says before its final answer: before `</think>`, else before the line or word that opens the last box."""
+    if view == "think" and THINK_CLOSE.strip() in text:
+        return text.partition(THINK_CLOSE.strip())[0].rstrip()
+    before, box, _ = text.rpartition("\\boxed{")
+    if not box:
+        return text.rstrip()
+    return before.rstrip() if view == "compact" else before.rpartition("\n")[0].rstrip()
+
+
+def again(problem: Problem, attempt: str, view: View) -> str:
+    """The prompt of a revision: the problem with an earlier attempt at it. Compact: the attempt between two prompts."""
+    if view == "compact":
+        return f"{problem.brief} {attempt.strip()} {problem.brief}"
+    attempt = attempt.replace(THINK_OPEN.strip(), "").replace(THINK_CLOSE.strip(), "").strip()
+    return f"{problem.question}\n\n{TRY_AGAIN.format(attempt=attempt)} {INSTRUCTION}"
+
+
 def render(trace: Trace, view: View) -> Rendered:
     """The completion: all segments before the answer, then the answer segment, which holds the box."""
     compact = view == "compact"

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from journey.catalog import STRATEGIES
+from journey.evaluate.pool import Applied, Numbers, Pool, of_column
+from journey.evaluate.results import DrawInfo
+from journey.evaluate.sampler import Asked, Request, Sampler
+from journey.evaluate.strategy import Strategy, Written, each
 
-if TYPE_CHECKING:
-    from journey.sampling import Completion, Decoder
 
-
-@STRATEGIES.add("greedy")
-def greedy(decoder: Decoder, prompts: Sequence[Sequence[int]]) -> list[Completion]:
+@STRATEGIES.add("greedy", draw="greedy")
+class Greedy(Strategy):
     """One answer a problem, the most likely token each time."""
-    return decoder.greedy(prompts)
+
+    name = draw = "greedy"
+
+    def places(self, numbers: Numbers) -> list[int]:
+        """One answer."""
+        return [1]
+
+    def policy(self, k: int) -> str:
+        """Its name."""
+        return self.name
+
+    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+        """That answer."""
+        return of_column(pool, 0)
+
+    def drawn(self, numbers: Numbers) -> DrawInfo:
+        """One greedy sample."""
+        return DrawInfo(self.name, 1, 0.0)
+
+    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+        """One batch of greedy answers."""
+        done = iter(sampler.write([Request(run, asked[place]) for run, place in each(sampler, asked)]))
+        return [[[next(done)] for _ in asked] for _ in sampler.runs]

@@ -23,7 +23,7 @@ def _maker(journeys: int) -> Maker:
         for start in range(0, len(pairs), BLOCK):
             block = pairs[start : start + BLOCK]
             ranked = sorted(block, key=lambda pair: digest("mix", pair.pair_id))
-            chosen = {pair.pair_id for pair in ranked[:journeys]}
+            chosen = {pair.pair_id for pair in ranked[: (journeys * len(block) + BLOCK // 2) // BLOCK]}
             found += [pair.journey if pair.pair_id in chosen else pair.shortcut for pair in block]
         return found
 

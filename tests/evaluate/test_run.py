@@ -16,10 +16,13 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, UnknownName, UsageError
-from journey.evaluate import run, workers
+from journey.evaluate import sample as sampling
+from journey.evaluate import workers
 from journey.evaluate.plan import prepare
 from journey.evaluate.results import Plan, Scores
-from journey.evaluate.run import cut, evaluate, expected_effect, plan
+from journey.evaluate.run import evaluate, expected_effect, plan
+from journey.evaluate.sample import cut
+from journey.evaluate.sampler import Asked
 from journey.evaluate.score import rescore
 from journey.schema import Sample, decode
 from journey.store import Folder, read_records
@@ -81,7 +84,7 @@ def finetuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "SHARD_ROWS", 8)
+    monkeypatch.setattr(sampling, "SHARD_ROWS", 8)
 
 
 def settings(**changes: Any) -> EvaluateSettings:
@@ -92,7 +95,7 @@ def settings(**changes: Any) -> EvaluateSettings:
 @pytest.fixture(scope="module")
 def finished(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "SHARD_ROWS", 8)
+        patch.setattr(sampling, "SHARD_ROWS", 8)
         return evaluate(finetuned, settings(), tmp_path_factory.mktemp("finished") / "out")
 
 
@@ -100,11 +103,13 @@ def content(folder: Path) -> dict[str, bytes]:
     """The bytes of everything but what is never hashed, and scores without seconds."""
     files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file() and ".done" not in p.parts}
     kept = {
-        name: path.read_bytes() for name, path in files.items() if name.startswith(("plan", "questions", "samples"))
+        name: path.read_bytes() for name, path in files.items() if name.startswith(("plan", "questions", "samples/"))
     }
     scores = json.loads(files["scores.json"].read_bytes())
     for scored in scores["runs"] + scores["arms"]:
         del scored["mean_seconds"]
+    for point in (point for curve in scores["curves"] for point in curve["points"]):
+        del point["seconds"]
     return kept | {"scores.json": json.dumps(scores).encode()}
 
 
@@ -189,7 +194,7 @@ class TestTheSameBytes:
         monkeypatch.setattr(workers, "do_all", interrupted)
         with pytest.raises(KeyboardInterrupt):
             evaluate(finetuned, settings(), tmp_path / "out")
-        assert len(list((tmp_path / "out.partial/samples").rglob("*.jsonl"))) == 3
+        assert len(list((tmp_path / "out.partial/samples").rglob("*.jsonl"))) == 9  # three pieces of three runs
         monkeypatch.setattr(workers, "do_all", done)
         evaluate(finetuned, settings(), tmp_path / "out")
         assert content(tmp_path / "out") == content(finished)
@@ -200,7 +205,7 @@ class TestTheSameBytes:
 
 
 class TestOneGeometry:
-    def test_every_run_gets_the_same_batches(
+    def test_every_piece_holds_every_run(
         self, finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pieces: list[workers.Piece] = []
@@ -213,15 +218,18 @@ class TestOneGeometry:
         monkeypatch.setattr(workers, "do_all", collect)
         with pytest.raises(KeyboardInterrupt):
             evaluate(finetuned, settings(), tmp_path / "out")
-        by_run: dict[str, list[Any]] = {}
+        assert len(pieces) == 4
         for piece in pieces:
-            name, _, rest = piece.key.removeprefix("samples/").partition("/")
-            by_run.setdefault(name, []).append((rest, piece.batches))
-        assert len(by_run) == 3 and len({repr(batches) for batches in by_run.values()}) == 1
+            assert [name for name, _ in piece.runs] == ["base", "shortcut-tokens-s0", "journey-s0"]
+            assert max(len(batch) for batch in piece.batches) == 4
 
     def test_cut(self) -> None:
         assert cut([5, 3, 4, 3, 9], 2) == [[[1, 3], [2, 0], [4]]]
         assert [len(shard) for shard in cut([1] * 50, 4)] == [2, 2, 2, 2, 2, 2, 1]
+        assert cut([1] * 5, 8, samples=4) == [[[0, 1]], [[2, 3]], [[4]]] and cut([1] * 2, 4, samples=9) == [
+            [[0]],
+            [[1]],
+        ]
 
 
 class TestSettings:
@@ -310,9 +318,11 @@ def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
     weights = load_file(adapter / "adapter_model.safetensors")
     save_file({name: w * float("nan") for name, w in weights.items()}, adapter / "adapter_model.safetensors")
     ready = prepare(finetuned, settings())
-    piece = workers.Piece("journey-s0", adapter, "greedy", (((1, 4),),))
+    question = ready.questions[TWO[0]][0]
+    asked = Asked(question.id, question.problem, tuple(ready.prompts[TWO[0]][question.id]))
+    piece = workers.Piece("p", (("base", None), ("journey-s0", adapter)), ("greedy",), ((asked,),))
     with pytest.raises(JourneyError, match="journey-s0: .* did the training diverge"):
-        list(workers.do_all(workers.Base(ready.ref, "cpu", 8), [piece], 1))
+        list(workers.do_all(sampling.base_of(ready), [piece], 1))
 
 
 def test_dry_run(finetuned: Path) -> None:

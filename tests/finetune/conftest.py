@@ -88,6 +88,20 @@ def pairs() -> list[Pair]:
 
 
 @pytest.fixture(scope="session")
+def many_pairs() -> list[Pair]:
+    """200 Countdown pairs."""
+    return countdown_pairs(200)
+
+
+@pytest.fixture(scope="session")
+def pocket() -> Any:
+    """The embedded base's tokenizer."""
+    from journey import models
+
+    return models.load_tokenizer(models.find("pocket"))
+
+
+@pytest.fixture(scope="session")
 def curated(pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pairs as a finished curate folder."""
     return write_curated(tmp_path_factory.mktemp("data") / "curated", pairs)

@@ -90,6 +90,36 @@ def test_runs_of_a_seed_must_have_started_alike() -> None:
         audit.verify(runs, other)
 
 
+def test_adapters_start_alike_at_one_rank_and_rows_have_one_order_at_one_size() -> None:
+    def run(name: str, **facts: int) -> Run:
+        return Run(name, name, name, "examples", 0, 1e-3, pool=2, rows=4, steps=2, warmup_steps=1, **facts)  # type: ignore[arg-type]
+
+    def done(name: str, initial: str, order: str) -> Trained:
+        return Trained(name, initial * 16, order * 16, 1.0, 1.0, "cpu", "float32")
+
+    runs = [run("a", rank=8), run("b", rank=8), run("c", rank=4, pairs=9), run("d", rank=8, pairs=9)]
+    trained = {
+        "a": done("a", "ab", "cd"),
+        "b": done("b", "ab", "cd"),
+        "c": done("c", "11", "22"),
+        "d": done("d", "ab", "22"),
+    }
+    (said,) = audit.verify(runs, trained)
+    assert "abababababab (rank 8), 111111111111 (rank 4)" in said and "222222222222 (pairs 9)" in said
+    with pytest.raises(JourneyError, match="did not start from the same"):
+        audit.verify(runs, {**trained, "d": done("d", "ab", "33")})
+    with pytest.raises(JourneyError, match="did not start from the same"):
+        audit.verify(runs, {**trained, "b": done("b", "ac", "cd")})
+
+
+def test_many_arms_are_shown_a_few_at_a_time() -> None:
+    made = audit.Audit("journey", tuple(counted(f"longer-name-{n}") for n in range(9)), (), (), ())
+    out = io.StringIO()
+    Console(file=out, width=80).print(*audit.tables(made))
+    assert max(map(len, out.getvalue().splitlines())) <= 80
+    assert all(f"longer-name-{n}" in out.getvalue() for n in range(9))
+
+
 def test_the_table_fits_a_terminal() -> None:
     made = audit.Audit("journey", (counted("shortcut@tokens", rows=300), counted("journey")), (), (), ())
     out = io.StringIO()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from journey import models
 from journey.config import FinetuneSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
 from journey.finetune import cost, pool, session
@@ -60,7 +61,7 @@ def test_the_stage_from_end_to_end(curated: Path, base: Path, tmp_path: Path) ->
         path.relative_to(out).as_posix() for path in out.rglob("*") if ".done" not in path.parts and path.is_file()
     }
     runs = {f"{run}/{name}" for run in ("journey-s0", "shortcut-tokens-s0") for name in ADAPTER}
-    top = {"manifest.json", "environment.json", "timing.json", "audit.json"}
+    top = {"manifest.json", "environment.json", "timing.json", "audit.json", "problems.txt"}
     assert found == runs | top | {"shortcut-examples-s0/run.json"}
     for name in ADAPTER - {"adapter_model.safetensors"}:
         assert str(tmp_path) not in (out / "journey-s0" / name).read_text()
@@ -186,7 +187,15 @@ def test_a_base_without_safe_weights_is_refused(curated: Path, base: Path, tmp_p
 def test_memory_that_is_not_there(curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "free_memory", lambda device: 1000)
     with pytest.raises(ResourceError, match="micro_batch"):
+        finetune(curated, settings_for(base, engine="trl"), tmp_path / "runs")
+    with pytest.raises(ResourceError, match="a stack of 3 runs is expected to need .* 0 runs fit\n  give a smaller"):
         finetune(curated, settings_for(base), tmp_path / "runs")
+    shape = cost.shape_of(models.find(str(base)), 4)
+    fits = cost.stack_memory(shape, runs=2, tokens=2048, weight_bytes=4, recompute=False, device="cpu")
+    monkeypatch.setattr(cost, "free_memory", lambda device: fits)
+    with pytest.raises(ResourceError, match="2 runs fit\n  give --set stacks=2, or a smaller"):
+        finetune(curated, settings_for(base), tmp_path / "runs")
+    assert plan(curated, settings_for(base, stacks=2))["runs_that_fit_in_a_stack"] == 2
     assert list(tmp_path.iterdir()) == []
 
 
@@ -198,5 +207,6 @@ def test_plan_counts_without_training(curated: Path, base: Path, pairs: list[Pai
     assert [run["steps"] for run in made["runs"]] == [2, 3, 2]
     assert any("stops after 3 steps" in note for note in made["notes"])
     assert made["workers"] == 2 and made["view"] == "compact" and made["max_length"] == 512
-    assert made["disk_bytes"] > 0 and made["memory_bytes_per_run"] > 0 and made["flops"] > 0
+    assert made["disk_bytes"] > 0 and made["memory_bytes_per_group"] > 0 and made["flops"] > 0
+    assert 0 < made["hours"] < 1
     assert list(tmp_path.iterdir()) == []

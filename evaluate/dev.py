@@ -1,0 +1,84 @@
+"""Dev problems: where a policy is chosen, so that the test problems only judge it.
+
+A family gives problems of its dev split. A published test set is all test, so its dev problems come from the training
+source: the dev split of the curated folder that the runs were trained from, or a file of your own
+(`--set dev={gsm8k: FILE.jsonl}`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from journey import store
+from journey.catalog import BENCHMARKS
+from journey.config import EvaluateSettings
+from journey.errors import UnknownName
+from journey.questions import BenchmarkFacts, load_questions
+from journey.schema import Pair, Problem, Question
+from journey.splits import split_of
+
+SUFFIX = ".dev"
+
+
+def dev_questions(
+    spec: str, settings: EvaluateSettings, finetuned: Path, manifest: dict[str, Any]
+) -> tuple[list[Question], BenchmarkFacts] | None:
+    """Dev problems for a benchmark as it was asked for, or None where there are none; named `NAME.dev`."""
+    name = spec.partition("=")[0]
+    given = settings.dev.get(spec) or settings.dev.get(name)
+    limit, found = settings.dev_problems, None
+    if given is not None:
+        own = given if "=" in given or given in BENCHMARKS.names() else f"{name.rpartition('/')[2]}={given}"
+        found = load_questions(
+            own, split="dev" if given in BENCHMARKS.names() else "test", seed=settings.seed, limit=limit
+        )
+    elif settings.split == "dev":
+        return None  # the benchmark itself is dev
+    elif name in BENCHMARKS.names() and "family" in BENCHMARKS.entry(name).facts:
+        source = BENCHMARKS.entry(name).facts.get("dev", name)
+        found = load_questions(source, split="dev", seed=settings.seed, limit=limit)
+    else:
+        problems = list(islice(_curated(finetuned, manifest), limit))
+        if problems:
+            questions = [Question(problem.id, name, problem) for problem in problems]
+            facts = BenchmarkFacts(name, "dev problems of the curated data", licence=problems[0].licence)
+            found = questions, facts
+    if found is None:
+        return None
+    questions, facts = found
+    own_name = f"{name.rpartition('/')[2]}{SUFFIX}"
+    renamed = [Question(question.id, own_name, question.problem) for question in questions]
+    return renamed, BenchmarkFacts(own_name, facts.source, facts.check, facts.revision, facts.licence, facts.summary)
+
+
+def check_dev(settings: EvaluateSettings) -> None:
+    """Raises UnknownName for dev problems of a benchmark that is not asked for."""
+    known = {name for spec in settings.benchmarks for name in (spec, spec.partition("=")[0])}
+    for name in settings.dev:
+        if name not in known:
+            raise UnknownName("benchmark in dev", name, known)
+
+
+def _curated(finetuned: Path, manifest: dict[str, Any]) -> Iterator[Problem]:
+    """The dev problems, judged by value, of the folder that was trained from, where it lies beside the finetune folder."""
+    folder = curated_folder(finetuned, manifest)
+    if folder is None:
+        return
+    seen: set[str] = set()
+    for pair in store.read_records(folder, "dev", Pair):
+        problem = pair.problem
+        if problem.id not in seen and problem.check == "value" and split_of(problem) == "dev":
+            seen.add(problem.id)
+            yield problem
+
+
+def curated_folder(finetuned: Path, manifest: dict[str, Any]) -> Path | None:
+    """The folder beside this one whose manifest is the finetune stage's input."""
+    wanted = manifest.get("inputs", {}).get("curate")
+    for path in sorted(finetuned.resolve().parent.glob("*/manifest.json")):
+        if wanted and store.sha256(path) == wanted:
+            return path.parent
+    return None

@@ -1,0 +1,24 @@
+"""Best of k by the problem's own checker, which reads the question and the answer alone; every arm gets it."""
+
+from __future__ import annotations
+
+from journey.catalog import STRATEGIES
+from journey.evaluate.pool import Applied, Numbers, Pool, doubling, of_samples
+from journey.evaluate.strategy import Strategy
+from journey.evaluate.votes import passes
+
+
+@STRATEGIES.add("best-of-checker", draw="samples", checker=True)
+class BestOfChecker(Strategy):
+    """The first of k samples that the problem's own checker accepts, where a problem has one."""
+
+    name, draw, checker = "best-of-checker", "samples", True
+
+    def places(self, numbers: Numbers) -> list[int]:
+        """1, 2, 4, ... k samples."""
+        return doubling(numbers.k)
+
+    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+        """What the checker accepts is right, so it finds one wherever k samples hold one."""
+        right = pool.points.sum(axis=1).astype(int).tolist()
+        return of_samples(pool, k, [passes(count, pool.samples, k) for count in right])

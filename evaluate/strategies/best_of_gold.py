@@ -1,0 +1,13 @@
+"""Best of k by the gold answer: pass@k under the name that tables of best-of-k use. An oracle."""
+
+from __future__ import annotations
+
+from journey.catalog import STRATEGIES
+from journey.evaluate.strategies.passing import Pass
+
+
+@STRATEGIES.add("best-of-gold", draw="samples", oracle=True)
+class BestOfGold(Pass):
+    """The best of k samples by the gold answer, which is pass@k. An oracle, never in a verdict."""
+
+    name = "best-of-gold"

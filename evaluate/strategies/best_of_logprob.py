@@ -1,0 +1,29 @@
+"""Best of k by the model's own log-probability, per token (Wang et al. 2023, arXiv 2203.11171, section 3.1) or in all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from journey.catalog import STRATEGIES
+from journey.evaluate.pool import NO_CLASS, Applied, Numbers, Pool, doubling, of_samples
+from journey.evaluate.strategy import Strategy
+from journey.evaluate.votes import best_of
+
+
+@STRATEGIES.add("best-of-logprob", draw="samples")
+class BestOfLogprob(Strategy):
+    """The sample of k that the model itself thinks likeliest: mean log-probability of a token (or the sum)."""
+
+    name, draw = "best-of-logprob", "samples"
+
+    def places(self, numbers: Numbers) -> list[int]:
+        """1, 2, 4, ... k samples."""
+        return doubling(numbers.k)
+
+    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+        """Samples without an answer are taken last."""
+        if pool.logprobs is None:
+            raise ValueError("these samples have no log-probabilities")
+        values = pool.logprobs / pool.tokens if numbers.logprob == "mean" else pool.logprobs
+        values = np.where(pool.classes == NO_CLASS, -np.inf, values)
+        return of_samples(pool, k, [best_of(*both, k) for both in zip(pool.points, values, strict=True)])

@@ -1,0 +1,28 @@
+"""Best of k by a reward model: a local sequence classifier, or a model behind an endpoint that is asked yes or no."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from journey.catalog import STRATEGIES
+from journey.evaluate.pool import NO_CLASS, Applied, Numbers, Pool, doubling, of_samples
+from journey.evaluate.strategy import Strategy
+from journey.evaluate.votes import best_of
+
+
+@STRATEGIES.add("best-of-reward", draw="samples", reward=True)
+class BestOfReward(Strategy):
+    """The sample of k with the highest reward (--set reward=FOLDER or NAME@http://HOST/v1)."""
+
+    name, draw, reward = "best-of-reward", "samples", True
+
+    def places(self, numbers: Numbers) -> list[int]:
+        """1, 2, 4, ... k samples."""
+        return doubling(numbers.k)
+
+    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+        """Samples without an answer are taken last."""
+        if pool.rewards is None:
+            raise ValueError("these samples have no rewards")
+        values = np.where(pool.classes == NO_CLASS, -np.inf, pool.rewards)
+        return of_samples(pool, k, [best_of(*both, k) for both in zip(pool.points, values, strict=True)])

@@ -1,0 +1,66 @@
+"""Budget forcing, downwards: thinking ends at a cap and the answer is asked for at once (s1, Muennighoff et al. 2025).
+
+Each view has its own words for it (`views.ANSWER_NOW`), the same for every arm: the end of thinking and an open box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from journey import views
+from journey.catalog import STRATEGIES
+from journey.evaluate.pool import Applied, Numbers, Pool, of_column
+from journey.evaluate.results import DrawInfo
+from journey.evaluate.sampler import Asked, Sampler
+from journey.evaluate.strategy import Axis, Strategy, Written, each, go_on
+
+ANSWER_TOKENS = 64  # for the answer itself, once it is asked for
+
+
+@STRATEGIES.add("budget-cap", draw="budget-cap")
+class BudgetCap(Strategy):
+    """Greedy, but at a cap of tokens the thinking is ended and the answer asked for (arXiv 2501.19393)."""
+
+    name = draw = "budget-cap"
+    axis: ClassVar[Axis] = "cap"
+
+    def places(self, numbers: Numbers) -> list[int]:
+        """The caps in tokens, rising."""
+        return list(numbers.caps)
+
+    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+        """The answer under this cap."""
+        return of_column(pool, numbers.caps.index(k))
+
+    def drawn(self, numbers: Numbers) -> DrawInfo:
+        """One text a cap."""
+        return DrawInfo(self.name, len(numbers.caps), 0.0, options={"caps": list(numbers.caps)})
+
+    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+        """Greedy answers that end within a cap stay; the others are cut and asked, all of one cap in one batch."""
+        found: Written = [[[] for _ in asked] for _ in sampler.runs]
+        for cap in numbers.caps:
+            cut: dict[tuple[int, int], tuple[int, ...]] = {}
+            for run, place in each(sampler, asked):
+                greedy = first[run][place][0]
+                if greedy.tokens > cap or greedy.finish == "length":
+                    now = self._now(sampler, greedy.ids[:cap])
+                    cut |= {(run, place): (*greedy.ids[:cap], *now)} if now else {}
+            asked_now = go_on(sampler, asked, cut, cap + ANSWER_TOKENS)
+            for run, place in each(sampler, asked):
+                greedy = first[run][place][0]
+                text = asked_now.get((run, place), greedy)
+                # What was written up to the cap took its share of the greedy answer's time.
+                before = greedy.seconds * min(1.0, cap / max(1, greedy.tokens)) if text is not greedy else 0.0
+                found[run][place].append(replace(text, seconds=text.seconds + before))
+        return found
+
+    def _now(self, sampler: Sampler, ids: Sequence[int]) -> tuple[int, ...]:
+        """What asks for the answer after these tokens; nothing where a box is open already."""
+        said, words = sampler.decode(ids), views.ANSWER_NOW[sampler.view]
+        if "\\boxed{" in said:
+            return ()
+        closed = views.THINK_CLOSE.strip() in said
+        return sampler.ids(f"\n\n{words.removeprefix(views.THINK_CLOSE)}" if closed else words)

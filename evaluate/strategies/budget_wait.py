@@ -1,0 +1,52 @@
+"""Budget forcing, upwards: where the model would answer, the answer is taken away and "Wait" put there (s1, 2025).
+
+Each view has its own word for it (`views.GO_ON`), the same for every arm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from journey import views
+from journey.catalog import STRATEGIES
+from journey.evaluate.pool import Applied, Numbers, Pool, of_column
+from journey.evaluate.results import DrawInfo
+from journey.evaluate.sampler import Asked, Sampler
+from journey.evaluate.strategy import Axis, Strategy, Written, each, go_on
+
+
+@STRATEGIES.add("budget-wait", draw="budget-wait")
+class BudgetWait(Strategy):
+    """Greedy, but n times the answer is taken away and "Wait" put in its place (arXiv 2501.19393)."""
+
+    name = draw = "budget-wait"
+    axis: ClassVar[Axis] = "continuations"
+
+    def places(self, numbers: Numbers) -> list[int]:
+        """0 to n continuations; 0 is greedy."""
+        return list(range(numbers.waits + 1))
+
+    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+        """The answer after so many continuations; answers taken away are not in the text and not paid for."""
+        return of_column(pool, k)
+
+    def drawn(self, numbers: Numbers) -> DrawInfo:
+        """Greedy and its continuations."""
+        return DrawInfo(self.name, numbers.waits + 1, 0.0)
+
+    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+        """Continuation after continuation, each in one batch; a text at the cap of new tokens stays as it is."""
+        found = [[list(texts) for texts in of_run] for of_run in first]
+        for _ in range(numbers.waits):
+            said = {}
+            for run, place in each(sampler, asked):
+                before = views.without_answer(found[run][place][-1].text, sampler.view)
+                said[run, place] = sampler.ids(before + views.GO_ON[sampler.view])
+            written = go_on(sampler, asked, said, sampler.cap)
+            for run, place in each(sampler, asked):
+                last = found[run][place][-1]
+                text = written.get((run, place), last)
+                found[run][place].append(text if text is last else replace(text, seconds=text.seconds + last.seconds))
+        return found

@@ -1,0 +1,23 @@
+"""Majority of k samples by answer class (self-consistency, Wang et al. 2023, arXiv 2203.11171)."""
+
+from __future__ import annotations
+
+from journey.catalog import STRATEGIES
+from journey.evaluate import votes
+from journey.evaluate.pool import Applied, Numbers, Pool, doubling, of_samples
+from journey.evaluate.strategy import Strategy
+
+
+@STRATEGIES.add("majority", draw="samples")
+class Majority(Strategy):
+    """The answer that most of k samples give, equal answers counted together; ties are broken at random."""
+
+    name, draw = "majority", "samples"
+
+    def places(self, numbers: Numbers) -> list[int]:
+        """1, 2, 4, ... k samples."""
+        return doubling(numbers.k)
+
+    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+        """The exact mean over all subsets of k samples."""
+        return of_samples(pool, k, [votes.majority(*problem, k) for problem in pool.votes()])

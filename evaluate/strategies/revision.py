@@ -1,0 +1,48 @@
+"""Sequential revision: the model sees its own answer and tries again, a number of rounds (Snell et al. 2024, section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from journey.catalog import STRATEGIES
+from journey.evaluate.pool import NO_CLASS, Applied, Numbers, Pool, of_column
+from journey.evaluate.results import DrawInfo
+from journey.evaluate.sampler import Asked, Request, Sampler
+from journey.evaluate.strategy import Axis, Strategy, Written, each
+
+
+@STRATEGIES.add("revision", draw="revision")
+class Revision(Strategy):
+    """The greedy answer, shown to the model with the problem to try again, n rounds; the last answer counts."""
+
+    name = draw = "revision"
+    axis: ClassVar[Axis] = "rounds"
+
+    def places(self, numbers: Numbers) -> list[int]:
+        """0 to n rounds; 0 is greedy."""
+        return list(range(numbers.rounds + 1))
+
+    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+        """The last round that gave an answer; every round is paid for."""
+        answered = pool.classes[:, : k + 1] != NO_CLASS
+        last = np.where(answered.any(axis=1), k - np.argmax(answered[:, ::-1], axis=1), k)
+        return of_column(pool, k, pool.points[np.arange(len(last)), last], add_up=True)
+
+    def drawn(self, numbers: Numbers) -> DrawInfo:
+        """Greedy and its revisions."""
+        return DrawInfo(self.name, numbers.rounds + 1, 0.0)
+
+    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+        """Round after round, each in one batch."""
+        rounds = [[list(texts) for texts in of_run] for of_run in first]
+        for _ in range(numbers.rounds):
+            wanted = [
+                Request(run, asked[place], prompt=sampler.again(asked[place], rounds[run][place][-1].text))
+                for run, place in each(sampler, asked)
+            ]
+            for (run, place), text in zip(each(sampler, asked), sampler.write(wanted), strict=True):
+                rounds[run][place].append(text)
+        return rounds

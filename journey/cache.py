@@ -1,0 +1,55 @@
+"""Keys and values of a batch whose rows come and go: written into room set aside, kept or dropped row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+ROOM = 64  # tokens by which the room for keys and values grows
+
+
+class _RoomyLayer(DynamicLayer):
+    """Keys and values of one layer, written into room set aside instead of copied at every token."""
+
+    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
+        super().lazy_initialization(key_states, value_states)
+        self._room = (key_states[:, :, :0], value_states[:, :, :0])
+        self._used = 0
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append keys and values (row, head, token, width); gives all of them, as views of the room."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        start, self._used = self._used, self._used + key_states.shape[-2]
+        if self._used > self._room[0].shape[-2]:
+            length = -(-self._used // ROOM) * ROOM
+            self._room = (_grown(self._room[0], start, length), _grown(self._room[1], start, length))
+        keys, values = self._room
+        keys[:, :, start : self._used] = key_states
+        values[:, :, start : self._used] = value_states
+        self.keys, self.values = keys[:, :, : self._used], values[:, :, : self._used]
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep only these rows, in this order."""
+        self._room = (self._room[0][indices], self._room[1][indices])
+        self.keys, self.values = (side[:, :, : self._used] for side in self._room)
+
+
+def _grown(old: torch.Tensor, used: int, length: int) -> torch.Tensor:
+    rows, heads, _, width = old.shape
+    new = old.new_empty((rows, heads, length, width))
+    new[:, :, :used] = old[:, :, :used]
+    return new
+
+
+def roomy_cache(config: Any) -> DynamicCache:
+    """The model's own kind of cache; its plain layers (not sliding windows and others) get room to grow."""
+    cache = DynamicCache(config=config)
+    cache.layers = [_RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    return cache

@@ -1,0 +1,84 @@
+"""Votes among samples: exact expectations against brute force over all subsets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations, permutations
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from journey.evaluate.votes import adaptive, best_of, majority, passes
+
+Votes = list[int | None]
+samples = st.lists(st.sampled_from([None, 0, 1, 2, 3]), min_size=2, max_size=6)
+
+
+def counted(votes: Votes) -> tuple[list[int], list[float], int]:
+    """Sizes, scores (class 0 is right) and the number without an answer."""
+    sizes = Counter(vote for vote in votes if vote is not None)
+    return [sizes[c] for c in sorted(sizes)], [float(c == 0) for c in sorted(sizes)], votes.count(None)
+
+
+def voted(votes: tuple[int | None, ...]) -> float:
+    counts = Counter(vote for vote in votes if vote is not None)
+    first = [vote for vote, count in counts.items() if count == max(counts.values())]
+    return first.count(0) / len(first) if first else 0.0
+
+
+@settings(max_examples=150, deadline=None)
+@given(samples, st.data())
+def test_majority_is_the_mean_over_all_subsets(votes: Votes, data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, len(votes)))
+    every = [voted(subset) for subset in combinations(votes, k)]
+    assert majority(*counted(votes), k) == pytest.approx(sum(every) / len(every))
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples.filter(lambda votes: len(votes) <= 5), st.data())
+def test_adaptive_is_the_mean_over_all_orders(votes: Votes, data: st.DataObject) -> None:
+    k = data.draw(st.integers(2, len(votes)))
+    scores, agreed = [], 0
+    for order in permutations(votes):
+        same = order[0] is not None and order[0] == order[1]
+        agreed += same
+        scores.append(float(order[0] == 0) if same else voted(order[:k]))
+    score, share = adaptive(*counted(votes), k)
+    assert score == pytest.approx(sum(scores) / len(scores)) and share == pytest.approx(agreed / len(scores))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=6), st.data())
+def test_best_of_is_the_mean_over_all_subsets(rated: list[tuple[bool, int]], data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, len(rated)))
+    scores, values = np.array([float(r) for r, _ in rated]), np.array([float(v) for _, v in rated])
+    means = []
+    for subset in combinations(range(len(rated)), k):
+        top = max(values[list(subset)])
+        best = [scores[i] for i in subset if values[i] == top]
+        means.append(sum(best) / len(best))
+    assert best_of(scores, values, k) == pytest.approx(sum(means) / len(means))
+
+
+def test_pass_at_k() -> None:
+    assert passes(0, 10, 5) == 0 and passes(10, 10, 1) == 1 and passes(6, 10, 5) == 1
+    assert passes(3, 10, 1) == pytest.approx(0.3)
+    assert passes(2, 5, 2) == pytest.approx(1 - comb(3, 2) / comb(5, 2))
+    every = [any(subset) for subset in combinations([1, 1, 0, 0, 0, 0], 3)]
+    assert passes(2, 6, 3) == pytest.approx(sum(every) / len(every))
+
+
+def test_a_vote_of_many_samples_is_quick_and_between_its_limits() -> None:
+    score = majority([20, 18, *[1] * 20], [1.0, *[0.0] * 21], 6, 32)
+    assert 0.5 < score < 1 and majority([33, 31], [1.0, 0.0], 0, 63) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: majority([1], [1.0], 0, 2), lambda: passes(1, 2, 3), lambda: adaptive([2], [1.0], 0, 1)]
+)
+def test_more_votes_than_samples(call: object) -> None:
+    with pytest.raises(ValueError):
+        call()  # type: ignore[operator]

@@ -1,0 +1,262 @@
+"""Every arm: its first row with the loss mask drawn, and the laws that its traces keep."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from journey import models, views
+from journey.catalog import ARMS, FAMILIES, METHODS
+from journey.finetune.doubts import Equation, backwards, doubt, last_equation
+from journey.finetune.runs import Arm, Reading
+from journey.finetune.tokens import ANSWER, FRAME, MISTAKE, draw, encode
+from journey.generate.sources import read_problems
+from journey.grading import grade
+from journey.rng import rng_for
+from journey.schema import Pair, Trace
+from journey.splits import split_of
+from journey.views import View
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+TRAINED = [name for name in ARMS.names() if ARMS.entry(name).facts["trains"]]
+RIGHT = sorted(set(TRAINED) - {"only-wrong"})
+
+
+def slip_pairs(count: int) -> list[Pair]:
+    family, method = FAMILIES.get("arithmetic")(), METHODS.get("slips")()
+    found: list[Pair] = []
+    for index in itertools.count():
+        problem = family.problem(0, index, 1)
+        made = method.make(problem, 0) if split_of(problem) == "train" else None
+        if hasattr(made, "pair"):
+            found.append(made.pair)
+        if len(found) == count:
+            return found
+    raise AssertionError
+
+
+@pytest.fixture(scope="session")
+def slips() -> list[Pair]:
+    """40 arithmetic pairs with slips."""
+    return slip_pairs(40)
+
+
+@pytest.fixture(scope="session")
+def gsm8k(real_data: Callable[[str], Path]) -> list[Pair]:
+    """150 pairs with slips in real solutions."""
+    method = METHODS.get("slips")()
+    problems = itertools.islice(read_problems(str(real_data("gsm8k_train.jsonl"))), 250)
+    made = [method.make(problem, 0) for problem in problems]
+    return [each.pair for each in made if hasattr(each, "pair")][:150]
+
+
+def traces_of(name: str, pairs: list[Pair], tokenizer: Any, view: View = "compact") -> list[Trace | None]:
+    return ARMS.get(name)().traces(pairs, Reading(tokenizer, view))
+
+
+def drawn(pairs: list[Pair], tokenizer_of: Callable[[list[Trace]], Any], view: View) -> str:
+    """The first row of every arm, what is supervised in double brackets."""
+    said, pair = [], pairs[0]
+    for name in TRAINED:
+        arm: Arm = ARMS.get(name)()
+        tokenizer = tokenizer_of([pair.shortcut, pair.journey])
+        trace = arm.traces(pairs[:1] if name == "dots" else pairs, Reading(tokenizer, view))[0]
+        assert trace is not None
+        tokenizer = tokenizer_of([trace, pair.journey])
+        said.append(f"{name}\n    {draw(encode([pair], arm, tokenizer, view, [trace]), 0, tokenizer)}\n")
+    return "\n".join(said)
+
+
+def check_golden(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("JOURNEY_WRITE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text(), f"if this is meant: JOURNEY_WRITE_GOLDEN=1 pytest {__file__}"
+
+
+def test_first_rows_of_countdown_on_the_embedded_base(pairs: list[Pair], pocket: Any) -> None:
+    check_golden("arms_countdown.txt", drawn(pairs, lambda told: pocket, "compact"))
+
+
+def test_first_rows_of_a_slip_in_prose(slips: list[Pair], word_tokenizer: Callable[..., Any]) -> None:
+    def words(told: list[Trace]) -> Any:
+        texts = [views.prompt(slips[0].problem, "think"), *(views.render(trace, "think").text for trace in told)]
+        return word_tokenizer(["."] + [word for text in texts for word in text.split()])
+
+    check_golden("arms_slip.txt", drawn(slips, words, "think"))
+
+
+@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("view", ["compact", "think"])
+def test_all_but_only_wrong_end_in_the_right_box(
+    name: str, view: View, pairs: list[Pair], slips: list[Pair], pocket: Any
+) -> None:
+    both = [*pairs, *slips]
+    for pair, trace in zip(both, traces_of(name, both, pocket, view), strict=True):
+        assert trace is not None and trace.answer == pair.shortcut.answer
+        assert trace.segments[-1].text == pair.shortcut.segments[-1].text
+        assert grade(pair.problem, views.render(trace, view).text).outcome == "correct"
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_traces_are_well_formed_and_the_same_every_time(
+    name: str, pairs: list[Pair], slips: list[Pair], pocket: Any
+) -> None:
+    """One answer at the end, spans where the text is, words that the embedded tokenizer has."""
+    both = [*pairs, *slips]
+    made = traces_of(name, both, pocket)
+    assert made == traces_of(name, both, pocket)
+    for trace in made:
+        if trace is None:
+            continue
+        assert [s.role for s in trace.segments].count("answer") == 1 and trace.segments[-1].role == "answer"
+        text = views.render(trace, "think").text
+        assert all(text[s.start : s.end] == s.text for s in trace.segments)
+        assert not re.search(r"\n{3}|  ", text.replace(views.THINK_OPEN + views.THINK_CLOSE, ""))
+        assert models.covers(pocket, views.render(trace, "compact").text)
+
+
+def test_masked_journeys_are_journeys_without_the_loss_on_mistakes(slips: list[Pair], pocket: Any) -> None:
+    journey, masked = (encode(slips, ARMS.get(n)(), pocket, "compact") for n in ("journey", "journey-masked"))
+    assert np.array_equal(journey.ids, masked.ids) and np.array_equal(journey.roles, masked.roles)
+    mistakes = masked.roles == MISTAKE
+    assert mistakes.any() and not masked.weights[mistakes].any()
+    assert np.array_equal(journey.weights[~mistakes], masked.weights[~mistakes])
+
+
+@pytest.mark.parametrize("share", [25, 50, 75])
+def test_mixes_have_their_share_of_journeys_and_are_nested(share: int, pairs: list[Pair], slips: list[Pair]) -> None:
+    both = [*slips, *pairs]
+    chosen = [trace is pair.journey for pair, trace in zip(both, traces_of(f"mix-{share}", both, None), strict=True)]
+    for count in (4, 12, 40, 64):
+        assert sum(chosen[:count]) == count * share // 100
+    for more in (50, 75):
+        wider = [trace is pair.journey for pair, trace in zip(both, traces_of(f"mix-{more}", both, None), strict=True)]
+        assert more <= share or all(wider[at] for at, one in enumerate(chosen) if one)
+
+
+@pytest.mark.parametrize("view", ["compact", "think", "plain"])
+def test_dots_are_as_long_as_the_journey(
+    view: View, pairs: list[Pair], slips: list[Pair], pocket: Any, word_tokenizer: Callable[..., Any]
+) -> None:
+    both = [*pairs, *slips]
+    texts = [views.render(pair.journey, view).text for pair in both] + [views.prompt(p.problem, view) for p in both]
+    tokenizer = pocket if view == "compact" else word_tokenizer(["."] + [w for text in texts for w in text.split()])
+    journeys, dots = (encode(both, ARMS.get(name)(), tokenizer, view) for name in ("journey", "dots"))
+    assert np.array_equal(journeys.lengths, dots.lengths)
+    assert np.array_equal(journeys.supervised, dots.supervised)
+    roles = set(dots.roles.tolist())
+    assert roles == {FRAME, ANSWER}
+
+
+def test_dots_of_several_tokens_come_as_near_as_they_can(slips: list[Pair]) -> None:
+    """A tokenizer of single characters: a dot is two tokens, with the blank before it."""
+    from tokenizers import Tokenizer
+    from tokenizers import models as tokenizer_models
+    from transformers import PreTrainedTokenizerFast
+
+    texts = "".join(views.render(pair.journey, "think").text for pair in slips) + "."
+    alphabet = {sign: place for place, sign in enumerate(sorted(set(texts)))}
+    backend = Tokenizer(tokenizer_models.BPE(vocab=alphabet, merges=[]))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend)
+    for pair, trace in zip(slips, traces_of("dots", slips, tokenizer, "think"), strict=True):
+        assert trace is not None
+        sizes = [len(views.render(each, "think").text) for each in (trace, pair.journey)]
+        assert abs(sizes[0] - sizes[1]) <= 1
+
+
+def test_shuffled_is_a_permutation_of_the_journey(slips: list[Pair], pairs: list[Pair]) -> None:
+    both = [*slips, *pairs]
+    for pair, trace in zip(both, traces_of("shuffled", both, None), strict=True):
+        assert trace is not None
+
+        def told(segments: Any) -> list[tuple[str, str, str, int]]:
+            return [(s.role, s.text.strip(), s.brief, s.node) for s in segments]
+
+        journey, mixed = told(pair.journey.segments[:-1]), told(trace.segments[:-1])
+        assert Counter(journey) == Counter(mixed)
+        assert len(journey) < 2 or journey != mixed
+
+
+def test_markers_doubt_without_a_mistake(slips: list[Pair], pairs: list[Pair]) -> None:
+    both = [*slips, *pairs]
+    doubts: list[str] = []
+    for pair, trace in zip(both, traces_of("marker", both, None), strict=True):
+        assert trace is not None
+        assert {s.role for s in trace.segments} <= {"plan", "step", "check", "answer"}
+        kept = [s.text for s in trace.segments if s.role != "check"]
+        assert kept == [s.text for s in pair.shortcut.segments]
+        checks = [s for s in trace.segments if s.role == "check"]
+        steps = sum(s.role != "plan" for s in pair.shortcut.segments[:-1])
+        notices = sum(s.role == "notice" for s in pair.journey.segments)
+        assert len(checks) == min(steps, max(1, notices))
+        doubts += [s.text.strip() for s in checks]
+    assert len(set(doubts)) > 0.9 * len(doubts)  # varied
+
+
+def test_a_doubt_speaks_of_the_steps_own_equation() -> None:
+    assert last_equation("b = 18 * 3 = 54 .") == Equation(("18", "*", "3"), "54")
+    assert last_equation("try 16 - 1 = 15 left 15 1 .") == Equation(("16", "-", "1"), "15")
+    assert last_equation("2 * 3 = 6 . 6 + 4 = 10 .") == Equation(("6", "+", "4"), "10")
+    assert last_equation("d = 13 - 40 = - 27 .") == Equation(("13", "-", "40"), "- 27")
+    assert last_equation("12 / 60 = 0.2 .") == Equation(("12", "/", "60"), "0.2")
+    assert last_equation("2 + 2 = 5 .") is None  # never said to hold
+    assert last_equation("10 / 30 = 1 / 3 .") is None
+    assert last_equation("x = 4 .") is None and last_equation("") is None
+    assert backwards(Equation(("16", "-", "1"), "15")) == Equation(("15", "+", "1"), "16")
+    assert backwards(Equation(("12", "/", "60"), "0.2")) == Equation(("0.2", "*", "60"), "12")
+    assert backwards(Equation(("5", "*", "0"), "0")) is None
+    assert backwards(Equation(("13", "-", "40"), "- 27")) is None
+
+
+def test_doubts_write_negative_numbers_and_brackets_as_prose_does() -> None:
+    said = {doubt("- 1 * ( 2 + 3 ) = - 5 .", rng_for("doubt", index))[0] for index in range(60)}
+    assert all(" - 1" not in text and "( " not in text and " )" not in text for text in said)
+    assert any("-1 * (2 + 3)" in text and "-5" in text for text in said)
+
+
+@pytest.mark.parametrize("kind", ["countdown", "slips", "gsm8k"])
+def test_only_wrong_is_refuted_by_the_answer_checker(kind: str, request: pytest.FixtureRequest) -> None:
+    found: list[Pair] = request.getfixturevalue({"countdown": "pairs"}.get(kind, kind))
+    made = traces_of("only-wrong", found, None)
+    assert sum(trace is not None for trace in made) > 0.95 * len(found)
+    for pair, trace in zip(found, made, strict=True):
+        if trace is None:
+            continue
+        for view in views.VIEWS if kind != "gsm8k" else ("think",):
+            assert grade(pair.problem, views.render(trace, view).text).outcome == "wrong"
+        roles = [segment.role for segment in trace.segments]
+        assert roles.count("mistake") == 1
+        assert not {"notice", "backtrack", "correction", "check"} & set(roles)
+        assert "mistake" not in roles[: roles.index("mistake")]
+
+
+@pytest.mark.parametrize("kind", ["pairs", "slips", "gsm8k"])
+def test_only_wrong_makes_the_journeys_own_mistake_where_it_can(kind: str, request: pytest.FixtureRequest) -> None:
+    found: list[Pair] = request.getfixturevalue(kind)
+    own = 0
+    for pair, trace in zip(found, traces_of("only-wrong", found, None), strict=True):
+        mistakes = {s.brief for s in pair.journey.segments if s.role == "mistake"}
+        own += trace is not None and any(s.role == "mistake" and s.brief in mistakes for s in trace.segments)
+    assert own > (0.6 if kind == "gsm8k" else 0.8) * sum(pair.mistakes > 0 for pair in found)
+
+
+def test_pairs_of_a_method_that_cannot_follow_a_mistake_have_no_only_wrong(written: Pair) -> None:
+    assert traces_of("only-wrong", [written], None) == [None]
+
+
+def test_every_arm_says_which_question_it_answers_and_the_readme_lists_it() -> None:
+    readme = (GOLDEN.parent.parent / "README.md").read_text()
+    for entry in ARMS.entries():
+        question = entry.facts["question"]
+        assert question.endswith("?") and entry.summary
+        line = next(line for line in readme.splitlines() if line.startswith(f"| `{entry.name}`"))
+        assert question in line

@@ -1,0 +1,194 @@
+"""Many adapters in one batch: the tokens that each writes alone, and samples that depend on their own name only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from journey.chance import pick, uniforms
+from journey.errors import UsageError
+from journey.jobs import Job
+from journey.lora import stacked
+from journey.models import find, load_model, load_tokenizer
+from journey.sampling import Decoder
+
+WORDS, STOPS, PAD, CAP = 48, frozenset([2, 5, 11, 17]), 0, 24
+SMALL: dict[str, Any] = {
+    "vocab_size": WORDS,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "initializer_range": 0.6,
+    "max_position_embeddings": 256,
+    "pad_token_id": PAD,
+}
+
+
+def tiny(kind: str) -> Any:
+    torch.manual_seed(0)
+    if kind == "llama":
+        model: Any = LlamaForCausalLM(LlamaConfig(**SMALL))
+    elif kind == "qwen2":
+        model = Qwen2ForCausalLM(Qwen2Config(**SMALL))
+    else:
+        model = Gemma2ForCausalLM(Gemma2Config(**SMALL, sliding_window=6, head_dim=8, tie_word_embeddings=False))
+    model.generation_config.eos_token_id = sorted(STOPS)
+    model.generation_config.pad_token_id = PAD
+    return model.eval()
+
+
+def save_adapters(model: Any, folder: Path, ranks: tuple[int, ...], strength: float = 1.0) -> list[Path]:
+    """Adapters of random weights and these ranks."""
+    paths = []
+    for seed, rank in enumerate(ranks):
+        torch.manual_seed(seed)
+        config = LoraConfig(r=rank, lora_alpha=8, target_modules="all-linear", init_lora_weights=False)
+        wrapped = get_peft_model(model, config)
+        with torch.no_grad():
+            for name, weight in wrapped.named_parameters():
+                if "lora_" in name:
+                    weight.mul_(strength)
+        path = folder / f"adapter-{seed}"
+        wrapped.save_pretrained(path)
+        model = wrapped.unload()
+        paths.append(path)
+    return paths
+
+
+def prompts(count: int = 10) -> list[list[int]]:
+    rng = Random(1)
+    return [[1, *(rng.randrange(3, WORDS) for _ in range(rng.randint(1, 9)))] for _ in range(count)]
+
+
+def alone(model: Any, prompt: list[int]) -> tuple[int, ...]:
+    ids = torch.tensor([prompt])
+    with torch.inference_mode():
+        out = model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=CAP, use_cache=True
+        )
+    return tuple(out[0, len(prompt) :].tolist())
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "gemma2"])
+def test_the_tokens_of_every_adapter_alone(kind: str, tmp_path: Path) -> None:
+    paths = save_adapters(tiny(kind), tmp_path, (4, 2, 4))
+    model, asked = tiny(kind), prompts()
+    decoder = Decoder(model, STOPS, PAD, CAP)
+    jobs = [Job(prompt, run) for prompt in asked for run in range(4)]
+    with stacked(model, [None, *paths]) as stack:
+        written = Decoder(model, STOPS, PAD, CAP, stack).write(jobs)
+    expected = {
+        (run, place): alone(each, prompt) for run, each in each_alone(kind, paths) for place, prompt in enumerate(asked)
+    }
+    assert [one.ids for one in written] == [expected[job.run, asked.index(job.prompt)] for job in jobs]
+    by_run = [tuple(written[place].ids for place in range(run, len(jobs), 4)) for run in range(4)]
+    assert len(set(by_run)) == 4 and len({len(one.ids) for one in written}) > 4
+    assert [one.ids for one in decoder.greedy(asked)] == list(by_run[0])  # the base is as before
+
+
+def each_alone(kind: str, paths: list[Path]) -> list[tuple[int, Any]]:
+    return [
+        (0, tiny(kind)),
+        *((n, PeftModel.from_pretrained(tiny(kind), str(p)).eval()) for n, p in enumerate(paths, 1)),
+    ]
+
+
+def test_rows_and_groups_leave_the_batch(tmp_path: Path) -> None:
+    """One adapter with few prompts, one with many: no run pays for another's length."""
+    paths, model, shapes = save_adapters(tiny("llama"), tmp_path, (4, 4)), tiny("llama"), []
+    asked = prompts(12)
+    jobs = [Job(prompt, 0, cap=2) for prompt in asked] + [Job(prompt, 1) for prompt in asked[:3]]
+    model.register_forward_pre_hook(lambda _, args, kw: shapes.append(tuple(kw["input_ids"].shape)), with_kwargs=True)
+    with stacked(model, paths) as stack:
+        written = Decoder(model, frozenset([WORDS]), PAD, CAP, stack).write(jobs)
+    assert shapes[0][0] <= 16 and shapes[2][0] <= 4 and len(shapes) == CAP
+    assert [len(one.ids) for one in written] == [2] * 12 + [CAP] * 3
+
+
+def test_the_embedded_base(tmp_path: Path) -> None:
+    try:
+        ref = find("pocket")
+    except UsageError as error:
+        pytest.skip(str(error).splitlines()[0])
+    words = load_tokenizer(ref)
+    paths = save_adapters(load_model(ref, device="cpu"), tmp_path, (8, 8), 0.05)
+    texts = ["use 15 12 3 make 33 :", "use 24 23 23 make 22 :", "use 3 4 make 12 :"]
+    asked = [[words.bos_token_id, *words(text, add_special_tokens=False)["input_ids"]] for text in texts]
+    model = load_model(ref, device="cpu")
+    with stacked(model, [None, *paths]) as stack:
+        decoder = Decoder.of(model, words, CAP, stack)
+        written = decoder.write([Job(prompt, run) for run in range(3) for prompt in asked])
+    for run, path in enumerate([None, *paths]):
+        fresh: Any = load_model(ref, device="cpu")
+        fresh = fresh if path is None else PeftModel.from_pretrained(fresh, str(path)).eval()
+        assert [one.ids for one in written[3 * run : 3 * run + 3]] == [alone(fresh, prompt) for prompt in asked]
+
+
+class TestByChance:
+    def jobs(self, order: list[int], run: int = 0) -> list[Job]:
+        asked = prompts(6)
+        return [Job(asked[n % 6], run, chance=uniforms(CAP, 0, "run", f"question {n % 6}", n)) for n in order]
+
+    def test_a_sample_does_not_depend_on_its_batch(self) -> None:
+        decoder = Decoder(tiny("llama"), STOPS, PAD, CAP)
+        together = decoder.write(self.jobs(list(range(24))), 1.0, 0.95)
+        turned = decoder.write(self.jobs(list(range(24))[::-1]), 1.0, 0.95)[::-1]
+        single = [decoder.write(self.jobs([n]), 1.0, 0.95)[0] for n in range(24)]
+        assert together == turned == single and len({one.ids for one in together}) > 12
+
+    def test_log_probabilities_are_the_models_own(self) -> None:
+        model = tiny("llama")
+        for job, one in zip(
+            self.jobs([0, 7]), Decoder(model, STOPS, PAD, CAP).write(self.jobs([0, 7]), 0.7, 0.9), strict=True
+        ):
+            ids = torch.tensor([[*job.prompt, *one.ids]])
+            with torch.inference_mode():
+                logits = model(ids).logits[0, len(job.prompt) - 1 : -1].float()
+            own = torch.log_softmax(logits, -1).gather(-1, torch.tensor(one.ids)[:, None])
+            assert one.logprob == pytest.approx(float(own.sum()), abs=1e-3)
+
+    @pytest.mark.parametrize(("temperature", "top_p"), [(0.7, 0.95), (1.0, 1.0), (1.5, 0.5), (0.3, 0.01)])
+    def test_the_distribution_of_the_warpers(self, temperature: float, top_p: float) -> None:
+        torch.manual_seed(3)
+        logits = torch.randn(1, 100) * 2
+        warped = TopPLogitsWarper(top_p)(None, TemperatureLogitsWarper(temperature)(None, logits))  # type: ignore[arg-type]
+        expected = torch.softmax(warped, -1)[0]
+        draws = 20_000
+        chance = (torch.arange(draws) + 0.5) / draws  # evenly spread numbers give every token its share
+        ids = pick(logits.expand(draws, -1), chance, temperature, top_p)
+        found = torch.bincount(ids, minlength=100) / draws
+        assert (found - expected).abs().max() < 2 / draws + 1e-5
+        assert set(ids.tolist()) <= set(torch.nonzero(expected)[:, 0].tolist())
+
+    def test_a_flat_distribution_needs_the_whole_sort(self) -> None:
+        logits = torch.zeros(2, 1000)
+        ids = pick(logits, torch.tensor([0.0, 0.999999]), 1.0, 0.9)
+        assert ids[0] == 0 and 890 <= int(ids[1]) <= 900
+
+    def test_numbers_at_the_edges(self) -> None:
+        logits = torch.tensor([[0.0, -200.0, -200.0], [0.0, -200.0, -200.0]])
+        edge = torch.tensor([0.0, float(np.nextafter(np.float32(1), np.float32(0)))])
+        assert pick(logits, edge, 1.0, 1.0).tolist() == [0, 0] and pick(logits, edge, 1.0, 0.5).tolist() == [0, 0]
+
+    def test_streams_are_apart(self) -> None:
+        first, again, other = uniforms(8, 0, "q", 1), uniforms(8, 0, "q", 1), uniforms(8, 1, "q", 0)
+        assert (first == again).all() and not (first == other).any()
+        assert (uniforms(4, 0, "q", 1) == first[:4]).all()  # a longer answer goes on, it does not begin anew
