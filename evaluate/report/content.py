@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from journey.evaluate.report import words
 from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
 from journey.evaluate.results import ArmScore, Compared, LargerInfo, Plan, RunScore, Scores
-from journey.evaluate.verdict import BASE, NO_DIFFERENCE, Declared
+from journey.evaluate.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE, Declared
 
 CUT_OFTEN = 0.05  # a larger share of truncated answers gets a caveat of its own
 
@@ -290,7 +290,8 @@ def _compared_rows(plan: Plan, scores: Scores) -> Iterable[ComparedRow]:
     for (benchmark, first, second, at), items in found.items():
         yield from (_compared_row(item, at) for item in items)
         if not items:
-            yield ComparedRow(benchmark, first, second, benchmark == plan.primary and first != BASE, at=at)
+            primary = benchmark == plan.primary and first not in (BASE, LARGER) and at in ("", EQUAL_TOKENS)
+            yield ComparedRow(benchmark, first, second, primary, at=at)
 
 
 def _compared_row(item: Compared, at: str) -> ComparedRow:
@@ -318,7 +319,7 @@ def _compared_row(item: Compared, at: str) -> ComparedRow:
             f"seed {m.seed}: only {item.second} {m.only_second:,}, only {item.first} {m.only_first:,}, p {_equals(m.p)}"
             for m in c.mcnemar
         ),
-        at=at,
+        at=f"{at} ({item.policy})" if at and item.policy else at,
         shares=(words.percent(c.first_accuracy), words.percent(c.second_accuracy)),
     )
 

@@ -165,12 +165,12 @@ def _points(curve: Curve, unit: str) -> tuple[chart.Point, ...]:
 
 def _choice(item: EqualBudget) -> Choice:
     unit = UNITS[item.unit]
-    budget = f"{chart.short(item.budget)} {unit} per problem"
-    sentence = f"{item.second} spends {budget} with one greedy answer."
+    spender = item.second if item.arm == item.first else item.first
+    sentence = f"{spender} spends {chart.short(item.budget)} {unit} per problem with one greedy answer."
     if item.chosen is None:
-        sentence += f" No policy of {item.first} was chosen: {item.why or 'none is affordable'}."
+        sentence += f" No policy of {item.arm} was chosen: {item.why or 'none is affordable'}."
     else:
-        sentence += f" The best policy of {item.first} for at most that, chosen on the dev split, is {item.chosen}."
+        sentence += f" The best policy of {item.arm} for at most that, chosen on the dev split, is {item.chosen}."
     if item.comparison is not None:
         c = item.comparison
         sentence += (
@@ -181,7 +181,7 @@ def _choice(item: EqualBudget) -> Choice:
         sentence += f" Not compared: {item.why}." if item.why else f" Not compared ({NO_DATA})."
     notes = []
     if item.limited:
-        notes.append("The budget would pay for more samples than were drawn, so this side could do better still.")
+        notes.append(f"The budget would pay for more samples than were drawn, so {item.arm} could do better still.")
     rows = tuple((_candidate(candidate), candidate.chosen) for candidate in item.candidates)
     heading = f"{item.benchmark}: {item.first} against {item.second}"
     return Choice(heading, sentence, rows, tuple(notes), unit)

@@ -13,16 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from journey.evaluate.report.marks import KINDS, marks
+from journey.evaluate.report.answers import KINDS, Answer, answers, shortened
 from journey.evaluate.results import Plan
 from journey.evaluate.verdict import BASE
-from journey.grading import grade
-from journey.schema import Problem, Question, Sample, decode, encode
-from journey.store import read_shard, shards
+from journey.schema import Question, decode, encode
+from journey.store import read_shard
 
 BUDGET = 4_200_000  # characters in the page; what stands around them is some 300 kB
 LARGEST = 60_000_000  # bytes unpacked, which a browser still handles at once
-HEAD, TAIL = 4_500, 1_500  # characters shown of a longer text
 
 
 def embedded(folder: Path, plan: Plan, budget: int = BUDGET) -> str:
@@ -54,15 +52,6 @@ def unpacked(text: str) -> Any:
     return decode(gzip.decompress(base64.b64decode(text)), dict[str, Any])
 
 
-def shortened(text: str) -> str:
-    """A very long text without its middle, and how much is left out; the answer stands at the end."""
-    left_out = len(text) - HEAD - TAIL
-    if left_out <= 0:
-        return text
-    note = f"\n[... {left_out:,} characters left out here; the folder's samples/ has them ...]\n"
-    return text[:HEAD] + note + text[-TAIL:]
-
-
 def _candidates(folder: Path, plan: Plan, benchmark: str, pairs: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Every problem of a benchmark with its answers, in the order asked; `differ` where a pair of arms disagrees."""
     name = benchmark.replace("/", "--")
@@ -70,56 +59,29 @@ def _candidates(folder: Path, plan: Plan, benchmark: str, pairs: Sequence[Sequen
     if not questions.is_file() or not plan.strategies:
         return []
     draw = plan.draw_of(plan.strategies[0])
-    samples = [_samples(folder / "samples" / run.run / name / draw) for run in plan.runs]
+    asked = list(read_shard(questions, Question))
+    given = answers(questions, [folder / "samples" / run.run / name / draw for run in plan.runs], len(asked))
     found = []
-    for question in read_shard(questions, Question):
+    for question in asked:
         problem = question.problem
-        given = [by_question.get(question.id) for by_question in samples]
-        answers = [None if sample is None else _answer(problem, sample) for sample in given]
+        told = [of_run.get(question.id) for of_run in given]
         found.append(
             {
                 "id": question.id,
                 "question": shortened((plan.view == "compact" and problem.brief) or problem.question),
                 "gold": problem.answer,
                 "check": problem.check,
-                "answers": answers,
-                "differ": _disagree(plan, pairs, answers),
+                "answers": told,
+                "differ": _disagree(plan, pairs, told),
             }
         )
     return found
 
 
-def _samples(folder: Path) -> dict[str, Sample]:
-    """One answer to each question; of several (a strategy that draws more than one) the first."""
-    found: dict[str, Sample] = {}
-    for path in shards(folder.parent, folder.name):
-        for sample in read_shard(path, Sample):
-            found.setdefault(sample.question, sample)
-    return found
-
-
-def _answer(problem: Problem, sample: Sample) -> list[Any]:
-    outcome, answer, why = grade(problem, sample.text, sample.finish)
-    text = shortened(sample.text)
-    return [outcome, sample.finish == "length", sample.tokens, answer and shortened(answer), why, text, _marks(text)]
-
-
-def _marks(text: str) -> list[int]:
-    """Kind, start and end of each mark; a character beyond the first 65,536 counts two, as in a script."""
-    found = marks(text)
-    flat = [each for mark in found for each in (KINDS.index(mark.kind), mark.start, mark.end)]
-    if text.isascii() or all(c <= "\uffff" for c in text):
-        return flat
-    places = [0]
-    for character in text:
-        places.append(places[-1] + 1 + (character > "\uffff"))
-    return [each if at % 3 == 0 else places[each] for at, each in enumerate(flat)]
-
-
-def _disagree(plan: Plan, pairs: Sequence[Sequence[str]], answers: Sequence[list[Any] | None]) -> bool:
+def _disagree(plan: Plan, pairs: Sequence[Sequence[str]], told: Sequence[Answer | None]) -> bool:
     right = {
         (run.arm, run.seed): answer[0] == "correct"
-        for run, answer in zip(plan.runs, answers, strict=True)
+        for run, answer in zip(plan.runs, told, strict=True)
         if answer is not None
     }
     seeds = {run.seed for run in plan.runs}

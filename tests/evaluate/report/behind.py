@@ -128,11 +128,23 @@ def strategies(evaluation: Path) -> None:
     rng = np.random.default_rng(0)
     made = st.compare(rng.random((150, 2)) < 0.5, rng.random((150, 2)) < 0.7, flips=200, resamples=50)
     decided = vd.decide(made, made.p or 1.0, plan.margin, first=first, second=second)
-    equal = EqualBudget(where, first, second, "tokens", 88.0, 85.0, _candidates(), "majority@3.1", True, made)
+    equal = EqualBudget(where, first, second, first, "tokens", 88.0, 85.0, _candidates(), "majority@3.1", True, made)
     nothing = EqualBudget(
-        where, "shortcut@examples", second, "tokens", 88.0, None, (), None, False, None, "no dev problems"
+        where,
+        "shortcut@examples",
+        second,
+        "shortcut@examples",
+        "tokens",
+        88.0,
+        None,
+        (),
+        None,
+        False,
+        None,
+        "no dev problems",
     )
-    more = Compared(where, vd.EQUAL_TOKENS, first, second, True, made, decided)
+    matched = msgspec.structs.replace(equal, first="larger", second=second, arm=second, unit="flops", budget=2e9)
+    more = Compared(where, vd.EQUAL_TOKENS, first, second, True, made, decided, "majority@3.1")
     sentence = f"At equal test tokens on {where}, {first} v {second}: {decided.words}."
     arms = list(dict.fromkeys(run.arm for run in plan.runs))
     scored = [msgspec.structs.replace(arm, strategy="majority") for arm in scores.arms if arm.benchmark == where]
@@ -146,7 +158,7 @@ def strategies(evaluation: Path) -> None:
         equal_tokens=(equal, nothing),
         difficulty=tuple(_difficulty(where, arm) for arm in (first, second)),
         compute_optimal=tuple(_optimal(where, arm) for arm in (first, second)),
-        larger=(LargerScore(where, "pocket-large", 0.61, 0.53, 0.69, 40.0, 2e9, 0.05, 0.01, 0.0, (equal,)),),
+        larger=(LargerScore(where, "pocket-large", 0.61, 0.53, 0.69, 40.0, 2e9, 0.05, 0.01, 0.0, (matched,)),),
         agreement=(Agreement("batch 1", "journey-s0", where, 50, 3, 1, 1),),
         looked_before="This is the second look at these runs: before looked at countdown@1.",
     )

@@ -57,3 +57,18 @@ def folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> P
 def make(synthetic: ModuleType, tmp_path: Path) -> Callable[..., Path]:
     """`make(problems=20, seeds=1)`: a folder of the test's own, without reports."""
     return lambda **settings: synthetic.folder(tmp_path / "evaluation", **settings)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mark answers at regular places instead of reading them, in this process: for tests of many answers."""
+    from journey.evaluate.behaviour.reading import Reading
+    from journey.evaluate.behaviour.records import Mark
+    from journey.evaluate.report import answers
+
+    def read(text: str, _: object) -> Reading:
+        marks = tuple(Mark("notice", at, at + 20) for at in range(0, len(text) - 20, 60))
+        return Reading(marks, None, False, (), (), ())
+
+    monkeypatch.setattr(answers, "read", read)
+    monkeypatch.setattr(answers, "MANY", 10**9)

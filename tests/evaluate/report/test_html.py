@@ -143,6 +143,7 @@ def test_figures_are_labelled_for_those_who_cannot_see_them(page: Page) -> None:
     assert all(a.get("aria-hidden") == "true" for tag, a in page.tags if tag == "svg" and a.get("class") == "bar")
 
 
+@pytest.mark.usefixtures("quick")
 def test_small_enough_with_a_thousand_problems(make: Make) -> None:
     """Three arms, three seeds and the base on 1,000 problems: every one of them is in the page."""
     folder = make(problems={"countdown@1": 1000, "arithmetic": 100}, seeds=3, steps=30)

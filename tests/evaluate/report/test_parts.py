@@ -82,9 +82,12 @@ def test_equal_test_tokens_with_all_candidates(
     assert "chosen on the dev split, is majority@3.1" in text
     assert "journey spends 88 generated tokens per problem with one greedy answer" in text
     assert "No policy of shortcut@examples was chosen: no dev problems" in text
-    assert "so this side could do better still" in text
+    assert "so shortcut@tokens could do better still" in text
     assert first.comparison is not None and f"{100 * first.comparison.difference:+.1f} points" in text
     assert second.comparison is None
+    assert (
+        "larger spends 2G FLOPs per problem with one greedy answer. The best policy of journey for at most that" in text
+    )
 
 
 def test_unknown_dev_costs_are_not_zero(loaded: tuple[Plan, Scores]) -> None:
@@ -100,7 +103,7 @@ def test_the_equal_tokens_comparison_is_a_headline_of_its_own(loaded: tuple[Plan
     compared = scores.compared[-1].comparison
     assert f"journey {100 * compared.second_accuracy:.1f}%" in told.headlines[2].shares
     row = next(row for row in told.compared if row.at)
-    assert row.label == "journey minus shortcut@tokens, equal test tokens" and row.primary
+    assert row.label == "journey minus shortcut@tokens, equal test tokens (majority@3.1)" and row.primary
     assert len(told.compared) == len(plan.comparisons)
 
 

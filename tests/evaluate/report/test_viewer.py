@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from journey.evaluate import report
-from journey.evaluate.report import viewer
+from journey.evaluate.report import answers, viewer
 from journey.evaluate.results import Plan
+from journey.schema import Problem
 
 BUDGET = 20_000
 Make = Callable[..., Path]
@@ -47,7 +48,7 @@ def test_every_answer_of_every_run_joined_by_id(make: Make) -> None:
 
 def test_graded_by_the_projects_own_grading(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make(problems=3)
-    monkeypatch.setattr(viewer, "grade", lambda problem, *_: ("undecided", "seven", f"asked {problem.answer}"))
+    monkeypatch.setattr(answers, "grade", lambda problem, *_: ("undecided", "seven", f"asked {problem.answer}"))
     problem = read(folder)["benchmarks"][0]["problems"][0]
     assert problem["answers"][0][0] == "undecided"
     assert problem["answers"][0][3:5] == ["seven", f"asked {problem['gold']}"]
@@ -96,6 +97,7 @@ def test_asked_as_the_model_was(make: Make) -> None:
     assert brief["benchmarks"][0]["problems"][0]["question"].startswith("use ")
 
 
+@pytest.mark.usefixtures("quick")
 def test_nothing_can_leave_the_element(make: Make) -> None:
     folder = make(problems=60)
     plan, _ = report.load(folder)
@@ -110,6 +112,7 @@ def test_nothing_can_leave_the_element(make: Make) -> None:
     )
 
 
+@pytest.mark.usefixtures("quick")
 def test_budget_prefers_disagreement_and_keeps_order(make: Make) -> None:
     folder = make(problems={"countdown@1": 60, "arithmetic": 300}, hostile=False)
     plan, _ = report.load(folder)
@@ -132,12 +135,13 @@ def test_budget_prefers_disagreement_and_keeps_order(make: Make) -> None:
 
 def test_a_long_text_keeps_both_ends() -> None:
     text = "a" * 10_000 + "END"
-    short = viewer.shortened(text)
+    short = answers.shortened(text)
     assert len(short) < 6_200 and short.startswith("aaa") and short.endswith("END")
     assert "4,003 characters left out" in short
-    assert viewer.shortened("b" * 6_000) == "b" * 6_000
+    assert answers.shortened("b" * 6_000) == "b" * 6_000
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_budget_that_is_met_is_nearly_used_up(make: Make) -> None:
     folder = make(problems={"countdown@1": 200}, hostile=False)
     plan, _ = report.load(folder)
@@ -162,4 +166,23 @@ def test_marks_count_as_scripts_do(make: Make) -> None:
         data["kinds"][kind]: units[2 * start : 2 * end].decode("utf-16-le")
         for kind, start, end in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
     }
-    assert found["mistake"] == "2 + 2 = 5" and found["answer"] == "\\boxed{ 7 }"
+    assert {found[kind] for kind in ("answer", "notice")} == {"\\boxed{ 7 }", "dead end ."}
+
+
+def test_many_answers_are_read_in_processes_and_give_the_same(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make(problems={"countdown@1": 12})
+    plan, _ = report.load(folder)
+    one = viewer.embedded(folder, plan)
+    monkeypatch.setattr(answers, "MANY", 10)
+    monkeypatch.setattr(answers.os, "cpu_count", lambda: 2)
+    assert viewer.embedded(folder, plan) == one
+
+
+def test_marks_of_a_long_text_lie_where_it_is_shown() -> None:
+    filler = "No more to say here. " * 400
+    text = f"Wait, that is wrong. {filler}Wait, that is wrong. {filler}So the answer is \\boxed{{7}}."
+    problem = Problem("p", "q", "7", "s")
+    shown = answers.shortened(text)
+    marks = list(answers._kept(text, problem))
+    assert [shown[mark.start : mark.end] for mark in marks if mark.kind == "answer"] == ["\\boxed{7}"]
+    assert sum("wrong" in shown[mark.start : mark.end] for mark in marks) == 1
