@@ -76,8 +76,8 @@ def chart(heading: str, lines: Sequence[Line], axes: Axes) -> Markup:
     drawn = [point for line in lines for point in line.points if point.y is not None]
     if not drawn:
         return Markup()
-    x_ends = axes.x_ends or _x_ends([point.x for point in drawn], axes.log)
-    y_ends = axes.y_ends or _y_ends(drawn)
+    x_ends = axes.x_ends or x_ends_of([point.x for point in drawn], axes.log)
+    y_ends = axes.y_ends or y_ends_of(drawn, axes.percent)
     x, y = Scale(*x_ends, LEFT, RIGHT, axes.log), Scale(*y_ends, BOTTOM, TOP)
     spoken = "; ".join(_spoken(line, axes) for line in lines)
     made = root(WIDTH, HEIGHT, f"{heading}. {axes.y} against {axes.x}. {spoken}", "chart")
@@ -153,18 +153,21 @@ def _cross(parent: ET.Element, x: float, y: float) -> None:
         add(parent, "line", "cross", x1=x - 6, x2=x + 6, y1=y - 6 * slope, y2=y + 6 * slope)
 
 
-def _x_ends(values: Sequence[float], log: bool) -> tuple[float, float]:
+def x_ends_of(values: Sequence[float], log: bool) -> tuple[float, float]:
+    """Ends of an axis that shows these values with some air; on a logarithm at least a factor of four apart."""
     low, high = min(values), max(values)
     if log:
-        return low / 1.25, high * 1.25
+        air = max(1.25, 2 / (high / low) ** 0.5)
+        return low / air, high * air
     air = 0.04 * (high - low) or 0.5
     return low - air, high + air
 
 
-def _y_ends(points: Sequence[Point]) -> tuple[float, float]:
+def y_ends_of(points: Sequence[Point], percent: bool) -> tuple[float, float]:
+    """Ends of an axis that shows these points; shares at least ten points apart, so that little does not look like much."""
     values = [v for point in points for v in (point.y, point.low, point.high) if v is not None]
     low, high = min(values), max(values)
-    air = 0.06 * (high - low) or 0.05
+    air = max(0.06 * (high - low), (0.1 - (high - low)) / 2 if percent else 0) or 0.05
     return low - air if low < 0 else max(0.0, low - air), high + air
 
 

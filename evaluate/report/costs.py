@@ -12,6 +12,7 @@ from journey.evaluate.report import chart, words
 from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
 from journey.evaluate.results import (
     Agreement,
+    Bin,
     BudgetPoint,
     Candidate,
     ComputeOptimal,
@@ -23,6 +24,7 @@ from journey.evaluate.results import (
     Scores,
 )
 
+PASS_RATE = "pooled pass rate"
 UNITS = {"tokens": "generated tokens", "flops": "FLOPs", "seconds": "seconds"}
 
 
@@ -104,7 +106,7 @@ def costs(plan: Plan, scores: Scores) -> Costs:
         curves=tuple(_curves(plan, scores, tones)),
         equal=tuple(_choice(item) for item in scores.equal_tokens),
         bins=tuple(map(_bins, scores.difficulty)),
-        optimal=tuple(_optimal(item, tones) for item in scores.compute_optimal if item.points),
+        optimal=tuple(_all_optimal(scores, tones)),
         larger=tuple(_larger(scores)),
         agreement=tuple(map(_agreement, scores.agreement)),
         skipped=tuple(f"{s.strategy} on {s.benchmark}: {s.why}." for s in plan.skipped),
@@ -194,7 +196,7 @@ def _candidate(c: Candidate) -> tuple[str, ...]:
 
 
 def _bins(item: Difficulty) -> Bins:
-    heads = tuple(f"{b.number}: {b.low:.2g} to {b.high:.2g} ({b.problems:,.0f} problems)" for b in item.bins)
+    heads = tuple(f"{b.number}: {_span(item.measure, b)}, {b.problems:,.0f} problems" for b in item.bins)
     policies = dict.fromkeys((score.policy, score.oracle) for b in item.bins for score in b.scores)
     rows = []
     for policy, oracle in policies:
@@ -206,20 +208,42 @@ def _bins(item: Difficulty) -> Bins:
     return Bins(item.benchmark, item.arm, item.measure, heads, tuple(rows))
 
 
-def _optimal(item: ComputeOptimal, tones: dict[str, int]) -> Optimal:
-    tone = tones.get(item.arm, 2)
-    by_bin = tuple(chart.Point(p.tokens, p.accuracy, words=f"by difficulty: {words.percent(p.accuracy)}") for p in item.points)  # fmt: skip
-    single = tuple(
-        chart.Point(p.fixed_tokens, p.fixed_accuracy, words=f"one policy: {words.percent(p.fixed_accuracy)}")
-        for p in item.points
-    )
-    lines = [
-        chart.Line("best policy by bin", tone, by_bin),
-        chart.Line("best single policy", tone, single, dashed=True),
+def _span(measure: str, one: Bin) -> str:
+    """From where to where a bin reaches; pass rates are stored as difficulty, one minus the rate."""
+    if measure == PASS_RATE:
+        return f"{100 * (1 - one.high):.0f} to {100 * (1 - one.low):.0f}% pass"
+    return f"{one.low:.3g} to {one.high:.3g}"
+
+
+def _all_optimal(scores: Scores, tones: dict[str, int]) -> Iterable[Optimal]:
+    """The pictures of a benchmark have the same axes."""
+    lines: dict[tuple[str, str], list[chart.Line]] = {}
+    for item in scores.compute_optimal:
+        if item.points:
+            lines[item.benchmark, item.arm] = _optimal_lines(item, tones.get(item.arm, 2))
+    for item in scores.compute_optimal:
+        own = lines.get((item.benchmark, item.arm))
+        if own is not None:
+            of_all = [
+                p for (name, _), each in lines.items() if name == item.benchmark for one in each for p in one.points
+            ]
+            ends = chart.x_ends_of([point.x for point in of_all], log=True), chart.y_ends_of(of_all, percent=True)
+            axes = chart.Axes("generated tokens per problem", "accuracy", True, True, *ends)
+            picture = chart.chart(f"{item.benchmark}: {item.arm}", own, axes)
+            yield Optimal(item.benchmark, item.arm, item.measure, picture, tuple(map(_budget, item.points)))
+
+
+def _optimal_lines(item: ComputeOptimal, tone: int) -> list[chart.Line]:
+    by_bin, single = [], []
+    for point in item.points:
+        said = f"by difficulty: {words.percent(point.accuracy)}"
+        by_bin.append(chart.Point(max(point.tokens, 0.1), point.accuracy, words=said))
+        said = f"one policy: {words.percent(point.fixed_accuracy)}"
+        single.append(chart.Point(max(point.fixed_tokens, 0.1), point.fixed_accuracy, words=said))
+    return [
+        chart.Line("best policy by bin", tone, tuple(by_bin)),
+        chart.Line("best single policy", tone, tuple(single), dashed=True),
     ]
-    axes = chart.Axes("generated tokens per problem", "accuracy", log=True, percent=True)
-    picture = chart.chart(f"{item.benchmark}: {item.arm}", lines, axes)
-    return Optimal(item.benchmark, item.arm, item.measure, picture, tuple(map(_budget, item.points)))
 
 
 def _budget(point: BudgetPoint) -> tuple[str, ...]:

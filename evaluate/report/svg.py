@@ -32,7 +32,9 @@ class Scale:
     def ticks(self, most: int) -> list[float]:
         """Round values on the scale, zero among them if it lies there; at most `most`."""
         if self.log:
-            return self._log_ticks(most)
+            found = self._log_ticks(most)
+            if len(found) > 1:
+                return found
         for power in range(-6, 25):
             for digit in (1, 2, 5):
                 step = digit * 10.0**power

@@ -73,7 +73,8 @@ class Summary:
             for row in group.rows:
                 numbers = [row.difference, row.interval, *([row.holm, row.detectable] if wide else [])]
                 words = _text(row.words, TONES[row.tone])
-                name = _text(row.label) if wide else Text("\n").join([_text(row.label), words])
+                lines = [_text(f"{row.second} minus {row.first}"), *([_text(row.at, "dim")] if row.at else [])]
+                name = _text(row.label) if wide else Text("\n").join([*lines, words])
                 rows.append([name, *map(_text, numbers), *([words] if wide else [])])
             groups.append((group.benchmark, rows))
         yield from self._tables([*heads, *(["Verdict"] if wide else [])], groups, wide)

@@ -190,7 +190,7 @@ def _difficulty(benchmark: str, arm: str) -> Difficulty:
     bins = []
     for n in range(5):
         scored = tuple(BinScore(p, p, 0.95 - 0.2 * n + d, 30.0) for p, d in (("greedy", 0.0), ("majority@8", 0.04)))
-        bins.append(Bin(n + 1, 1 - 0.2 * n, 0.8 - 0.2 * n, 30.0, scored, "majority@8"))
+        bins.append(Bin(n + 1, 0.2 * n, 0.2 * n + 0.2, 30.0, scored, "majority@8"))
     return Difficulty(benchmark, arm, "pooled pass rate", 0.3, tuple(bins))
 
 

@@ -124,6 +124,7 @@ def test_bins_mark_the_best_and_leave_unknown_ones_open(loaded: tuple[Plan, Scor
     plan, scores = loaded
     whole = costs.costs(plan, scores).bins[0]
     assert [[best for _, _, best in cells] for _, cells in whole.rows] == [[False] * 5, [True] * 5]
+    assert whole.heads[0] == "1: 80 to 100% pass, 30 problems"
     item = scores.difficulty[0]
     lacking = msgspec.structs.replace(item, bins=(msgspec.structs.replace(item.bins[0], scores=()), *item.bins[1:]))
     some = costs.costs(plan, msgspec.structs.replace(scores, difficulty=(lacking,))).bins[0]
