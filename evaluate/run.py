@@ -95,7 +95,9 @@ def _finish(folder: Folder, prepared: Prepared, settings: EvaluateSettings) -> N
 
 def _reported(out: Path, finetuned: Path) -> Path:
     from journey.evaluate import report
+    from journey.evaluate.behaviour import measure
 
+    measure.build(out)
     report.build(out, finetuned)
     return out
 

@@ -107,8 +107,7 @@ class Sampler:
         prompt = models.text_ids(self.tokenizer, views.again(asked.problem, attempt, self.view), self.view)
         over = 0 if self.positions is None else len(prompt) + self.cap - self.positions
         while over > 0 and attempt:
-            words = attempt.split()
-            attempt = " ".join(words[min(len(words), over) :])  # a word is a token at least
+            attempt = self.decode(self.ids(attempt)[over:]).lstrip()
             prompt = models.text_ids(self.tokenizer, views.again(asked.problem, attempt, self.view), self.view)
             over = 0 if self.positions is None else len(prompt) + self.cap - self.positions
         return tuple(prompt)

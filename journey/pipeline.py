@@ -12,7 +12,7 @@ import yaml
 
 from journey import console
 from journey.catalog import ARMS
-from journey.config import RunSettings, read_yaml, resolve_run
+from journey.config import EvaluateSettings, FinetuneSettings, RunSettings, build, read_yaml, resolve_run
 from journey.errors import RemoteError, UnknownName
 from journey.models import MODELS, find
 from journey.store import read_manifest, write_atomic
@@ -106,6 +106,37 @@ def _evaluate(settings: RunSettings, source: Path, to: Path, workers: int | None
 
     chosen = settings.evaluate if workers is None else settings.evaluate.model_copy(update={"workers": workers})
     return evaluate(source, chosen, to)
+
+
+AA_SEEDS = 4  # of one arm, two a side, below which an A/A comparison trains more
+
+
+def with_more_seeds(finetuned: Path, settings: EvaluateSettings, out: Path, *, dry_run: bool = False) -> Path:
+    """A finetune folder in which one arm has seeds enough to be compared with itself: this one, or OUT-finetune.
+
+    Seeds are trained with the settings of this folder, from the curated data where they lie beside it; without them the
+    seeds that are there must do. The journey is trained alone; another arm needs the arms that its budget refers to.
+    """
+    from journey.evaluate.dev import curated_folder
+    from journey.evaluate.runs import read_runs, reference
+
+    manifest = read_manifest(finetuned, "finetune")
+    _, runs = read_runs(finetuned, manifest)
+    arms = list(dict.fromkeys(run.arm for run in runs))
+    arm = settings.aa_arm or reference(arms) or arms[0]
+    seeds = sum(run.arm == arm and run.adapter is not None for run in runs)
+    curated = curated_folder(finetuned, manifest)
+    if seeds >= AA_SEEDS or curated is None or arm not in arms:
+        return finetuned
+    config = manifest["config"]
+    wanted = {"seeds": AA_SEEDS, "arms": [arm] if arm == reference(arms) else config["arms"]}
+    console.note(f"{arm} has {seeds} seeds: {AA_SEEDS} are trained for --aa")
+    if dry_run:
+        return finetuned
+    from journey.finetune.run import finetune
+
+    trained = build(FinetuneSettings, {**config, **wanted}, "finetune")
+    return finetune(curated, trained, out.with_name(out.name + "-finetune"))
 
 
 def _said(stage: str, folder: Path) -> str:

@@ -43,6 +43,8 @@ _NEVER_HASHED = {
     "report.html",
     "report.md",
     "samples.parquet",
+    "behaviour.json",
+    "judge.jsonl",
     "training.json",
 }
 

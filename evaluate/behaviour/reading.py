@@ -20,7 +20,7 @@ from journey.evaluate.behaviour import countdown
 from journey.evaluate.behaviour.countdown import Claim, Search
 from journey.evaluate.behaviour.records import HABITS, MARKS_OF, Habit, Kind, Mark
 from journey.evaluate.behaviour.sentences import marked, sentences
-from journey.evaluate.behaviour.steps import Graph, Step, judged, noticed
+from journey.evaluate.behaviour.steps import Graph, Step, doubted, judged, noticed
 from journey.grading import grade
 from journey.schema import Problem
 
@@ -46,13 +46,18 @@ class First(NamedTuple):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What the rules find in one answer. `noticed` are the false steps that the answer takes back."""
+    """What the rules find in one answer.
+
+    `noticed` are the false steps that the answer takes back, `doubted` the steps whose value a notice names, where the
+    problem's graph tells whether they were right.
+    """
 
     marks: tuple[Mark, ...]
     first: First | None
     loop: bool
     steps: tuple[Step, ...]
     noticed: tuple[Step, ...]
+    doubted: tuple[Step, ...]
     claims: tuple[Claim, ...]
 
     def count(self, habit: Habit) -> int:
@@ -81,6 +86,7 @@ def read(text: str, problem: Problem) -> Reading:
         loop=loops(text),
         steps=tuple(steps),
         noticed=tuple(seen),
+        doubted=tuple(doubted(steps, told, text)) if Graph.of(problem) is not None else (),
         claims=tuple(search.claims) if search else (),
     )
 

@@ -22,6 +22,8 @@ from journey.schema import Problem
 Verdict = Literal["true", "false", "consequence"]
 _TESTS = ("notice", "check", "backward")
 _GRAPH = re.compile(r"((?:[a-z] = [^;]+ ; )+)find ([a-z]) ?:")
+_NUMERAL = re.compile(r"(?<![\d.])-?\d[\d,]*(?:\.\d+)?")
+_CALCULATES = re.compile(r"\d\s*[-+*/=]\s*\d")
 _LETTER = re.compile(r"(?<![A-Za-z])[a-z](?![A-Za-z])")
 
 
@@ -153,6 +155,21 @@ def noticed(step: Step, steps: Sequence[Step], marks: Sequence[Mark], text: str)
         and any(step.start <= mark.start < other.start for mark in later)
         for other in steps
     )
+
+
+def doubted(steps: Sequence[Step], marks: Sequence[Mark], text: str) -> list[Step]:
+    """The steps that a notice doubts by naming their value, and no other's: "I doubt the 51." Once for each notice."""
+    found = []
+    for mark in marks:
+        first = next(sentences(text[mark.start : mark.end]), None) if mark.kind == "notice" else None
+        said = text[mark.start : mark.start + first[1]] if first else ""
+        if not said or _CALCULATES.search(said):
+            continue
+        named = {Fraction(digits.replace(",", "")) for digits in _NUMERAL.findall(said)}
+        by_value = {step.value: step for step in steps if step.end <= mark.start and step.value in named}
+        if len(by_value) == 1:
+            found += by_value.values()
+    return found
 
 
 def _same(one: str, other: str) -> bool:

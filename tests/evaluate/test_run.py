@@ -21,6 +21,7 @@ from journey.evaluate import workers
 from journey.evaluate.plan import prepare
 from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, expected_effect, plan
+from journey.evaluate.runs import pairs, read_runs
 from journey.evaluate.sample import cut
 from journey.evaluate.sampler import Asked
 from journey.evaluate.score import rescore
@@ -74,6 +75,23 @@ def make_finetuned(out: Path, base: Path, arms: tuple[str, ...] = ("shortcut@tok
         folder.write("audit.json", {"arms": {"journey": {"completion_tokens_p995": 17.2}}})
         folder.finish({})
     return out
+
+
+def test_runs_are_compared_within_a_value_of_an_axis(tmp_path: Path) -> None:
+    """Ranks 8 and 16: no run of one is pooled or compared with a run of the other, but both with the base."""
+    with Folder.open(tmp_path / "f", "finetune", {"arms": ["shortcut@tokens", "journey"]}) as folder:
+        for rank in (16, 8):
+            for arm in ("journey", "shortcut@tokens"):
+                for seed in (1, 0):
+                    name = f"{arm.replace('@', '-')}-r{rank}-s{seed}"
+                    facts = {"arm": arm, "seed": seed, "rank": rank, "lr": 1e-3, "pairs": 9, "axis": f"r{rank}"}
+                    folder.write(f"{name}/run.json", facts)
+                    folder.write(f"{name}/adapter_model.safetensors", b"x")
+        folder.finish({})
+    _, runs = read_runs(tmp_path / "f", {"config": {"arms": ["shortcut@tokens", "journey"]}})
+    assert [run.run for run in runs[:3]] == ["shortcut-tokens-r8-s0", "shortcut-tokens-r8-s1", "journey-r8-s0"]
+    assert {run.arm for run in runs} == {f"{arm} r{rank}" for arm in ("shortcut@tokens", "journey") for rank in (8, 16)}
+    assert pairs(runs) == [("shortcut@tokens r8", "journey r8"), ("shortcut@tokens r16", "journey r16")]
 
 
 @pytest.fixture(scope="module")
