@@ -163,7 +163,7 @@ def _ask(
         chosen_on = None
         wanted = settings.sampled is None or bool({spec, facts.name} & set(settings.sampled))
         needed = wants_equal_tokens(settings) or settings.larger is not None
-        dev = dev_questions(spec, settings, finetuned, manifest) if needed and wanted else None
+        dev = dev_questions(spec, facts.name, settings, finetuned, manifest) if needed and wanted else None
         if dev is not None:
             chosen_on = dev[1].name
             questions[chosen_on] = dev[0]

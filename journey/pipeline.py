@@ -151,7 +151,7 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
 
     Makes a few pairs in memory to estimate from; writes nothing. Raises UsageError for bad settings.
     """
-    from journey.evaluate.run import expected_effect
+    from journey.evaluate.expect import expect
     from journey.generate.run import plan
 
     out, asked = Path(out), settings.evaluate
@@ -161,6 +161,7 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         pairs = plan(settings.generate, out / "generate")
     except RemoteError as error:  # the plan does not need the network; the run will say so again
         pairs = {"not estimated": str(error).splitlines()[0]}
+    expected = {name: expect(count, settings.finetune.seeds) for name, count in sizes.items() if count}
     return {
         "out": str(out),
         "finished": finished,
@@ -168,8 +169,7 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         "generate": pairs,
         "runs": len(settings.finetune.arms) * settings.finetune.seeds,
         "benchmarks": sizes,  # null: all of a published set
-        "detectable_points": {
-            name: expected_effect(count, settings.finetune.seeds) for name, count in sizes.items() if count
-        },
+        "detectable_points": {name: one and one["detectable_points"] for name, one in expected.items()},
+        "to_halve_it": {name: one and one["to_halve_it"] for name, one in expected.items()},
         "settings": settings.model_dump(),
     }
