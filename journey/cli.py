@@ -366,6 +366,7 @@ def _recheck(folder: Path, settings: Any, name: str | None, tasks: list[str], ou
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey evaluate` (or `run`, `demo`) wrote.")],
+    finetuned: Annotated[Path | None, typer.Option("--finetune", help="Its finetune folder, if not beside it.")] = None,
     judge: Annotated[str | None, typer.Option(help="A MODEL that counts the behaviours too, on some answers.")] = None,
     judge_answers: Annotated[int, typer.Option(help="How many answers the judge reads.", min=1)] = 200,
     as_json: AsJson = False,
@@ -385,8 +386,10 @@ def report(
     damaged = corrupt_files(folder)
     if damaged:
         raise PartialError(f"{folder} is damaged: {', '.join(damaged[:5])}\n  run `journey evaluate` again")
+    if finetuned is not None:
+        read_manifest(finetuned, "finetune")
     measure.build(folder, judging.judge(folder, judge, judge_answers) if judge else None)
-    stage.build(folder)
+    stage.build(folder, finetuned)
     _show_scores(folder, as_json)
     _next(f"open {folder / 'report.html'}")
 

@@ -45,6 +45,7 @@ _NEVER_HASHED = {
     "samples.parquet",
     "behaviour.json",
     "judge.jsonl",
+    "training.json",
 }
 
 
