@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from journey import cli_hub
 from journey.errors import JourneyError, PartialError, ResourceError, UsageError
 
 app = typer.Typer(
@@ -199,7 +200,7 @@ def curate(
 
 @app.command()
 def finetune(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote, or a published dataset's id.")],
     out: Out,
     base: Annotated[str | None, typer.Option(help="Catalog name, local folder or Hub id.")] = None,
     arms: Annotated[str | None, typer.Option(help="ARM[@BUDGET],... see `journey list arms`.")] = None,
@@ -223,6 +224,7 @@ def finetune(
     """
     from journey.config import FinetuneSettings
     from journey.finetune import run as stage
+    from journey.publish.restore import local_folder
     from journey.store import read_manifest
 
     flags = _given(
@@ -230,6 +232,7 @@ def finetune(
         rows_per_step=rows_per_step, benchmarks=_split(benchmarks), engine=engine, workers=workers,
     )  # fmt: skip
     settings = _stage_settings(FinetuneSettings, "finetune", flags, sets)
+    folder = local_folder(folder, "curate")
     if dry_run:
         _print_json(stage.plan(folder, settings))
         return
@@ -246,7 +249,7 @@ def finetune(
 
 @app.command()
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote, or adapters' Hub id.")],
     benchmarks: Annotated[str, typer.Option(help="NAME, FAMILY@LEVEL, NAME=FILE.jsonl or Hub id, a,b.")],
     out: Out,
     strategy: Annotated[str | None, typer.Option(help="Test-time strategies, a,b.")] = None,
@@ -266,12 +269,14 @@ def evaluate(
     """
     from journey.config import EvaluateSettings
     from journey.evaluate import run as stage
+    from journey.publish.restore import local_folder
 
     flags = _given(
         benchmarks=_split(benchmarks), strategy=_split(strategy), limit=limit, max_new_tokens=max_new_tokens,
         batch=batch, margin=margin, seed=seed, workers=workers,
     )  # fmt: skip
     settings = _stage_settings(EvaluateSettings, "evaluate", flags, sets)
+    folder = local_folder(folder, "finetune")
     if dry_run:
         _print_json(stage.plan(folder, settings))
         return
@@ -301,6 +306,10 @@ def report(
     stage.build(folder)
     _show_scores(folder, as_json)
     _next(f"open {folder / 'report.html'}")
+
+
+app.command()(cli_hub.publish)
+app.command()(cli_hub.export)
 
 
 @app.command()

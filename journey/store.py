@@ -39,6 +39,10 @@ ROWS_PER_SHARD = 1000
 _NEVER_HASHED = {"manifest.json", "environment.json", "timing.json", "report.html", "report.md"}
 
 
+class OtherRun(UsageError):
+    """A folder was begun or finished with other settings or inputs."""
+
+
 def dump_json(data: Any) -> bytes:
     """Deterministic JSON: sorted keys, two blanks, newline at the end."""
     return orjson.dumps(msgspec.to_builtins(data), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n"
@@ -162,7 +166,7 @@ class Folder:
         there = {key: there.get(key) for key in self.identity}
         changed = _first_difference(there, self.identity)
         if changed:
-            raise UsageError(
+            raise OtherRun(
                 f"{self.out} holds another run:\n    " + "\n    ".join(changed[:8]),
                 "give another --out, or the same settings to resume it",
             )
