@@ -121,6 +121,8 @@ def explain(doing: str, error: Exception) -> JourneyError | None:
         return RemoteError(f"{doing}: no such revision ({said})\n  look at the repository's branches and tags")
     if isinstance(error, errors.RepositoryNotFoundError):
         return RemoteError(f"{doing}: no such repository, or your login may not see it\n  check the name; {LOGIN}")
+    if isinstance(error, ValueError) and said.startswith("Invalid metadata"):
+        return RemoteError(f"{doing}: the Hub refuses the card's metadata ({' '.join(str(error).split())[:300]})")
     code = status(error)
     if code is not None:
         return _of_status(doing, code, said, error)

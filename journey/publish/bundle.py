@@ -135,14 +135,17 @@ def _provenance(folder: Folder, source: Source) -> None:
     for place, path in enumerate(source.trees):
         folder.write(f"provenance/generate-{place}/manifest.json", (path / "manifest.json").read_bytes())
         names.append(f"provenance/generate-{place}/manifest.json")
-    lengths = {f"{split}/{path.name}": _lines_in(path) for split in SPLITS for path in shards(source.curated, split)}
-    folder.write("provenance/curate/shards.json", dump_json(lengths))
+    told = {f"{split}/{path.name}": _shard(path) for split in SPLITS for path in shards(source.curated, split)}
+    folder.write("provenance/curate/shards.json", dump_json(told))
     folder.mark_files("provenance", [*names, "provenance/curate/shards.json"])
 
 
-def _lines_in(path: Path) -> int:
+def _shard(path: Path) -> dict[str, Any]:
+    """What makes a shard again from its rows: how many, and which of them state the default check (all, none or a list)."""
     with path.open("rb") as file:
-        return sum(1 for line in file if line.strip())
+        stated = [columns.states_check(line) for line in file if line.strip()]
+    uniform = len(set(stated)) <= 1
+    return {"rows": len(stated), "stated": bool(stated and stated[0]) if uniform else stated}
 
 
 def generated(source: Source) -> list[dict[str, Any]]:

@@ -66,8 +66,10 @@ def render(template: str, **context: Any) -> str:
 
 
 def number(value: float | None) -> str:
-    """1234567 as 1,234,567; None as n/a."""
-    return "n/a" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    """1234567 as 1,234,567, from 10^9 on in three digits; None as n/a."""
+    if value is None:
+        return "n/a"
+    return f"{value:.3g}" if abs(value) >= 10**9 else f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
 
 
 def percent(share: float | None) -> str:

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -140,11 +140,13 @@ def _check(asked: HubId, fetched: Path, manifest: dict[str, Any]) -> None:
 
 def _curated(fetched: Path, built: Path, manifest: dict[str, Any]) -> None:
     source = fetched / "provenance" / "curate"
-    lengths: dict[str, int] = json.loads((source / "shards.json").read_bytes())
+    shards: dict[str, dict[str, Any]] = json.loads((source / "shards.json").read_bytes())
     for split in SPLITS:
         rows = parquet.read_rows(sorted((fetched / "pairs").glob(f"{split}-*.parquet")))
-        for name in sorted(name for name in lengths if name.startswith(f"{split}/")):
-            pairs = [columns.pair_of(row) for row in islice(rows, lengths[name])]
+        for name in sorted(name for name in shards if name.startswith(f"{split}/")):
+            count, stated = shards[name]["rows"], shards[name]["stated"]
+            states = stated if isinstance(stated, list) else repeat(stated, count)
+            pairs = [columns.pair_of(row, stated=one) for row, one in zip(islice(rows, count), states, strict=True)]
             write_atomic(built / name, json_lines(pairs))
     for path in source.iterdir():
         if path.name != "shards.json":

@@ -46,13 +46,13 @@ def publish(
         raise UsageError("--create-pr and --tag: a pull request is no version yet", "tag it when it is merged")
     if dry_run:
         planned = plan(target, settings, given or Given(), everything, out)
-        known = Known()
+        known = _expected(planned)
         return [_tell(piece, _build(piece, None, known), settings) for piece in planned]
     api = hub.api()
     account = upload.who(api)
     planned = plan(target, settings, given or Given(), everything, out)
     targets = [upload.preflight(api, account, piece.repo, piece.type, settings) for piece in planned]
-    known = Known()
+    known = _expected(planned)
     done: list[dict[str, Any]] = []
     for piece, there in zip(planned, targets, strict=True):
         try:
@@ -65,6 +65,12 @@ def publish(
         known.links[piece.kind] = Link(made.repo, made.commit)
         done.append(_log(piece, made))
     return done
+
+
+def _expected(planned: list[Piece]) -> Known:
+    """The adapters go up last; what comes before names their repository, not their commit."""
+    names = [piece.repo for piece in planned if piece.kind == "adapters"]
+    return Known(links={"adapters": Link(names[0], None)} if len(names) == 1 else {})
 
 
 def plan(target: str, settings: PublishSettings, given: Given, everything: bool, out: Path | None) -> list[Piece]:
@@ -209,7 +215,7 @@ def _tell(piece: Piece, bundle: Path, settings: PublishSettings) -> dict[str, An
 def _log(piece: Piece, made: upload.Publication) -> dict[str, Any]:
     """Append to published.json and return the line; a publication that changed nothing is not a new line."""
     path = piece.out / "published.json"
-    line = {"piece": piece.kind, **msgspec.to_builtins(made)}
+    line = {"piece": piece.kind, **msgspec.json.decode(msgspec.json.encode(made))}
     before = pieces.read_log(path)
     if made.changed or not any(one.get("commit") == made.commit and one.get("tag") == made.tag for one in before):
         write_atomic(path, dump_json([*before, line]))

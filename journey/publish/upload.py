@@ -59,7 +59,7 @@ class Publication(msgspec.Struct, frozen=True):
     pull_request: str | None
     files: int
     bytes: int
-    downloaded: int  # files fetched again and hashed here; all were compared by the Hub's hashes
+    downloaded: int  # files fetched again and hashed here; all were compared by the Hub's hashes (0: no new commit)
     manifest_sha256: str  # of the bundle
     source_sha256: str  # of the manifest of the folder that it was made from
     changes: tuple[str, ...] = ()
@@ -144,7 +144,7 @@ def publish(
         with hub.remote(f"making the branch {settings.revision} of {target.repo}"):
             api.create_branch(target.repo, branch=settings.revision, repo_type=target.kind, exist_ok=True)
     sent = _commit(api, target, local, settings, message)
-    downloaded = _read_back(api, target, local, sent.commit)
+    downloaded = _read_back(api, target, local, sent.commit) if sent.changed else 0
     tag = None if settings.create_pr else _tag(api, target, sent, settings, message)
     if not settings.create_pr:
         _open(api, target, settings)
@@ -313,13 +313,15 @@ def _read_back(api: HfApi, target: Target, local: Mapping[str, Local], commit: s
         left -= one.size
         if left >= 0:
             wanted.append(name)
-    with hub.quiet(), console.progress("read back", len(wanted)) as bar:
-        for name in wanted:
-            with tempfile.TemporaryDirectory() as folder, hub.remote(f"reading {name} of {target.repo} back"):
-                path = api.hf_hub_download(target.repo, name, repo_type=target.kind, revision=commit, local_dir=folder)
-                if sha256(Path(path)) != local[name].sha256:
-                    raise RemoteError(f"{target.repo} gives other bytes for {name} than were sent\n  run it again")
-            bar.advance()
+    console.note(f"reading {len(wanted)} files of {target.repo} back")
+    with tempfile.TemporaryDirectory() as folder:
+        with hub.quiet(), hub.remote(f"reading {target.repo} back"):
+            api.snapshot_download(
+                target.repo, repo_type=target.kind, revision=commit, local_dir=folder, allow_patterns=wanted
+            )
+        wrong = [name for name in wanted if sha256(Path(folder) / name) != local[name].sha256]
+    if wrong:
+        raise RemoteError(f"{target.repo} gives other bytes than were sent for {', '.join(wrong[:5])}\n  run it again")
     return len(wanted)
 
 

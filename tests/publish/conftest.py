@@ -130,26 +130,22 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int]) -
     import torch
 
     from journey import models
-    from journey.finetune import cost
-    from journey.finetune.jobs import Setup
-    from journey.finetune.sft import save_adapter
+    from journey.publish import bases
     from journey.store import Folder, manifest_hash
 
     ref = models.find(base)
     shown = base if base in models.MODELS else Path(ref.source).name
-    inputs = {"curate": manifest_hash(curated), "base": cost.weights_digest(ref) or ""}
+    inputs = {"curate": manifest_hash(curated), "base": bases.digest(ref)}
     config = {"base": base, "arms": [run.rpartition("-")[0] for run in runs], "seeds": 1}
     with Folder.open(out, "finetune", config, inputs=inputs) as folder:
         lines = []
         for run, seed in runs.items():
-            setup = Setup("trl", shown, ref.source, None, 16, 16, 512, str(folder.work), "")
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 wanted = peft.LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
                 wanted.init_lora_weights = False  # random on both sides, so that answers change
                 model = peft.get_peft_model(models.load_model(ref, device="cpu"), wanted)
-            (folder.work / run).mkdir()
-            save_adapter(model, folder.work / run, setup)
+            save_adapter(model, folder.work / run, shown)
             arm = run.rpartition("-")[0]
             counted = {"run": run, "arm": arm, "seed": 0, "rows": 32, "problems": 32, "epochs": 0.7, "steps": 2}
             counted |= {"supervised_tokens": 800 * seed, "total_tokens": 900 * seed, "flops": 10**9, "lr": 2e-4}
@@ -172,7 +168,29 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int]) -
     return out
 
 
+def save_adapter(model: Any, folder: Path, base: str) -> None:
+    """What an engine leaves of an adapter: safetensors, and a config without paths of this machine."""
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    config = json.loads((folder / "adapter_config.json").read_bytes())
+    config["base_model_name_or_path"] = base
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
 @pytest.fixture
 def read_json() -> Callable[[Path], Any]:
     """`read_json(path)`."""
     return lambda path: json.loads(path.read_bytes())
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """`golden(name, text)`: the text is that of `tests/golden/NAME`; JOURNEY_GOLDEN=write writes it."""
+
+    def compare(name: str, text: str) -> None:
+        path = Path(__file__).resolve().parent.parent / "golden" / name
+        if os.environ.get("JOURNEY_GOLDEN") == "write":
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare

@@ -374,6 +374,8 @@ def resolve(call: Call) -> Any:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else every answer waits 40 ms for the client's acknowledgement
+    wbufsize = -1
     server: Any
 
     def log_message(self, *args: Any) -> None:
@@ -411,6 +413,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
+        self.wfile.flush()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
 
