@@ -97,7 +97,7 @@ def _of_run(run: Mapping[str, Any]) -> dict[str, Any]:
     rates = {
         f"{name}_rate": run[key] / run["n"] for name, key in (("truncation", "truncated"), ("no_answer", "no_answer"))
     }
-    return {**run, "accuracy": rate, "low": interval.low, "high": interval.high, "seeds": 1, **rates}
+    return {**run, "accuracy": rate, "low": float(interval.low), "high": float(interval.high), "seeds": 1, **rates}
 
 
 def _eval_results(found: Evaluation, scored: list[dict[str, Any]], link: Link | None) -> list[EvalResult]:

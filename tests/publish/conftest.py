@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 import os
@@ -41,7 +42,7 @@ def server() -> Iterator[Any]:
 def hub(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An empty loopback Hub with `tester` logged in; the client library of this process talks to it and never waits."""
     import huggingface_hub.utils._http as http
-    from huggingface_hub import constants
+    from huggingface_hub import constants, hf_api
 
     from journey.publish import upload
 
@@ -49,6 +50,7 @@ def hub(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template.replace(constants.ENDPOINT, server.url))
     monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    monkeypatch.setattr(hf_api.api, "endpoint", server.url)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
@@ -59,6 +61,22 @@ def hub(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     return server
+
+
+@pytest.fixture
+def once(hub: Any, server: Any) -> Callable[[str, Callable[[], Any]], Any]:
+    """`once(name, fill)`: the Hub as `fill()` leaves it, which is called for the first test alone; gives what it gave."""
+
+    def call(name: str, fill: Callable[[], Any]) -> Any:
+        saved = server.__dict__.setdefault("saved", {})
+        if name not in saved:
+            given = fill()
+            saved[name] = copy.deepcopy((server.repos, server.objects, given))
+        server.repos, server.objects, given = copy.deepcopy(saved[name])
+        server.requests.clear()
+        return given
+
+    return call
 
 
 @pytest.fixture
