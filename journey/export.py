@@ -252,7 +252,10 @@ def write_gguf(converter: list[str], folder: Path, out: Path, outtype: str) -> d
     out.parent.mkdir(parents=True, exist_ok=True)
     console.note(f"converting to GGUF ({outtype})")
     command = [*converter, str(folder), "--outfile", str(work), "--outtype", outtype]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    own = {
+        name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"
+    }  # it imports what lies beside it
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=own)
     try:
         if done.returncode != 0 or not work.is_file():
             said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]

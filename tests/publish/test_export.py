@@ -131,6 +131,7 @@ def test_without_llama_cpp_it_says_how_to_get_it(
 
 CONVERTER = """
 import argparse, sys, numpy as np, gguf
+import beside
 from safetensors.numpy import load_file
 asked = argparse.ArgumentParser()
 for name in ("model", "--outfile", "--outtype"):
@@ -152,6 +153,7 @@ def converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "llama.cpp"
     folder.mkdir()
     (folder / export.CONVERTER).write_text(CONVERTER)
+    (folder / "beside.py").write_text("")  # llama.cpp's script imports modules of its own folder
     monkeypatch.setenv("LLAMA_CPP", str(folder))
     assert export.find_converter() == [sys.executable, str(folder / export.CONVERTER)]
     return folder

@@ -25,7 +25,9 @@ def tiny_base(folder: Path, texts: list[str]) -> dict[str, bytes]:
     backend.decoder = decoders.ByteLevel()
     special = ["<pad>", "<bos>", "<eos>"]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=600, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
     backend.train_from_iterator(texts, trainer)
     named = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>"}
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=1024, **named)
@@ -52,10 +54,23 @@ def test_published_trained_on_and_evaluated_by_id(
     journey = ("-m", "journey")
     run = tmp_path / "run"
     asked = ("--benchmarks", f"gsm8k={test}", "--limit", "6", "--max-new-tokens", "12", "--workers", "1")
-    settings = ("--base", base, "--arms", "shortcut,journey", "--seeds", "1", "--set", "max_steps=2", "--rows-per-step", "4")
+    settings = (
+        "--base",
+        base,
+        "--arms",
+        "shortcut,journey",
+        "--seeds",
+        "1",
+        "--set",
+        "max_steps=2",
+        "--rows-per-step",
+        "4",
+    )
 
     shell(*journey, "generate", "--problems", train, "--method", "slips", "--pairs", "40", "--out", run / "generate")
-    shell(*journey, "curate", run / "generate", "--base", base, "--benchmarks", f"gsm8k={test}", "--out", run / "curate")
+    shell(
+        *journey, "curate", run / "generate", "--base", base, "--benchmarks", f"gsm8k={test}", "--out", run / "curate"
+    )
     shell(*journey, "finetune", run / "curate", *settings, "--out", run / "finetune")
     shell(*journey, "evaluate", run / "finetune", *asked, "--out", run / "evaluate")
     done = shell(*journey, "publish", run, "--repo", REPO, "--all", "--json")

@@ -90,6 +90,10 @@ def test_own_folders_and_own_token_are_found_without_a_pattern(tmp_path: Path, m
     assert "an-odd-secret-of-mine" not in str(error.value) and "x.md" in str(error.value)
     path.write_text("in /volume7/ada/corpus there")
     assert scan.check([("x.md", path)]) == 1
+    path.write_text("in /b\u00e4nde/\u00e4da there", encoding="utf-8")
+    with pytest.raises(UsageError, match="x.md"):
+        scan.check([("x.md", path)], own=["/b\u00e4nde/\u00e4da"])
+    path.write_text("in /volume7/ada/corpus there")
     with pytest.raises(UsageError, match="/volume7/ada"):
         scan.check([("x.md", path)], own=["/volume7/ada"])
 

@@ -93,16 +93,19 @@ def test_trl_stepwise_reward_trainer(shell: Shell, curated: Path, pocket: Path, 
     trl = Path(os.environ.get("JOURNEY_TRL_PRM", ROOT / "build" / "trl-prm"))
     if not (trl / "trl" / "experimental" / "prm").is_dir():
         pytest.skip("no TRL with PRMTrainer here: make build/trl-prm (the trainer left TRL after 1.12)")
-    (told,) = publish(
-        str(curated), PublishSettings(repo=REPO, view="compact"), out=tmp_path / "out", dry_run=True
-    )
+    (told,) = publish(str(curated), PublishSettings(repo=REPO, view="compact"), out=tmp_path / "out", dry_run=True)
     script = tmp_path / "prm.py"
     script.write_text(PRM)
     done = shell(script, told["folder"], pocket, tmp_path / "prm", HF_HUB_OFFLINE="1", PYTHONPATH=str(trl))
     steps, right, logged = map(int, done.stdout.split("STEPS")[1].split())
     from journey.publish import parquet
 
-    rows = [row for _, row in zip(range(16), parquet.read_rows(sorted(Path(told["folder"]).glob("stepwise/train-*"))), strict=False)]
+    rows = [
+        row
+        for _, row in zip(
+            range(16), parquet.read_rows(sorted(Path(told["folder"]).glob("stepwise/train-*"))), strict=False
+        )
+    ]
     assert steps == sum(len(row["labels"]) for row in rows)
     assert right == sum(sum(row["labels"]) for row in rows) < steps
     assert logged == 3
