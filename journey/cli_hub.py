@@ -146,18 +146,19 @@ def _show_done(done: list[dict[str, Any]]) -> None:
     from journey import console
 
     for one in done:
-        what = "published" if one["changed"] else "nothing changed, no commit"
-        console.out.print(f"{one['piece']}: {one['url']}  {what}", style="bold", highlight=False)
+        lines = [f"{one['piece']}: {one['url']}"]
         version = f", tagged {one['tag']}" if one["tag"] else ""
-        console.out.print(f"  commit {one['commit']}{version}", highlight=False)
+        lines.append(f"  commit {one['commit']}{version}")
         if one["pull_request"]:
-            console.out.print(f"  pull request {one['pull_request']}", highlight=False)
-        console.out.print(
-            f"  {one['files']} files, {one['bytes']:,} bytes; all compared by hash, {one['downloaded']} of them read back",
-            highlight=False,
-        )
-        for line in one["changes"]:
-            console.out.print(f"  - {line}", markup=False, highlight=False)
+            lines.append(f"  pull request {one['pull_request']}")
+        if one["changed"]:
+            back = f"{one['downloaded']} of them read back"
+            lines.append(f"  {one['files']} files, {one['bytes']:,} bytes; all compared by hash, {back}")
+        else:
+            lines.append("  nothing changed, so no new commit; all files compared by hash")
+        lines += [f"  - {line}" for line in one["changes"]]
+        for line in lines:
+            console.out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_json(data: Any) -> None:

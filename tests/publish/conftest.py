@@ -35,7 +35,7 @@ def server() -> Iterator[Any]:
     hub = _loopback().LoopbackHub().start()
     yield hub
     hub.stop()
-    assert hub.errors == []
+    assert hub.errors == [], hub.errors
 
 
 @pytest.fixture
