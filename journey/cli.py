@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from journey import cli_hub
 from journey.errors import JourneyError, PartialError, ResourceError, UsageError
 
 app = typer.Typer(
@@ -203,7 +204,7 @@ def curate(
 
 @app.command()
 def finetune(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote, or a published dataset's id.")],
     out: Out,
     base: Annotated[str | None, typer.Option(help="Catalog name, local folder or Hub id.")] = None,
     arms: Annotated[str | None, typer.Option(help="ARM[@BUDGET],... see `journey list arms`.")] = None,
@@ -250,6 +251,7 @@ def finetune(
     """
     from journey.config import FinetuneSettings
     from journey.finetune import run as stage
+    from journey.publish.restore import local_folder
     from journey.store import read_manifest
 
     flags = _given(
@@ -259,6 +261,7 @@ def finetune(
         packing=packing or None, liger=liger or None, report_to=report_to,
     )  # fmt: skip
     settings = _stage_settings(FinetuneSettings, "finetune", flags, sets)
+    folder = local_folder(folder, "curate")
     if dry_run:
         _print_json(stage.plan(folder, settings))
         return
@@ -279,7 +282,7 @@ def finetune(
 
 @app.command()
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote, or adapters' Hub id.")],
     out: Out,
     benchmarks: Annotated[
         str | None, typer.Option(help="NAME, FAMILY@LEVEL, NAME=FILE.jsonl, reasoning-gym:TASK or Hub id, a,b.")
@@ -323,6 +326,7 @@ def evaluate(
     """
     from journey.config import EvaluateSettings
     from journey.evaluate import run as stage
+    from journey.publish.restore import local_folder
 
     flags = _given(
         benchmarks=_split(benchmarks), strategy=_split(strategy), limit=limit, max_new_tokens=max_new_tokens,
@@ -330,6 +334,7 @@ def evaluate(
         aa=aa or None, after=after, fresh=fresh, map=_pairs_of(mapping, "--map"),
     )  # fmt: skip
     settings = _stage_settings(EvaluateSettings, "evaluate", flags, sets)
+    folder = local_folder(folder, "finetune")
     if harness or tasks:
         _recheck(folder, settings, harness, _split(tasks) or [], out, as_json)
         return
@@ -392,6 +397,10 @@ def report(
     stage.build(folder, finetuned)
     _show_scores(folder, as_json)
     _next(f"open {folder / 'report.html'}")
+
+
+app.command()(cli_hub.publish)
+app.command()(cli_hub.export)
 
 
 @app.command()

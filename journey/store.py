@@ -49,6 +49,10 @@ _NEVER_HASHED = {
 }
 
 
+class OtherRun(UsageError):
+    """A folder was begun or finished with other settings or inputs."""
+
+
 def dump_json(data: Any) -> bytes:
     """Deterministic JSON: sorted keys, two blanks, newline at the end."""
     return orjson.dumps(msgspec.to_builtins(data), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n"
@@ -172,7 +176,7 @@ class Folder:
         there = {key: there.get(key) for key in self.identity}
         changed = _first_difference(there, self.identity)
         if changed:
-            raise UsageError(
+            raise OtherRun(
                 f"{self.out} holds another run:\n    " + "\n    ".join(changed[:8]),
                 "give another --out, or the same settings to resume it",
             )
