@@ -138,12 +138,14 @@ class Worker:
             return self.writer
         self.close()
         own = next((own_base(folder) for folder in adapters if folder is not None), None)
-        if self.base.one_by_one or not any(adapters) or own in adapters:
+        # The model that the others were trained on may be a run itself, without an adapter.
+        on_it = [None if f is None or (own and f.resolve() == own.resolve()) else f for f in adapters]
+        if self.base.one_by_one or not any(on_it):
             model = self.stack.enter_context(adapted(self.model, adapters[0]))
             self.writer = Decoder.of(model, self.tokenizer, self.base.cap)
         else:
             model = self.model if own is None else self._other(own)
-            stack = self.stack.enter_context(stacked(model, adapters))
+            stack = self.stack.enter_context(stacked(model, on_it))
             self.writer = Decoder.of(model, self.tokenizer, self.base.cap, stack)
         self.adapters = adapters
         return self.writer

@@ -238,3 +238,56 @@ def test_dev_problems_of_a_file(finetuned: Path, tmp_path: Path) -> None:
     assert made.dev[0].source == "dev.jsonl" and made.dev[0].sha256 != made.benchmarks[0].sha256
     without = prepare(finetuned, settings(benchmarks=[spec], strategy=["greedy", "majority"])).plan
     assert without.benchmarks[0].dev is None and not [c for c in without.comparisons if c.at == "equal test tokens"]
+
+
+def test_whole_models_and_adapters_on_a_common_start(base: Path, finetuned: Path, tmp_path: Path) -> None:
+    """A run trained in full is alone in its batch; adapters of a warmed-up start share theirs with that start."""
+    import shutil
+
+    import torch
+    from peft import PeftModel
+    from transformers import LlamaForCausalLM
+
+    from journey.evaluate.runs import by_base, read_runs
+
+    runs = shutil.copytree(finetuned, tmp_path / "f" / "runs")
+    start = LlamaForCausalLM.from_pretrained(base)
+    torch.manual_seed(3)
+    with torch.no_grad():
+        start.lm_head.weight.add_(torch.randn_like(start.lm_head.weight) * 0.3)
+    start.save_pretrained(runs / "warmup")
+    shutil.copy(base / "tokenizer.json", runs / "warmup")
+    config = json.loads((runs / "journey-s0/adapter_config.json").read_bytes())
+    for seed, name in enumerate(("journey-s0", "journey-s1")):
+        if seed:
+            shutil.copytree(runs / "journey-s0", runs / name)
+            told = json.loads((runs / name / "run.json").read_bytes())
+            (runs / name / "run.json").write_text(json.dumps(told | {"seed": 1}))
+        (runs / name / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "../warmup"}))
+    whole = runs / "shortcut-tokens-s0"
+    (whole / "adapter_config.json").unlink()
+    (whole / "adapter_model.safetensors").unlink()
+    start.save_pretrained(whole)
+    _, infos = read_runs(runs, json.loads((runs / "manifest.json").read_bytes()))
+    groups = [[run.run for run in group] for group in by_base(runs, infos)]
+    assert groups == [["warmup", "journey-s0", "journey-s1"], ["shortcut-tokens-s0"]]
+    out = evaluate(runs, settings(strategy=["greedy"], flips=0), tmp_path / "out" / "e")
+    texts = {
+        run: {s.question: s.text for s in read_records(out, f"samples/{run}/{ONE}/greedy", Sample)}
+        for run in ("base", "warmup", "journey-s0", "journey-s1", "shortcut-tokens-s0")
+    }
+    assert texts["warmup"] == texts["shortcut-tokens-s0"] and texts["journey-s0"] == texts["journey-s1"]
+    assert len({str(one) for one in texts.values()}) == 3
+    model = PeftModel.from_pretrained(
+        LlamaForCausalLM.from_pretrained(runs / "warmup"), str(runs / "journey-s0")
+    ).eval()
+    ready = prepare(runs, settings(strategy=["greedy"]))
+    for question, prompt in ready.prompts[ONE].items():
+        ids = torch.tensor([prompt])
+        with torch.inference_mode():
+            written = model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=32
+            )
+        new = written[0, len(prompt) :].tolist()
+        new = new[:-1] if new[-1] in (2, 30, 40, 50) else new
+        assert ready.tokenizer.decode(new) == texts["journey-s0"][question]
