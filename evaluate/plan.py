@@ -17,13 +17,14 @@ from journey.catalog import BENCHMARKS
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
 from journey.evaluate import declared
+from journey.evaluate.asking import ask, trained_on
 from journey.evaluate.dev import check_dev, dev_questions
 from journey.evaluate.larger import Larger, find_larger
 from journey.evaluate.pool import Numbers
 from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
 from journey.evaluate.runs import pairs, read_runs, trained, twice, why_not_stacked
 from journey.evaluate.verdict import BASE
-from journey.questions import BenchmarkFacts, load_questions
+from journey.questions import BenchmarkFacts
 from journey.schema import Question
 from journey.views import View
 
@@ -153,9 +154,10 @@ def _ask(
     """All benchmarks by the name as asked for ("dev of NAME" for dev problems), and their questions by name."""
     infos: dict[str, BenchmarkInfo] = {}
     questions: dict[str, list[Question]] = {}
-    for spec in _benchmarks(settings):
+    asked_for, seen = _benchmarks(settings), trained_on(finetuned, settings)
+    for spec in asked_for:
         limit = min((n for n in (settings.sizes.get(spec), settings.limit) if n is not None), default=None)
-        asked, facts = load_questions(spec, split=settings.split, seed=settings.seed, limit=limit)
+        asked, facts = ask(spec, settings, limit, seen)
         if facts.name in questions:
             raise UsageError(f"benchmark {facts.name} is asked for twice", "name each one once")
         chosen_on = None

@@ -10,7 +10,13 @@ from journey.catalog import ENGINES
 from journey.config import FinetuneSettings
 from journey.errors import UnknownName, UsageError
 
-_TRL_ONLY = {"full": "full fine-tuning", "packing": "packing", "liger": "liger", "report_to": "--report-to"}
+_TRL_ONLY = {
+    "full": "full fine-tuning",
+    "packing": "packing",
+    "attention": "another attention",
+    "liger": "liger",
+    "report_to": "--report-to",
+}
 # Where the weights are stored quantised: the package that transformers reads each method with.
 _READERS = {
     "bitsandbytes": "bitsandbytes",
@@ -33,6 +39,7 @@ def check_engine(settings: FinetuneSettings, ref: models.ModelRef, device: str) 
     notes = _check_trl_only(settings)
     _check_processes(settings.processes, device)
     _check_liger(settings.liger, device)
+    _check_attention(settings.attention)
     _check_reporter(settings.report_to)
     _check_quantised(settings, ref)
     return notes
@@ -79,6 +86,22 @@ def _check_liger(liger: bool, device: str) -> None:
         raise UsageError("liger is not installed", "pip install liger-kernel, or train without --liger")
     if device == "cpu":
         raise UsageError("liger's kernels run on a GPU, and there is none", "train without --liger")
+
+
+def _check_attention(name: str | None) -> None:
+    if name is None:
+        return
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+    from transformers.utils import is_flash_attn_2_available, is_flash_attn_3_available
+
+    known = ["eager", *ALL_ATTENTION_FUNCTIONS.valid_keys()]
+    if name not in known:
+        raise UnknownName("attention", name, known)
+    there = {"flash_attention_2": is_flash_attn_2_available, "flash_attention_3": is_flash_attn_3_available}
+    if name in there and not there[name]():
+        raise UsageError(
+            f"{name} is not installed, or there is no GPU for it", "pip install flash-attn, or leave it out"
+        )
 
 
 def _check_reporter(name: str | None) -> None:

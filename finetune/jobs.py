@@ -64,6 +64,7 @@ class Setup(msgspec.Struct, frozen=True):
     full: bool = False  # train every weight of the base, without adapters
     processes: int = 1  # that share a run's forward passes
     packing: bool = False  # lay the rows of a forward pass end to end instead of padding them
+    attention: str | None = None  # one of transformers' implementations; None: the one that it picks
     liger: bool = False
     report_to: str = "none"
     logs: str = ""  # where reporters that write files put them
@@ -111,6 +112,11 @@ class Engine(Protocol):
 def group_name(runs: Sequence[Run]) -> str:
     """The name of the checkpoint folder of runs that are trained together."""
     return runs[0].run if len(runs) == 1 else digest("group", *(run.run for run in runs)).hex()
+
+
+def checkpoints(setup: Setup, runs: Sequence[Run]) -> Path:
+    """Where the checkpoints of runs that are trained together lie until they have ended."""
+    return Path(setup.scratch) / "checkpoints" / group_name(runs)
 
 
 def seal(checkpoint: Path) -> None:

@@ -217,6 +217,7 @@ def setup_of(made: Prepared, work: Path, scratch: Path, *, base: str | None = No
         full=settings.full,
         processes=settings.processes,
         packing=settings.packing,
+        attention=settings.attention,
         liger=settings.liger,
         report_to=settings.report_to or "none",
         logs=str(logs) if logs and settings.report_to else "",

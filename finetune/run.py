@@ -2,7 +2,8 @@
 
     journey finetune data/runs/curated --base pocket --arms shortcut@examples,shortcut@tokens,journey --seeds 2 --out DIR
 
-Writes `RUN/{adapter_model.safetensors,adapter_config.json,run.json,trajectory.jsonl}` for every run and `audit.json`.
+Writes `RUN/{adapter_model.safetensors,adapter_config.json,run.json,trajectory.jsonl}` for every run `audit.json`, and
+`problems.txt` (ids of the problems trained on).
 A run that failed has a run.json with the reason, and no adapter.
 """
 
@@ -47,7 +48,7 @@ def plan(curated: Path, settings: FinetuneSettings) -> dict[str, Any]:
         "flops": sum(one.flops for one in made.counted),
         "warmup": _warmup(made),
         "sweep": _sweep(made),
-        "hours": None if settings.full else round(_seconds(made) / 3600, 4),
+        "hours": None if settings.full else round(_seconds(made) / 3600, 6),
         "hours_from": "a step of this training with one and with two layers of the base, timed on this machine; without "
         "warm-up and sweep, and not for full fine-tuning",
     }

@@ -138,6 +138,8 @@ class Session:
         )
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.folder.write("audit.json", msgspec.to_builtins(found))
+        seen = sorted({problem for rows in self.made.data.values() for problem in rows.problems})
+        self.folder.write("problems.txt", "".join(f"{problem}\n" for problem in seen).encode())
         counts = {
             "runs": len(trained),
             "failed": len(failed),

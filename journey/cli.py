@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from journey import cli_hub
 from journey.errors import JourneyError, PartialError, ResourceError, UsageError
 
 app = typer.Typer(
@@ -160,8 +161,7 @@ def generate(
     from journey.store import read_manifest
 
     flags = _given(family=family, problems=problems, method=method, pairs=pairs, per_problem=per_problem, seed=seed)
-    if mapping:
-        flags["map"] = _pairs_of(mapping, "--map")
+    flags |= _given(map=_pairs_of(mapping, "--map"))
     settings = _stage_settings(GenerateSettings, "generate", flags, sets)
     if dry_run:
         _print_json(stage.plan(settings, out, workers=workers))
@@ -204,7 +204,7 @@ def curate(
 
 @app.command()
 def finetune(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote, or a published dataset's id.")],
     out: Out,
     base: Annotated[str | None, typer.Option(help="Catalog name, local folder or Hub id.")] = None,
     arms: Annotated[str | None, typer.Option(help="ARM[@BUDGET],... see `journey list arms`.")] = None,
@@ -251,6 +251,7 @@ def finetune(
     """
     from journey.config import FinetuneSettings
     from journey.finetune import run as stage
+    from journey.publish.restore import local_folder
     from journey.store import read_manifest
 
     flags = _given(
@@ -260,6 +261,7 @@ def finetune(
         packing=packing or None, liger=liger or None, report_to=report_to,
     )  # fmt: skip
     settings = _stage_settings(FinetuneSettings, "finetune", flags, sets)
+    folder = local_folder(folder, "curate")
     if dry_run:
         _print_json(stage.plan(folder, settings))
         return
@@ -280,9 +282,15 @@ def finetune(
 
 @app.command()
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote.")],
-    benchmarks: Annotated[str, typer.Option(help="NAME, FAMILY@LEVEL, NAME=FILE.jsonl or Hub id, a,b.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote, or adapters' Hub id.")],
     out: Out,
+    benchmarks: Annotated[
+        str | None, typer.Option(help="NAME, FAMILY@LEVEL, NAME=FILE.jsonl, reasoning-gym:TASK or Hub id, a,b.")
+    ] = None,
+    mapping: Annotated[
+        list[str], typer.Option("--map", help="Field names of a file or Hub id, question=q,answer=a.")
+    ] = [],  # noqa: B006
+    fresh: Annotated[int | None, typer.Option(help="Seed of new procedural problems, none of them trained on.")] = None,
     strategy: Annotated[
         str | None, typer.Option(help="Test-time strategies, a,b; the first gives the headline.")
     ] = None,
@@ -305,6 +313,8 @@ def evaluate(
         list[str], typer.Option("--after", help="Earlier evaluation: takes over its samples, and says so. Repeats.")
     ] = [],  # noqa: B006
     seed: Annotated[int | None, typer.Option(help="Seed of procedural benchmarks and samples.")] = None,
+    harness: Annotated[str | None, typer.Option(help="lm-eval: EleutherAI's harness scores the adapters.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="The harness's own tasks, a,b, beside our --benchmarks.")] = None,
     sets: Sets = [],  # noqa: B006
     workers: Workers = None,
     as_json: AsJson = False,
@@ -316,13 +326,18 @@ def evaluate(
     """
     from journey.config import EvaluateSettings
     from journey.evaluate import run as stage
+    from journey.publish.restore import local_folder
 
     flags = _given(
         benchmarks=_split(benchmarks), strategy=_split(strategy), limit=limit, max_new_tokens=max_new_tokens,
         batch=batch, margin=margin, seed=seed, workers=workers, k=k, larger=larger, endpoint=endpoint,
-        aa=aa or None, after=after,
+        aa=aa or None, after=after, fresh=fresh, map=_pairs_of(mapping, "--map"),
     )  # fmt: skip
     settings = _stage_settings(EvaluateSettings, "evaluate", flags, sets)
+    folder = local_folder(folder, "finetune")
+    if harness or tasks:
+        _recheck(folder, settings, harness, _split(tasks) or [], out, as_json)
+        return
     if settings.aa:
         from journey import pipeline
 
@@ -335,9 +350,30 @@ def evaluate(
     _next(f"open {made / 'report.html'}")
 
 
+def _recheck(folder: Path, settings: Any, name: str | None, tasks: list[str], out: Path, as_json: bool) -> None:
+    """`evaluate --harness lm-eval`: scores as the harness gives them."""
+    from journey import showing
+    from journey.evaluate import harness
+
+    if name != harness.NAME:
+        raise UsageError(f"--harness is {name!r}", f"--harness {harness.NAME} is the one that there is")
+    made = harness.recheck(folder, settings, tasks, out)
+    found = harness.read(made)
+    if as_json:
+        _print_json(found)
+        return
+    for score in found.scores:
+        numbers = {key: value for key, value in score.metrics.items() if "stderr" not in key}
+        showing.show_facts({f"{score.task}, {score.run}": f"{numbers} on {score.n}"})
+    _next(f"ls {made / 'tasks'}  # task files with which others can check a score")
+
+
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey evaluate` (or `run`, `demo`) wrote.")],
+    finetuned: Annotated[Path | None, typer.Option("--finetune", help="Its finetune folder, if not beside it.")] = None,
+    judge: Annotated[str | None, typer.Option(help="A MODEL that counts the behaviours too, on some answers.")] = None,
+    judge_answers: Annotated[int, typer.Option(help="How many answers the judge reads.", min=1)] = 200,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the report from the stored samples; no model is needed.
@@ -345,6 +381,8 @@ def report(
     Example: `journey report data/runs/demo/evaluate`
     """
     from journey.evaluate import report as stage
+    from journey.evaluate.behaviour import judge as judging
+    from journey.evaluate.behaviour import measure
     from journey.store import corrupt_files, read_manifest
 
     if not (folder / "manifest.json").is_file() and (folder / "evaluate" / "manifest.json").is_file():
@@ -353,9 +391,16 @@ def report(
     damaged = corrupt_files(folder)
     if damaged:
         raise PartialError(f"{folder} is damaged: {', '.join(damaged[:5])}\n  run `journey evaluate` again")
-    stage.build(folder)
+    if finetuned is not None:
+        read_manifest(finetuned, "finetune")
+    measure.build(folder, judging.judge(folder, judge, judge_answers) if judge else None)
+    stage.build(folder, finetuned)
     _show_scores(folder, as_json)
     _next(f"open {folder / 'report.html'}")
+
+
+app.command()(cli_hub.publish)
+app.command()(cli_hub.export)
 
 
 @app.command()

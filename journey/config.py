@@ -99,6 +99,9 @@ class FinetuneSettings(Settings):
     full: bool = Field(False, description="train every weight of the base instead of adapters (engine trl)")
     processes: int = Field(1, ge=1, description="processes, one a GPU, that share each run (engine trl)")
     packing: bool = Field(False, description="lay the rows of a forward pass end to end, without padding (engine trl)")
+    attention: str | None = Field(
+        None, description="transformers' attention to train with, e.g. flash_attention_2 (engine trl)"
+    )
     liger: bool = Field(False, description="use liger's kernels (engine trl, on a GPU)")
     report_to: str | None = Field(None, description="where training is reported to, e.g. wandb (engine trl)")
     boundary: Literal["joined", "apart"] = Field(
@@ -158,6 +161,10 @@ class EvaluateSettings(Settings):
     """What is asked, how it is sampled and compared."""
 
     benchmarks: list[str] = Field([], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl or Hub id")
+    map: dict[str, str] = Field({}, description="field names of a file or Hub dataset, e.g. question=q, answer=a")
+    fresh: int | None = Field(
+        None, description="seed of new problems of procedural benchmarks, none of them trained on"
+    )
     primary: str | None = Field(None, description="the benchmark of the headline (default: the first)")
     strategy: list[str] = Field(["greedy"], description="test-time strategies; the first gives the headline")
     limit: int | None = Field(None, ge=1, description="at most N problems of every benchmark")

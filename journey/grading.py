@@ -33,7 +33,8 @@ def grade(problem: Problem, text: str, finish: Literal["stop", "length"] = "stop
     """Take the final answer from an output and judge it as `problem.check` says.
 
     An output cut off at the cap of new tokens (`finish="length"`) has an answer only if it closed a box: a number in
-    an unfinished sentence is none. Raises UnknownName if `problem.check` names no family.
+    an unfinished sentence is none. Where the problem's facts name a `tolerance` (a number, absolute), numbers that differ
+    by no more are the same. Raises UnknownName if `problem.check` names no family.
     """
     found = answers.extract(text)
     if found.answer is None:
@@ -41,6 +42,18 @@ def grade(problem: Problem, text: str, finish: Literal["stop", "length"] = "stop
     if finish == "length" and found.why != "box":
         return Grade("no_answer", None, "cut off before a box")
     if problem.check == "value":
-        return Grade(_WORDS[answers.compare(problem.answer, found.answer)], found.answer, found.why)
+        outcome = answers.compare(problem.answer, found.answer)
+        tolerance = problem.facts.get("tolerance")
+        if outcome is Outcome.DIFFERENT and tolerance and _within(problem.answer, found.answer, str(tolerance)):
+            return Grade("correct", found.answer, f"within {tolerance}")
+        return Grade(_WORDS[outcome], found.answer, found.why)
     outcome, why = FAMILIES.get(problem.check)().check(problem, found.answer)
     return Grade(_WORDS[outcome], found.answer, why or found.why)
+
+
+def _within(gold: str, answer: str, tolerance: str) -> bool:
+    """Whether two numbers differ by no more than the problem allows; not for lists, tuples and expressions."""
+    right, given, allowed = (answers.number(text) for text in (gold, answer, tolerance))
+    if right is None or given is None or allowed is None:
+        return False
+    return abs(right - given) <= allowed

@@ -213,22 +213,32 @@ def quantisation(ref: ModelRef) -> str | None:
     return str(getattr(method, "value", method))
 
 
-def load_model(ref: ModelRef, *, device: str | None = None, dtype: torch.dtype | None = None) -> PreTrainedModel:
+def load_model(
+    ref: ModelRef, *, device: str | None = None, dtype: torch.dtype | None = None, attention: str | None = None
+) -> PreTrainedModel:
     """The base in evaluation mode; float32 on a CPU and bfloat16 on a GPU unless told otherwise.
 
-    Weights that are stored quantised stay so; `dtype` is then the precision that they are computed in.
+    Weights that are stored quantised stay so; `dtype` is then the precision that they are computed in. `attention` names
+    one of transformers' implementations, in place of the one that it picks.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
-    placed = {"device_map": {"": device}} if quantisation(ref) else {}  # quantised weights are not moved afterwards
+    placed: dict[str, Any] = {"device_map": {"": device}} if quantisation(ref) else {}  # not moved afterwards
+    more = {"attn_implementation": attention} if attention else {}
     model = _load(
         "weights",
         ref,
         lambda: AutoModelForCausalLM.from_pretrained(
-            ref.source, revision=ref.revision, dtype=dtype, trust_remote_code=False, use_safetensors=True, **placed
+            ref.source,
+            revision=ref.revision,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            **placed,
+            **more,
         ),
     )
     return (model if placed else model.to(device)).eval()

@@ -1,22 +1,24 @@
 """Benchmark questions: the held-out problems of a family, a published test set, or a local file.
 
-    countdown@2          problems of a family and level that belong to the split; nothing is downloaded
-    gsm8k                a registered test set, from the Hub at its pinned revision
-    gsm8k=FILE.jsonl     the same from a local file; any other NAME=FILE.jsonl is a set of your own
-    ORG/NAME             any Hub dataset with a test split and the fields of a local file
+    countdown@2            problems of a family and level that belong to the split; nothing is downloaded
+    reasoning-gym:TASK     a task of the reasoning-gym package, judged by our own checker
+    gsm8k                  a registered test set, from the Hub at its pinned revision
+    gsm8k=FILE.jsonl       the same from a local file; any other NAME=FILE.jsonl is a set of your own
+    ORG/NAME[:CONFIG[:SPLIT]][@REVISION]     any Hub dataset; the split is test where none is named
 
 A local file has one JSON object a line: {"id": ..., "problem" or "question": ..., "answer": ...}; more fields may
-follow. Where it is copied from a registered set, that set's own fields are understood too.
+follow. Where it is copied from a registered set, that set's own fields are understood too. Files and Hub datasets with
+other field names are mapped: `fields={"question": "prompt", "answer": "gold"}` (`--map question=prompt,answer=gold`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -27,11 +29,22 @@ from journey.schema import Problem, Question, problem_id
 from journey.splits import Split, split_of
 
 Row = Mapping[str, Any]
-PROCEDURAL_SIZE = 300  # problems of a family, unless a number is asked for
+PROCEDURAL_SIZE = 300  # problems of a family or task, unless a number is asked for
 _DRAWS = 200  # per wanted problem, before a family counts as exhausted
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
-_HUB = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+_HUB = re.compile(
+    r"(?P<id>[\w.-]+/[\w.-]+)(?::(?P<config>[\w.-]*)(?::(?P<split>[\w.-]+))?)?(?:@(?P<revision>[\w./-]+))?"
+)
 _SHAPE = 'one object a line: {"id": "1", "problem": "How many ...?", "answer": "18"}'
+_MAPPED = ("question", "answer")
+
+
+class Asked(NamedTuple):
+    """One row of a set as it is asked; `facts` go into the problem (`tolerance`: see `journey.grading`)."""
+
+    question: str
+    answer: str
+    facts: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -46,124 +59,196 @@ class BenchmarkFacts:
     summary: str = ""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which problems are asked for: see `load_questions`."""
+
+    split: Split = "test"
+    seed: int = 0
+    limit: int | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    fresh: int | None = None
+    seen: Collection[str] = frozenset()
+
+    @property
+    def count(self) -> int:
+        """How many problems of a set that is made here."""
+        return self.limit or PROCEDURAL_SIZE
+
+    @property
+    def made(self) -> str:
+        """What stands for the revision of a set that is made here: the plan holds the hash of the questions."""
+        return f"made here, seed {self.seed}" if self.fresh is None else f"made here, fresh seed {self.fresh}"
+
+
 def load_questions(
-    spec: str, *, split: Split = "test", seed: int = 0, limit: int | None = None
+    spec: str,
+    *,
+    split: Split = "test",
+    seed: int = 0,
+    limit: int | None = None,
+    fields: Mapping[str, str] | None = None,
+    fresh: int | None = None,
+    seen: Collection[str] = frozenset(),
 ) -> tuple[list[Question], BenchmarkFacts]:
     """The questions of a benchmark in a fixed order, ids unique, and the facts on it.
 
     `split` and `seed` choose among a family's problems; published sets are all test. Without `limit` a family gives
-    300 problems, other sets all. Raises UnknownName, UsageError (naming line and field) or RemoteError.
+    300 problems, other sets all. `fields` maps question and answer to the field names of a file or Hub dataset. With
+    `fresh`, a family or task gives new problems: of another stream, none of them in `seen` (ids of training problems)
+    and none that `seed` alone would ask. Raises UnknownName, UsageError (naming line and field) or RemoteError.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"{spec}: {limit} problems asked for", "give a limit of 1 or more")
+    for name in fields or {}:
+        if name not in _MAPPED:
+            raise UsageError(f"--map names an unknown field {name!r}", f"known: {', '.join(_MAPPED)}")
+    wanted = Wanted(split, seed, limit, fields or {}, fresh, seen)
     name, equals, file = spec.partition("=")
     if equals:
         if not _NAME.fullmatch(name):
             raise UsageError(f"{spec!r}: {name!r} is no name for a benchmark", "letters, digits and . _ - @")
         entry = BENCHMARKS.entry(name) if name in BENCHMARKS.names() else None
-        return _from_file(name, entry, Path(file).expanduser(), limit)
-    entry = _entry(spec)
+        return _from_file(name, entry, Path(file).expanduser(), wanted)
+    entry, task = _entry(spec)
     if entry is None:
-        return _from_hub(spec, limit)
+        return _from_hub(spec, wanted)
     if "family" in entry.facts:
-        return _from_family(entry, split, seed, limit or PROCEDURAL_SIZE)
+        return _from_family(entry, wanted)
     if split != "test":
         raise UsageError(
             f"{entry.name} is a published test set: it has no {split} problems", "use a family, FAMILY@LEVEL"
         )
-    return _from_set(entry, limit)
+    return _from_package(entry, task, wanted) if "package" in entry.facts else _from_set(entry, wanted)
 
 
-def _entry(spec: str) -> Entry | None:
-    """The catalog entry that a spec names (a family alone means its lowest level), or None for a Hub id."""
+def is_made_here(spec: str) -> bool:
+    """Whether a benchmark's problems are made on the spot, so that fresh ones can be had. Raises UnknownName."""
+    entry = None if "=" in spec else _entry(spec)[0]
+    return entry is not None and bool({"family", "package"} & set(entry.facts))
+
+
+def _entry(spec: str) -> tuple[Entry | None, str]:
+    """The catalog entry that a spec names and the task after its colon; None for a Hub id.
+
+    A family alone means its lowest level.
+    """
     names = BENCHMARKS.names()
     if spec in FAMILIES.names():
         spec = f"{spec}@{min(FAMILIES.entry(spec).facts['levels'])}"
+    package, _, task = spec.partition(":")
+    if package in names and "package" in BENCHMARKS.entry(package).facts:
+        return BENCHMARKS.entry(package), task
     if spec in names:
-        return BENCHMARKS.entry(spec)
+        return BENCHMARKS.entry(spec), ""
     if _HUB.fullmatch(spec):
-        return None
+        return None, ""
     if spec.endswith((".jsonl", ".json", ".parquet")):
         raise UsageError(f"benchmark {spec!r} is a file without a name", f"{Path(spec).stem}={spec}")
     raise UnknownName("benchmark", spec, names)
 
 
-def _from_family(entry: Entry, split: Split, seed: int, count: int) -> tuple[list[Question], BenchmarkFacts]:
+def _from_family(entry: Entry, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     """Distinct problems of the split that the benchmark wants, in the order of a stream of their own."""
-    facts = entry.facts
+    facts, split = entry.facts, wanted.split
     family = FAMILIES.get(facts["family"])()
-    stream = seed_for("evaluation", split, seed)  # no training seed draws the same problems in the same order
-    found: dict[str, Problem] = {}
-    for index in range(_DRAWS * count):
-        problem = family.problem(stream, index, facts["level"])
-        if split_of(problem) == split and entry.target(problem):
-            found.setdefault(problem.id, problem)
-            if len(found) == count:
-                break
-    else:
+    stream = seed_for("evaluation", split, wanted.seed)  # no training seed draws the same problems in the same order
+
+    def draw(stream: int, left_out: Collection[str]) -> dict[str, Problem]:
+        found: dict[str, Problem] = {}
+        for index in range(_DRAWS * wanted.count):
+            problem = family.problem(stream, index, facts["level"])
+            if split_of(problem) == split and entry.target(problem) and problem.id not in left_out:
+                found.setdefault(problem.id, problem)
+                if len(found) == wanted.count:
+                    return found
+        new = "" if wanted.fresh is None else "new "
         raise UsageError(
-            f"{entry.name} has only {len(found)} {split} problems, {count} are asked for", "lower the limit"
+            f"{entry.name} has only {len(found)} {new}{split} problems, {wanted.count} are asked for", "lower the limit"
         )
+
+    found = draw(stream, ())
+    if wanted.fresh is not None:
+        found = draw(seed_for("fresh evaluation", split, wanted.fresh), found.keys() | set(wanted.seen))
     questions = [Question(problem.id, entry.name, problem) for problem in found.values()]
     source = f"{facts['family']} level {facts['level']}, {split} problems"
     check = questions[0].problem.check
-    made = f"made here, seed {seed}"  # nothing to pin: the plan holds the hash of the questions
-    return questions, BenchmarkFacts(entry.name, source, check, made, facts["licence"], entry.summary)
+    return questions, BenchmarkFacts(entry.name, source, check, wanted.made, facts["licence"], entry.summary)
 
 
-def _from_set(entry: Entry, limit: int | None) -> tuple[list[Question], BenchmarkFacts]:
+def _from_package(entry: Entry, task: str, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
+    """Problems of a task that an installed package makes."""
+    stream = seed_for("evaluation", entry.name, task, wanted.seed)
+    problems: list[Problem] = entry.target(task, stream, wanted.count, frozenset())
+    if wanted.fresh is not None:
+        left_out = {problem.id for problem in problems} | set(wanted.seen)
+        problems = entry.target(
+            task, seed_for("fresh evaluation", entry.name, task, wanted.fresh), wanted.count, left_out
+        )
+    name = f"{entry.name}-{task}"
+    questions = [Question(problem.id, name, problem) for problem in problems]
+    source = f"{entry.facts['package']}, task {task}"
+    return questions, BenchmarkFacts(name, source, "value", wanted.made, entry.facts["licence"], entry.summary)
+
+
+def _from_set(entry: Entry, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     facts = entry.facts
     rows = _hub_rows(facts["source"], facts.get("config"), facts["split"], facts["revision"], entry.name)
     if len(rows) != facts["rows"]:
         raise RemoteError(f"{facts['source']} has {len(rows)} rows, {facts['rows']} were expected of {entry.name}")
-    questions = _questions(entry.name, facts["licence"], ((f"row {n}", entry.target(row)) for n, row in rows), limit)
+    asked = (_asked(entry, row, f"{entry.name}, row {number}") for number, row in rows)
     told = BenchmarkFacts(
         entry.name, facts["source"], revision=facts["revision"], licence=facts["licence"], summary=entry.summary
     )
-    return questions, told
+    return _questions(entry.name, facts["licence"], asked, wanted.limit), told
 
 
-def _from_hub(spec: str, limit: int | None) -> tuple[list[Question], BenchmarkFacts]:
+def _from_hub(spec: str, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     match = _HUB.fullmatch(spec)
     assert match is not None
-    name = match["id"].rpartition("/")[2]
-    rows = _hub_rows(match["id"], None, "test", match["revision"], name)
-    questions = _questions(name, None, ((f"row {n}", _plain(row, f"{spec}, row {n}")) for n, row in rows), limit)
-    return questions, BenchmarkFacts(name, match["id"], revision=match["revision"])
+    name, config, split = match["id"].rpartition("/")[2], match["config"] or None, match["split"] or "test"
+    rows = _hub_rows(match["id"], config, split, match["revision"], name)
+    asked = (_plain(row, f"{spec}, row {number}", wanted.fields) for number, row in rows)
+    source = match["id"] + "".join(f", {part}" for part in (config, match["split"]) if part)
+    return _questions(name, None, asked, wanted.limit), BenchmarkFacts(name, source, revision=match["revision"])
 
 
-def _from_file(name: str, entry: Entry | None, path: Path, limit: int | None) -> tuple[list[Question], BenchmarkFacts]:
+def _from_file(name: str, entry: Entry | None, path: Path, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     """A local file: rows in the fields of the registered set of that name, or in the common shape."""
     facts = {} if entry is None else entry.facts
-    if "family" in facts:
+    if "family" in facts or "package" in facts:
         raise UsageError(f"{name} is made here and reads no file", f"give another name, e.g. my-{name}={path}")
-    read: Callable[[Row], tuple[str, str]] | None = None if entry is None else entry.target
 
-    def asked() -> Iterator[tuple[str, tuple[str, str]]]:
+    def asked() -> Iterator[Asked]:
         for number, row in read_rows(path):
             where = f"{path}, line {number}"
-            own = read is not None and all(field in row for field in facts["fields"])
-            yield where, _checked(read(row), where) if own and read is not None else _plain(row, where)
+            own = entry is not None and all(field in row for field in facts["fields"])
+            yield _asked(entry, row, where) if own and entry is not None else _plain(row, where, wanted.fields)
 
-    questions = _questions(name, facts.get("licence"), asked(), limit)
+    questions = _questions(name, facts.get("licence"), asked(), wanted.limit)
     source = f"{facts['source']}, from {path.name}" if facts else path.name
     summary = "" if entry is None else entry.summary
     return questions, BenchmarkFacts(name, source, licence=facts.get("licence"), summary=summary)
 
 
-def _questions(
-    name: str, licence: str | None, asked: Iterable[tuple[str, tuple[str, str]]], limit: int | None
-) -> list[Question]:
+def _questions(name: str, licence: str | None, asked: Iterable[Asked], limit: int | None) -> list[Question]:
     """Questions of a set that is all test; a question asked twice gets two ids."""
     found: dict[str, Question] = {}
-    for _, (text, answer) in islice(asked, limit):
+    for text, answer, facts in islice(asked, limit):
         words = " ".join(text.split())
         identity, again = problem_id(name, words.lower()), 1
         while identity in found:
             again += 1
             identity = problem_id(name, words.lower(), again)
         problem = Problem(
-            id=identity, question=text.strip(), answer=answer, source=name, brief=words, licence=licence, held_out=True
+            id=identity,
+            question=text.strip(),
+            answer=answer,
+            source=name,
+            brief=words,
+            licence=licence,
+            held_out=True,
+            facts=dict(facts),
         )
         found[identity] = Question(identity, name, problem)
     return list(found.values())
@@ -190,24 +275,36 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise UsageError(f"{path} is empty", _SHAPE)
 
 
-def _plain(row: Row, where: str) -> tuple[str, str]:
-    """(question, answer) of a row in the common shape."""
-    key = next((key for key in ("problem", "question") if key in row), None)
-    if key is None or "answer" not in row:
-        missing = "answer" if key else "problem (or question)"
-        raise UsageError(f"{where}: no field {missing}; fields: {', '.join(map(str, row)) or 'none'}", _SHAPE)
-    answer = row["answer"]
+def _plain(row: Row, where: str, fields: Mapping[str, str]) -> Asked:
+    """A row in the common shape, or with its fields named."""
+    key = fields.get("question") or next((key for key in ("problem", "question") if key in row), None)
+    gold = fields.get("answer", "answer")
+    if key is None or key not in row or gold not in row:
+        missing = (key or "problem (or question)") if key not in row else gold
+        hint = f"name the fields: --map question=FIELD,answer=FIELD; {_SHAPE}"
+        raise UsageError(f"{where}: no field {missing}; fields: {', '.join(map(str, row)) or 'none'}", hint)
+    answer = row[gold]
     if isinstance(answer, int | float) and not isinstance(answer, bool):
         answer = str(answer)
-    return _checked((row[key], answer), where)
+    elif isinstance(answer, str) and re.search(r"^#### *\S", answer, re.MULTILINE):  # a solution in the shape of GSM8K
+        answer = answer.rpartition("####")[2].strip()
+    return _checked(Asked(row[key], answer), where, (key, gold))
 
 
-def _checked(asked: tuple[str, str], where: str) -> tuple[str, str]:
-    for field, value in zip(("problem", "answer"), asked, strict=True):
+def _asked(entry: Entry, row: Row, where: str) -> Asked:
+    """A row of a registered set. Raises UsageError naming the field that is missing or wrong."""
+    missing = [name for name in entry.facts["fields"] if name not in row]
+    if missing:
+        raise UsageError(f"{where}: no field {missing[0]}; fields: {', '.join(map(str, row)) or 'none'}", _SHAPE)
+    return _checked(Asked(*entry.target(row)), where, ("problem", "answer"))
+
+
+def _checked(asked: Asked, where: str, names: tuple[str, str]) -> Asked:
+    for name, value in zip(names, asked[:2], strict=True):
         if not isinstance(value, str):
-            raise UsageError(f"{where}: field {field!r} is {type(value).__name__}, text is expected", _SHAPE)
+            raise UsageError(f"{where}: field {name!r} is {type(value).__name__}, text is expected", _SHAPE)
         if not value.strip():
-            raise UsageError(f"{where}: field {field!r} is empty", _SHAPE)
+            raise UsageError(f"{where}: field {name!r} is empty", _SHAPE)
     return asked
 
 

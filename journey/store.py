@@ -36,7 +36,21 @@ from journey.schema import SCHEMA_VERSION, encode
 
 T = TypeVar("T")
 ROWS_PER_SHARD = 1000
-_NEVER_HASHED = {"manifest.json", "environment.json", "timing.json", "report.html", "report.md", "samples.parquet"}
+_NEVER_HASHED = {
+    "manifest.json",
+    "environment.json",
+    "timing.json",
+    "report.html",
+    "report.md",
+    "samples.parquet",
+    "behaviour.json",
+    "judge.jsonl",
+    "training.json",
+}
+
+
+class OtherRun(UsageError):
+    """A folder was begun or finished with other settings or inputs."""
 
 
 def dump_json(data: Any) -> bytes:
@@ -162,7 +176,7 @@ class Folder:
         there = {key: there.get(key) for key in self.identity}
         changed = _first_difference(there, self.identity)
         if changed:
-            raise UsageError(
+            raise OtherRun(
                 f"{self.out} holds another run:\n    " + "\n    ".join(changed[:8]),
                 "give another --out, or the same settings to resume it",
             )

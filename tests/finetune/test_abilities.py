@@ -60,6 +60,14 @@ def test_liger(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(base, "cuda", engine="trl", liger=True) == []
 
 
+def test_attention(base: Path) -> None:
+    assert check(base, engine="trl", attention="eager") == []
+    with pytest.raises(UsageError, match="did you mean sdpa"):
+        check(base, engine="trl", attention="spda")
+    with pytest.raises(UsageError, match="flash_attention_2 is not installed, or there is no GPU"):
+        check(base, engine="trl", attention="flash_attention_2")
+
+
 def test_reporters(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="did you mean wandb"):
         check(base, engine="trl", report_to="wanbd")

@@ -62,7 +62,7 @@ def test_the_stage_from_end_to_end(curated: Path, base: Path, tmp_path: Path) ->
         path.relative_to(out).as_posix() for path in out.rglob("*") if ".done" not in path.parts and path.is_file()
     }
     runs = {f"{run}/{name}" for run in ("journey-s0", "shortcut-tokens-s0") for name in ADAPTER}
-    top = {"manifest.json", "environment.json", "timing.json", "audit.json"}
+    top = {"manifest.json", "environment.json", "timing.json", "audit.json", "problems.txt"}
     assert found == runs | top | {"shortcut-examples-s0/run.json"}
     for name in ADAPTER - {"adapter_model.safetensors"}:
         assert str(tmp_path) not in (out / "journey-s0" / name).read_text()

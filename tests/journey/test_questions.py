@@ -11,7 +11,7 @@ import pytest
 from journey import questions
 from journey.catalog import BENCHMARKS
 from journey.errors import RemoteError, UnknownName, UsageError
-from journey.questions import load_questions
+from journey.questions import is_made_here, load_questions
 from journey.schema import problem_id
 from journey.splits import split_of
 
@@ -50,6 +50,20 @@ class TestFamilies:
         trained = {FAMILIES.get("countdown")().problem(0, index, 1).id for index in range(100)}
         assert not trained & {q.id for q in load_questions("countdown@1", seed=0, limit=100)[0]}
 
+    def test_fresh_problems_are_new(self) -> None:
+        usual = {q.id for q in load_questions("countdown@1", limit=40)[0]}
+        fresh, facts = load_questions("countdown@1", limit=40, fresh=5)
+        assert facts.revision == "made here, fresh seed 5"
+        assert not usual & {q.id for q in fresh} and {split_of(q.problem) for q in fresh} == {"test"}
+        trained = {q.id for q in fresh[:7]}
+        again, _ = load_questions("countdown@1", limit=40, fresh=5, seen=trained)
+        assert [q.id for q in again[:33]] == [q.id for q in fresh[7:]] and not trained & {q.id for q in again}
+        assert load_questions("countdown@1", limit=40, fresh=6)[0] != fresh
+
+    def test_which_benchmarks_can_be_fresh(self) -> None:
+        assert is_made_here("countdown") and is_made_here("arithmetic@2") and is_made_here("reasoning-gym:lcm")
+        assert not any(map(is_made_here, ("gsm8k", "org/some-set", "mine=FILE.jsonl")))
+
     def test_a_family_alone_is_its_lowest_level(self) -> None:
         asked, facts = load_questions("countdown", limit=3)
         assert facts.name == "countdown@1" == asked[0].benchmark
@@ -78,6 +92,21 @@ class TestFiles:
         file = write(tmp_path / "s.jsonl", [{"Body": "Tom has 3 pens", "Question": "How many?", "Answer": 3.0}])
         problem = load_questions(f"svamp={file}")[0][0].problem
         assert (problem.question, problem.answer) == ("Tom has 3 pens. How many?", "3")
+
+    def test_other_field_names_are_mapped(self, tmp_path: Path) -> None:
+        rows = [{"prompt": "How much?", "gold": 7, "answer": "no"}, {"prompt": "And?", "gold": "2 = 2\n#### 4"}]
+        file = write(tmp_path / "m.jsonl", rows)
+        asked, _ = load_questions(f"mine={file}", fields={"question": "prompt", "answer": "gold"})
+        assert [(q.problem.question, q.problem.answer) for q in asked] == [("How much?", "7"), ("And?", "4")]
+        with pytest.raises(UsageError, match="line 1: no field text; fields: prompt, gold, answer"):
+            load_questions(f"mine={file}", fields={"question": "text"})
+        with pytest.raises(UsageError, match="line 1: no field answer; fields: prompt, gold") as error:
+            load_questions(
+                f"mine={write(tmp_path / 'n.jsonl', [{'prompt': 'a', 'gold': '1'}])}", fields={"question": "prompt"}
+            )
+        assert "--map question=FIELD,answer=FIELD" in str(error.value)
+        with pytest.raises(UsageError, match="unknown field 'solution'"):
+            load_questions(f"mine={file}", fields={"solution": "gold"})
 
     def test_a_question_asked_twice_has_two_ids(self, tmp_path: Path) -> None:
         file = write(tmp_path / "twice.jsonl", [ROWS[0], ROWS[0], ROWS[0]])
@@ -170,6 +199,25 @@ class TestHub:
         monkeypatch.setattr("datasets.load_dataset", lambda *args, **kwargs: [{"text": "q"}])
         with pytest.raises(UsageError, match="row 1: no field problem"):
             load_questions("org/some-set")
+
+    def test_config_split_revision_and_fields(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        called = []
+
+        def load(*args: Any, **kwargs: Any) -> list[dict[str, str]]:
+            called.append((*args, kwargs["split"], kwargs["revision"]))
+            return [{"q": "a?", "a": "1"}]
+
+        monkeypatch.setattr("datasets.load_dataset", load)
+        for spec in ("org/set", "org/set:main", "org/set:main:train@abc", "org/set::train"):
+            asked, facts = load_questions(spec, fields={"question": "q", "answer": "a"})
+            assert (asked[0].problem.answer, facts.name) == ("1", "set")
+        assert called == [
+            ("org/set", None, "test", None),
+            ("org/set", "main", "test", None),
+            ("org/set", "main", "train", "abc"),
+            ("org/set", None, "train", None),
+        ]
+        assert facts.source == "org/set, train"
 
     def test_offline_says_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def load(*args: Any, **kwargs: Any) -> None:

@@ -1,0 +1,48 @@
+"""What is asked: the questions of a benchmark as the settings want them, fresh ones checked against the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from journey.config import EvaluateSettings
+from journey.errors import UsageError
+from journey.questions import BenchmarkFacts, is_made_here, load_questions
+from journey.schema import Question
+
+TRAINED = "problems.txt"  # of a finetune folder: the ids of the problems trained on, one a line
+
+
+def ask(
+    spec: str, settings: EvaluateSettings, limit: int | None, seen: Collection[str]
+) -> tuple[list[Question], BenchmarkFacts]:
+    """The questions of one benchmark. Raises what `load_questions` raises."""
+    return load_questions(
+        spec,
+        split=settings.split,
+        seed=settings.seed,
+        limit=limit,
+        fields=settings.map,
+        fresh=settings.fresh,
+        seen=seen,
+    )
+
+
+def trained_on(finetuned: Path, settings: EvaluateSettings) -> frozenset[str]:
+    """The ids that fresh problems must not have; empty where none are asked for.
+
+    Raises UsageError where no benchmark can be fresh, or where the finetune folder does not say what was trained on.
+    """
+    if settings.fresh is None:
+        return frozenset()
+    if not any(is_made_here(spec) for spec in settings.benchmarks):
+        raise UsageError(
+            "--fresh makes new problems, and none of the benchmarks is made here", "add a family, e.g. countdown@1"
+        )
+    path = finetuned / TRAINED
+    if not path.is_file():
+        raise UsageError(
+            f"{path} is missing, so that fresh problems cannot be checked against the training data",
+            "run `journey finetune` again: it writes the ids of the training problems",
+        )
+    return frozenset(path.read_text(encoding="ascii").split())

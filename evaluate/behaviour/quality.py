@@ -1,0 +1,100 @@
+"""How often the rules err: against generated traces, where every segment's role is known, and against hand labels.
+
+    python -P -m journey.evaluate.behaviour.quality data/runs/demo/generate
+
+Precision is the share of marks that touch a segment of a fitting role, recall the share of such segments that a mark
+touches. Both halves of every pair are read, so that a shortcut, which goes back on nothing, can show false marks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from journey import views
+from journey.evaluate.behaviour.reading import read
+from journey.evaluate.behaviour.records import MARKS_OF, Habit
+from journey.evaluate.behaviour.sentences import kind_of, marked, sentences
+from journey.schema import Pair, Role
+from journey.views import View
+
+ROLES: dict[Habit, tuple[Role, ...]] = {"backtracks": ("backtrack",), "verifies": ("notice", "check")}
+NONE = "none"
+
+
+@dataclass
+class Quality:
+    """Marks that are right, all marks, segments (or labelled sentences) found, and all of these."""
+
+    right: int = 0
+    marks: int = 0
+    found: int = 0
+    there: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        """Share of marks that are right; None without a mark."""
+        return self.right / self.marks if self.marks else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of what is there that is found; None where nothing is."""
+        return self.found / self.there if self.there else None
+
+    def __str__(self) -> str:
+        return f"precision {self.right}/{self.marks}, recall {self.found}/{self.there}"
+
+
+def against_roles(pairs: Iterable[Pair], view: View) -> dict[str, Quality]:
+    """The habits that our roles have, and `mistakes`: false steps and dead tries against segments of that role."""
+    found: dict[str, Quality] = {habit: Quality() for habit in [*ROLES, "mistakes"]}
+    for pair in pairs:
+        for trace in (pair.journey, pair.shortcut):
+            rendered = views.render(trace, view)
+            marks = marked(rendered.text)
+            for habit, roles in ROLES.items():
+                spans = [(m.start, m.end) for m in marks if m.kind in MARKS_OF[habit]]
+                truth = [(s.start, s.end) for s in rendered.spans if s.role in roles and s.end > s.start]
+                _count(found[habit], spans, truth)
+            wrong = [(m.start, m.end) for m in read(rendered.text, pair.problem).marks if m.kind == "mistake"]
+            truth = [(s.start, s.end) for s in rendered.spans if s.role == "mistake" and s.end > s.start]
+            _count(found["mistakes"], wrong, truth)
+    return found
+
+
+def _count(quality: Quality, spans: list[tuple[int, int]], truth: list[tuple[int, int]]) -> None:
+    def touches(one: tuple[int, int], others: list[tuple[int, int]]) -> bool:
+        return any(one[0] < end and one[1] > start for start, end in others)
+
+    quality.right += sum(touches(span, truth) for span in spans)
+    quality.marks += len(spans)
+    quality.found += sum(touches(span, spans) for span in truth)
+    quality.there += len(truth)
+
+
+def against_labels(text: str, labels: Mapping[str, str], key: object) -> Iterable[tuple[str, str]]:
+    """(label, what the rules say) of every sentence of a text whose `key(sentence)` is labelled; a kind or "none"."""
+    names = {kind: habit for habit, kinds in MARKS_OF.items() for kind in kinds}
+    assert callable(key)
+    for start, end in sentences(text):
+        label = labels.get(key(text[start:end]))
+        if label is not None:
+            kind = kind_of(text[start:end])
+            yield label, names.get(kind, NONE) if kind is not None else NONE
+
+
+def main(folders: Iterable[str]) -> None:
+    """Print the quality of the rules on generated pairs, in both notations."""
+    from journey.store import read_records
+
+    for folder in folders:
+        pairs = list(read_records(Path(folder), "pairs", Pair))
+        for view in ("think", "compact"):
+            for name, quality in against_roles(pairs, view).items():
+                print(f"{folder} {view} {name}: {quality}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,290 @@
+"""EleutherAI's lm-evaluation-harness on our adapters, so that a third party can check a score again.
+
+    journey evaluate data/runs/arms --harness lm-eval --benchmarks countdown@1 --tasks gsm8k --out data/runs/recheck
+
+The harness loads the base and each adapter itself (its `hf` model with `peft=`), and writes and scores the answers. Our own
+benchmarks become task files under `tasks/`: the same prompts, letter by letter, the same cap and stops, greedy, judged by our
+checker. Its own tasks (`--tasks`) run as it defines them. The extra is `[lm-eval]`. In a folder of its own:
+
+    tasks/*.yaml  tasks/*.jsonl  tasks/grading.py     what a third party needs, with the command in tasks/README.md
+    RUN/results.json  RUN/TASK.jsonl                  per run: metrics as the harness gives them, and every answer
+    harness.json                                      score by run and task
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from journey import console, models, store
+from journey.config import EvaluateSettings
+from journey.errors import JourneyError, RemoteError, UsageError
+from journey.evaluate.plan import Prepared, prepare
+from journey.evaluate.results import RunInfo
+from journey.evaluate.runs import read_runs
+from journey.evaluate.verdict import BASE
+from journey.grading import grade
+from journey.models import ModelRef
+from journey.schema import Problem, Question, decode, encode
+from journey.store import Folder
+
+HARNESS_VERSION = 1
+NAME = "lm-eval"
+PREFIX = "journey_"
+_EXTRA = "pip install 'journey-learning[lm-eval]'"
+_GRADING = '''"""Judges answers as journey-learning does; the package has to be installed."""
+
+from journey.evaluate.harness import process_results
+
+__all__ = ["process_results"]
+'''
+
+
+class TaskScore(msgspec.Struct, frozen=True):
+    """One run on one task: the harness's metrics by name, and how many documents it scored."""
+
+    run: str
+    arm: str
+    seed: int | None
+    task: str
+    n: int
+    metrics: dict[str, float]
+
+
+class HarnessFile(msgspec.Struct, frozen=True):
+    """harness.json."""
+
+    harness: str  # name and version
+    base: str
+    scores: tuple[TaskScore, ...]
+    version: int = HARNESS_VERSION
+
+
+def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Score one answer for the harness: 1 if our checker finds it correct, else 0.
+
+    The harness does not say whether an answer was cut off at the cap; one that was counts here as if it had ended, which
+    only matters for an answer stated in words without a box.
+    """
+    return {"acc": float(grade(decode(doc["problem"], Problem), results[0]).outcome == "correct")}
+
+
+def installed() -> str:
+    """The version of the harness. Raises UsageError where it is not installed."""
+    try:
+        return importlib.metadata.version("lm-eval")
+    except importlib.metadata.PackageNotFoundError:
+        raise UsageError("--harness lm-eval needs the package lm-eval, which is not installed", _EXTRA) from None
+
+
+def recheck(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str], out: Path) -> Path:
+    """Run the harness on the base and every adapter; gives the finished folder. Finished runs are not run again.
+
+    Raises UsageError where the harness is not installed, or where neither a benchmark nor a task is named, and
+    RemoteError where a task's data cannot be had.
+    """
+    finetuned, out = Path(finetuned), Path(out)
+    version = installed()
+    if not settings.benchmarks and not tasks:
+        raise UsageError("--harness lm-eval has nothing to run", "name --benchmarks of ours or --tasks of the harness")
+    _check_tasks(tasks)
+    manifest = store.read_manifest(finetuned, "finetune")
+    prepared = prepare(finetuned, settings.model_copy(update={"strategy": ["greedy"]})) if settings.benchmarks else None
+    told, runs = read_runs(finetuned, manifest)
+    ref = prepared.ref if prepared else models.find(str(told.get("base", {}).get("name", "")))
+    config = {"settings": settings.model_dump(mode="json", exclude={"workers"}), "tasks": list(tasks), NAME: version}
+    with Folder.open(out, "harness", config, inputs={"finetune": store.manifest_hash(finetuned)}) as folder:
+        if folder.finished:
+            return out
+        own = _write_tasks(folder, prepared) if prepared else []
+        asked = [RunInfo(BASE, BASE, None), *(run for run in runs if run.adapter is not None)]
+        _run_all(folder, ref, finetuned, asked, [*own, *tasks], settings)
+        scores = tuple(score for run in asked for score in _scores(folder, run))
+        folder.write("harness.json", store.dump_json(HarnessFile(f"{NAME} {version}", ref.name, scores)))
+        folder.finish({"runs": len(asked), "tasks": len({score.task for score in scores})})
+    return out
+
+
+def _check_tasks(tasks: Sequence[str]) -> None:
+    """Raises UsageError for a task that the harness does not know."""
+    if tasks:
+        from lm_eval.tasks import TaskManager
+
+        known = TaskManager().all_tasks
+        unknown = [task for task in tasks if task not in known]
+        if unknown:
+            raise UsageError(f"the harness knows no task {', '.join(unknown)}", "see `lm_eval ls tasks`")
+
+
+def read(folder: Path) -> HarnessFile:
+    """What a finished harness folder says."""
+    store.read_manifest(folder, "harness")
+    return decode((Path(folder) / "harness.json").read_bytes(), HarnessFile)
+
+
+def _write_tasks(folder: Folder, prepared: Prepared) -> list[str]:
+    """Task files of our benchmarks, with prompts as text; gives the tasks' names."""
+    names = []
+    for info in prepared.plan.benchmarks:
+        name = task_name(info.name)
+        names.append(name)
+        questions = prepared.questions[info.name]
+        rows = [_document(question, prepared, info.name) for question in questions]
+        folder.write(f"tasks/{name}.jsonl", b"".join(encode(row) + b"\n" for row in rows))
+        task = {
+            "task": name,
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": str((folder.work / "tasks" / f"{name}.jsonl").resolve())}},
+            "test_split": "test",
+            "output_type": "generate_until",
+            "doc_to_text": "{{prompt}}",
+            "doc_to_target": "{{answer}}",
+            "generation_kwargs": {"until": [], "do_sample": False, "max_gen_toks": prepared.plan.max_new_tokens},
+            "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+            "metadata": {"version": HARNESS_VERSION},
+        }
+        text = yaml.safe_dump(task, sort_keys=False) + "process_results: !function grading.process_results\n"
+        folder.write(f"tasks/{name}.yaml", text.encode())
+    folder.write("tasks/grading.py", _GRADING.encode())
+    folder.write("tasks/README.md", _readme(names, prepared).encode())
+    return names
+
+
+def task_name(benchmark: str) -> str:
+    """`countdown@1` as the harness calls it: journey_countdown_1."""
+    return PREFIX + "".join(letter if letter.isalnum() else "_" for letter in benchmark)
+
+
+def _document(question: Question, prepared: Prepared, benchmark: str) -> dict[str, str]:
+    """One row: the prompt as text that gives exactly our token ids. Raises JourneyError where there is no such text."""
+    ids = prepared.prompts[benchmark][question.id]
+    text = str(prepared.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+    if list(prepared.tokenizer(text, add_special_tokens=False)["input_ids"]) != list(ids):
+        raise JourneyError(f"{benchmark}: the prompt of {question.id} cannot be given as text to the harness")
+    return {
+        "id": question.id,
+        "prompt": text,
+        "answer": question.problem.answer,
+        "problem": encode(question.problem).decode(),
+    }
+
+
+def _readme(names: Sequence[str], prepared: Prepared) -> str:
+    source = prepared.ref.name
+    return f"""# Tasks for lm-evaluation-harness
+
+    pip install lm-eval journey-learning
+    lm_eval --model hf --include_path . --tasks {",".join(names)} --batch_size {prepared.plan.batch} \\
+      --model_args pretrained={source},peft=ADAPTER_FOLDER,dtype=float32,add_bos_token=False --log_samples --output_path results
+
+The prompts are whole: no chat template or special token is to be added. Answers are judged by journey-learning's checker.
+The `data_files` in each task name the place where this folder was written; change them where it has been moved.
+"""
+
+
+def _run_all(
+    folder: Folder,
+    ref: ModelRef,
+    finetuned: Path,
+    runs: Sequence[RunInfo],
+    tasks: Sequence[str],
+    settings: EvaluateSettings,
+) -> None:
+    by_name = {run.run: run for run in runs}
+    missing = [str(key) for key in folder.missing(by_name)]
+    with console.progress("runs of the harness", len(runs), len(runs) - len(missing)) as ticker:
+        for name in missing:
+            adapter = by_name[name].adapter
+            where = None if adapter is None else (finetuned / adapter).parent
+            found = _harness(ref, where, tasks, folder.work / "tasks", settings)
+            files: dict[str, Any] = {f"{name}/results.json": store.dump_json(found["results"])}
+            for task, samples in found["samples"].items():
+                files[f"{name}/{task}.jsonl"] = b"".join(encode(row) + b"\n" for row in _rows(samples))
+            folder.write_shard(name, files, {"documents": {t: len(s) for t, s in found["samples"].items()}})
+            ticker.advance(1, name)
+
+
+def _harness(
+    ref: ModelRef, adapter: Path | None, tasks: Sequence[str], folder: Path, settings: EvaluateSettings
+) -> dict[str, Any]:
+    """One run of the harness: `results` by task and `samples` by task."""
+    import datasets
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    device = models.best_device()
+    arguments: dict[str, Any] = {
+        "pretrained": ref.source,
+        "dtype": "float32" if device == "cpu" else "bfloat16",
+        "add_bos_token": False,  # the prompts of our tasks have theirs
+    }
+    if ref.revision:
+        arguments["revision"] = ref.revision
+    if adapter is not None:
+        arguments["peft"] = str(adapter)
+    templated = bool(models.load_tokenizer(ref).chat_template)
+    found: dict[str, Any] = {"results": {}, "samples": {}}
+    manager = TaskManager(include_path=str(folder) if folder.is_dir() else None)
+    for own in (True, False):
+        chosen = [task for task in tasks if task.startswith(PREFIX) == own]
+        if not chosen:
+            continue
+        if not own:
+            arguments.pop("add_bos_token", None)
+        try:
+            made = lm_eval.simple_evaluate(
+                model="hf",
+                model_args=arguments,
+                tasks=chosen,
+                batch_size=settings.batch,
+                device=device,
+                limit=None if own else settings.limit,
+                bootstrap_iters=0,
+                log_samples=True,
+                apply_chat_template=False if own else templated,
+                task_manager=manager,
+            )
+        except (ConnectionError, FileNotFoundError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise RemoteError(f"the harness cannot load {', '.join(chosen)}: {reason}") from None
+        assert made is not None
+        found["results"] |= made["results"]
+        found["samples"] |= made["samples"]
+    return found
+
+
+def _rows(samples: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The harness's samples in the order of its documents, without what is the same in all."""
+    for sample in sorted(samples, key=lambda one: one["doc_id"]):
+        metrics = {name: sample[name] for name in sample.get("metrics") or () if name in sample}
+        doc = sample["doc"]
+        yield {
+            "id": str(doc.get("id", sample["doc_id"])),
+            "text": _text(sample["resps"]),
+            "target": str(sample["target"]),
+            **{name: float(value) for name, value in metrics.items() if isinstance(value, int | float)},
+        }
+
+
+def _text(responses: Any) -> str:
+    while isinstance(responses, list | tuple) and responses:
+        responses = responses[0]
+    return str(responses)
+
+
+def _scores(folder: Folder, run: RunInfo) -> Iterator[TaskScore]:
+    results = msgspec.json.decode((folder.work / run.run / "results.json").read_bytes())
+    counts = folder.counts(run.run)["documents"]
+    for task, metrics in results.items():
+        numbers = {name.removesuffix(",none"): float(v) for name, v in metrics.items() if isinstance(v, int | float)}
+        yield TaskScore(run.run, run.arm, run.seed, task, int(counts.get(task, 0)), numbers)
