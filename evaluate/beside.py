@@ -13,7 +13,8 @@ from journey.endpoints import AT_ONCE, Endpoint, EndpointRef, Reply, reference
 from journey.errors import UsageError
 from journey.evaluate import sample, workers
 from journey.evaluate.plan import STACKED, Prepared
-from journey.evaluate.results import Agreement
+from journey.evaluate.results import Agreement, RunInfo
+from journey.evaluate.runs import by_base
 from journey.evaluate.sample import Shard, place, sampled
 from journey.evaluate.sampler import Asked, Text
 from journey.evaluate.serving import BASE_NAME, check_parity, check_served, serve_line
@@ -154,25 +155,41 @@ def _compare_all(
     finetuned: Path, prepared: Prepared, names: Sequence[str], problems: int, against: Any, stored: Path | None = None
 ) -> list[Agreement]:
     """Greedy answers of every run to the first problems: built in and one at a time, against those stored or served."""
-    plan, found = prepared.plan, []
-    runs = [(r.run, None if r.adapter is None else (finetuned / r.adapter).parent) for r in sampled(plan)]
+    plan = prepared.plan
+    found: list[Agreement] = []
     questions = {name: prepared.questions[name][:problems] for name in names}
-    built_in = replace(sample.base_of(prepared), server=None)
-    served = sample.base_of(prepared)
     for name, asked in questions.items():
         batch = tuple(Asked(q.id, q.problem, tuple(prepared.prompts[name][q.id])) for q in asked)
-        if stored is None:  # both ways, all runs together
-            piece = Piece(f"{name}/parity", tuple(runs), ("greedy",), (batch,))
-            ours, theirs = (next(workers.do_all(base, [piece], 1)).written["greedy"] for base in (built_in, served))
-            for (run, _), left, right in zip(runs, ours, theirs, strict=True):
-                found.append(_agreement(against, run, asked, [t[0] for t in left], [t[0] for t in right]))
-            continue
-        alone = [Piece(f"{name}/{run[0]}", (run,), ("greedy",), tuple((one,) for one in batch)) for run in runs]
-        for done, (run, _) in zip(workers.do_all(built_in, alone, 1), runs, strict=True):
-            there = {s.question: s for p in shards(stored, place(run, name, "greedy")) for s in read_shard(p, Sample)}
-            again = [texts[0] for texts in done.written["greedy"][0]]
-            found.append(_agreement(against, run, asked, [there[q.id] for q in asked], again))
+        for runs in by_base(finetuned, sampled(plan)):
+            found += list(_compare_group(finetuned, prepared, against, runs, asked, batch, stored))
     return found
+
+
+def _compare_group(
+    finetuned: Path,
+    prepared: Prepared,
+    against: Any,
+    infos: Sequence[RunInfo],
+    asked: Sequence[Question],
+    batch: tuple[Asked, ...],
+    stored: Path | None,
+) -> Iterator[Agreement]:
+    """Runs of one base on one benchmark."""
+    name = asked[0].benchmark
+    runs = tuple((r.run, None if r.adapter is None else (finetuned / r.adapter).parent) for r in infos)
+    served = sample.base_of(prepared)
+    built_in = replace(served, server=None)
+    if stored is None:  # both ways, all runs together
+        piece = Piece(f"{name}/parity", runs, ("greedy",), (batch,))
+        ours, theirs = (next(workers.do_all(base, [piece], 1)).written["greedy"] for base in (built_in, served))
+        for (run, _), left, right in zip(runs, ours, theirs, strict=True):
+            yield _agreement(against, run, asked, [texts[0] for texts in left], [texts[0] for texts in right])
+        return
+    alone = [Piece(f"{name}/{run[0]}", (run,), ("greedy",), tuple((one,) for one in batch)) for run in runs]
+    for done, (run, _) in zip(workers.do_all(built_in, alone, 1), runs, strict=True):
+        there = {s.question: s for p in shards(stored, place(run, name, "greedy")) for s in read_shard(p, Sample)}
+        again = [texts[0] for texts in done.written["greedy"][0]]
+        yield _agreement(against, run, asked, [there[q.id] for q in asked], again)
 
 
 def _agreement(

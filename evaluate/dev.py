@@ -24,20 +24,22 @@ SUFFIX = ".dev"
 
 
 def dev_questions(
-    spec: str, settings: EvaluateSettings, finetuned: Path, manifest: dict[str, Any]
+    spec: str, name: str, settings: EvaluateSettings, finetuned: Path, manifest: dict[str, Any]
 ) -> tuple[list[Question], BenchmarkFacts] | None:
-    """Dev problems for a benchmark as it was asked for, or None where there are none; named `NAME.dev`."""
-    name = spec.partition("=")[0]
+    """Dev problems for a benchmark, by the name as it was asked for and its own; None where there are none.
+
+    They are a benchmark called `NAME.dev`.
+    """
     given = settings.dev.get(spec) or settings.dev.get(name)
     limit, found = settings.dev_problems, None
     if given is not None:
-        own = given if "=" in given or given in BENCHMARKS.names() else f"{name.rpartition('/')[2]}={given}"
+        own = given if "=" in given or given in BENCHMARKS.names() else f"{name}={given}"
         found = load_questions(
             own, split="dev" if given in BENCHMARKS.names() else "test", seed=settings.seed, limit=limit
         )
     elif settings.split == "dev":
         return None  # the benchmark itself is dev
-    elif name in BENCHMARKS.names() and "family" in BENCHMARKS.entry(name).facts:
+    elif "=" not in spec and name in BENCHMARKS.names() and "family" in BENCHMARKS.entry(name).facts:
         source = BENCHMARKS.entry(name).facts.get("dev", name)
         found = load_questions(source, split="dev", seed=settings.seed, limit=limit)
     else:
@@ -49,7 +51,7 @@ def dev_questions(
     if found is None:
         return None
     questions, facts = found
-    own_name = f"{name.rpartition('/')[2]}{SUFFIX}"
+    own_name = f"{name}{SUFFIX}"
     renamed = [Question(question.id, own_name, question.problem) for question in questions]
     return renamed, BenchmarkFacts(own_name, facts.source, facts.check, facts.revision, facts.licence, facts.summary)
 

@@ -21,7 +21,6 @@ from journey.evaluate.cells import Book
 from journey.evaluate.declared import SAMPLES, strategy
 from journey.evaluate.pool import Array
 from journey.evaluate.results import Bin, BinScore, BudgetPoint, ComputeOptimal, Difficulty
-from journey.evaluate.verdict import BASE
 from journey.rng import digest
 from journey.schema import Question
 
@@ -74,7 +73,7 @@ def all_optimal(book: Book) -> Iterator[ComputeOptimal]:
 
 def _binned(book: Book) -> Iterator[tuple[str, Binning]]:
     for info in book.plan.benchmarks:
-        runs = [run.run for run in book.runs() if run.arm != BASE]
+        runs = [run.run for run in book.runs() if run.seed is not None]
         there = bool(runs) and all(book.has(run, info.name, SAMPLES) for run in runs)
         if there and book.cells[runs[0], info.name, SAMPLES].pool.samples >= 2:
             yield info.name, _binning(book, info.name, runs)

@@ -24,6 +24,7 @@ from journey.evaluate.statistics import Comparison
 from journey.evaluate.verdict import EQUAL_FLOPS, EQUAL_TOKENS, LARGER, Declared
 
 GREEDY = "greedy"
+TO_BUDGET = " to the budget"
 TOLERANCE = 1e-9  # of a cost, relative: interpolated policies cost the budget itself
 
 
@@ -109,7 +110,10 @@ def _choose(
     benchmark, unit = empty.benchmark, empty.unit
     on_test = {p.key: p for p in _policies(book, runs, benchmark, budget, unit)}
     on_dev = {p.key: p for p in _policies(book, runs, dev, dev_budget, unit, benchmark)}
-    keys = [key for key in on_test if key in on_dev]
+    fixed = {p.name for key, p in on_test.items() if not key.endswith(TO_BUDGET)}
+    # Where the budget pays for all samples that count, interpolation is nothing new.
+    again = {k for k, p in on_test.items() if k.endswith(TO_BUDGET) and p.name in fixed and on_dev[k].name == p.name}
+    keys = [key for key in on_test if key in on_dev and key not in again]
     limits = budget * (1 + TOLERANCE), dev_budget * (1 + TOLERANCE)
     afford = {k for k in keys if on_test[k].cost(unit) <= limits[0] and on_dev[k].cost(unit) <= limits[1]}
     chosen = max(afford, key=lambda k: (on_dev[k].accuracy, -on_dev[k].cost(unit), k), default=None)
@@ -150,7 +154,8 @@ def _policies(
             continue
         if one.draw != SAMPLES:
             for k in one.places(book.numbers):
-                yield Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name} {k}")
+                if one.axis == "cap" or k:  # no round is greedy
+                    yield Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name} {k}")
             continue
         most = book.pool(runs[0].run, benchmark, name).samples // 2
         yield from _of_samples(book, runs, benchmark, name, most, budget, unit)
@@ -163,12 +168,13 @@ def _of_samples(
     one = strategy(name)
     places = [k for k in one.places(book.numbers) if k <= most]
     for k in places:
-        yield Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name} {k}")
+        if k > 1 or name in (SAMPLES, "majority"):  # of one sample nothing is chosen
+            yield Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name} {k}")
     if len(one.places(book.numbers)) < 2 or not places:
         return  # a strategy of one setting
     below = None
     for k in range(places[0], most + 1):
-        policy = Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name} to the budget")
+        policy = Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name}{TO_BUDGET}")
         if policy.cost(unit) > budget:
             if below is not None:
                 yield _between(below, policy, budget, unit)

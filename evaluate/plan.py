@@ -22,7 +22,7 @@ from journey.evaluate.dev import check_dev, dev_questions
 from journey.evaluate.larger import Larger, find_larger
 from journey.evaluate.pool import Numbers
 from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
-from journey.evaluate.runs import pairs, read_runs, twice, why_not_stacked
+from journey.evaluate.runs import pairs, read_runs, trained, twice, why_not_stacked
 from journey.evaluate.verdict import BASE
 from journey.questions import BenchmarkFacts
 from journey.schema import Question
@@ -79,7 +79,7 @@ def prepare(finetuned: Path, settings: EvaluateSettings) -> Prepared:
         base=ref.name,
         view=view,
         max_new_tokens=cap,
-        dtype="float32" if device == "cpu" else "bfloat16",
+        dtype=settings.dtype or ("float32" if device == "cpu" else "bfloat16"),
         backend=settings.endpoint or _backend(finetuned, runs),
     )
     return Prepared(plan, ref, tokenizer, questions, prompts, device, numbers, positions, larger)
@@ -98,7 +98,7 @@ def _plan(
     dev = [info for spec, info in asked.items() if _is_dev(spec)]
     left_out = declared.skipped(settings, test)
     arm_pairs = pairs(runs)
-    arms = list(dict.fromkeys(run.arm for run in runs))
+    arms = list(dict.fromkeys(run.arm for run in trained(runs)))
     return Plan(
         base="",
         view="",
@@ -163,7 +163,7 @@ def _ask(
         chosen_on = None
         wanted = settings.sampled is None or bool({spec, facts.name} & set(settings.sampled))
         needed = wants_equal_tokens(settings) or settings.larger is not None
-        dev = dev_questions(spec, settings, finetuned, manifest) if needed and wanted else None
+        dev = dev_questions(spec, facts.name, settings, finetuned, manifest) if needed and wanted else None
         if dev is not None:
             chosen_on = dev[1].name
             questions[chosen_on] = dev[0]

@@ -52,14 +52,14 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     if out.exists():
         with opened() as folder:
             if folder.finished:
-                return _reported(out)
+                return _reported(out, finetuned)
     prepared = prepare(finetuned, settings)  # before there is a folder, so that bad settings leave none behind
     looks = earlier_looks(prepared.plan, settings.after, [out.parent, finetuned.parent], out)
     with opened() as folder:
         prepared = _write_plan(folder, prepared, looks)
         _sample(folder, finetuned, prepared, settings)
-        _finish(folder, prepared, settings)
-    return _reported(out)
+        _finish(folder, finetuned, prepared, settings)
+    return _reported(out, finetuned)
 
 
 def _sample(folder: Folder, finetuned: Path, prepared: Prepared, settings: EvaluateSettings) -> None:
@@ -79,8 +79,8 @@ def _sample(folder: Folder, finetuned: Path, prepared: Prepared, settings: Evalu
     beside.flips(folder, finetuned, prepared, settings.flips)
 
 
-def _finish(folder: Folder, prepared: Prepared, settings: EvaluateSettings) -> None:
-    keys = sample.keys_of(prepared, settings.stack) + beside.larger_keys(prepared)
+def _finish(folder: Folder, finetuned: Path, prepared: Prepared, settings: EvaluateSettings) -> None:
+    keys = sample.keys_of(finetuned, prepared, settings.stack) + beside.larger_keys(prepared)
     seconds = sample.seconds_of(folder, keys)
     book = read_book(folder.work, prepared.plan, seconds)
     folder.write("scores.json", store.dump_json(score.score_book(folder.work, book)))
@@ -93,12 +93,12 @@ def _finish(folder: Folder, prepared: Prepared, settings: EvaluateSettings) -> N
     folder.finish(counts, {"seconds_per_problem": per_problem, "seconds_per_sample": seconds})
 
 
-def _reported(out: Path) -> Path:
+def _reported(out: Path, finetuned: Path) -> Path:
     from journey.evaluate import report
     from journey.evaluate.behaviour import measure
 
     measure.build(out)
-    report.build(out)
+    report.build(out, finetuned)
     return out
 
 

@@ -17,6 +17,7 @@ from journey.evaluate.verdict import BASE, bare
 
 JOURNEY = "journey"  # the arm that the others are compared with, where it is there
 WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
+WARMUP = "warmup"  # the arms' common start, a folder beside the runs' where there is one
 AGAIN = " (again)"  # the same arm with other seeds, in an A/A comparison
 
 
@@ -45,7 +46,15 @@ def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any]
         raise UsageError(f"{finetuned} holds runs of different views: {sorted(map(str, views_used))}")
     order = {arm: place for place, arm in enumerate(manifest.get("config", {}).get("arms") or ())}
     found.sort(key=lambda one: (_axis_values(one[0]), order.get(one[0]["arm"], len(order)), one[1].arm, one[1].seed))
-    return found[0][0], [info for _, info in found]
+    return found[0][0], [*_warm_start(finetuned), *(info for _, info in found)]
+
+
+def _warm_start(finetuned: Path) -> list[RunInfo]:
+    """The model at which all arms began, where that is not the base: sampled for reference, without a seed."""
+    weights = finetuned / WARMUP / "model.safetensors"
+    if not weights.is_file():
+        return []
+    return [RunInfo(WARMUP, WARMUP, None, f"{WARMUP}/{weights.name}", store.sha256(weights))]
 
 
 def _digest(weights: Path) -> str:
@@ -66,7 +75,7 @@ def twice(runs: Sequence[RunInfo], arm: str | None) -> list[RunInfo]:
 
     An odd seed is left out. Raises UsageError if there is no such arm, or it has one seed only.
     """
-    arms = list(dict.fromkeys(run.arm for run in runs))
+    arms = list(dict.fromkeys(run.arm for run in trained(runs)))
     name = arm or reference(arms) or arms[0]
     if name not in arms:
         raise UsageError(f"there is no arm {name!r} to compare with itself", f"arms: {', '.join(arms)}")
@@ -85,6 +94,11 @@ def twice(runs: Sequence[RunInfo], arm: str | None) -> list[RunInfo]:
     ]
 
 
+def trained(runs: Iterable[RunInfo]) -> list[RunInfo]:
+    """The runs with a training seed: neither the base nor the arms' common start."""
+    return [run for run in runs if run.seed is not None]
+
+
 def reference(arms: Iterable[str]) -> str | None:
     """The journey arm among these, whatever its budget."""
     return next((arm for arm in arms if bare(arm) == JOURNEY), None)
@@ -95,6 +109,7 @@ def pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
 
     Within one value of every axis: a journey of rank 8 is compared with a shortcut of rank 8.
     """
+    runs = trained(runs)
     found: list[tuple[str, str]] = []
     for axis in dict.fromkeys(run.axis for run in runs):
         arms = list(dict.fromkeys(run.arm for run in runs if run.axis == axis))
@@ -107,19 +122,16 @@ def pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
 
 
 def why_not_stacked(finetuned: Path, runs: Iterable[RunInfo]) -> str:
-    """Why these adapters cannot be decoded together; empty if they can."""
+    """Why these adapters cannot be decoded together; empty if they can, whole models apart."""
     from safetensors import safe_open
 
     from journey.lora import modules_of, refuse_unstackable
-    from journey.sampling import own_base
 
     layers: set[tuple[str, ...]] = set()
     for run in runs:
-        if run.adapter is None:
+        path = finetuned / str(run.adapter)
+        if run.adapter is None or not path.with_name("adapter_config.json").is_file():
             continue
-        path = finetuned / run.adapter
-        if own_base(path.parent) is not None:
-            return f"{run.run} has a base of its own"
         try:
             config = json.loads(path.with_name("adapter_config.json").read_bytes())
             if config.get("peft_type", "LORA") != "LORA":
@@ -131,4 +143,18 @@ def why_not_stacked(finetuned: Path, runs: Iterable[RunInfo]) -> str:
             raise UsageError(f"{path.parent} holds no readable adapter: {error}", "train it again") from None
         except UsageError as error:
             return f"{run.run}: {str(error).splitlines()[0]}"
-    return "" if len(layers) == 1 else "the adapters are on different layers"
+    return "" if len(layers) < 2 else "the adapters are on different layers"
+
+
+def by_base(finetuned: Path, runs: Iterable[RunInfo], *, apart: bool = False) -> list[list[RunInfo]]:
+    """Runs that can share a batch: those of one base (the base itself among them); a whole model is alone.
+
+    With `apart` every run is alone.
+    """
+    from journey.sampling import own_base
+
+    found: dict[str, list[RunInfo]] = {}
+    for run in runs:
+        own = None if run.adapter is None else own_base((finetuned / run.adapter).parent)
+        found.setdefault(run.run if apart else str(own and own.resolve()), []).append(run)
+    return list(found.values())

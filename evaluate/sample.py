@@ -20,7 +20,7 @@ from journey.errors import PartialError
 from journey.evaluate import workers
 from journey.evaluate.plan import ONE_BY_ONE, STACKED, Prepared
 from journey.evaluate.results import BenchmarkInfo, DrawInfo, Plan, RunInfo
-from journey.evaluate.runs import pairs
+from journey.evaluate.runs import by_base, pairs, trained
 from journey.evaluate.sampler import Asked, Text
 from journey.evaluate.verdict import BASE
 from journey.evaluate.workers import Base, Done, Piece
@@ -51,11 +51,11 @@ def draws_on(plan: Plan, benchmark: str, run: RunInfo) -> list[str]:
     if on_dev is None:
         wanted = ["greedy", *(plan.draw_of(name) for name in plan.strategies_on(benchmark))]
         return [draw for draw in dict.fromkeys(wanted) if draw in known or not known]
-    choosers = {first for first, _ in pairs([r for r in plan.runs if r.arm != BASE])}
-    if plan.larger is not None:
-        choosers |= {r.arm for r in plan.runs if r.arm != BASE}
-    if run.arm == BASE:
+    if run.seed is None:
         return []
+    choosers = {first for first, _ in pairs(plan.runs)}
+    if plan.larger is not None:
+        choosers |= {one.arm for one in trained(plan.runs)}
     infos = {info.name: info for info in plan.policies}
     names = [name for name in plan.strategies_on(on_dev.name) if not infos[name].oracle] if run.arm in choosers else []
     return list(dict.fromkeys(["greedy", *(plan.draw_of(name) for name in names)]))
@@ -101,7 +101,7 @@ def shards(finetuned: Path, prepared: Prepared, stack: int | None) -> list[Shard
     for info in all_benchmarks(plan):
         questions = prepared.questions[info.name]
         asked = [Asked(q.id, q.problem, tuple(prepared.prompts[info.name][q.id])) for q in questions]
-        for names, runs in _together(plan, info.name, stack):
+        for names, runs in _together(plan, info.name, stack, finetuned):
             samples = draws[names[0]].samples if names == ("samples",) else 1
             for number, batches in enumerate(cut([len(one.prompt) for one in asked], plan.batch, samples)):
                 piece = Piece(
@@ -121,7 +121,9 @@ def shards(finetuned: Path, prepared: Prepared, stack: int | None) -> list[Shard
     return found
 
 
-def _together(plan: Plan, benchmark: str, stack: int | None) -> Iterator[tuple[tuple[str, ...], list[RunInfo]]]:
+def _together(
+    plan: Plan, benchmark: str, stack: int | None, finetuned: Path
+) -> Iterator[tuple[tuple[str, ...], list[RunInfo]]]:
     """Draws that are written together, with the runs that are: samples apart, since they fill a batch by themselves."""
     by_draws: dict[tuple[str, ...], list[RunInfo]] = {}
     for run in sampled(plan):
@@ -130,10 +132,11 @@ def _together(plan: Plan, benchmark: str, stack: int | None) -> Iterator[tuple[t
         for kind in (greedy, ("samples",) if "samples" in names else ()):
             if kind:
                 by_draws.setdefault(kind, []).append(run)
-    for kind, runs in by_draws.items():
-        size = stack or len(runs)
-        for at in range(0, len(runs), size):
-            yield kind, runs[at : at + size]
+    for kind, of_kind in by_draws.items():
+        for runs in by_base(finetuned, of_kind, apart=plan.backend == ONE_BY_ONE):
+            size = stack or len(runs)
+            for at in range(0, len(runs), size):
+                yield kind, runs[at : at + size]
 
 
 @cache
@@ -171,6 +174,7 @@ def base_of(prepared: Prepared) -> Base:
         plan.seed,
         prepared.numbers,
         prepared.positions,
+        plan.dtype,
         one_by_one=plan.backend == ONE_BY_ONE,
         server=None if plan.backend in (STACKED, ONE_BY_ONE) else plan.backend,
     )
@@ -262,9 +266,9 @@ def _take_over(folder: Folder, work: Sequence[Shard], earlier: Iterable[Path]) -
         console.note(f"{len(taken)} of {len(wanted)} shards of samples are taken over from earlier evaluations")
 
 
-def keys_of(prepared: Prepared, stack: int | None) -> list[str]:
+def keys_of(finetuned: Path, prepared: Prepared, stack: int | None) -> list[str]:
     """All shards of the arms' samples, in the order of their files."""
-    return [key for shard in shards(Path(), prepared, stack) for key in shard.keys.values()]
+    return [key for shard in shards(finetuned, prepared, stack) for key in shard.keys.values()]
 
 
 def seconds_of(folder: Folder, keys: Iterable[str]) -> dict[str, list[float]]:

@@ -224,7 +224,7 @@ def _failed(plan: Plan) -> list[str]:
     """Runs without weights, and the seeds that an arm lacks though others have them."""
     there = {run.run for run in sampled(plan)}
     failed = [run.run for run in plan.runs if run.run not in there]
-    trained = [run for run in plan.runs if run.arm != BASE]
+    trained = [run for run in plan.runs if run.seed is not None]
     listed = {(run.arm, run.seed) for run in trained}
     arms, seeds = (
         dict.fromkeys(run.arm for run in trained),

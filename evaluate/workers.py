@@ -46,6 +46,7 @@ class Base:
     seed: int
     numbers: Numbers
     positions: int | None = None
+    dtype: str | None = None
     one_by_one: bool = False
     server: str | None = None
 
@@ -72,6 +73,7 @@ class Worker:
     """A loaded base that keeps the adapters of the last piece on it."""
 
     def __init__(self, base: Base) -> None:
+        import torch
         from transformers.utils import logging
 
         from journey import compute, models
@@ -79,11 +81,13 @@ class Worker:
         logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
         self.base = base
         self.tokenizer = models.load_tokenizer(base.ref)
-        self.model: Any = None if base.server else models.load_model(base.ref, device=base.device)
+        dtype = None if base.dtype is None else getattr(torch, base.dtype)
+        self.model: Any = None if base.server else models.load_model(base.ref, device=base.device, dtype=dtype)
         self.cost = compute.cost_of(base.ref)
         self.adapters: tuple[Path | None, ...] | None = None
         self.writer: Any = None
         self.stack = ExitStack()
+        self.other: tuple[Path, Any] | None = None
 
     def do(self, piece: Piece) -> Done:
         """Write what a piece asks for. Raises ResourceError when memory runs out, JourneyError on NaN."""
@@ -92,10 +96,7 @@ class Worker:
         from journey.sampling import NotNumbers
 
         try:
-            if not self.base.one_by_one or len(piece.runs) == 1:
-                return Done(piece.key, self._draw(piece))
-            parts = [self.do(replace(piece, runs=(run,))).written for run in piece.runs]
-            return Done(piece.key, {draw: [part[draw][0] for part in parts] for draw in piece.draws})
+            return Done(piece.key, self._draw(piece))
         except (torch.OutOfMemoryError, MemoryError):
             raise ResourceError(f"memory ran out while sampling {piece.key}\n  {_LESS}") from None
         except NotNumbers as error:
@@ -130,7 +131,7 @@ class Worker:
         """The decoder with the piece's adapters on the base, or the server that knows its runs by name."""
         from journey.endpoints import Endpoint, EndpointRef, EndpointWriter
         from journey.lora import stacked
-        from journey.sampling import Decoder, adapted
+        from journey.sampling import Decoder, adapted, own_base
 
         if self.base.server:
             endpoint = Endpoint(EndpointRef(piece.runs[0][0], self.base.server))
@@ -139,14 +140,27 @@ class Worker:
         if adapters == self.adapters:
             return self.writer
         self.close()
-        if self.base.one_by_one or not any(adapters):
+        own = next((own_base(folder) for folder in adapters if folder is not None), None)
+        # The model that the others were trained on may be a run itself, without an adapter.
+        on_it = [None if f is None or (own and f.resolve() == own.resolve()) else f for f in adapters]
+        if self.base.one_by_one or not any(on_it):
             model = self.stack.enter_context(adapted(self.model, adapters[0]))
             self.writer = Decoder.of(model, self.tokenizer, self.base.cap)
         else:
-            stack = self.stack.enter_context(stacked(self.model, adapters))
-            self.writer = Decoder.of(self.model, self.tokenizer, self.base.cap, stack)
+            model = self.model if own is None else self._other(own)
+            stack = self.stack.enter_context(stacked(model, on_it))
+            self.writer = Decoder.of(model, self.tokenizer, self.base.cap, stack)
         self.adapters = adapters
         return self.writer
+
+    def _other(self, folder: Path) -> Any:
+        """Another base of adapters (the arms' common start), kept until yet another is wanted."""
+        from journey import models
+
+        if self.other is None or self.other[0] != folder.resolve():
+            ref = ModelRef(folder.name, str(folder))
+            self.other = folder.resolve(), models.load_model(ref, device=self.base.device, dtype=self.model.dtype)
+        return self.other[1]
 
     def close(self) -> None:
         """The base is as before."""

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import safetensors.torch
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from torch import Tensor
 
+from journey.errors import UnknownName, UsageError
 from journey.finetune.jobs import Setup
 from journey.finetune.runs import Run
 from journey.rng import seed_for
 from journey.store import write_atomic
 
+_SET_ELSEWHERE = {
+    "r": "--rank",
+    "lora_alpha": "--set alpha=N",
+    "lora_dropout": "--set dropout=P",
+    "use_rslora": "--set rslora=true",
+    "task_type": "no other task",
+}
 Origin = tuple[int, int]  # seed and rank: what the initial weights depend on
 
 
@@ -26,23 +35,50 @@ def origin(run: Run) -> Origin:
     return run.seed, run.rank
 
 
-def lora_config(run: Run, setup: Setup) -> LoraConfig:
-    """An adapter on every linear layer but the head. Raises UsageError for options that LoraConfig does not have."""
-    return LoraConfig(
-        r=run.rank,
-        lora_alpha=run.alpha,
-        lora_dropout=setup.dropout,
-        use_rslora=setup.rslora,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
+class Options(Protocol):
+    """What settings and setups say of adapters."""
+
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def rslora(self) -> bool: ...
+    @property
+    def lora_options(self) -> dict[str, Any]: ...
+
+
+def lora_config(rank: int, alpha: int, options: Options, modules: Iterable[str] | None = None) -> LoraConfig:
+    """An adapter on every linear layer but the head, or on the modules named.
+
+    `options.lora_options` come on top. Raises UsageError for one that LoraConfig does not have or does not take.
+    """
+    facts: dict[str, Any] = {
+        "r": rank,
+        "lora_alpha": alpha,
+        "lora_dropout": options.dropout,
+        "use_rslora": options.rslora,
+        "target_modules": "all-linear",
+        "task_type": "CAUSAL_LM",
+        **options.lora_options,
+    }
+    if modules is not None:
+        facts["target_modules"] = set(modules)
+    known = {field.name for field in dataclasses.fields(LoraConfig)}
+    for name in options.lora_options:
+        if name in _SET_ELSEWHERE:
+            raise UsageError(f"lora_options.{name} is a setting of its own", f"give {_SET_ELSEWHERE[name]}")
+        if name not in known:
+            raise UnknownName("field of LoraConfig", name, known)
+    try:
+        return LoraConfig(**facts)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"lora_options {options.lora_options}: {str(error).splitlines()[0]}") from None
 
 
 def new_adapter(base: Any, run: Run, setup: Setup) -> PeftModel:
     """The base with the run's new adapter on it; equal seeds give equal weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for("adapter", run.seed))
-        return get_peft_model(base, lora_config(run, setup))
+        return get_peft_model(base, lora_config(run.rank, run.alpha, setup))
 
 
 def dropout_seed(run: Run, step: int, process: int = 0) -> int:

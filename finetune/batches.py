@@ -11,11 +11,9 @@ import numpy as np
 import torch
 
 from journey.finetune import budget
-from journey.finetune.jobs import Setup
+from journey.finetune.jobs import IGNORED, Setup
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
-
-IGNORED = -100  # label of tokens that are not supervised
 
 
 def laid_out(run: Run, rows: Rows, setup: Setup) -> tuple[list[list[int]], list[list[int]], int]:

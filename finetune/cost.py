@@ -19,7 +19,10 @@ PROCESS_BYTES = 500 << 20  # Python with the training libraries
 
 @dataclass(frozen=True)
 class Shape:
-    """The base in numbers. `linear` counts the weights of all matrix products, the output layer included."""
+    """The base in numbers. `linear` counts the weights of all matrix products, the output layer included.
+
+    `lora` counts the weights of an adapter; with `full` every weight of the base is trained and there is none.
+    """
 
     parameters: int
     linear: int
@@ -31,9 +34,15 @@ class Shape:
     vocabulary: int
     positions: int | None
     rank: int = 1
+    full: bool = False
+
+    @property
+    def trained(self) -> int:
+        """How many weights are trained, and saved."""
+        return self.parameters if self.full else self.lora
 
 
-def shape_of(ref: ModelRef, rank: int) -> Shape:
+def shape_of(ref: ModelRef, rank: int, full: bool = False) -> Shape:
     """The shape of a base, from its config without its weights; `lora` for adapters on every linear layer but the last.
 
     Raises UsageError if the config is not that of a causal language model.
@@ -58,7 +67,7 @@ def shape_of(ref: ModelRef, rank: int) -> Shape:
     return Shape(
         parameters=sum(weight.numel() for weight in model.parameters()),
         linear=sum(module.weight.numel() for module in linear),
-        lora=sum(rank * sum(module.weight.shape) for module in linear if module is not last),
+        lora=0 if full else sum(rank * sum(module.weight.shape) for module in linear if module is not last),
         layers=int(text.num_hidden_layers),
         hidden=int(text.hidden_size),
         intermediate=int(getattr(text, "intermediate_size", None) or 4 * text.hidden_size),
@@ -66,6 +75,7 @@ def shape_of(ref: ModelRef, rank: int) -> Shape:
         vocabulary=int(text.vocab_size),
         positions=int(positions) if positions else None,
         rank=rank,
+        full=full,
     )
 
 
@@ -77,8 +87,8 @@ def of_rank(shape: Shape, rank: int) -> Shape:
 def flops(shape: Shape, lengths: Sequence[int] | np.ndarray) -> int:
     """Floating-point operations of training on rows of these lengths, padding and recomputation left out.
 
-    Per token 4 * linear (forward, and backward to the activations; the frozen base needs no weight gradients)
-    + 6 * lora (forward, backward to activations and to weights), and for causal attention over t tokens
+    Per token 4 * linear (forward, and backward to the activations; a frozen base needs no weight gradients, and where
+    every weight is trained it is 6 * linear) + 6 * lora (forward, backward to activations and to weights), and for causal attention over t tokens
     12 * layers * attention_width * t * (t + 1) / 2 (scores and sums: 4 forward, 8 backward).
     """
     return int(flops_by_row(shape, lengths).sum())
@@ -87,20 +97,20 @@ def flops(shape: Shape, lengths: Sequence[int] | np.ndarray) -> int:
 def flops_by_row(shape: Shape, lengths: Sequence[int] | np.ndarray) -> np.ndarray:
     """The same for every row by itself."""
     sizes = np.asarray(lengths, dtype=np.float64)
-    per_token = 4 * shape.linear + 6 * shape.lora
+    per_token = (6 if shape.full else 4) * shape.linear + 6 * shape.lora
     return per_token * sizes + 6 * shape.layers * shape.attention_width * (sizes * (sizes + 1))
 
 
 def memory(shape: Shape, *, tokens: int, weight_bytes: int, recompute: bool) -> int:
     """Bytes that one run is expected to need at its peak, for forward passes of this many tokens, padding included.
 
-    Process, weights, adapters with gradients and two moments in float32, three times the logits in float32, and
+    Process, weights, what is trained with gradients and two moments in float32, three times the logits in float32, and
     activations: 24 hidden and 7 intermediate values a layer and token (fitted to a 135M Llama with PEFT in float32,
     4 rows of 621 tokens: 9.96 GB measured), or one hidden value a layer and all of one layer where they are recomputed.
     """
     one_layer = 24 * shape.hidden + 7 * shape.intermediate
     values = shape.layers * shape.hidden + one_layer if recompute else shape.layers * one_layer
-    fixed = PROCESS_BYTES + shape.parameters * weight_bytes + shape.lora * 16
+    fixed = PROCESS_BYTES + (0 if shape.full else shape.parameters * weight_bytes) + shape.trained * 16
     return fixed + tokens * (values * weight_bytes + shape.vocabulary * 4 * 3)
 
 
@@ -120,9 +130,9 @@ def stack_memory(shape: Shape, *, runs: int, tokens: int, weight_bytes: int, rec
     return alone - tokens * shape.vocabulary * 4 * 3 + (runs - 1) * shape.lora * 16 + logits
 
 
-def adapter_bytes(shape: Shape) -> int:
-    """Size of one saved adapter, in float32."""
-    return shape.lora * 4
+def saved_bytes(shape: Shape) -> int:
+    """Size of what one run saves, an adapter or a whole model, in float32."""
+    return shape.trained * 4
 
 
 def weights_digest(ref: ModelRef) -> str | None:

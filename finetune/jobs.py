@@ -16,7 +16,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -27,6 +27,11 @@ from journey.rng import digest
 from journey.store import dump_json, sha256, write_atomic
 
 Report = Callable[[str, int, float], None]  # run, optimiser step (from 1), loss
+# (rows, members, padding id) -> the labels of one forward pass on these rows, as the engine trains on them: a row of token
+# ids each, IGNORED where nothing is predicted. Engines register theirs by name, so that it can be checked beforehand.
+Labels = Callable[[Rows, list[int], int], list[list[int]]]
+LABELS: dict[str, Labels] = {}
+IGNORED = -100  # label of tokens that are not supervised
 _SEAL = "complete.json"
 
 
@@ -59,9 +64,11 @@ class Setup(msgspec.Struct, frozen=True):
     full: bool = False  # train every weight of the base, without adapters
     processes: int = 1  # that share a run's forward passes
     packing: bool = False  # lay the rows of a forward pass end to end instead of padding them
+    attention: str | None = None  # one of transformers' implementations; None: the one that it picks
     liger: bool = False
     report_to: str = "none"
     logs: str = ""  # where reporters that write files put them
+    lora_options: dict[str, Any] = {}  # further fields of LoraConfig
 
 
 class Trained(msgspec.Struct, frozen=True):
@@ -105,6 +112,11 @@ class Engine(Protocol):
 def group_name(runs: Sequence[Run]) -> str:
     """The name of the checkpoint folder of runs that are trained together."""
     return runs[0].run if len(runs) == 1 else digest("group", *(run.run for run in runs)).hex()
+
+
+def checkpoints(setup: Setup, runs: Sequence[Run]) -> Path:
+    """Where the checkpoints of runs that are trained together lie until they have ended."""
+    return Path(setup.scratch) / "checkpoints" / group_name(runs)
 
 
 def seal(checkpoint: Path) -> None:

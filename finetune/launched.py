@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from journey.finetune.jobs import NotFinite, Report, Setup, Trained
+from journey.finetune.jobs import NotFinite, Report, Setup, Trained, checkpoints, newest_whole
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
 from journey.store import dump_json, write_atomic
@@ -55,6 +55,7 @@ def train(run: Run, rows: Rows, setup: Setup, report: Report) -> Trained:
     folder = Path(setup.scratch) / "launched" / run.run
     rows.save(folder / "rows.npz")
     write_atomic(folder / "job.json", dump_json(Job(run, setup)))
+    newest_whole(checkpoints(setup, [run]))  # takes broken ones away before several processes look at them
     last = Said()
     with subprocess.Popen(
         command(folder, setup.processes),

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from journey import models, views
+from journey import models
 from journey.errors import UsageError
 from journey.finetune import budget, preflight
+from journey.finetune.jobs import Labels
 from journey.finetune.runs import Arm, Choice, Reading
 from journey.finetune.tokens import Rows, encode
 from journey.schema import Pair, Trace
@@ -55,8 +56,10 @@ def make(
     seeds: int,
     epochs: float,
     max_length: int,
+    apart: bool = False,
+    labels: Labels | None = None,
 ) -> Made:
-    """Rows of every arm, checked. `sizes`: the numbers of pairs to train on (None: all of them).
+    """Rows of every arm, checked. `sizes`: the numbers of pairs to train on (None: all of them). `labels` is the engine's.
 
     Raises UsageError for data that would make the comparison unfair or impossible, saying what to type instead.
     """
@@ -77,13 +80,17 @@ def make(
     data: dict[str, Rows] = {}
     notes = preflight.check_template(reading.tokenizer, kept, reading.view)
     preflight.check_words(reading.tokenizer, kept, reading.view)
+    preflight.check_special(reading.tokenizer, kept, reading.view)
+    notes += preflight.check_boundary(reading.tokenizer, kept, reading.view, apart)
+    prompts = {
+        pair.problem.id: models.prompt_ids(reading.tokenizer, pair.problem, reading.view) for pair in [*kept, *further]
+    }
     for arm in arms:
         pairs = [*kept, *further] if arm.withheld else kept
         traces = told.get(arm.name) or [trace for trace in arm.traces(pairs, reading) if trace is not None]
         notes += _check_traces(pairs, traces, arm, reading)
-        data[arm.name] = encode(pairs, arm, reading.tokenizer, reading.view, traces)
-        text = views.render(traces[0], reading.view).text
-        preflight.check_text(reading.tokenizer, arm.name, data[arm.name], text)
+        data[arm.name] = encode(pairs, arm, reading.tokenizer, reading.view, traces, prompts)
+        preflight.check_arm(reading.tokenizer, arm, data[arm.name], pairs, traces, reading.view, labels)
     chosen = list(sizes or [len(kept)])
     needed = _check_withheld(choices, data, chosen, seeds, epochs)
     for arm in arms:

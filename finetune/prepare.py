@@ -12,9 +12,9 @@ from journey import models
 from journey.catalog import ENGINES
 from journey.config import FinetuneSettings
 from journey.errors import UnknownName, UsageError
-from journey.finetune import audit, budget, cost, making, preflight
+from journey.finetune import abilities, audit, budget, cost, making, preflight, start, sweep
 from journey.finetune.groups import grouped
-from journey.finetune.jobs import Setup
+from journey.finetune.jobs import LABELS, Setup
 from journey.finetune.room import Room, find_room
 from journey.finetune.runs import Axes, Choice, Reading, Run, choose, combinations, learning_rate, run_name
 from journey.finetune.tokens import Rows
@@ -42,6 +42,9 @@ class Prepared:
     notes: list[str]
     device: str
     room: Room
+    start: start.Start | None = None  # where all arms begin instead of at the base
+    sweep: sweep.Sweep | None = None
+    warm: Path | None = None  # the model that `start` has become
 
 
 def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
@@ -52,16 +55,21 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
     read_manifest(curated, "curate")
     choices, notes = choose(settings.arms, settings.match, settings.mistake_weight)
     known = {name for choice in choices for name in (choice.label, choice.arm.name)}
+    known |= {start.NAME} if settings.warmup else set()
     for name in settings.lr_by_arm:
         if name not in known:
             raise UnknownName("arm of lr_by_arm", name, known)
-    if settings.lr_by_arm and len(settings.rates) > 1:
+    if settings.lr_by_arm.keys() - {start.NAME} and len(settings.rates) > 1:
         raise UsageError("lr lists several rates and lr_by_arm names one for an arm", "give only one of the two")
     ENGINES.entry(settings.engine)
     ref = models.find(settings.base)
     tokenizer = models.load_tokenizer(ref)
     reading = Reading(tokenizer, settings.view or models.default_view(tokenizer))
-    shape = cost.shape_of(ref, max(settings.ranks))
+    device = models.best_device()
+    notes += abilities.check_engine(settings, ref, device)
+    if not settings.full:
+        abilities.check_layers(ref, settings)
+    shape = cost.shape_of(ref, max(settings.ranks), settings.full)
     max_length = preflight.length_limit(settings.max_length, shape.positions, tokenizer)
     made = making.make(
         _read_pairs(curated),
@@ -71,13 +79,15 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
         seeds=settings.seeds,
         epochs=settings.epochs,
         max_length=max_length,
+        apart=settings.boundary == "apart",
+        labels=LABELS.get(settings.engine),
     )
+    begin = start.find(settings, ref, reading, max_length, shape)
     preflight.check_overlap([*made.pairs, *made.further], settings.benchmarks)
     shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
     runs = lay_out(choices, made.data, settings, made.sizes, shapes)
     counted = [audit.count(run, made.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]
     supervised = {name: rows.supervised for name, rows in made.data.items()}
-    device = models.best_device()
     groups = grouped(runs, counted, settings.engine, settings.stacks, device)
     room = find_room(settings, shape, made.data, groups, device)
     return Prepared(
@@ -93,9 +103,11 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
         groups,
         counted,
         budget.reference(choices, supervised, len(made.pairs)).label,
-        notes + made.notes + _notes(settings, runs),
+        notes + made.notes + list(begin.notes if begin else ()) + _notes(settings, runs),
         device,
         room,
+        begin,
+        sweep.find(curated, settings, runs, made.data),
     )
 
 
@@ -164,24 +176,33 @@ def _cut(run: Run, rows: Rows, settings: FinetuneSettings) -> Run:
 
 
 def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
-    notes = ["learning rates are taken as given; they are to be fixed on the dev split, never on the test split"]
+    notes = []
+    if not settings.lr_sweep:
+        notes.append(
+            "learning rates are taken as given; they are to be fixed on the dev split, never on the test split"
+        )
     if settings.max_steps is not None:
         notes.append(f"every run stops after {settings.max_steps} steps: budgets may not be matched")
     short = sorted({run.run for run in runs if run.warmup_steps < settings.warmup_steps})
     if short:
         named = ", ".join(short[:6]) + (f" and {len(short) - 6} more" if len(short) > 6 else "")
-        notes.append(f"warm-up is cut to half of the steps in {named if len(short) < len(runs) else 'all runs'}")
+        notes.append(
+            f"the warm-up of the rate is cut to half of the steps in {named if len(short) < len(runs) else 'all runs'}"
+        )
     return notes
 
 
-def setup_of(made: Prepared, work: Path, scratch: Path) -> Setup:
-    """What the engine is given besides runs and rows."""
+def setup_of(made: Prepared, work: Path, scratch: Path, *, base: str | None = None, logs: Path | None = None) -> Setup:
+    """What the engine is given besides runs and rows.
+
+    `base` is what adapters call their base, where that is not its own name; `logs` where reporters may write files.
+    """
     settings = made.settings
     return Setup(
         engine=settings.engine,
-        base=shown_name(made.ref),
-        source=made.ref.source,
-        revision=made.ref.revision,
+        base=base or shown_name(made.ref),
+        source=made.ref.source if made.warm is None else str(made.warm.resolve()),
+        revision=made.ref.revision if made.warm is None else None,
         rows_per_step=settings.rows_per_step,
         micro_batch=settings.micro_batch,
         max_length=made.max_length,
@@ -193,6 +214,15 @@ def setup_of(made: Prepared, work: Path, scratch: Path) -> Setup:
         loss_norm=settings.loss_norm,
         checkpointing=settings.checkpointing,
         pass_tokens=made.room.pass_tokens,
+        full=settings.full,
+        processes=settings.processes,
+        packing=settings.packing,
+        attention=settings.attention,
+        liger=settings.liger,
+        report_to=settings.report_to or "none",
+        logs=str(logs) if logs and settings.report_to else "",
+        lora_options=settings.lora_options,
+        checkpoint_seconds=settings.checkpoint_seconds,
     )
 
 

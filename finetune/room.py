@@ -77,5 +77,7 @@ def find_room(
 
 def _workers(settings: FinetuneSettings, groups: int, peak: int, free: int, device: str) -> int:
     """Groups at the same time: one a core on a CPU, one on a GPU, fewer if memory is short."""
-    wanted = settings.workers or (cost.cores() if device == "cpu" else 1)
-    return max(1, min(wanted, free // peak, groups))
+    if device != "cpu":
+        return max(1, min(settings.workers or 1, free // peak, groups))  # a process of a run each has a GPU of its own
+    wanted = settings.workers or cost.cores() // settings.processes
+    return max(1, min(wanted, free // (peak * settings.processes), groups))

@@ -9,6 +9,7 @@ A run that failed has a run.json with the reason, and no adapter.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ import msgspec
 
 from journey import models
 from journey.config import FinetuneSettings
-from journey.finetune import audit, cost
+from journey.finetune import audit, cost, start, sweep
 from journey.finetune.prepare import Prepared, prepare, setup_of
-from journey.finetune.session import Session
+from journey.finetune.session import SCRATCH, Session
 from journey.store import Folder, manifest_hash, read_manifest
 
 
@@ -43,10 +44,13 @@ def plan(curated: Path, settings: FinetuneSettings) -> dict[str, Any]:
         "memory_bytes_per_group": made.room.peak,
         "runs_that_fit_in_a_stack": made.room.runs_fit,
         "pass_tokens": made.room.pass_tokens,
-        "disk_bytes": cost.adapter_bytes(made.shape) * len(made.runs),
+        "disk_bytes": cost.saved_bytes(made.shape) * len(made.runs) + (made.start.bytes if made.start else 0),
         "flops": sum(one.flops for one in made.counted),
-        "hours": round(_seconds(made) / 3600, 4),
-        "hours_from": "a step of this training with one and with two layers of the base, timed on this machine",
+        "warmup": _warmup(made),
+        "sweep": _sweep(made),
+        "hours": None if settings.full else round(_seconds(made) / 3600, 6),
+        "hours_from": "a step of this training with one and with two layers of the base, timed on this machine; without "
+        "warm-up and sweep, and not for full fine-tuning",
     }
 
 
@@ -55,6 +59,35 @@ def _seconds(made: Prepared) -> float:
 
     setup = setup_of(made, Path(), Path())
     return predicted_seconds(made.ref, made.groups, made.data, setup, made.room.workers, made.shape.layers)
+
+
+def _warmup(made: Prepared) -> dict[str, Any] | None:
+    """What the common start costs beside the runs."""
+    begin = made.start
+    if begin is None:
+        return None
+    facts: dict[str, Any] = {"kind": begin.kind, "from": begin.source.name, "disk_bytes": begin.bytes}
+    if begin.run is not None and begin.rows is not None:
+        counted = audit.count(begin.run, begin.rows, made.shape, made.settings.rows_per_step)
+        facts |= {"steps": begin.run.steps, "flops": counted.flops}
+    return facts
+
+
+def _sweep(made: Prepared) -> dict[str, Any] | None:
+    """What picking the learning rates costs beside the runs."""
+    if made.sweep is None:
+        return None
+    trials, first = made.sweep.trials, min(run.seed for run in made.runs)
+    flops = {
+        sweep.place_of(run): one.flops for run, one in zip(made.runs, made.counted, strict=True) if run.seed == first
+    }
+    return {
+        "rates": list(made.sweep.rates),
+        "trials": len(trials),
+        "steps": sum(trial.steps for trial in trials),
+        "flops": sum(flops[sweep.place_of(trial)] for trial in trials),
+        "dev_problems": len(made.sweep.dev),
+    }
 
 
 def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
@@ -66,13 +99,27 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
     read_manifest(curated, "curate")
     ref = models.find(settings.base)
     inputs = {"curate": manifest_hash(curated), "base": cost.weights_digest(ref) or f"{ref.source}@{ref.revision}"}
-    config = settings.model_dump(exclude={"workers"})
+    if settings.warmup:
+        inputs["warmup"] = start.digest_of(Path(settings.warmup))
+    config = settings.model_dump(exclude={"workers", "report_to", "checkpoint_seconds"})
+    config["warmup"] = settings.warmup and Path(settings.warmup).name  # the hash says which it is, wherever it lies
     # Bad input must not leave a partial folder behind, which would refuse the corrected settings.
     made = None if (out / "manifest.json").is_file() else prepare(curated, settings)
     with Folder.open(out, "finetune", config, inputs=inputs) as folder:
         if not folder.finished:
-            Session(folder, made or prepare(curated, settings), inputs["base"]).work()
+            _work(folder, made or prepare(curated, settings), inputs["base"])
     return out
+
+
+def _work(folder: Folder, made: Prepared, base: str) -> None:
+    """The warm-up, the sweep and the runs, as far as they are asked for and not there yet."""
+    if made.start is not None:
+        scratch = folder.path(SCRATCH).resolve() / start.NAME
+        warm = start.write(folder, made.start, setup_of(made, scratch / "work", scratch), made.device)
+        made = dataclasses.replace(made, warm=warm)
+    scratch = folder.path(SCRATCH).resolve() / "sweep"
+    made = sweep.pick(folder, made, setup_of(made, scratch / "work", scratch))
+    Session(folder, made, base).work()
 
 
 def read_audit(folder: Path) -> audit.Audit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -70,7 +70,13 @@ class Session:
     def _hand_over(self) -> Path:
         """Write what the worker processes read."""
         made = self.made
-        setup = setup_of(made, self.folder.work.resolve(), self.scratch.resolve())
+        setup = setup_of(
+            made,
+            self.folder.work.resolve(),
+            self.scratch.resolve(),
+            base=None if made.warm is None else f"../{made.warm.name}",
+            logs=self.folder.out.with_name(self.folder.out.name + ".logs").resolve(),
+        )
         for kind, rows in made.data.items():
             rows.save(self.scratch / f"{kind}.npz")
         write_atomic(self.scratch / "plan.json", dump_json(Plan(setup, tuple(made.runs))))
@@ -98,9 +104,11 @@ class Session:
                 "revision": made.ref.revision,
                 "weights": self.base if made.ref.local else None,
             },
+            "warmup": made.start.digest if made.start else None,
             "view": made.view,
             "max_length": made.max_length,
             "engine": made.settings.engine,
+            "full": made.settings.full,
             "final_loss": trained.final_loss if trained else None,
             "initial_adapter": trained.initial if trained else None,
             "row_order": trained.order if trained else None,
@@ -110,9 +118,8 @@ class Session:
             "failed": failed,
         }
         self.folder.write(f"{run.run}/run.json", facts)
-        names = ["run.json"] + (
-            [] if failed else ["adapter_config.json", "adapter_model.safetensors", "trajectory.jsonl"]
-        )
+        written = sorted(path.name for path in self.folder.path(run.run).iterdir() if path.is_file())
+        names = ["run.json"] if failed else written
         counts = {"trained": msgspec.to_builtins(trained), "failed": failed}
         self.folder.mark_files(run.run, [f"{run.run}/{name}" for name in names], counts)
 
@@ -125,8 +132,9 @@ class Session:
             raise JourneyError(f"{_named(failed)}\n  no run is left; give other settings and another --out")
         equal, differs = audit.compare(self.made.counted)
         equal += audit.verify(self.made.runs, trained)
+        notes = [*self.made.notes, *_padding(trained.values())]
         found = audit.Audit(
-            self.made.reference, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(self.made.notes), failed
+            self.made.reference, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(notes), failed
         )
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.folder.write("audit.json", msgspec.to_builtins(found))
@@ -142,6 +150,15 @@ class Session:
         self.folder.finish(counts, {"seconds": {name: round(one.seconds, 1) for name, one in trained.items()}})
         if failed:
             raise PartialError(f"{_named(failed)}\n  {self.folder.out} is finished without it")
+
+
+def _padding(trained: Iterable[Trained]) -> list[str]:
+    """A sentence on the padding that the runs' forward passes computed; none where the engine does not tell."""
+    shares = sorted(one.padding for one in trained if one.padding is not None)
+    if not shares:
+        return []
+    low, high = (f"{100 * share:.1f}" for share in (shares[0], shares[-1]))
+    return [f"padding: {low if low == high else f'{low} to {high}'} % of what the forward passes of a run computed"]
 
 
 def _plural(count: int, word: str) -> str:

@@ -25,7 +25,7 @@ from trl.trainer.utils import FusedCausalLMOutput
 from journey import models
 from journey.finetune import adapters
 from journey.finetune.batches import IGNORED, collate, laid_out, padding_id
-from journey.finetune.jobs import Report, Setup, Trained, newest_whole
+from journey.finetune.jobs import Report, Setup, Trained, checkpoints, newest_whole
 from journey.finetune.packing import check_packing
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
@@ -94,7 +94,7 @@ class _Trainer(SFTTrainer):
 def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
     gpu = device != "cpu"
     made = SFTConfig(
-        output_dir=str(checkpoints(setup, run)),
+        output_dir=str(checkpoints(setup, [run])),
         per_device_train_batch_size=1,  # one item is one forward pass
         gradient_accumulation_steps=passes // setup.processes,
         train_sampling_strategy="sequential",
@@ -136,11 +136,6 @@ def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
     return made
 
 
-def checkpoints(setup: Setup, run: Run) -> Path:
-    """Where the checkpoints of an unfinished run lie."""
-    return Path(setup.scratch) / "checkpoints" / run.run
-
-
 def _collator(rows: Rows, setup: Setup, pad: int, exact: bool) -> Callable[[list[dict[str, Any]]], Any]:
     """Binary weights under the token norm are labels and nothing else, so that TRL's loss is used as it is."""
     binary = bool(np.isin(rows.weights, (0, 1)).all())
@@ -154,7 +149,8 @@ def _load(ref: models.ModelRef, run: Run, setup: Setup, device: str, dtype: torc
     Every weight of the base is trained in float32, under bfloat16 autocast on a GPU; a frozen base lies in bfloat16 there.
     """
     dtype = dtype or (torch.float32 if device == "cpu" or setup.full else torch.bfloat16)
-    base = models.load_model(ref, device=device if models.quantisation(ref) else "cpu", dtype=dtype)
+    placed = device if models.quantisation(ref) else "cpu"
+    base = models.load_model(ref, device=placed, dtype=dtype, attention=setup.attention)
     return base if setup.full else adapters.new_adapter(base, run, setup), str(dtype).removeprefix("torch.")
 
 
@@ -186,7 +182,7 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report, dtype: torch.d
     )
     trainer.exact = exact
     trainer.remove_callback(PrinterCallback)
-    checkpoint = newest_whole(checkpoints(setup, run))
+    checkpoint = newest_whole(checkpoints(setup, [run]))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     logged = [entry for entry in trainer.state.log_history if "loss" in entry]
     if trainer.is_world_process_zero():
@@ -204,7 +200,20 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report, dtype: torch.d
         time.monotonic() - started,
         device,
         precision,
+        padding=_padding(passes, rows, setup),
     )
+
+
+def _padding(passes: list[list[int]], rows: Rows, setup: Setup) -> float:
+    """The share of padding in all tokens that are computed; an empty pass is two tokens of it."""
+    lengths = rows.lengths
+    own = sum(int(lengths[members].sum()) for members in passes)
+    wide = [
+        sum(lengths[members]) if setup.packing else len(members) * max(lengths[members])
+        for members in passes
+        if members
+    ]
+    return round(1 - own / (int(sum(wide)) + 2 * (len(passes) - len(wide))), 4)
 
 
 def _state(model: Any, setup: Setup) -> dict[str, torch.Tensor]:

@@ -25,12 +25,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from journey.errors import UsageError
 from journey.finetune import adapters, budget, losses, passes
 from journey.finetune.jobs import Failed, Report, Said, Setup, Trained, group_name, newest_whole, seal
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
-from journey.lora import Stack, modules_of, refuse_unstackable, scale_of
+from journey.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable, scale_of
 from journey.store import dump_json, json_lines, write_atomic
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
@@ -118,7 +117,7 @@ class Training:
         self.model, self.pad, self.setup, self.report = model, pad, setup, report
         self.device = next(model.parameters()).device
         self.started = time.monotonic()
-        _refuse_base_dropout(model)
+        refuse_base_dropout(model)
         initial = adapters.initial_states(model, runs, setup)
         self.head = losses.head_of(model)
         model.requires_grad_(False)
@@ -127,7 +126,7 @@ class Training:
         self.stack = Stack(model, modules_of(first), runs=len(runs), rank=rank, dropout=setup.dropout)
         self.members = []
         for place, run in enumerate(runs):
-            config = adapters.lora_config(run, setup).to_dict()
+            config = adapters.lora_config(run.rank, run.alpha, setup).to_dict()
             refuse_unstackable(config)
             state = initial[adapters.origin(run)]
             self.stack.load(place, state, scale_of(config))
@@ -285,8 +284,9 @@ class Training:
     def _finished(self, place: int, member: Member) -> Trained:
         folder, progress = Path(self.setup.work) / member.run.run, member.progress
         write_atomic(folder / "trajectory.jsonl", json_lines(progress.points))
-        config = adapters.lora_config(member.run, self.setup)
-        config.target_modules = adapters.short_names(self.stack.layers)
+        config = adapters.lora_config(
+            member.run.rank, member.run.alpha, self.setup, adapters.short_names(self.stack.layers)
+        )
         adapters.save_adapter(self.stack.state(place), config, folder, self.setup)
         return Trained(
             member.run.run,
@@ -333,17 +333,6 @@ class Training:
         self.stack.flat.copy_(tensors["flat"])
         self.first.copy_(tensors["first"])
         self.second.copy_(tensors["second"])
-
-
-def _refuse_base_dropout(model: Any) -> None:
-    dropped = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Dropout) and module.p]
-    config = model.config.get_text_config()
-    dropped += [name for name in ("attention_dropout", "attn_pdrop") if getattr(config, name, 0)]
-    if dropped:
-        raise UsageError(
-            f"the base has dropout of its own ({dropped[0]}), whose draws runs in a stack would share",
-            "use --engine trl, or a base without dropout",
-        )
 
 
 def _train_mode(model: Any, setup: Setup, device: torch.device) -> None:

@@ -6,7 +6,7 @@ in SmolLM2 and others the padding token is the end-of-turn token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from journey import models
+from journey import models, views
 from journey.errors import UsageError
 from journey.finetune.runs import Arm, Reading
 from journey.schema import ROLES, Pair, Trace
@@ -100,8 +100,9 @@ def encode(
     tokenizer: PreTrainedTokenizerBase,
     view: View,
     traces: Sequence[Trace] | None = None,
+    prompts: Mapping[str, list[int]] | None = None,
 ) -> Rows:
-    """The arm's rows, from its traces of the pairs where they are made already.
+    """The arm's rows, from its traces of the pairs and the prompts' ids (by problem) where they are made already.
 
     Raises UsageError if the tokenizer cannot say which characters a token covers, ValueError for a pair without trace.
     """
@@ -112,25 +113,29 @@ def encode(
         )
     told = list(traces) if traces is not None else arm.traces(pairs, Reading(tokenizer, view))
     weight = np.array([arm.weights.get(role, 1.0) for role in ROLES] + [1.0], dtype=np.float32)  # last: FRAME
+    end = models.end_of_turn(tokenizer)
     ids: list[int] = []
     roles: list[int] = []
-    starts, prompts = [0], []
+    starts, sizes = [0], []
     for start in range(0, len(pairs), _BATCH):
-        rows = []
-        for pair, trace in zip(pairs[start : start + _BATCH], told[start : start + _BATCH], strict=True):
+        part = list(zip(pairs[start : start + _BATCH], told[start : start + _BATCH], strict=True))
+        rendered = []
+        for pair, trace in part:
             if trace is None:
                 raise ValueError(f"arm {arm.name} has no trace of pair {pair.pair_id}")
-            rows.append(models.row(tokenizer, pair.problem, trace, view))
-        texts = [row.text for row in rows]
-        offsets = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-        for row, places in zip(rows, offsets, strict=True):
-            ids += row.prompt + row.completion
-            roles += [FRAME] * len(row.prompt) + _roles(row.text, row.spans, places) + [ANSWER]
+            rendered.append(views.render(trace, view))
+        texts = [each.text for each in rendered]
+        encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
+        read = zip(part, rendered, encoded["input_ids"], encoded["offset_mapping"], strict=True)
+        for (pair, _), each, completion, places in read:
+            asked = (prompts or {}).get(pair.problem.id) or models.prompt_ids(tokenizer, pair.problem, view)
+            ids += [*asked, *completion, end]
+            roles += [FRAME] * len(asked) + _roles(each.text, each.spans, places) + [ANSWER]
             starts.append(len(ids))
-            prompts.append(len(row.prompt))
+            sizes.append(len(asked))
     flat = np.array(roles, dtype=np.int8)
     weights = weight[flat]
-    for at, prompt in zip(starts, prompts, strict=False):
+    for at, prompt in zip(starts, sizes, strict=False):
         weights[at : at + prompt] = 0
     return Rows(
         tuple(pair.problem.id for pair in pairs),
@@ -138,7 +143,7 @@ def encode(
         weights,
         flat,
         np.array(starts, dtype=np.int64),
-        np.array(prompts, dtype=np.int64),
+        np.array(sizes, dtype=np.int64),
     )
 
 

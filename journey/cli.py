@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from journey import cli_hub
 from journey.errors import JourneyError, PartialError, ResourceError, UsageError
 
 app = typer.Typer(
@@ -203,7 +204,7 @@ def curate(
 
 @app.command()
 def finetune(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote, or a published dataset's id.")],
     out: Out,
     base: Annotated[str | None, typer.Option(help="Catalog name, local folder or Hub id.")] = None,
     arms: Annotated[str | None, typer.Option(help="ARM[@BUDGET],... see `journey list arms`.")] = None,
@@ -222,6 +223,23 @@ def finetune(
     rows_per_step: Annotated[int | None, typer.Option(help="Rows in an optimiser step.")] = None,
     benchmarks: Annotated[str | None, typer.Option(help="Benchmarks that must not overlap, a,b.")] = None,
     engine: Annotated[str | None, typer.Option(help="What trains; see `journey list engines`.")] = None,
+    warmup: Annotated[
+        str | None, typer.Option(help="Common start of all arms: a curate folder to train it on, or an adapter.")
+    ] = None,
+    lr_sweep: Annotated[
+        str | None, typer.Option(help="Learning rates to try for every arm on the dev split, 1e-3,3e-3.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Train every weight, no adapters (engine trl).")] = False,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes, one a GPU, that share each run (engine trl).", min=1)
+    ] = None,
+    checkpointing: Annotated[
+        bool | None,
+        typer.Option("--checkpointing/--no-checkpointing", help="Recompute activations (default: by engine)."),
+    ] = None,
+    packing: Annotated[bool, typer.Option("--packing", help="Rows end to end, no padding (engine trl).")] = False,
+    liger: Annotated[bool, typer.Option("--liger", help="Liger's kernels (engine trl, on a GPU).")] = False,
+    report_to: Annotated[str | None, typer.Option(help="Where to report, e.g. wandb (engine trl).")] = None,
     sets: Sets = [],  # noqa: B006
     workers: Workers = None,
     as_json: AsJson = False,
@@ -233,13 +251,17 @@ def finetune(
     """
     from journey.config import FinetuneSettings
     from journey.finetune import run as stage
+    from journey.publish.restore import local_folder
     from journey.store import read_manifest
 
     flags = _given(
         base=base, arms=_split(arms), seeds=seeds, match=match, pairs=pairs, rank=rank, lr=lr, epochs=epochs,
         mistake_weight=_by_arm(mistake_weight), max_length=max_length, rows_per_step=rows_per_step, benchmarks=_split(benchmarks), engine=engine, workers=workers,
+        warmup=warmup, lr_sweep=_split(lr_sweep), full=full or None, processes=processes, checkpointing=checkpointing,
+        packing=packing or None, liger=liger or None, report_to=report_to,
     )  # fmt: skip
     settings = _stage_settings(FinetuneSettings, "finetune", flags, sets)
+    folder = local_folder(folder, "curate")
     if dry_run:
         _print_json(stage.plan(folder, settings))
         return
@@ -260,7 +282,7 @@ def finetune(
 
 @app.command()
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote, or adapters' Hub id.")],
     out: Out,
     benchmarks: Annotated[
         str | None, typer.Option(help="NAME, FAMILY@LEVEL, NAME=FILE.jsonl, reasoning-gym:TASK or Hub id, a,b.")
@@ -304,6 +326,7 @@ def evaluate(
     """
     from journey.config import EvaluateSettings
     from journey.evaluate import run as stage
+    from journey.publish.restore import local_folder
 
     flags = _given(
         benchmarks=_split(benchmarks), strategy=_split(strategy), limit=limit, max_new_tokens=max_new_tokens,
@@ -311,6 +334,7 @@ def evaluate(
         aa=aa or None, after=after, fresh=fresh, map=_pairs_of(mapping, "--map"),
     )  # fmt: skip
     settings = _stage_settings(EvaluateSettings, "evaluate", flags, sets)
+    folder = local_folder(folder, "finetune")
     if harness or tasks:
         _recheck(folder, settings, harness, _split(tasks) or [], out, as_json)
         return
@@ -347,6 +371,7 @@ def _recheck(folder: Path, settings: Any, name: str | None, tasks: list[str], ou
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey evaluate` (or `run`, `demo`) wrote.")],
+    finetuned: Annotated[Path | None, typer.Option("--finetune", help="Its finetune folder, if not beside it.")] = None,
     judge: Annotated[str | None, typer.Option(help="A MODEL that counts the behaviours too, on some answers.")] = None,
     judge_answers: Annotated[int, typer.Option(help="How many answers the judge reads.", min=1)] = 200,
     as_json: AsJson = False,
@@ -366,10 +391,16 @@ def report(
     damaged = corrupt_files(folder)
     if damaged:
         raise PartialError(f"{folder} is damaged: {', '.join(damaged[:5])}\n  run `journey evaluate` again")
+    if finetuned is not None:
+        read_manifest(finetuned, "finetune")
     measure.build(folder, judging.judge(folder, judge, judge_answers) if judge else None)
-    stage.build(folder)
+    stage.build(folder, finetuned)
     _show_scores(folder, as_json)
     _next(f"open {folder / 'report.html'}")
+
+
+app.command()(cli_hub.publish)
+app.command()(cli_hub.export)
 
 
 @app.command()

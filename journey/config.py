@@ -67,6 +67,9 @@ class FinetuneSettings(Settings):
     alpha: int = Field(32, ge=1, description="LoRA alpha")
     rslora: bool = Field(False, description="scale adapters by alpha / sqrt(rank) instead of alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the input of every adapter")
+    lora_options: dict[str, Any] = Field(
+        {}, description="further fields of PEFT's LoraConfig, e.g. use_dora (engine trl)"
+    )
     weight_decay: float = Field(0.0, ge=0, description="AdamW's weight decay")
     loss_norm: Literal["token", "row"] = Field(
         "token", description="mean over the weighted tokens of an optimiser step, or mean of the row means"
@@ -93,7 +96,25 @@ class FinetuneSettings(Settings):
     max_steps: int | None = Field(None, ge=1, description="stop every run after N optimiser steps (a smoke test)")
     benchmarks: list[str] = Field([], description="benchmarks that must not overlap the training prompts")
     engine: str = Field("stacked", description="what trains")
-    workers: int | None = Field(None, ge=1, description="runs trained at the same time (default: by cores)")
+    full: bool = Field(False, description="train every weight of the base instead of adapters (engine trl)")
+    processes: int = Field(1, ge=1, description="processes, one a GPU, that share each run (engine trl)")
+    packing: bool = Field(False, description="lay the rows of a forward pass end to end, without padding (engine trl)")
+    attention: str | None = Field(
+        None, description="transformers' attention to train with, e.g. flash_attention_2 (engine trl)"
+    )
+    liger: bool = Field(False, description="use liger's kernels (engine trl, on a GPU)")
+    report_to: str | None = Field(None, description="where training is reported to, e.g. wandb (engine trl)")
+    boundary: Literal["joined", "apart"] = Field(
+        "joined", description="joined refuses prompts whose tokens change when the answer is joined to them"
+    )
+    warmup: str | None = Field(
+        None, description="common start of all arms: a curate folder to train it on, or an adapter"
+    )
+    warmup_epochs: float = Field(1.0, gt=0, description="passes over the warm-up data")
+    lr_sweep: list[float] = Field([], description="learning rates to try for every arm on the dev split")
+    sweep_problems: int = Field(200, ge=1, description="dev problems that a trial of the sweep is scored on, at most")
+    checkpoint_seconds: float = Field(60.0, ge=0, description="seconds between checkpoints; changes no result")
+    workers: int | None = Field(None, ge=1, description="groups trained at the same time (default: by cores)")
 
     @field_validator("pairs", "rank", "lr", mode="before")
     @classmethod
@@ -177,6 +198,9 @@ class EvaluateSettings(Settings):
     endpoint: str | None = Field(None, description="sample from this server, http://HOST/v1, runs by their names")
     parity: int = Field(20, ge=1, description="problems of each run on which an endpoint is checked")
     parity_least: float = Field(0.9, ge=0, le=1, description="least share of equal answers for an endpoint to be used")
+    dtype: Literal["float32", "bfloat16"] | None = Field(
+        None, description="precision of sampling (default: float32 on a CPU, bfloat16 on a GPU)"
+    )
     flips: int | None = Field(None, ge=0, description="problems answered again one at a time (default: 16 in bfloat16)")
     aa: bool = Field(False, description="compare seeds of one arm with other seeds of the same arm")
     aa_arm: str | None = Field(None, description="which arm (default: the journey)")

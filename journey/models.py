@@ -213,22 +213,32 @@ def quantisation(ref: ModelRef) -> str | None:
     return str(getattr(method, "value", method))
 
 
-def load_model(ref: ModelRef, *, device: str | None = None, dtype: torch.dtype | None = None) -> PreTrainedModel:
+def load_model(
+    ref: ModelRef, *, device: str | None = None, dtype: torch.dtype | None = None, attention: str | None = None
+) -> PreTrainedModel:
     """The base in evaluation mode; float32 on a CPU and bfloat16 on a GPU unless told otherwise.
 
-    Weights that are stored quantised stay so; `dtype` is then the precision that they are computed in.
+    Weights that are stored quantised stay so; `dtype` is then the precision that they are computed in. `attention` names
+    one of transformers' implementations, in place of the one that it picks.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
-    placed = {"device_map": {"": device}} if quantisation(ref) else {}  # quantised weights are not moved afterwards
+    placed: dict[str, Any] = {"device_map": {"": device}} if quantisation(ref) else {}  # not moved afterwards
+    more = {"attn_implementation": attention} if attention else {}
     model = _load(
         "weights",
         ref,
         lambda: AutoModelForCausalLM.from_pretrained(
-            ref.source, revision=ref.revision, dtype=dtype, trust_remote_code=False, use_safetensors=True, **placed
+            ref.source,
+            revision=ref.revision,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            **placed,
+            **more,
         ),
     )
     return (model if placed else model.to(device)).eval()
@@ -284,7 +294,7 @@ class Row:
 
 def covers(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
     """Whether the tokenizer can carry a text: encoding and decoding gives it back, blanks apart."""
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]  # said of texts longer than a row
     return "".join(str(tokenizer.decode(ids)).split()) == "".join(text.split())
 
 
@@ -298,6 +308,27 @@ def default_view(tokenizer: PreTrainedTokenizerBase) -> View:
     return "think" if covers(tokenizer, f"<think>\nSo 3 + 4 = 7.\n</think>\n\n{views.INSTRUCTION}") else "compact"
 
 
+def prompt_text(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> str:
+    """The prompt as text: through the chat template where there is one."""
+    return said_text(tokenizer, views.prompt(problem, view), view)
+
+
+def said_text(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> str:
+    """What the user says, as the model is to read it."""
+    if view == "compact":
+        return text
+    if not tokenizer.chat_template:
+        return f"{text}\n\n"
+    said = [{"role": "user", "content": text}]
+    return str(tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False))
+
+
+def prompt_start(tokenizer: PreTrainedTokenizerBase, view: View) -> list[int]:
+    """The tokens before a prompt's text: <bos>, where the tokenizer has one and no template writes it."""
+    templated = tokenizer.chat_template and view != "compact"
+    return [] if templated or tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
+
+
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> list[int]:
     """The prompt's token ids: through the chat template where there is one, else the text after <bos>."""
     return text_ids(tokenizer, views.prompt(problem, view), view)
@@ -305,14 +336,8 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View)
 
 def text_ids(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> list[int]:
     """The token ids of what the user says, as `prompt_ids` makes them."""
-    if tokenizer.chat_template and view != "compact":
-        said = tokenizer.apply_chat_template(
-            [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
-        )
-        return list(tokenizer(said, add_special_tokens=False)["input_ids"])
-    before = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
-    text = text if view == "compact" else f"{text}\n\n"
-    return before + list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    said = said_text(tokenizer, text, view)
+    return [*prompt_start(tokenizer, view), *tokenizer(said, add_special_tokens=False)["input_ids"]]
 
 
 def row(tokenizer: PreTrainedTokenizerBase, problem: Problem, trace: Trace, view: View) -> Row:

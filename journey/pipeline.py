@@ -151,7 +151,7 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
 
     Makes a few pairs in memory to estimate from; writes nothing. Raises UsageError for bad settings.
     """
-    from journey.evaluate.run import expected_effect
+    from journey.evaluate.expect import expect
     from journey.generate.run import plan
 
     out, asked = Path(out), settings.evaluate
@@ -161,15 +161,23 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         pairs = plan(settings.generate, out / "generate")
     except RemoteError as error:  # the plan does not need the network; the run will say so again
         pairs = {"not estimated": str(error).splitlines()[0]}
+    expected = {name: expect(count, settings.finetune.seeds) for name, count in sizes.items() if count}
     return {
         "out": str(out),
         "finished": finished,
         "to_run": [stage for stage in STAGES if stage not in finished],
         "generate": pairs,
-        "runs": len(settings.finetune.arms) * settings.finetune.seeds,
+        "runs": _run_count(settings),
         "benchmarks": sizes,  # null: all of a published set
-        "detectable_points": {
-            name: expected_effect(count, settings.finetune.seeds) for name, count in sizes.items() if count
-        },
+        "detectable_points": {name: one and one["detectable_points"] for name, one in expected.items()},
+        "to_halve_it": {name: one and one["to_halve_it"] for name, one in expected.items()},
         "settings": settings.model_dump(),
     }
+
+
+def _run_count(settings: RunSettings) -> int:
+    """Arms that train, times seeds, times the values of every axis."""
+    chosen = settings.finetune
+    arms = [arm for arm in chosen.arms if ARMS.entry(arm.partition("@")[0]).facts["trains"]]
+    axes = len(chosen.ranks) * len(chosen.rates) * len(chosen.sizes or [1])
+    return len(arms) * chosen.seeds * axes

@@ -45,7 +45,12 @@ _NEVER_HASHED = {
     "samples.parquet",
     "behaviour.json",
     "judge.jsonl",
+    "training.json",
 }
+
+
+class OtherRun(UsageError):
+    """A folder was begun or finished with other settings or inputs."""
 
 
 def dump_json(data: Any) -> bytes:
@@ -171,7 +176,7 @@ class Folder:
         there = {key: there.get(key) for key in self.identity}
         changed = _first_difference(there, self.identity)
         if changed:
-            raise UsageError(
+            raise OtherRun(
                 f"{self.out} holds another run:\n    " + "\n    ".join(changed[:8]),
                 "give another --out, or the same settings to resume it",
             )

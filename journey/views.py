@@ -46,13 +46,14 @@ def prompt(problem: Problem, view: View) -> str:
     return f"{problem.question}\n\n{INSTRUCTION}"
 
 
-# What a text is made to go on with, in each view's own notation: towards its answer, or away from it.
+# What a text is made to go on with, in each view's own notation: towards its answer, or away from it. The embedded base
+# has never met "wait" in use; in its notation one doubts by calling a branch a dead end.
 ANSWER_NOW: dict[View, str] = {
     "think": f"{THINK_CLOSE}The answer is \\boxed{{",
     "plain": "\n\nThe answer is \\boxed{",
     "compact": " \\boxed{",
 }
-GO_ON: dict[View, str] = {"think": "\nWait", "plain": "\n\nWait", "compact": " wait"}
+GO_ON: dict[View, str] = {"think": "\nWait", "plain": "\n\nWait", "compact": " dead end ."}
 TRY_AGAIN = "Here is an attempt at this problem:\n\n{attempt}\n\nThe attempt may be wrong. Check it, and solve the problem again."
 
 

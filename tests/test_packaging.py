@@ -17,6 +17,12 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SOURCES = [p for top in ("journey", *STAGES, "data", "recipes") for p in sorted((ROOT / top).rglob("*.py"))]
 
 
+def _folder(package: str, moved: dict[str, str]) -> str:
+    """The folder of a package, dotted: setuptools maps the longest prefix that `package-dir` names."""
+    prefix = max((name for name in moved if f"{package}.".startswith(f"{name}.")), key=len)
+    return moved[prefix] + package.removeprefix(prefix)
+
+
 def test_package_list_equals_the_folders() -> None:
     folders = {
         path.parent.relative_to(ROOT).as_posix().replace("/", ".")
@@ -24,16 +30,14 @@ def test_package_list_equals_the_folders() -> None:
         for path in (ROOT / top).rglob("__init__.py")
         if "runs" not in path.parts
     }
-    named = {
-        name if name == "journey" else name.removeprefix("journey.")
-        for name in PYPROJECT["tool"]["setuptools"]["packages"]
-    }
+    moved = PYPROJECT["tool"]["setuptools"]["package-dir"]
+    named = {_folder(name, moved) for name in PYPROJECT["tool"]["setuptools"]["packages"]}
     assert named == folders
 
 
 def test_data_files_named_for_packaging_exist() -> None:
     for package, patterns in PYPROJECT["tool"]["setuptools"]["package-data"].items():
-        folder = ROOT / package.removeprefix("journey.").replace(".", "/")
+        folder = ROOT / _folder(package, PYPROJECT["tool"]["setuptools"]["package-dir"]).replace(".", "/")
         for pattern in patterns:
             assert list(folder.glob(pattern)), f"{package}: nothing matches {pattern}"
 
@@ -51,7 +55,7 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_imports_run_one_way(path: Path) -> None:
     top = path.relative_to(ROOT).parts[0]
-    above = {"cli.py", "pipeline.py", "showing.py", "__main__.py"}
+    above = {"cli.py", "cli_hub.py", "pipeline.py", "showing.py", "__main__.py"}
     for name in imported(path):
         stage = name.split(".")[1] if "." in name else ""
         if top in STAGES:

@@ -159,7 +159,7 @@ def noticed(step: Step, steps: Sequence[Step], marks: Sequence[Mark], text: str)
 
 def doubted(steps: Sequence[Step], marks: Sequence[Mark], text: str) -> list[Step]:
     """The steps that a notice doubts by naming their value, and no other's: "I doubt the 51." Once for each notice."""
-    found = []
+    found: list[Step] = []
     for mark in marks:
         first = next(sentences(text[mark.start : mark.end]), None) if mark.kind == "notice" else None
         said = text[mark.start : mark.start + first[1]] if first else ""

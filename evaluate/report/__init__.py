@@ -1,5 +1,8 @@
 """The report on an evaluation folder: report.html and report.md, rebuilt at will from what is stored, without a model.
 
+The training behind it (budgets, curves, curation, some pairs and trees) is read from the folders that the evaluation goes
+back to, while they are there, and kept in `training.json`.
+
 journey report DIR
 """
 
@@ -11,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from journey.errors import UsageError
-from journey.evaluate.report import html, markdown, viewer
+from journey.evaluate.report import behaving, costs, html, lineage, markdown, trained, viewer
 from journey.evaluate.report.content import content
 from journey.evaluate.results import RESULTS_VERSION, Plan, Scores
 from journey.schema import decode
@@ -20,8 +23,10 @@ from journey.store import sha256, write_atomic
 R = TypeVar("R", Plan, Scores)
 
 
-def build(folder: Path) -> list[Path]:
+def build(folder: Path, finetuned: Path | None = None) -> list[Path]:
     """Write report.html and report.md into the folder and return their paths.
+
+    `finetuned` is where the finetune folder lies if not beside this one.
 
     Raises UsageError where plan.json or scores.json is missing or cannot be read, PartialError naming the line where
     stored questions or samples cannot.
@@ -29,7 +34,13 @@ def build(folder: Path) -> list[Path]:
     folder = Path(folder)
     plan, scores = load(folder)
     told = content(plan, scores, plan_sha256=sha256(folder / "plan.json"))
-    pages = {"report.html": html.page(told, viewer.embedded(folder, plan)), "report.md": markdown.page(told)}
+    spent = costs.costs(plan, scores)
+    behaviour = behaving.load(folder, scores.plan_sha256)
+    behind = trained.trained(lineage.training(folder, finetuned), plan.view, [run.arm for run in plan.runs])  # type: ignore[arg-type]
+    pages = {
+        "report.html": html.page(told, spent, behaviour, behind, viewer.embedded(folder, plan)),
+        "report.md": markdown.page(told, spent, behaviour, behind),
+    }
     for name, data in pages.items():
         write_atomic(folder / name, data)
     return [folder / name for name in pages]
@@ -49,9 +60,9 @@ def _read(path: Path, kind: type[R]) -> R:
         record = decode(path.read_bytes(), kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}", "run `journey evaluate` again, it made this file") from None
-    if record.version != RESULTS_VERSION:
+    if not 1 <= record.version <= RESULTS_VERSION:  # later versions only added to earlier ones
         raise UsageError(
-            f"{path} is of version {record.version}, this program reads version {RESULTS_VERSION}",
+            f"{path} is of version {record.version}, this program reads versions up to {RESULTS_VERSION}",
             "rebuild the report with the version of journey that made it, or evaluate again",
         )
     return record

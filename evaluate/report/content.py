@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from journey.evaluate.report import words
 from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
-from journey.evaluate.results import ArmScore, Compared, Plan, RunScore, Scores
-from journey.evaluate.verdict import BASE, NO_DIFFERENCE
+from journey.evaluate.results import ArmScore, Compared, LargerInfo, Plan, RunScore, Scores
+from journey.evaluate.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE, Declared
 
 CUT_OFTEN = 0.05  # a larger share of truncated answers gets a caveat of its own
 
@@ -34,12 +34,15 @@ class AccuracyRow:
 
 @dataclass(frozen=True)
 class AccuracyTable:
-    """The arms on one benchmark with one strategy."""
+    """The arms on one benchmark with one strategy; `policy` is the strategy with its numbers."""
 
     benchmark: str
     strategy: str
     primary: bool
     rows: tuple[AccuracyRow, ...]
+    policy: str = ""
+    first: bool = True  # of the plan's strategies, the one that the headline rests on
+    oracle: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class ComparedRow:
     permutation: str = NOT_KNOWN
     bootstrap: str = NOT_KNOWN
     mcnemar: tuple[str, ...] = ()  # one a training seed
+    at: str = ""  # the strategy where it is not the plan's first
+    shares: tuple[str, str] = (NO_DATA, NO_DATA)  # accuracy of the first and of the second
 
     @property
     def against_base(self) -> bool:
@@ -75,8 +80,8 @@ class ComparedRow:
 
     @property
     def label(self) -> str:
-        """What is subtracted from what."""
-        return f"{self.second} minus {self.first}"
+        """What is subtracted from what, and with which strategy if not the plan's first."""
+        return f"{self.second} minus {self.first}" + (f", {self.at}" if self.at else "")
 
 
 @dataclass(frozen=True)
@@ -160,29 +165,35 @@ def _headlines(
         return (Headline(f"Nothing could be compared ({NO_DATA}).", "open"),)
     if len(primary) != len(scores.headline):
         return tuple(Headline(sentence, "none") for sentence in scores.headline)
-    found = {(table.benchmark, table.strategy, row.arm): row.accuracy for table in tables for row in table.rows}
+    found = {(table.benchmark, row.arm): row.accuracy for table in tables if table.first for row in table.rows}
     lines = []
     for sentence, row in zip(scores.headline, primary, strict=True):
         names = {row.second: row.second, row.first: row.first, BASE: "the untuned base"}
-        shares = [f"{name} {found.get((row.benchmark, row.strategy, arm), NO_DATA)}" for arm, name in names.items()]
+        own = {} if not row.at else dict(zip((row.first, row.second), row.shares, strict=True))
+        known = {arm: own.get(arm) or found.get((row.benchmark, arm), NO_DATA) for arm in names}
+        shares = [f"{name} {known[arm]}" for arm, name in names.items()]
         explanation = "" if row.explanation in sentence else row.explanation
         lines.append(Headline(sentence, row.tone, f"Right answers: {', '.join(shares)}.", explanation))
     return tuple(lines)
 
 
 def _caveats(plan: Plan, scores: Scores, plan_sha256: str | None) -> Iterable[str]:
+    if plan.aa:
+        yield "An A/A comparison: the arms differ in their training seeds alone, so any difference shown is a false one."
+    if scores.looked_before:
+        yield scores.looked_before
     if plan_sha256 is not None and plan_sha256 != scores.plan_sha256:
         yield "The plan beside these scores is not the one that they were made with: its hash has changed."
     if scores.failed_runs:
         yield f"Runs that failed: {', '.join(scores.failed_runs)}. Their seeds are left out of every arm they meet."
     for arm in scores.arms:
-        if arm.n and arm.truncation_rate > CUT_OFTEN:
+        if arm.strategy in plan.strategies[:1] and arm.n and arm.truncation_rate > CUT_OFTEN:
             yield (
                 f"{arm.arm} reached the cap of {plan.max_new_tokens:,} new tokens in {words.percent(arm.truncation_rate)} "
                 f"of its answers on {arm.benchmark}; such answers seldom score."
             )
-    done = {(item.benchmark, item.first, item.second) for item in scores.compared}
-    lost = [item.key for item in plan.comparisons if (item.benchmark, item.first, item.second) not in done]
+    done = {_key(plan, item) for item in scores.compared}
+    lost = [item.key for item in plan.comparisons if _key(plan, item) not in done]
     if lost:
         yield f"Declared but without a result, counted as p = 1 ({NO_DATA}): {'; '.join(lost)}."
 
@@ -197,14 +208,21 @@ def _facts(plan: Plan, scores: Scores) -> tuple[tuple[str, str], ...]:
         ("Training seeds", ", ".join(map(str, seeds)) or NOT_KNOWN),
         ("Benchmarks", ", ".join(f"{b.name} ({b.problems:,})" for b in plan.benchmarks) or NO_DATA),
         ("Headline benchmark", plan.primary),
+        *([] if plan.larger is None else [("Larger model", _larger(plan.larger))]),
         ("Benchmarks of no pinned revision", ", ".join(unpinned) or "none"),
         ("Margin", f"{100 * scores.margin:g} points, set before scoring"),
-        ("Decoding", f"{', '.join(plan.strategies)}; at most {plan.max_new_tokens:,} new tokens for every arm"),
-        ("Batch and precision", f"{plan.batch} prompts together, {plan.dtype}, the same for every run"),
+        ("Strategies", ", ".join(map(plan.policy, plan.strategies))),
+        ("Cap", f"at most {plan.max_new_tokens:,} new tokens an answer, for every arm"),
+        ("Sampler", f"{plan.backend}; {plan.batch} prompts together, {plan.dtype}, the same for every run"),
         ("Prompt view", plan.view),
         ("Seed of the evaluation", str(plan.seed)),
         ("Plan (sha256)", scores.plan_sha256),
     )
+
+
+def _larger(larger: LargerInfo) -> str:
+    size = "" if larger.parameters is None else f", {larger.parameters:.3g} parameters"
+    return f"{larger.model}{size}, revision {larger.revision or 'unpinned'}, untuned"
 
 
 def _benchmark_row(plan: Plan) -> Iterable[tuple[str, ...]]:
@@ -219,7 +237,11 @@ def _accuracy_tables(plan: Plan, scores: Scores) -> Iterable[AccuracyTable]:
     for benchmark in plan.benchmarks:
         for strategy in plan.strategies:
             rows = tuple(_accuracy_row(name, found.get((benchmark.name, strategy, name))) for name in arms)
-            yield AccuracyTable(benchmark.name, strategy, benchmark.name == plan.primary, rows)
+            first = strategy == plan.strategies[0]
+            if first or any(row.share for row in rows):
+                oracle = any(info.name == strategy and info.oracle for info in plan.policies)
+                primary = benchmark.name == plan.primary
+                yield AccuracyTable(benchmark.name, strategy, primary, rows, plan.policy(strategy), first, oracle)
 
 
 def _accuracy_row(name: str, arm: ArmScore | None) -> AccuracyRow:
@@ -242,25 +264,37 @@ def _accuracy_row(name: str, arm: ArmScore | None) -> AccuracyRow:
 def _run_row(run: RunScore) -> tuple[str, ...]:
     start = (run.run, run.benchmark, run.strategy)
     if run.n == 0:
-        return (*start, NO_DATA, *[""] * 7)
+        return (*start, "", NO_DATA, *[""] * 7)
     counts = (run.n, run.correct, run.wrong, run.no_answer, run.undecided, run.truncated)
-    return (*start, *(f"{count:,}" for count in counts), f"{run.mean_tokens:,.0f}", words.seconds(run.mean_seconds))
+    accuracy = run.accuracy if run.samples else run.correct / run.n
+    return (
+        *start,
+        words.percent(accuracy),
+        *(f"{count:,}" for count in counts),
+        f"{run.mean_tokens:,.0f}",
+        words.seconds(run.mean_seconds),
+    )
+
+
+def _key(plan: Plan, item: Declared | Compared) -> tuple[str, str, str, str]:
+    """What a comparison declared and the same one made have in common; the strategy is empty for the plan's first."""
+    at = item.at if isinstance(item, Declared) else item.strategy
+    return item.benchmark, item.first, item.second, "" if at in plan.strategies[:1] else at
 
 
 def _compared_rows(plan: Plan, scores: Scores) -> Iterable[ComparedRow]:
     """The comparisons in the order declared; one without a result says so."""
-    found: dict[tuple[str, str, str], list[Compared]] = {}
-    for declared in plan.comparisons:
-        found[declared.benchmark, declared.first, declared.second] = []
+    found: dict[tuple[str, str, str, str], list[Compared]] = {_key(plan, item): [] for item in plan.comparisons}
     for item in scores.compared:
-        found.setdefault((item.benchmark, item.first, item.second), []).append(item)
-    for (benchmark, first, second), items in found.items():
-        yield from map(_compared_row, items)
+        found.setdefault(_key(plan, item), []).append(item)
+    for (benchmark, first, second, at), items in found.items():
+        yield from (_compared_row(item, at) for item in items)
         if not items:
-            yield ComparedRow(benchmark, first, second, benchmark == plan.primary and first != BASE)
+            primary = benchmark == plan.primary and first not in (BASE, LARGER) and at in ("", EQUAL_TOKENS)
+            yield ComparedRow(benchmark, first, second, primary, at=at)
 
 
-def _compared_row(item: Compared) -> ComparedRow:
+def _compared_row(item: Compared, at: str) -> ComparedRow:
     c, verdict = item.comparison, item.verdict
     tones = {item.first: "first", item.second: "second", None: "none" if verdict.words == NO_DIFFERENCE else "open"}
     return ComparedRow(
@@ -285,6 +319,8 @@ def _compared_row(item: Compared) -> ComparedRow:
             f"seed {m.seed}: only {item.second} {m.only_second:,}, only {item.first} {m.only_first:,}, p {_equals(m.p)}"
             for m in c.mcnemar
         ),
+        at=f"{at} ({item.policy})" if at and item.policy else at,
+        shares=(words.percent(c.first_accuracy), words.percent(c.second_accuracy)),
     )
 
 

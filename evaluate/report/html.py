@@ -13,16 +13,21 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from journey.evaluate.report import plot
+from journey.evaluate.report import behaving, plot
+from journey.evaluate.report.behaving import Told
 from journey.evaluate.report.content import Content
+from journey.evaluate.report.costs import Costs
+from journey.evaluate.report.trained import Trained
 from journey.evaluate.report.words import GUIDE, ONLY_THESE
 
 HERE = Path(__file__).parent
+_STYLES = ("style.css", "parts.css")
+_SCRIPTS = ("text.js", "math.js", "viewer.js", "start.js")
 _POLICY = "default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
 
 
-def page(content: Content, answers: str) -> bytes:
-    """The whole page. `answers` is the viewer's data, JSON without `<`, `>` or `&` (see `viewer.embedded`)."""
+def page(content: Content, costs: Costs, behaviour: Told, training: Trained, answers: str) -> bytes:
+    """The whole page. `answers` is the viewer's data in base64 (see `viewer.embedded`)."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -31,9 +36,16 @@ def page(content: Content, answers: str) -> bytes:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css.j2", "viewer.js.j2"))
+    style, script = (
+        "".join((HERE / f"{name}.j2").read_text(encoding="utf-8") for name in names) for names in (_STYLES, _SCRIPTS)
+    )
     text = environment.get_template("report.html.j2").render(
         content=content,
+        costs=costs,
+        behaviour=behaviour,
+        training=training,
+        behaving=behaving,
+        habit_heads=list(behaving.HEADS.values()),
         answers=Markup(answers),
         style=Markup(style),
         script=Markup(script),

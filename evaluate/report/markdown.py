@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from journey.console import clean
+from journey.evaluate.report import behaving
+from journey.evaluate.report.behaving import Told
 from journey.evaluate.report.content import AccuracyTable, ComparedRow, Content
+from journey.evaluate.report.costs import Choice, Costs
+from journey.evaluate.report.trained import Trained
 from journey.evaluate.report.words import GUIDE, NOT_KNOWN, ONLY_THESE
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
@@ -23,10 +27,21 @@ _ACCURACY = [
 ]
 _COMPARED = ["Benchmark", "Comparison", "Verdict", "Difference", "95% interval", "p", "p after Holm", "Detectable"]
 _FURTHER = ["Benchmark", "Comparison", "Permutation p", "Two-way bootstrap", "McNemar: solved by one arm alone"]
+_CANDIDATES = ["Policy", "Accuracy, dev", "Cost, dev", "Affordable", "Accuracy, test", "Cost, test", "Chosen"]
+_OPTIMAL = [
+    "Budget, tokens",
+    "Accuracy by bin",
+    "Tokens",
+    "Policies, bin 1 to 5, each half",
+    "Accuracy, one policy",
+    "Tokens",
+    "Policy, each half",
+]
+_AGREEMENT = ["Against", "Run", "Benchmark", "Problems", "Other text", "Other answer", "Other outcome"]
 _SOURCES = ["Benchmark", "Problems", "Source", "Revision", "Licence", "Judged by", "sha256", "What it is"]
 
 
-def page(content: Content) -> bytes:
+def page(content: Content, costs: Costs, behaviour: Told, training: Trained) -> bytes:
     """The whole page, ending in one line break."""
     parts = ["# Verdict", *_verdict(content), "## What was compared"]
     parts.append("\n".join(f"- {name}: {escaped(value)}" for name, value in content.facts))
@@ -42,6 +57,7 @@ def page(content: Content) -> bytes:
     ]
     parts.append(f"The sign-flip permutation and McNemar's exact test each {ONLY_THESE}; neither decides the verdict.")
     parts.append(table(_FURTHER, further))
+    parts += [*_costs(costs), *_behaviour(behaviour), *_training(training)]
     parts.append("## How to read this")
     parts.append("\n".join(f"- **{name}**: {escaped(meaning)}" for name, meaning in GUIDE.items()))
     return ("\n\n".join(parts) + "\n").encode()
@@ -70,8 +86,9 @@ def _verdict(content: Content) -> Iterable[str]:
 
 
 def _accuracy(accuracy: AccuracyTable) -> Iterable[str]:
-    strategy = "" if accuracy.strategy == "greedy" else f", {accuracy.strategy}"
-    headline = " (headline)" if accuracy.primary else ""
+    strategy = "" if accuracy.strategy == "greedy" else f", {accuracy.policy or accuracy.strategy}"
+    strategy += " (oracle: looks at the right answer)" if accuracy.oracle else ""
+    headline = " (headline)" if accuracy.primary and accuracy.first else ""
     yield f"### {escaped(accuracy.benchmark + strategy + headline)}"
     yield table(
         _ACCURACY,
@@ -85,3 +102,72 @@ def _accuracy(accuracy: AccuracyTable) -> Iterable[str]:
 def _compared(row: ComparedRow) -> tuple[str, ...]:
     words = " ".join([f"{row.words}.", *row.notes]) if row.notes else row.words
     return row.benchmark, row.label, words, row.difference, row.interval, row.p, row.holm, row.detectable
+
+
+def _costs(costs: Costs) -> Iterable[str]:
+    """What the page shows of test-time compute, apart from its pictures."""
+    if not costs:
+        return
+    yield "## Test-time compute"
+    for item in costs.equal:
+        yield from _choice(item)
+    for bins in costs.bins:
+        yield f"### {escaped(f'{bins.benchmark}, {bins.arm}, by difficulty ({bins.measure})')}"
+        rows = [
+            (policy, *(text + (" (best)" if best else "") for text, _, best in cells)) for policy, cells in bins.rows
+        ]
+        yield table(["Policy", *bins.heads], rows)
+    for optimal in costs.optimal:
+        yield f"### {escaped(f'{optimal.benchmark}, {optimal.arm}: the compute-optimal policy over bins')}"
+        yield table(_OPTIMAL, optimal.rows)
+    for larger in costs.larger:
+        yield f"### {escaped(larger.benchmark)}"
+        yield "\n".join(f"- {name}: {escaped(value)}" for name, value in larger.facts)
+        for item in larger.choices:
+            yield from _choice(item)
+    if costs.agreement:
+        yield "### Other ways of sampling the same problems"
+        yield table(_AGREEMENT, costs.agreement)
+    if costs.skipped:
+        yield "\n".join(f"- Left out: {escaped(text)}" for text in costs.skipped)
+
+
+def _choice(item: Choice) -> Iterable[str]:
+    yield f"### {escaped(f'{item.heading}, at equal {item.unit}')}"
+    yield escaped(" ".join([item.sentence, *item.notes]))
+    if item.rows:
+        yield table(_CANDIDATES, [(*cells, "yes" if chosen else "") for cells, chosen in item.rows])
+
+
+def _behaviour(behaviour: Told) -> Iterable[str]:
+    if not behaviour:
+        return
+    yield "## Behaviour"
+    for group in behaviour.arms:
+        yield f"### {escaped(group.benchmark)}"
+        yield table(["Arm", "Answers", *behaving.HEADS.values(), *behaving.TURNS], group.rows)
+        if group.steps:
+            yield table(["Arm", *behaving.STEPS], group.steps)
+        if group.claims:
+            yield table(["Arm", *behaving.CLAIMS], group.claims)
+    if behaviour.judge:
+        yield escaped(behaviour.judge[0])
+        yield table(["Habit", *behaving.JUDGED], behaviour.judge[1])
+
+
+def _training(training: Trained) -> Iterable[str]:
+    yield "## Training"
+    if training.missing:
+        yield "\n".join(f"- {escaped(text)}" for text in training.missing)
+    if training.budget is not None:
+        yield table(["Per run", *training.budget.arms], training.budget.rows)
+        notes = [*training.budget.notes, *(f"Failed: {text}" for text in training.budget.failed)]
+        if notes:
+            yield "\n".join(f"- {escaped(text)}" for text in notes)
+    if training.funnel is not None:
+        funnel = training.funnel
+        yield f"Curation: {funnel.came} pairs came in, {funnel.kept} were kept ({escaped(funnel.splits)})."
+        if funnel.rules:
+            yield table(
+                ["Rule", "Came in", "Dropped", "Why"], [(r.name, r.came, r.dropped, r.reasons) for r in funnel.rules]
+            )

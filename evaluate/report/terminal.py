@@ -54,6 +54,8 @@ class Summary:
         )
         groups = []
         for accuracy in self.told.tables:
+            if not accuracy.first:
+                continue
             rows = []
             for row in accuracy.rows:
                 rates = [row.truncated, row.no_answer]
@@ -71,12 +73,14 @@ class Summary:
             for row in group.rows:
                 numbers = [row.difference, row.interval, *([row.holm, row.detectable] if wide else [])]
                 words = _text(row.words, TONES[row.tone])
-                name = _text(row.label) if wide else Text("\n").join([_text(row.label), words])
+                lines = [_text(f"{row.second} minus {row.first}"), *([_text(row.at, "dim")] if row.at else [])]
+                name = _text(row.label) if wide else Text("\n").join([*lines, words])
                 rows.append([name, *map(_text, numbers), *([words] if wide else [])])
             groups.append((group.benchmark, rows))
         yield from self._tables([*heads, *(["Verdict"] if wide else [])], groups, wide)
         if self.told.with_base:
-            yield _text("The comparisons with the untuned base are in report.html and report.md.", "dim")
+            others = "" if all(table.first for table in self.told.tables) else " and the other strategies"
+            yield _text(f"The comparisons with the untuned base{others} are in report.html and report.md.", "dim")
 
     def _tables(self, heads: Sequence[str], groups: Sequence[Group], wide: bool) -> Iterator[RenderableType]:
         """One table a benchmark under its name, all with the same columns; the heads stand once."""

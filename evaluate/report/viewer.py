@@ -1,54 +1,55 @@
 """The browsable answers: which problems go into the page, with every run's answer to each, graded from its text.
 
-A page must stay small enough to open and to send. Where not all problems fit, those on which the arms disagree are
-preferred, two for each other one, in the order of the questions; the page says how many of how many it shows.
+They are embedded compressed (gzip in base64, which browsers unpack themselves), since a page must stay small enough to
+open and to send. Where not all problems fit, those on which the arms disagree are preferred, two for each other one, in
+the order of the questions; the page says how many of how many it shows.
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from journey.evaluate.report.answers import KINDS, Answer, answers, shortened
 from journey.evaluate.results import Plan
 from journey.evaluate.verdict import BASE
-from journey.grading import grade
-from journey.schema import Problem, Question, Sample, encode
-from journey.store import read_shard, shards
+from journey.schema import Question, decode, encode
+from journey.store import read_shard
 
-BUDGET = 4_000_000  # bytes of embedded answers; the page around them is some 100 kB
-HEAD, TAIL = 4_500, 1_500  # characters shown of a longer text
-_SAFE = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
+BUDGET = 4_200_000  # characters in the page; what stands around them is some 300 kB
+LARGEST = 60_000_000  # bytes unpacked, which a browser still handles at once
 
 
 def embedded(folder: Path, plan: Plan, budget: int = BUDGET) -> str:
-    """The viewer's data as JSON that can stand inside a script element: no `<`, `>` or `&` in it.
+    """The viewer's data in base64 of gzip of JSON:
 
-    `{"runs": [{run, arm, seed}], "pairs": [[first, second]], "strategy": name, "benchmarks": [{name, total, problems:
-    [{id, question, gold, check, answers: one a run, null or [outcome, cut, tokens, answer, why, text]}]}]}`.
+    `{"runs": [{run, arm, seed}], "pairs": [[first, second]], "strategy": name, "kinds": [of marks], "benchmarks": [{name,
+    total, problems: [{id, question, gold, check, answers: one a run, null or [outcome, cut, tokens, answer, why, text,
+    marks]}]}]}`; marks are `[kind, start, end, kind, ...]` in units of UTF-16, as scripts count.
     """
     pairs = [pair for pair in dict.fromkeys((item.first, item.second) for item in plan.comparisons) if BASE not in pair]
-    chosen, totals = _fitting([_candidates(folder, plan, b.name, pairs) for b in plan.benchmarks], budget)
-    return _safe(
-        {
-            "runs": [{"run": run.run, "arm": run.arm, "seed": run.seed} for run in plan.runs],
-            "pairs": pairs,
-            "strategy": plan.strategies[0] if plan.strategies else "",
-            "benchmarks": [
-                {"name": benchmark.name, "total": total, "problems": problems}
-                for benchmark, problems, total in zip(plan.benchmarks, chosen, totals, strict=True)
-            ],
-        }
-    )
+    candidates = [_candidates(folder, plan, b.name, pairs) for b in plan.benchmarks]
+    queues = [list(_preferred(problems)) for problems in candidates]
+    for problems in candidates:
+        for problem in problems:
+            del problem["differ"]
+    frame = {
+        "runs": [{"run": run.run, "arm": run.arm, "seed": run.seed} for run in plan.runs],
+        "pairs": pairs,
+        "strategy": plan.policy(plan.strategies[0]) if plan.strategies else "",
+        "kinds": KINDS,
+        "view": plan.view,
+    }
+    names = [benchmark.name for benchmark in plan.benchmarks]
+    return _fitting(frame, names, candidates, queues, budget)
 
 
-def shortened(text: str) -> str:
-    """A very long text without its middle, and how much is left out; the answer stands at the end."""
-    left_out = len(text) - HEAD - TAIL
-    if left_out <= 0:
-        return text
-    note = f"\n[... {left_out:,} characters left out here; the folder's samples/ has them ...]\n"
-    return text[:HEAD] + note + text[-TAIL:]
+def unpacked(text: str) -> Any:
+    """What `embedded` packed."""
+    return decode(gzip.decompress(base64.b64decode(text)), dict[str, Any])
 
 
 def _candidates(folder: Path, plan: Plan, benchmark: str, pairs: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
@@ -57,44 +58,30 @@ def _candidates(folder: Path, plan: Plan, benchmark: str, pairs: Sequence[Sequen
     questions = folder / "questions" / f"{name}.jsonl"
     if not questions.is_file() or not plan.strategies:
         return []
-    samples = [_samples(folder / "samples" / run.run / name / plan.strategies[0]) for run in plan.runs]
+    draw = plan.draw_of(plan.strategies[0])
+    asked = list(read_shard(questions, Question))
+    given = answers(questions, [folder / "samples" / run.run / name / draw for run in plan.runs], len(asked))
     found = []
-    for question in read_shard(questions, Question):
+    for question in asked:
         problem = question.problem
-        given = [by_question.get(question.id) for by_question in samples]
-        answers = [None if sample is None else _answer(problem, sample) for sample in given]
+        told = [of_run.get(question.id) for of_run in given]
         found.append(
             {
                 "id": question.id,
                 "question": shortened((plan.view == "compact" and problem.brief) or problem.question),
                 "gold": problem.answer,
                 "check": problem.check,
-                "answers": answers,
-                "differ": _disagree(plan, pairs, answers),
+                "answers": told,
+                "differ": _disagree(plan, pairs, told),
             }
         )
     return found
 
 
-def _samples(folder: Path) -> dict[str, Sample]:
-    """One answer to each question; of several (a strategy that draws more than one) the first."""
-    found: dict[str, Sample] = {}
-    for path in shards(folder.parent, folder.name):
-        for sample in read_shard(path, Sample):
-            found.setdefault(sample.question, sample)
-    return found
-
-
-def _answer(problem: Problem, sample: Sample) -> list[Any]:
-    outcome, answer, why = grade(problem, sample.text, sample.finish)
-    cut = sample.finish == "length"
-    return [outcome, cut, sample.tokens, answer and shortened(answer), why, shortened(sample.text)]
-
-
-def _disagree(plan: Plan, pairs: Sequence[Sequence[str]], answers: Sequence[list[Any] | None]) -> bool:
+def _disagree(plan: Plan, pairs: Sequence[Sequence[str]], told: Sequence[Answer | None]) -> bool:
     right = {
         (run.arm, run.seed): answer[0] == "correct"
-        for run, answer in zip(plan.runs, answers, strict=True)
+        for run, answer in zip(plan.runs, told, strict=True)
         if answer is not None
     }
     seeds = {run.seed for run in plan.runs}
@@ -106,25 +93,26 @@ def _disagree(plan: Plan, pairs: Sequence[Sequence[str]], answers: Sequence[list
     )
 
 
-def _fitting(candidates: list[list[dict[str, Any]]], budget: int) -> tuple[list[list[dict[str, Any]]], list[int]]:
-    """What fits: the benchmarks in turn, each by `_preferred`, then back in the order asked; and how many there were."""
-    queues = [_preferred(problems) for problems in candidates]
-    taken: list[set[int]] = [set() for _ in candidates]
-    open_ = set(range(len(candidates)))
-    while open_:
-        for place in sorted(open_):
-            index = next(queues[place], None)
-            size = 0 if index is None else len(_safe(candidates[place][index]).encode())
-            if index is None or size > budget:
-                open_.discard(place)
-                continue
-            budget -= size
-            taken[place].add(index)
-    for problems in candidates:
-        for problem in problems:
-            del problem["differ"]
-    chosen = [[p for i, p in enumerate(problems) if i in taken[at]] for at, problems in enumerate(candidates)]
-    return chosen, [len(problems) for problems in candidates]
+def _fitting(
+    frame: dict[str, Any],
+    names: Sequence[str],
+    candidates: Sequence[list[dict[str, Any]]],
+    queues: Sequence[list[int]],
+    budget: int,
+) -> str:
+    """As many problems as fit, up to the same number of each benchmark: at first all of them, then fewer."""
+    most = max(map(len, queues), default=0)
+    while True:
+        benchmarks = []
+        for name, problems, queue in zip(names, candidates, queues, strict=True):
+            taken = sorted(queue[:most])
+            benchmarks.append({"name": name, "total": len(problems), "problems": [problems[at] for at in taken]})
+        data = encode({**frame, "benchmarks": benchmarks})
+        text = base64.b64encode(gzip.compress(data, 6, mtime=0)).decode() if len(data) <= LARGEST or not most else ""
+        if text and (len(text) <= budget or not most):
+            return text
+        too_much = len(text) / budget if text else len(data) / LARGEST
+        most = int(most * min(0.97, 0.99 / too_much))
 
 
 def _preferred(problems: list[dict[str, Any]]) -> Iterator[int]:
@@ -133,8 +121,3 @@ def _preferred(problems: list[dict[str, Any]]) -> Iterator[int]:
     alike = iter([i for i, problem in enumerate(problems) if not problem["differ"]])
     for _ in problems:
         yield from (i for i in (next(differ, None), next(differ, None), next(alike, None)) if i is not None)
-
-
-def _safe(data: Any) -> str:
-    """JSON in which nothing can end a script element or start a tag or a comment."""
-    return encode(data).decode().translate(_SAFE)

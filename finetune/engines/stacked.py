@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from journey.catalog import ENGINES
-from journey.finetune.jobs import Failed, Report, Said, Setup, Trained
+from journey.finetune.jobs import IGNORED, LABELS, Failed, Report, Said, Setup, Trained
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
 
@@ -23,6 +24,22 @@ def train(
     ref = models.ModelRef(setup.base, setup.source, setup.revision)
     tokenizer = models.load_tokenizer(ref)
     device = models.best_device()
-    model = models.load_model(ref, device="cpu", dtype=torch.float32 if device == "cpu" else torch.bfloat16)
+    model: Any = models.load_model(ref, device="cpu", dtype=torch.float32 if device == "cpu" else torch.bfloat16)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else models.end_of_turn(tokenizer)
     yield from Training(model.to(device), pad, runs, data, setup, report).work()
+
+
+def labels(rows: Rows, members: list[int], pad: int) -> list[list[int]]:
+    """The labels of a forward pass on these rows."""
+    import torch
+
+    from journey.finetune import passes
+
+    unit = passes.Unit(0, tuple(members), int(rows.lengths[members].max()))
+    made = passes.build([unit], [rows], [rows.weights], pad, torch.device("cpu"))
+    found = torch.full_like(made.ids, IGNORED)
+    found.view(-1)[made.at + 1] = made.labels  # a token is predicted from the place before it
+    return found.tolist()
+
+
+LABELS["stacked"] = labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from journey.catalog import ENGINES
-from journey.finetune.jobs import Report, Setup, Trained
+from journey.finetune.jobs import LABELS, Report, Setup, Trained
 from journey.finetune.runs import Run
 from journey.finetune.tokens import Rows
 
@@ -23,3 +23,13 @@ def train(runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: R
         else:
             from journey.finetune.sft import train_run  # torch, transformers and TRL: seconds to import
         yield train_run(run, data[run.kind], setup, report)
+
+
+def labels(rows: Rows, members: list[int], pad: int) -> list[list[int]]:
+    """The labels of a forward pass on these rows."""
+    from journey.finetune.batches import collate
+
+    return collate(rows, members, pad)["labels"].tolist()
+
+
+LABELS["trl"] = labels

@@ -319,6 +319,10 @@ class Arithmetic:
             return _problem(draft, level, "symbols" if symbols else "story")
         raise RuntimeError(f"no arithmetic problem at level {level} in {_DRAWS} draws")
 
+    def difficulty(self, problem: Problem) -> float:
+        """The number of steps."""
+        return float(len(problem.facts["letters"]))
+
 
 def _problem(draft: Draft, level: int, form: str) -> Problem:
     question, starts = _joined(draft.sentences)

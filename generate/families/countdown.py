@@ -330,6 +330,11 @@ class Countdown:
         """The states that a search walks."""
         return CountdownSpace(tuple(problem.facts["numbers"]), problem.facts["target"], LEVELS[problem.level or 1])
 
+    def difficulty(self, problem: Problem) -> float:
+        """First moves that fail before the canonical search finds the right one."""
+        numbers = tuple(problem.facts["numbers"])
+        return float(failed_first_moves(numbers, problem.facts["target"], LEVELS[problem.level or 1]))
+
     def solvable(self, problem: Problem, state: State, target: int) -> bool:
         """Exact: whether `target` can be made from `state` under the rules of the problem's level."""
         return can_make(state, target, LEVELS[problem.level or 1])

@@ -2,174 +2,273 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 import importlib.util
+import json
 import re
-import shutil
 import struct
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from journey.evaluate import report
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-HELPER = Path(__file__).resolve().parent.parent / "evaluate" / "report" / "synthetic.py"
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--disable-dev-shm-usage",
-)
-Browse = Callable[..., str]
+HELPERS = Path(__file__).resolve().parent.parent / "evaluate" / "report"
+READY = "!document.getElementById('viewer').hidden"
+HOSTILE = "<script>document.title='owned';alert(1)</script>"
+Open = Callable[..., Any]
+
+
+def load(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(f"{name}_e2e", HELPERS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    spec = importlib.util.spec_from_file_location("synthetic_evaluation_e2e", HELPER)
-    assert spec is not None and spec.loader is not None
-    synthetic = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = synthetic
-    spec.loader.exec_module(synthetic)
-    made: Path = synthetic.folder(
-        tmp_path_factory.mktemp("evaluation"), problems={"countdown@1": 120, "arithmetic": 40}
-    )
+    """1,000 problems and some more, hostile answers among them, with everything that a report can show."""
+    at = tmp_path_factory.mktemp("browsed") / "evaluation"
+    made: Path = load("synthetic").folder(at, problems={"countdown@1": 1000, "arithmetic": 40}, steps=2)
+    behind = load("behind")
+    behind.strategies(made)
+    behind.lineage(made)
+    behind.behaviour(made)
     report.build(made)
     return made
 
 
-@pytest.fixture(scope="module")
-def browse(tmp_path_factory: pytest.TempPathFactory) -> Browse:
-    """`browse(path, "filter=all", "--dump-dom")`: what the browser prints."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"no browser here (one of {', '.join(BROWSERS)})")
-    profile = tmp_path_factory.mktemp("profile")
+@pytest.fixture
+def open_(browser: Any, folder: Path) -> Iterator[Open]:
+    """`open_("filter=all", width=400)`: the report, ready to be browsed; it must not have complained at the end."""
+    pages = []
 
-    def run(path: Path, at: str, *flags: str) -> str:
-        command = [str(program), *FLAGS, f"--user-data-dir={profile}", *flags, f"{path.as_uri()}#{at}"]
-        done = subprocess.run(command, capture_output=True, timeout=60, check=True)
-        return done.stdout.decode()
+    def made(at: str = "", **settings: Any) -> Any:
+        page = browser.open(folder / "report.html", at, **settings)
+        page.wait(READY)
+        pages.append(page)
+        return page
 
-    return run
-
-
-def dom(browse: Browse, folder: Path, at: str) -> str:
-    return browse(folder / "report.html", at, "--dump-dom")
+    yield made
+    for page in pages:
+        assert page.problems() == []
+        page.close()
 
 
-def texts(document: str, pattern: str) -> list[str]:
-    """Texts of the elements that a pattern of their start tags finds."""
-    found = re.findall(rf"<{pattern}[^>]*>(.*?)</(?:pre|button|p|li|h3|ul)>", document, re.DOTALL)
-    return [html.unescape(re.sub(r"<[^>]*>", "", text)) for text in found]
+def counts(page: Any) -> dict[str, int]:
+    found = page.run("[...document.querySelectorAll('[data-filter]')].map((b) => [b.dataset.filter, b.textContent])")
+    return {key: int(re.search(r"\(([\d,]+)\)$", text)[1].replace(",", "")) for key, text in found}  # type: ignore[index]
 
 
-def counts(document: str) -> dict[str, int]:
-    return {key: int(n) for key, n in re.findall(r'data-filter="([\w-]+)"[^>]*>[^<]*\((\d+)\)', document)}
+def rows(page: Any) -> list[str]:
+    return [text for text in page.text("#problems li") if text not in ("No problem fits.",)]
 
 
-def test_hostile_answers_show_as_text(browse: Browse, folder: Path) -> None:
-    document = dom(browse, folder, "benchmark=countdown%401&find=%3Cscript%3Edocument&second=journey")
-    assert re.search(r"<title>Verdict: ", document) and "<h1 id=" not in document
-    shown = texts(document, "pre")
-    assert "<script>document.title='owned';alert(1)</script>" in shown
-    assert document.count("<script") == 2
+def test_hostile_answers_show_as_text(open_: Open) -> None:
+    page = open_("benchmark=countdown%401&find=%3Cscript%3Edocument&second=journey")
+    assert HOSTILE in page.text("#problem pre")
+    assert page.run("document.title").startswith("Verdict: ")
+    assert page.run("document.querySelectorAll('script').length") == 2
+    page.run(
+        "document.getElementById('find').value = ''; document.getElementById('find').dispatchEvent(new Event('input'))"
+    )
+    page.run("document.getElementById('problems').focus()")
+    page.press("Home")
+    for _ in range(6):
+        page.press("ArrowDown")
+    assert page.run("[document.querySelector('#owned'), document.querySelector('img')].every((e) => e === null)")
+    assert page.run("document.title").startswith("Verdict: ")
 
 
-def test_hostile_questions_show_as_text(browse: Browse, folder: Path) -> None:
-    document = dom(browse, folder, "")
-    assert "</li><b id=owned onclick=alert(1)>owned</b>" in texts(document, 'p class="text"')[0]
-    assert not re.search(r'<\w+ [^>]*\bid="owned"', document)
+def test_hostile_questions_show_as_text(open_: Open) -> None:
+    page = open_()
+    assert "</li><b id=owned onclick=alert(1)>owned</b>" in page.text("#problem p.text")[0]
+    assert page.run("document.querySelector('#owned') === null")
 
 
-def test_control_characters_become_visible(browse: Browse, folder: Path) -> None:
-    (text, *_) = [t for t in texts(dom(browse, folder, "find=right%20to%20left"), "pre") if "right to left" in t]
+def test_control_characters_become_visible(open_: Open) -> None:
+    page = open_("find=right%20to%20left")
+    (text, *_) = [text for text in page.text("#problem pre") if "right to left" in text]
     assert "\u241b[31mred" in text and "[U+202E]right to left[U+202C]" in text and "{{ 7 * 7 }}" in text
     assert not set(text) & set("\x1b\x07\x08\u202e")
 
 
-def test_filters_split_the_problems(browse: Browse, folder: Path) -> None:
-    document = dom(browse, folder, "filter=only-right-arm&seed=1&first=shortcut%40tokens")
-    number = counts(document)
-    assert number["all"] == 120
-    assert sum(number[key] for key in ("both-right", "only-right-arm", "only-left-arm", "both-wrong")) == 120
-    rows = texts(document, 'li id="problem-')
-    assert len(rows) == number["only-right-arm"] > 0
-    marks = re.findall(r'class="marks">(.*?)</span></span>', document)
-    assert len(marks) == len(rows) and all('"mark correct"' in pair.partition("</span>")[2] for pair in marks)
-    assert not any('"mark correct"' in pair.partition("</span>")[0] for pair in marks)
-    assert "Only journey right" in document and "Only shortcut@tokens right" in document
-    assert any("shortcut-tokens-s1" in head for head in texts(document, "h3"))
-
-
-@pytest.mark.parametrize("kind", ["both-right", "only-left-arm", "both-wrong", "truncated", "no-answer", "undecided"])
-def test_each_filter_lists_what_it_counts(browse: Browse, folder: Path, kind: str) -> None:
-    document = dom(browse, folder, f"filter={kind}")
-    assert len(texts(document, 'li id="problem-')) == counts(document)[kind]
-
-
-def test_search_and_choice_of_benchmark(browse: Browse, folder: Path) -> None:
-    document = dom(browse, folder, "benchmark=arithmetic&find=9")
-    rows = texts(document, 'li id="problem-')
-    assert 0 < len(rows) < 40
-    assert f"Listed: {len(rows)} of the 40 problems" in document
-    assert "No answers are stored" in dom(browse, folder, "benchmark=countdown%402")
-
-
-def test_parts_of_an_answer_are_coloured(browse: Browse, folder: Path) -> None:
-    document = dom(browse, folder, "find=dead%20end")
-    for kind in ("dead", "back", "box"):
-        assert f'<mark class="{kind}">' in document.partition("</article>")[0]
-    assert re.search(r'<mark class="back">back to [\d ]*\d</mark>', document)
-
-
-def test_keyboard_and_typing(browse: Browse, folder: Path, tmp_path: Path) -> None:
-    """A script of the test's own, admitted by its hash, presses keys and notes what is chosen."""
-    script = """
-      const list = document.getElementById("problems"), seen = [];
-      const note = () => seen.push(list.getAttribute("aria-activedescendant"));
-      note();
-      for (const key of ["ArrowDown", "ArrowDown", "ArrowUp", "End", "ArrowDown", "PageUp", "Home", "ArrowUp"]) {
-        list.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
-        note();
-      }
-      document.querySelector('[data-filter="both-wrong"]').click();
-      seen.push(document.activeElement.dataset.filter, document.querySelector('[aria-pressed="true"]').dataset.filter);
-      const find = document.getElementById("find");
-      find.value = "nothing holds this";
-      find.dispatchEvent(new Event("input"));
-      seen.push(list.textContent, document.getElementById("problem").textContent, location.hash.includes("both-wrong"));
-      document.body.dataset.seen = seen.join("|");
-    """
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = (folder / "report.html").read_text(encoding="utf-8").replace("script-src ", f"script-src 'sha256-{digest}' ")
-    page = page.replace("</body>", f"<script>{script}</script></body>")
-    driven = tmp_path / "driven.html"
-    driven.write_text(page, encoding="utf-8")
-    document = browse(driven, "", "--dump-dom")
-    found = re.search(r'data-seen="([^"]*)"', document)
-    assert found, "the page's script stopped before the test's own"
-    *moves, focus, pressed, empty, detail, remembered = found[1].split("|")
-    assert moves == [f"problem-{at}" for at in (0, 1, 2, 1, 119, 119, 109, 0, 0)]
-    assert (focus, pressed) == ("both-wrong", "both-wrong")
-    assert (empty, detail, remembered) == ("No problem fits.", "", "true")
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1280, 1), (500, 0)])
-def test_screenshot(browse: Browse, folder: Path, tmp_path: Path, width: int, scheme: int) -> None:
-    picture = tmp_path / "report.png"
-    flags = (
-        f"--window-size={width},1600",
-        f"--screenshot={picture}",
-        f"--blink-settings=preferredColorScheme={scheme}",
+def test_filters_split_the_problems(open_: Open) -> None:
+    page = open_("filter=only-right-arm&seed=1&first=shortcut%40tokens")
+    number = counts(page)
+    assert number["all"] == 1000
+    assert sum(number[key] for key in ("both-right", "only-right-arm", "only-left-arm", "both-wrong")) == 1000
+    assert len(rows(page)) == number["only-right-arm"] > 0
+    marks = page.run(
+        "[...document.querySelectorAll('#problems li')].map((li) => [...li.querySelectorAll('.mark')].map((m) => m.className))"
     )
-    browse(folder / "report.html", "", *flags)
-    data = picture.read_bytes()
-    assert struct.unpack(">II", data[16:24]) == (width, 1600) and len(data) > 30_000
+    assert all("correct" in second and "correct" not in first for first, second in marks)
+    labels = page.text("[data-filter]")
+    assert any("Only journey right" in label for label in labels)
+    assert any("Only shortcut@tokens right" in label for label in labels)
+    assert any("shortcut-tokens-s1" in head for head in page.text("#problem h3"))
+
+
+def test_each_filter_lists_what_it_counts_and_what_it_says(open_: Open) -> None:
+    page = open_()
+    number = counts(page)
+    for kind, count in number.items():
+        page.click(f'[data-filter="{kind}"]')
+        assert len(rows(page)) == count, kind
+        assert page.run("document.activeElement.dataset.filter") == kind
+        assert page.run("document.querySelector('[aria-pressed=true]').dataset.filter") == kind
+    assert number["backtracks"] > 0 and number["seeds-disagree"] > 0 and number["truncated"] > 0
+    page.click('[data-filter="backtracks"]')
+    assert page.run("document.querySelector('#problem mark.backtrack') !== null")
+    page.click('[data-filter="seeds-disagree"]')
+    shown = page.text("#problem .all li")
+    signs = {arm: {text[0] for text in shown if arm in text} for arm in ("shortcut-examples", "journey")}
+    assert any(len(each) > 1 and "\u2713" in each for each in signs.values())
+
+
+def test_typing_searches(open_: Open) -> None:
+    page = open_("benchmark=arithmetic")
+    page.run("document.getElementById('find').focus()")
+    page.type("9")
+    found = rows(page)
+    assert 0 < len(found) < 40
+    assert f"Listed: {len(found)} of the 40 problems" in page.text("#shown")[0]
+    page.type("nothing holds this")
+    assert (page.text("#problems"), page.text("#problem")) == (["No problem fits."], [""])
+    assert "nothing" in page.run("location.hash")
+    page.run(
+        "document.getElementById('benchmark').value = '1'; document.getElementById('benchmark').dispatchEvent(new Event('change'))"
+    )
+    assert "No answers are stored" in page.text("#problems")[0]
+
+
+def test_a_thousand_problems_by_keyboard(open_: Open) -> None:
+    """Keys as a keyboard sends them: into the list by Tab, through it, and out again."""
+    page = open_()
+    chosen = "document.getElementById('problems').getAttribute('aria-activedescendant')"
+    page.run("[...document.querySelectorAll('[data-filter]')].pop().focus()")
+    page.press("Tab")
+    assert page.run("document.activeElement.id") == "problems"
+    seen = [page.run(chosen)]
+    for key in ("ArrowDown", "ArrowDown", "ArrowUp", "End", "ArrowDown", "PageUp", "Home", "ArrowUp"):
+        page.press(key)
+        seen.append(page.run(chosen))
+    assert seen == [f"problem-{at}" for at in (0, 1, 2, 1, 999, 999, 989, 0, 0)]
+    visible = "(() => { const l = document.getElementById('problems'), i = document.getElementById('problem-999');" \
+        " return i.offsetTop >= l.scrollTop && i.offsetTop + i.offsetHeight <= l.scrollTop + l.offsetTop + l.clientHeight; })()"  # fmt: skip
+    page.press("End")
+    assert page.run(visible)
+    page.press("Tab")
+    assert page.run("document.activeElement.tagName") == "PRE"
+
+
+def test_the_address_brings_back_what_was_shown(open_: Open) -> None:
+    page = open_()
+    page.click('[data-filter="both-wrong"]')
+    page.run("document.getElementById('problems').focus()")
+    page.press("ArrowDown")
+    address, text = page.run("location.hash.slice(1)"), page.text("#problem")
+    assert open_(address).text("#problem") == text
+
+
+def test_parts_of_an_answer_are_coloured(open_: Open) -> None:
+    page = open_("find=dead%20end")
+    for kind in ("notice", "backtrack", "answer"):
+        assert page.text(f"#problem mark.{kind}"), kind
+    assert all(re.fullmatch(r"back to [\d ]+\.?", text) for text in page.text("#problem mark.backtrack"))
+
+
+def test_training_pairs_with_their_trees(open_: Open) -> None:
+    page = open_()
+    assert len(page.text(".pair")) >= 3
+    assert page.run("document.querySelectorAll('.pair svg.tree .node').length") > 10
+    for role in ("mistake", "notice", "backtrack", "correction", "answer"):
+        assert page.text(f".pair mark.{role}"), role
+    assert page.run("document.querySelector('.pair').open")
+
+
+FORMULAS = {
+    r"Half is $\frac{1}{2}$.": "Half is 12.",
+    r"\(x^2 + \sqrt[3]{y_1}\)": "x2+y13",
+    r"$$\left\{ \begin{array}{cl} 1 & x \ge 0 \\ 0 & \text{else} \end{array} \right.$$": "{1x\u226500else",
+    r"so \boxed{\frac{3}{4}}": "so 34",
+    r"${47\over 288}$ and $\binom{n}{k}$": "47288 and (nk)",
+    "It costs $5 and then $10, or $3-$4, or $20 x 3=$60.": "It costs $5 and then $10, or $3-$4, or $20 x 3=$60.",
+    r"$\unknown{x}$ stays": r"$\unknown{x}$ stays",
+    r"$\href{javascript:alert(1)}{x}$": r"$\href{javascript:alert(1)}{x}$",
+    r"$\text{<img src=x onerror=alert(1)>}$": "<img src=x onerror=alert(1)>",
+    "$" + "{" * 500 + "}" * 500 + "^$": "$" + "{" * 500 + "}" * 500 + "^$",
+}
+
+
+def test_latex_is_readable_and_safe(open_: Open) -> None:
+    page = open_()
+    for source, expected in FORMULAS.items():
+        marks = [["answer", source.index("\\boxed"), len(source)]] if "\\boxed" in source else []
+        page.run(f"globalThis.made = readable(make('p'), {json.dumps(source)}, {json.dumps(marks)}, true), 0")
+        assert page.run("made.textContent") == expected
+        assert page.run("made.querySelectorAll('img, a, script, [href], [onerror]').length") == 0
+    page.run(r"globalThis.made = readable(make('p'), '$\\frac{1}{2}$', [], true), 0")
+    assert page.run("made.querySelector('math > mfrac').namespaceURI") == "http://www.w3.org/1998/Math/MathML"
+
+
+def test_latex_of_real_problems(open_: Open, real_data: Callable[[str], Path]) -> None:
+    """Every gold answer of MATH-500 and all but a handful of 5,500 formulas; no money of GSM8K is taken for one."""
+    page = open_()
+    told = [json.loads(line) for line in real_data("math500.jsonl").read_text(encoding="utf-8").splitlines()]
+    texts = [one[key] for one in told for key in ("problem", "solution")]
+    script = "((texts) => texts.flatMap((text) => latex.formulas(text)).map((f) => latex.render(f[2], f[3]) !== null))"
+    made = page.run(f"{script}({json.dumps(texts)})")
+    assert len(made) > 5000 and made.count(False) <= 5
+    answers = json.dumps([one["answer"] for one in told])
+    assert page.run(f"{answers}.filter((answer) => latex.render(answer, false) === null)") == []
+    money = real_data("gsm8k_test.jsonl").read_text(encoding="utf-8").splitlines()
+    assert page.run(f"{json.dumps(money)}.flatMap((text) => latex.formulas(text))") == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (400, "light")])
+def test_nothing_sticks_out_and_contrasts_hold(open_: Open, width: int, scheme: str) -> None:
+    page = open_(width=width, prefers_color_scheme=scheme)
+    page.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    assert page.run("document.documentElement.scrollWidth") == width
+    assert page.run(CONTRAST) == []
+    data = page.picture()
+    assert struct.unpack(">II", data[16:24]) == (width, 900) and len(data) > 20_000
+
+
+# Text whose contrast with what lies behind it is under 4.5 to 1 (WCAG AA); canvas turns any colour into its bytes.
+CONTRAST = r"""(() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const over = (colours) => { canvas.clearRect(0, 0, 1, 1); for (const c of colours) { canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); } return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+  const light = (rgb) => rgb.map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (e) => { const found = []; for (let at = e; at; at = at.parentElement) found.unshift(getComputedStyle(at).backgroundColor); return over(["Canvas", ...found]); };
+  const bad = new Map();
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    const style = getComputedStyle(e);
+    if (!own || style.visibility === "hidden" || e.closest("script, style, .hidden, option") || !e.getClientRects().length) continue;
+    const back = behind(e), front = over([`rgb(${back})`, e instanceof SVGElement ? style.fill : style.color]);
+    const [a, b] = [light(front), light(back)].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) bad.set(`${e.tagName} ${e.className.baseVal ?? e.className} ${ratio.toFixed(2)}`, 1);
+  }
+  return [...bad.keys()].slice(0, 10);
+})()"""
+
+
+def test_paper(open_: Open) -> None:
+    """In print the page is light, whole, and without controls, whatever the screen's scheme is."""
+    page = open_(prefers_color_scheme="dark")
+    page.call("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.run("getComputedStyle(document.querySelector('.controls')).display") == "none"
+    assert page.run(
+        "[...document.querySelectorAll('details:not([open]) > :not(summary)')].every((e) => e.offsetHeight > 0)"
+    )
+    assert page.run(CONTRAST) == []
+    assert page.paper().startswith(b"%PDF")

@@ -9,10 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from peft import LoraConfig, get_peft_model
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, UnknownName, UsageError
@@ -28,53 +24,7 @@ from journey.evaluate.score import rescore
 from journey.schema import Sample, decode
 from journey.store import Folder, read_records
 
-SIGNS = "<pad> <bos> <eos> <unk> use make : . try left yes low high = + - * / ( ) \\boxed{ }"
-WORDS = [*SIGNS.split(), *map(str, range(100))]
 TWO = ["countdown@1", "countdown-targets"]
-
-
-def make_base(folder: Path) -> Path:
-    """A plain transformers folder: a Llama of random weights over the words of the compact view."""
-    ids = {word: place for place, word in enumerate(WORDS)}
-    backend = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    special = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
-    PreTrainedTokenizerFast(tokenizer_object=backend, **special).save_pretrained(folder)
-    torch.manual_seed(0)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(WORDS),
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=4,
-            max_position_embeddings=64,
-            initializer_range=0.5,
-            bos_token_id=1,
-            eos_token_id=2,
-            pad_token_id=0,
-        )
-    )
-    model.generation_config.eos_token_id = [2, 30, 40, 50]  # so that random answers end at different lengths
-    model.save_pretrained(folder)
-    return folder
-
-
-def make_finetuned(out: Path, base: Path, arms: tuple[str, ...] = ("shortcut@tokens", "journey")) -> Path:
-    """What the finetune stage leaves: an adapter of random weights for each arm and seed 0, and its facts."""
-    with Folder.open(out, "finetune", {"base": str(base), "arms": list(arms)}) as folder:
-        for seed, arm in enumerate(arms):
-            name = arm.replace("@", "-") + "-s0"
-            model = LlamaForCausalLM.from_pretrained(base)
-            torch.manual_seed(seed)
-            config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
-            get_peft_model(model, config).save_pretrained(folder.work / name)
-            facts = {"run": name, "arm": arm, "seed": 0, "view": "compact", "base": {"name": str(base)}}
-            folder.write(f"{name}/run.json", facts)
-        folder.write("audit.json", {"arms": {"journey": {"completion_tokens_p995": 17.2}}})
-        folder.finish({})
-    return out
 
 
 def test_runs_are_compared_within_a_value_of_an_axis(tmp_path: Path) -> None:
@@ -92,12 +42,6 @@ def test_runs_are_compared_within_a_value_of_an_axis(tmp_path: Path) -> None:
     assert [run.run for run in runs[:3]] == ["shortcut-tokens-r8-s0", "shortcut-tokens-r8-s1", "journey-r8-s0"]
     assert {run.arm for run in runs} == {f"{arm} r{rank}" for arm in ("shortcut@tokens", "journey") for rank in (8, 16)}
     assert pairs(runs) == [("shortcut@tokens r8", "journey r8"), ("shortcut@tokens r16", "journey r16")]
-
-
-@pytest.fixture(scope="module")
-def finetuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("evaluate")
-    return make_finetuned(folder / "finetune", make_base(folder / "base"))
 
 
 @pytest.fixture(autouse=True)

@@ -17,23 +17,23 @@ from journey.store import Folder
 SPECIAL = ["<pad>", "<bos>", "<eos>", "<unk>"]
 
 
-def countdown_pairs(count: int) -> list[Pair]:
-    """Training pairs of the first level, in the order of the family's stream."""
+def countdown_pairs(count: int, split: str = "train", start: int = 0) -> list[Pair]:
+    """Pairs of the first level and of one split, in the order of the family's stream."""
     family, method = FAMILIES.get("countdown")(), METHODS.get("search")()
     pairs: list[Pair] = []
-    index = 0
+    index = start
     while len(pairs) < count:
         problem = family.problem(0, index, 1)
         index += 1
-        if split_of(problem) == "train" and all(problem.id != pair.problem.id for pair in pairs):
+        if split_of(problem) == split and all(problem.id != pair.problem.id for pair in pairs):
             pairs.append(method.make(problem, 0).pair)
     return pairs
 
 
-def write_curated(folder: Path, pairs: list[Pair]) -> Path:
-    """A finished curate folder with these training pairs."""
+def write_curated(folder: Path, pairs: list[Pair], dev: Iterable[Pair] = ()) -> Path:
+    """A finished curate folder with these training and dev pairs."""
     with Folder.open(folder, "curate", {}) as made:
-        made.write_shard(0, {"train/00000.jsonl": pairs})
+        made.write_shard(0, {"train/00000.jsonl": pairs, "dev/00000.jsonl": list(dev)})
         made.finish({"train": len(pairs)})
     return folder
 
@@ -102,18 +102,39 @@ def pocket() -> Any:
 
 
 @pytest.fixture(scope="session")
-def curated(pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pairs as a finished curate folder."""
-    return write_curated(tmp_path_factory.mktemp("data") / "curated", pairs)
+def dev_pairs() -> list[Pair]:
+    """6 Countdown pairs of the dev split."""
+    return countdown_pairs(6, "dev")
 
 
 @pytest.fixture(scope="session")
-def base(pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def other_pairs() -> list[Pair]:
+    """12 further training pairs."""
+    return countdown_pairs(12, start=1000)
+
+
+@pytest.fixture(scope="session")
+def curated(pairs: list[Pair], dev_pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pairs as a finished curate folder."""
+    return write_curated(tmp_path_factory.mktemp("data") / "curated", pairs, dev_pairs)
+
+
+@pytest.fixture(scope="session")
+def other_curated(other_pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Further pairs as a finished curate folder, to warm up on."""
+    return write_curated(tmp_path_factory.mktemp("data") / "other", other_pairs)
+
+
+@pytest.fixture(scope="session")
+def base(
+    pairs: list[Pair], dev_pairs: list[Pair], other_pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A random Llama of two layers whose vocabulary is that of the pairs in the compact view."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
+    pairs = [*pairs, *dev_pairs, *other_pairs]
     compact = {word for pair in pairs for word in views.prompt(pair.problem, "compact").split()}
     compact |= {w for p in pairs for t in (p.shortcut, p.journey) for w in views.render(t, "compact").text.split()}
     tokenizer = make_tokenizer(sorted(compact))

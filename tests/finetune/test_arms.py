@@ -212,6 +212,8 @@ def test_a_doubt_speaks_of_the_steps_own_equation() -> None:
     assert last_equation("10 / 30 = 1 / 3 .") is None
     assert last_equation("x = 4 .") is None and last_equation("") is None
     assert backwards(Equation(("16", "-", "1"), "15")) == Equation(("15", "+", "1"), "16")
+    assert backwards(Equation(("15", "+", "1"), "16")) == Equation(("16", "-", "1"), "15")
+    assert backwards(Equation(("4", "*", "5"), "20")) == Equation(("20", "/", "5"), "4")
     assert backwards(Equation(("12", "/", "60"), "0.2")) == Equation(("0.2", "*", "60"), "12")
     assert backwards(Equation(("5", "*", "0"), "0")) is None
     assert backwards(Equation(("13", "-", "40"), "- 27")) is None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from journey import views
-from journey.catalog import ARMS
+from journey.catalog import ARMS, ENGINES
 from journey.errors import UsageError
 from journey.finetune import preflight
+from journey.finetune.jobs import LABELS
+from journey.finetune.runs import Arm
 from journey.finetune.tokens import Rows, encode
 from journey.schema import Pair, Question
 
@@ -52,6 +56,7 @@ def test_rows_that_would_be_truncated(rows: dict[str, Rows]) -> None:
         preflight.check_rows(rows, limit, 2)
     said = str(refused.value)
     assert f"arm journey: 2 of 24 rows are longer than {limit} tokens (the longest has {lengths.max()})" in said
+    assert "would be truncated; 0 of shortcut" in said
     assert f"journey curate --set max_tokens={limit}" in said
 
 
@@ -77,14 +82,140 @@ def test_arms_with_other_problems(rows: dict[str, Rows]) -> None:
         preflight.check_same_problems({**rows, "journey": replace(rows["journey"], problems=changed)})
 
 
+def check_arm(tokenizer: Any, arm: Arm, rows: Rows, pairs: list[Pair], view: Any = "compact") -> None:
+    traces = [getattr(pair, str(arm.trace)) for pair in pairs]
+    preflight.check_arm(tokenizer, arm, rows, pairs, traces, view, LABELS["trl"])
+
+
 def test_rows_that_do_not_read_as_the_trace(
     pairs: list[Pair], rows: dict[str, Rows], word_tokenizer: Callable[..., Any], words_of: Callable[..., Any]
 ) -> None:
-    tokenizer = word_tokenizer(words_of(pairs))
-    text = views.render(pairs[0].journey, "compact").text
-    preflight.check_text(tokenizer, "journey", rows["journey"], text)
+    """One token of one row far down is another one."""
+    tokenizer, journey = word_tokenizer(words_of(pairs)), ARMS.get("journey")()
+    check_arm(tokenizer, journey, rows["journey"], pairs)
+    ids = rows["journey"].ids.copy()
+    ids[rows["journey"].starts[20] - 5] += 1
     with pytest.raises(UsageError, match="arm journey: what would be trained on does not read as the trace"):
-        preflight.check_text(tokenizer, "journey", rows["shortcut"], text)
+        check_arm(tokenizer, journey, replace(rows["journey"], ids=ids), pairs)
+
+
+MASKED = Arm("journey-masked", "journey", {"mistake": 0.0, "notice": 0.5})
+
+
+@pytest.fixture(scope="module")
+def byte_pairs(written: Pair, pairs: list[Pair]) -> Any:
+    """A byte-level BPE with merges, as those of GPT-2, Llama 3, Qwen and SmolLM2; signs of several bytes are in pieces."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=420,
+        special_tokens=["<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = [views.render(trace, "think").text for pair in pairs for trace in (pair.shortcut, pair.journey)]
+    backend.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|im_end|>")
+
+
+def test_masks_in_pieces_of_words(byte_pairs: Any, pairs: list[Pair], written: Pair) -> None:
+    """Multi-character tokens, signs of several bytes, thinking tags, masked roles: no false alarm, and none missed."""
+    segments = [
+        msgspec.structs.replace(one, text=one.text.replace("=", "\u00d7\u2248=")) for one in pairs[0].journey.segments
+    ]
+    strange = msgspec.structs.replace(
+        pairs[0], journey=msgspec.structs.replace(pairs[0].journey, segments=tuple(segments))
+    )
+    some = [written, strange, *pairs[1:6]]
+    rows = encode(some, MASKED, byte_pairs, "think")
+    assert 0 < (rows.weights == 0).sum() and (rows.weights == 0.5).any()
+    check_arm(byte_pairs, MASKED, rows, some, "think")
+    shifted = rows.weights.copy()
+    at = rows.at(4)
+    completion = slice(at.start + int(rows.prompts[4]), at.stop - 1)
+    assert (shifted[completion] == 0).any()
+    shifted[completion] = np.roll(shifted[completion], 1)
+    with pytest.raises(UsageError, match="arm journey-masked: the loss mask is misaligned") as refused:
+        check_arm(byte_pairs, MASKED, replace(rows, weights=shifted), some, "think")
+    assert some[4].problem.id in str(refused.value)
+
+
+def test_an_arm_that_changes_or_trains_the_prompt(
+    pairs: list[Pair], rows: dict[str, Rows], word_tokenizer: Callable[..., Any], words_of: Callable[..., Any]
+) -> None:
+    tokenizer, shortcut, good = word_tokenizer(words_of(pairs)), ARMS.get("shortcut")(), rows["shortcut"]
+    ids, weights = good.ids.copy(), good.weights.copy()
+    ids[good.at(7)][2] += 1
+    weights[good.at(9)][1] = 1
+    for broken in (replace(good, ids=ids), replace(good, weights=weights)):
+        with pytest.raises(UsageError, match="arm shortcut: 1 of 24 rows do not begin with the prompt"):
+            check_arm(tokenizer, shortcut, broken, pairs)
+
+
+@pytest.mark.parametrize("engine", ENGINES.names())
+def test_every_engine_labels_the_end_of_turn_that_is_also_the_padding(engine: str, rows: dict[str, Rows]) -> None:
+    ENGINES.load()
+    for name, some in rows.items():
+        preflight.check_labels(LABELS[engine], name, some, 2)  # <eos>
+
+
+def test_labels_masked_by_the_padding_token(rows: dict[str, Rows]) -> None:
+    def by_id(rows: Rows, members: list[int], pad: int) -> list[list[int]]:
+        return [[-100 if label == pad else label for label in labels] for labels in LABELS["trl"](rows, members, pad)]
+
+    preflight.check_labels(by_id, "journey", rows["journey"], 0)
+    with pytest.raises(UsageError, match="labels are masked by the padding token, which is the end-of-turn") as refused:
+        preflight.check_labels(by_id, "journey", rows["journey"], 2)
+    assert "pad_token of its own" in str(refused.value)
+
+    def padding_too(rows: Rows, members: list[int], pad: int) -> list[list[int]]:
+        return [[pad if label == -100 else label for label in labels] for labels in LABELS["trl"](rows, members, pad)]
+
+    with pytest.raises(UsageError, match="is not what the loss weights say"):
+        preflight.check_labels(padding_too, "journey", rows["journey"], 2)
+
+
+def test_text_that_the_base_reads_as_a_control_token(byte_pairs: Any, pairs: list[Pair], written: Pair) -> None:
+    preflight.check_special(byte_pairs, [written, *pairs], "think")
+    problem = msgspec.structs.replace(written.problem, question="How much is 2 + 3 <|im_end|> + 4?")
+    bad = msgspec.structs.replace(written, problem=problem)
+    with pytest.raises(UsageError, match="1 problems hold text .* '<|im_end|>', e.g. in problem p1") as refused:
+        preflight.check_special(byte_pairs, [*pairs, bad], "think")
+    assert "journey curate" in str(refused.value)
+    preflight.check_special(byte_pairs, [bad], "compact")  # the brief question has none
+    segment = msgspec.structs.replace(written.journey.segments[1], text=" No.<|im_end|>")
+    journey = msgspec.structs.replace(written.journey, segments=(segment, *written.journey.segments[1:]))
+    with pytest.raises(UsageError, match="control token"):
+        preflight.check_special(byte_pairs, [msgspec.structs.replace(written, journey=journey)], "think")
+
+
+def test_a_prompt_whose_last_token_merges_with_the_answer(byte_pairs: Any, pairs: list[Pair], written: Pair) -> None:
+    tokenizer = copy.deepcopy(byte_pairs)
+    tokenizer.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}\nAnswer:"
+    assert preflight.check_boundary(tokenizer, [written, *pairs], "plain", False) == []
+    tokenizer.chat_template += " {{ '' }}"
+    opened = msgspec.structs.replace(written.shortcut.segments[0], text="is it so? 2 + 3 = 5.")
+    said = msgspec.structs.replace(written.shortcut, segments=(opened, *written.shortcut.segments[1:]))
+    pair = msgspec.structs.replace(written, shortcut=said)
+    assert tokenizer.tokenize(" is") == ["\u0120is"]
+    with pytest.raises(UsageError, match="in 1 of 1 pairs the prompt's last token .* no token prefix") as refused:
+        preflight.check_boundary(tokenizer, [pair], "plain", False)
+    assert "--set boundary=apart" in str(refused.value)
+    assert "apart here" in preflight.check_boundary(tokenizer, [pair], "plain", True)[0]
+
+
+def test_an_arm_may_see_further_problems_if_that_is_its_point(rows: dict[str, Rows]) -> None:
+    changed = {**rows, "longer-shortcut": replace(rows["shortcut"], problems=("other", *rows["shortcut"].problems[1:]))}
+    with pytest.raises(UsageError, match="arms shortcut and longer-shortcut differ"):
+        preflight.check_same_problems(changed)
+    preflight.check_same_problems(changed, exempt={"longer-shortcut"})
+    with pytest.raises(UsageError, match="arms shortcut and journey differ"):
+        broken = replace(rows["journey"], problems=("other", *rows["journey"].problems[1:]))
+        preflight.check_same_problems({**changed, "journey": broken}, exempt={"longer-shortcut"})
 
 
 def test_words_outside_the_vocabulary_are_named(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from journey import models
 from journey.config import FinetuneSettings
@@ -81,6 +82,7 @@ def test_the_stage_from_end_to_end(curated: Path, base: Path, tmp_path: Path) ->
     assert audit.reference == "journey"
     assert list(audit.failed) == ["shortcut-examples-s0"]
     assert "base trains nothing; it is always evaluated" in audit.notes
+    assert any(note.startswith("padding: ") for note in audit.notes)
     assert any(sentence.startswith("seed 0: initial adapter") for sentence in audit.equal)
     manifest = read_manifest(out, "finetune")
     assert manifest["counts"]["runs"] == 2 and manifest["counts"]["failed"] == 1
@@ -210,3 +212,24 @@ def test_plan_counts_without_training(curated: Path, base: Path, pairs: list[Pai
     assert made["disk_bytes"] > 0 and made["memory_bytes_per_group"] > 0 and made["flops"] > 0
     assert 0 < made["hours"] < 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_full_fine_tuning_from_end_to_end(curated: Path, base: Path, tmp_path: Path) -> None:
+    """Whole models instead of adapters, found by evaluate; FLOPs, disk and run.json say so."""
+    from journey.evaluate.plan import read_runs
+
+    settings = settings_for(base, arms=["journey"], engine="trl", full=True, workers=1, lr=1e-3, processes=1)
+    planned = plan(curated, settings)
+    parameters = sum(value.numel() for value in load_file(base / "model.safetensors").values())
+    assert planned["disk_bytes"] == 4 * parameters
+    assert planned["flops"] > plan(curated, settings.model_copy(update={"full": False, "rank": 1}))["flops"]
+    out = finetune(curated, settings, tmp_path / "runs")
+    assert corrupt_files(out) == []
+    found = {path.name for path in (out / "journey-s0").iterdir()}
+    whole = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"}
+    assert found == whole | {"run.json", "trajectory.jsonl"}
+    told = json.loads((out / "journey-s0" / "run.json").read_text())
+    assert told["full"] is True and told["final_loss"] > 0
+    _, runs = read_runs(out, read_manifest(out))
+    assert [run.adapter for run in runs] == ["journey-s0/model.safetensors"]
+    assert any("every weight of the base is trained" in note for note in read_audit(out).notes)

@@ -116,6 +116,11 @@ def test_equals_a_plain_loop(kind: str, data: dict[str, Rows], base: Path, tmp_p
     assert lines[0]["lr"] == 0
     assert max(line["lr"] for line in lines) == pytest.approx(run.lr)
     order = budget.stream(range(24), 0, 30)
+    lengths, passes = data[kind].lengths, batches.laid_out(run, data[kind], setup)[1]
+    computed = sum(len(members) * int(lengths[members].max()) if members else 2 for members in passes)
+    assert trained.padding == pytest.approx(
+        1 - lengths[[row for one in passes for row in one]].sum() / computed, abs=1e-4
+    )
     assert lines[4]["supervised_tokens"] == int(data[kind].supervised[order[28:]].sum())
     assert trained.final_loss == pytest.approx(np.mean(losses), abs=1e-5)
 
@@ -144,7 +149,7 @@ def test_steps_of_unequal_rows_equal_a_plain_loop(data: dict[str, Rows], base: P
         ("loss weights, rows end to end", {"packing": True}),
         (
             "mean of row means, rows end to end, recomputed",
-            {"loss_norm": "row", "packing": True, "checkpointing": True},
+            {"loss_norm": "row", "packing": True, "checkpointing": True, "attention": "eager"},
         ),
     ],
 )
@@ -206,6 +211,27 @@ def test_every_weight_of_the_base_can_be_trained(data: dict[str, Rows], base: Pa
     ids = torch.from_numpy(data["journey"].ids[data["journey"].at(0)].astype(np.int64))[None]
     with torch.inference_mode(), adapted(before, folder) as model:  # as evaluate loads a run
         assert torch.equal(model(input_ids=ids).logits, loaded.eval()(input_ids=ids).logits)
+
+
+def test_training_is_reported(
+    data: dict[str, Rows], base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the run's own name, every step, files outside of the folder that is hashed."""
+    from transformers import TrainerCallback
+    from transformers.integrations import integration_utils
+
+    heard: list[tuple[Any, ...]] = []
+
+    class Recorder(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+            heard.append((args.run_name, state.global_step, os.environ["TENSORBOARD_LOGGING_DIR"], "loss" in logs))
+
+    monkeypatch.setitem(integration_utils.INTEGRATION_TO_CALLBACK, "tensorboard", Recorder)
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", "")
+    run = run_of("journey", rows=14)
+    train(run, data, setup_in(tmp_path / "work", base, report_to="tensorboard", logs=str(tmp_path / "logs")))
+    where = str(tmp_path / "logs" / "journey-s0")
+    assert heard[:2] == [("journey-s0", step, where, True) for step in (1, 2)]
 
 
 def test_packed_rows_that_would_see_one_another_are_refused(data: dict[str, Rows], base: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -14,6 +13,7 @@ import msgspec
 import pytest
 
 from journey.evaluate import report
+from journey.evaluate.report import viewer
 from journey.store import dump_json
 
 Make = Callable[..., Path]
@@ -64,14 +64,14 @@ def test_the_policy_admits_this_script_and_this_style_alone(page: Page) -> None:
     rules = dict(rule.strip().split(" ", 1) for rule in (policy or "").split(";"))
     assert rules["default-src"] == "'none'" and "unsafe" not in (policy or "")
     found = {(tag, attributes.get("type")): text for tag, attributes, text in page.raw}
-    assert set(found) == {("style", None), ("script", "application/json"), ("script", None)} and len(page.raw) == 3
+    assert set(found) == {("style", None), ("script", "text/plain"), ("script", None)} and len(page.raw) == 3
     for kind in ("style", "script"):
         digest = base64.b64encode(hashlib.sha256(found[kind, None].encode()).digest()).decode()
         assert rules[f"{kind}-src"] == f"'sha256-{digest}'"
 
 
 def test_no_address_outside_the_page_and_no_handlers(page: Page, source: str) -> None:
-    outside = source.replace(page.raw[1][2], "")
+    outside = source.replace(page.raw[1][2], "").replace("http://www.w3.org/1998/Math/MathML", "")  # a name, no place
     assert not re.search(r"https?:|//[a-z]|javascript:|@import|url\(", outside.replace("// ", ""))
     for tag, attributes in page.tags:
         assert tag not in ("iframe", "object", "embed", "link", "img", "base", "form")
@@ -91,7 +91,7 @@ def test_sections_point_at_what_is_there(page: Page) -> None:
 
 def test_hostile_answers_are_inert(page: Page, source: str) -> None:
     assert "document.title=" not in source.replace(page.raw[1][2], "").replace(page.raw[2][2], "")
-    assert "owned" in page.raw[1][2] and "<" not in page.raw[1][2]
+    assert "owned" in str(viewer.unpacked(page.raw[1][2])) and "<" not in page.raw[1][2]
     assert sum(tag == "script" for tag, _ in page.tags) == 2 and not any(tag == "img" for tag, _ in page.tags)
 
 
@@ -111,10 +111,9 @@ def test_hostile_names_are_escaped(make: Make, source: str) -> None:
 
 def test_verdict_comes_first_then_what_qualifies_it(page: Page, folder: Path) -> None:
     _, scores = report.load(folder)
-    order = [page.text.index(words) for words in (scores.headline[0], scores.headline[1], "What was compared")]
-    order += [
-        page.text.index(words, order[-1]) for words in ("Share of problems", "Arm against arm", "Answers side by side")
-    ]
+    order = [page.text.index(words) for words in (scores.headline[0], scores.headline[1], "Share of problems")]
+    after = ("Differences between the arms", "Arm against arm", "Answers side by side", "What was compared")
+    order += [page.text.index(words, order[-1]) for words in after]
     assert order == sorted(order)
     assert page.text.index(scores.headline[0]) < 400
 
@@ -144,14 +143,15 @@ def test_figures_are_labelled_for_those_who_cannot_see_them(page: Page) -> None:
     assert all(a.get("aria-hidden") == "true" for tag, a in page.tags if tag == "svg" and a.get("class") == "bar")
 
 
+@pytest.mark.usefixtures("quick")
 def test_small_enough_with_a_thousand_problems(make: Make) -> None:
+    """Three arms, three seeds and the base on 1,000 problems: every one of them is in the page."""
     folder = make(problems={"countdown@1": 1000, "arithmetic": 100}, seeds=3, steps=30)
     path = report.build(folder)[0]
-    assert 3_500_000 < path.stat().st_size < 5_000_000
-    data = json.loads(Page(path.read_text(encoding="utf-8")).raw[1][2])
-    first = data["benchmarks"][0]
-    assert first["total"] == 1000 and 200 < len(first["problems"]) < 1000
-    assert len(data["benchmarks"][3]["problems"]) == 100
+    assert path.stat().st_size < 5_000_000
+    data = viewer.unpacked(Page(path.read_text(encoding="utf-8")).raw[1][2])
+    assert [(b["total"], len(b["problems"])) for b in data["benchmarks"]] == [(1000, 1000), (0, 0), (0, 0), (100, 100)]
+    assert all(len(problem["answers"]) == 10 for problem in data["benchmarks"][0]["problems"])
 
 
 def test_without_any_data(make: Make) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,17 @@ import msgspec
 import pytest
 
 from journey.evaluate import report
-from journey.evaluate.report import viewer
+from journey.evaluate.report import answers, viewer
 from journey.evaluate.results import Plan
+from journey.schema import Problem
 
+BUDGET = 20_000
 Make = Callable[..., Path]
 
 
 def read(folder: Path, **settings: Any) -> dict[str, Any]:
     plan, _ = report.load(folder)
-    return json.loads(viewer.embedded(folder, plan, **settings))
+    return viewer.unpacked(viewer.embedded(folder, plan, **settings))
 
 
 def differs(plan: Plan, problem: dict[str, Any]) -> bool:
@@ -45,7 +48,7 @@ def test_every_answer_of_every_run_joined_by_id(make: Make) -> None:
 
 def test_graded_by_the_projects_own_grading(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make(problems=3)
-    monkeypatch.setattr(viewer, "grade", lambda problem, *_: ("undecided", "seven", f"asked {problem.answer}"))
+    monkeypatch.setattr(answers, "grade", lambda problem, *_: ("undecided", "seven", f"asked {problem.answer}"))
     problem = read(folder)["benchmarks"][0]["problems"][0]
     assert problem["answers"][0][0] == "undecided"
     assert problem["answers"][0][3:5] == ["seven", f"asked {problem['gold']}"]
@@ -55,7 +58,7 @@ def test_outcomes_of_real_texts(make: Make) -> None:
     problems = read(make(problems={"countdown@1": 40}, hostile=False))["benchmarks"][0]["problems"]
     answers = [answer for problem in problems for answer in problem["answers"]]
     assert {answer[0] for answer in answers} == {"correct", "wrong", "no_answer"}
-    for outcome, cut, *_, text in answers:
+    for outcome, cut, *_, text, _marks in answers:
         assert (outcome == "correct") == ("* " in text.rpartition("boxed")[2] and not cut)
 
 
@@ -82,7 +85,7 @@ def test_a_benchmark_with_a_slash_lies_in_a_folder_without(make: Make) -> None:
     for path in [folder / "questions" / "arithmetic.jsonl", *folder.glob("samples/*/arithmetic")]:
         path.rename(path.with_name(path.name.replace("arithmetic", "someone--arithmetic")))
     named = msgspec.structs.replace(plan.benchmarks[3], name="someone/arithmetic")
-    data = json.loads(viewer.embedded(folder, msgspec.structs.replace(plan, benchmarks=(named,))))
+    data = viewer.unpacked(viewer.embedded(folder, msgspec.structs.replace(plan, benchmarks=(named,))))
     assert [answer is not None for answer in data["benchmarks"][0]["problems"][0]["answers"]] == [True] * 7
 
 
@@ -90,28 +93,31 @@ def test_asked_as_the_model_was(make: Make) -> None:
     folder = make(problems={"countdown@1": 1}, view="think")
     assert read(folder)["benchmarks"][0]["problems"][0]["question"].startswith("Using each of the numbers")
     plan, _ = report.load(folder)
-    brief = json.loads(viewer.embedded(folder, msgspec.structs.replace(plan, view="compact")))
+    brief = viewer.unpacked(viewer.embedded(folder, msgspec.structs.replace(plan, view="compact")))
     assert brief["benchmarks"][0]["problems"][0]["question"].startswith("use ")
 
 
+@pytest.mark.usefixtures("quick")
 def test_nothing_can_leave_the_element(make: Make) -> None:
     folder = make(problems=60)
     plan, _ = report.load(folder)
     text = viewer.embedded(folder, plan)
-    assert not set(text) & set("<>&\u2028\u2029")
+    assert re.fullmatch(r"[A-Za-z0-9+/]+=*", text)
+    assert viewer.embedded(folder, plan) == text
     assert "<script>document.title" in "".join(
         answer[5]
-        for benchmark in json.loads(text)["benchmarks"]
+        for benchmark in viewer.unpacked(text)["benchmarks"]
         for p in benchmark["problems"]
         for answer in p["answers"]
     )
 
 
+@pytest.mark.usefixtures("quick")
 def test_budget_prefers_disagreement_and_keeps_order(make: Make) -> None:
     folder = make(problems={"countdown@1": 60, "arithmetic": 300}, hostile=False)
     plan, _ = report.load(folder)
-    everything, part = read(folder)["benchmarks"], read(folder, budget=60_000)["benchmarks"]
-    assert len(json.dumps(part)) < 80_000
+    everything, part = read(folder)["benchmarks"], read(folder, budget=BUDGET)["benchmarks"]
+    assert len(viewer.embedded(folder, plan, BUDGET)) <= BUDGET
     for whole, some in zip(everything, part, strict=True):
         ids = [problem["id"] for problem in whole["problems"]]
         kept = [problem["id"] for problem in some["problems"]]
@@ -124,12 +130,59 @@ def test_budget_prefers_disagreement_and_keeps_order(make: Make) -> None:
     assert kept < differing < 0.2 * len(whole)
     assert kept / len(some) == pytest.approx(2 / 3, abs=0.05)  # two that differ for each other one
     assert [p for p in some if differs(plan, p)] == [p for p in whole if differs(plan, p)][:kept]
-    assert read(folder, budget=60_000)["benchmarks"] == part
+    assert read(folder, budget=BUDGET)["benchmarks"] == part
 
 
 def test_a_long_text_keeps_both_ends() -> None:
     text = "a" * 10_000 + "END"
-    short = viewer.shortened(text)
+    short = answers.shortened(text)
     assert len(short) < 6_200 and short.startswith("aaa") and short.endswith("END")
     assert "4,003 characters left out" in short
-    assert viewer.shortened("b" * 6_000) == "b" * 6_000
+    assert answers.shortened("b" * 6_000) == "b" * 6_000
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_budget_that_is_met_is_nearly_used_up(make: Make) -> None:
+    folder = make(problems={"countdown@1": 200}, hostile=False)
+    plan, _ = report.load(folder)
+    whole = len(viewer.embedded(folder, plan))
+    part = viewer.embedded(folder, plan, whole // 2)
+    assert 0.4 * whole < len(part) <= whole // 2
+    assert viewer.unpacked(viewer.embedded(folder, plan, 10))["benchmarks"][0] == {
+        "name": "countdown@1", "total": 200, "problems": [],
+    }  # fmt: skip
+
+
+def test_marks_count_as_scripts_do(make: Make) -> None:
+    folder = make(problems={"countdown@1": 1}, hostile=False)
+    path = folder / "samples" / "journey-s0" / "countdown@1" / "greedy" / "00000.jsonl"
+    sample = json.loads(path.read_bytes())
+    text = "\U0001f9ee try 2 + 2 = 5 . dead end . \U0001f9ee \\boxed{ 7 }"
+    path.write_text(json.dumps({**sample, "text": text}) + "\n")
+    data = read(folder)
+    flat = data["benchmarks"][0]["problems"][0]["answers"][-2][6]
+    units = text.encode("utf-16-le")
+    found = {
+        data["kinds"][kind]: units[2 * start : 2 * end].decode("utf-16-le")
+        for kind, start, end in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+    }
+    assert {found[kind] for kind in ("answer", "notice")} == {"\\boxed{ 7 }", "dead end ."}
+
+
+def test_many_answers_are_read_in_processes_and_give_the_same(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make(problems={"countdown@1": 12})
+    plan, _ = report.load(folder)
+    one = viewer.embedded(folder, plan)
+    monkeypatch.setattr(answers, "MANY", 10)
+    monkeypatch.setattr(answers.os, "cpu_count", lambda: 2)
+    assert viewer.embedded(folder, plan) == one
+
+
+def test_marks_of_a_long_text_lie_where_it_is_shown() -> None:
+    filler = "No more to say here. " * 400
+    text = f"Wait, that is wrong. {filler}Wait, that is wrong. {filler}So the answer is \\boxed{{7}}."
+    problem = Problem("p", "q", "7", "s")
+    shown = answers.shortened(text)
+    marks = list(answers._kept(text, problem))
+    assert [shown[mark.start : mark.end] for mark in marks if mark.kind == "answer"] == ["\\boxed{7}"]
+    assert sum("wrong" in shown[mark.start : mark.end] for mark in marks) == 1

@@ -1,0 +1,131 @@
+"""A bundle of a million pairs: seconds, peak memory, shards, and what looking it over costs.
+
+    python -P benchmarks/publish_size.py --pairs 1000000 --work DIR
+
+Real Countdown and slip pairs are copied under new ids until there are enough of them (the text of a pair does not matter
+to what is measured), staged in a process of its own, and looked through as before an upload. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from journey.catalog import FAMILIES, METHODS
+from journey.schema import encode, problem_id
+from journey.splits import SPLITS, split_of
+from journey.store import Folder, manifest_hash
+
+SEEDS = 1000  # different pairs that are copied
+
+
+def real_pairs() -> list[tuple[bytes, bytes, list[str]]]:
+    """(pair, tree, ids to be replaced) of real pairs, as JSON."""
+    found = []
+    for family, method in (("countdown", "search"), ("arithmetic", "slips")):
+        problems, maker = FAMILIES.get(family)(), METHODS.get(method)()
+        for index in range(SEEDS):
+            made = maker.make(problems.problem(0, index), 0)
+            if hasattr(made, "pair"):
+                pair = made.pair
+                found.append((encode(pair), encode(made.tree), [pair.pair_id, pair.problem.id, pair.tree]))
+    return found
+
+
+def write_stages(work: Path, count: int) -> Path:
+    """A generate and a curated folder of `count` pairs; returns the latter."""
+    import msgspec
+
+    from journey.schema import Problem
+
+    originals, generate, curate = real_pairs(), work / "generate", work / "curate"
+    probe = Problem("", "", "", "")
+    with Folder.open(generate, "generate", {}) as trees, Folder.open(curate, "curate", {"benchmarks": []}) as kept:
+        if trees.finished:
+            return curate
+        rows: dict[str, list[bytes]] = {split: [] for split in SPLITS}
+        written = dict.fromkeys(SPLITS, 0)
+        for shard in range(-(-count // 1000)):
+            lines: tuple[list[bytes], list[bytes]] = ([], [])
+            for place in range(shard * 1000, min(count, (shard + 1) * 1000)):
+                pair, tree, ids = originals[place % len(originals)]
+                for name in ids:
+                    new = hashlib.blake2b(f"{name}{place // len(originals)}".encode(), digest_size=16).hexdigest()
+                    pair, tree = pair.replace(name.encode(), new.encode()), tree.replace(name.encode(), new.encode())
+                split = split_of(msgspec.structs.replace(probe, id=problem_id("bench", place)))
+                lines[0].append(pair)
+                lines[1].append(tree)
+                rows[split].append(pair)
+                if len(rows[split]) == 1000:
+                    kept.write(f"{split}/{written[split]:05d}.jsonl", b"\n".join(rows[split]) + b"\n")
+                    rows[split], written[split] = [], written[split] + 1
+            trees.write(f"pairs/{shard:05d}.jsonl", b"\n".join(lines[0]) + b"\n")
+            trees.write(f"trees/{shard:05d}.jsonl", b"\n".join(lines[1]) + b"\n")
+        for split, left in rows.items():
+            if left:
+                kept.write(f"{split}/{written[split]:05d}.jsonl", b"\n".join(left) + b"\n")
+        trees.finish({"pairs": count})
+        kept.identity["inputs"] = {"generate 0": manifest_hash(generate)}
+        totals = {"in": count, "kept": count, "dropped": 0}
+        kept.write("funnel.json", {"rules": [], "totals": totals})
+        kept.write("ledger.jsonl", b"")
+        kept.finish(totals)
+    return curate
+
+
+def stage(curate: Path, out: Path) -> dict[str, Any]:
+    """Stage the bundle and look it over in this process; seconds and peak memory."""
+    from journey.publish.run import publish
+    from journey.publish.settings import PublishSettings
+
+    started = time.perf_counter()
+    (told,) = publish(str(curate), PublishSettings(repo="tester/million"), out=out, dry_run=True)
+    staged = time.perf_counter() - started
+    started = time.perf_counter()
+    publish(str(curate), PublishSettings(repo="tester/million"), out=out, dry_run=True)
+    again = time.perf_counter() - started
+    shards: dict[str, int] = {}
+    for name in told["files"]:
+        if name.endswith(".parquet"):
+            shards[name.partition("/")[0]] = shards.get(name.partition("/")[0], 0) + 1
+    return {
+        "seconds": round(staged, 1),
+        "seconds_of_which_looking_over": round(again, 1),
+        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "bytes": told["bytes"],
+        "shards": shards,
+        "largest_file": max(told["files"].values()),
+    }
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("--pairs", type=int, default=1_000_000)
+    asked.add_argument("--work", type=Path, required=True)
+    asked.add_argument("--stage", action="store_true", help="only stage what is there, and print")
+    given = asked.parse_args()
+    work = given.work / str(given.pairs)
+    work.mkdir(parents=True, exist_ok=True)
+    if given.stage:
+        print(json.dumps(stage(work / "curate", work / "out")))
+        return
+    started = time.perf_counter()
+    write_stages(work, given.pairs)
+    made = time.perf_counter() - started
+    command = [sys.executable, "-P", __file__, "--pairs", str(given.pairs), "--work", str(given.work), "--stage"]
+    done = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONSAFEPATH": "1"}
+    )
+    print(json.dumps({"pairs": given.pairs, "making_seconds": round(made, 1), **json.loads(done.stdout)}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

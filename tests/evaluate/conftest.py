@@ -1,0 +1,81 @@
+"""A tiny random base and what the finetune stage leaves on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from journey.store import Folder
+
+SIGNS = "<pad> <bos> <eos> <unk> use make : . try left yes low high = + - * / ( ) \\boxed{ }"
+WORDS = [*SIGNS.split(), *map(str, range(100))]
+
+
+def make_base(folder: Path) -> Path:
+    """A plain transformers folder: a Llama of random weights over the words of the compact view."""
+    ids = {word: place for place, word in enumerate(WORDS)}
+    backend = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    special = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
+    PreTrainedTokenizerFast(tokenizer_object=backend, **special).save_pretrained(folder)
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(WORDS),
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=4,
+            max_position_embeddings=64,
+            initializer_range=0.5,
+            bos_token_id=1,
+            eos_token_id=2,
+            pad_token_id=0,
+        )
+    )
+    model.generation_config.eos_token_id = [2, 30, 40, 50]  # so that random answers end at different lengths
+    model.save_pretrained(folder)
+    return folder
+
+
+def make_finetuned(
+    out: Path, base: Path, arms: tuple[str, ...] = ("shortcut@tokens", "journey"), seeds: int = 1
+) -> Path:
+    """What the finetune stage leaves: an adapter of random weights for each arm and seed, and its facts."""
+    with Folder.open(out, "finetune", {"base": str(base), "arms": list(arms)}) as folder:
+        for number, (arm, seed) in enumerate(product(arms, range(seeds))):
+            name = f"{arm.replace('@', '-')}-s{seed}"
+            model = LlamaForCausalLM.from_pretrained(base)
+            torch.manual_seed(number if seeds == 1 else 1000 + number)
+            config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+            get_peft_model(model, config).save_pretrained(folder.work / name)
+            facts = {"run": name, "arm": arm, "seed": seed, "view": "compact", "base": {"name": str(base)}}
+            folder.write(f"{name}/run.json", facts)
+        folder.write("audit.json", {"arms": {"journey": {"completion_tokens_p995": 17.2}}})
+        folder.finish({})
+    return out
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("base") / "base")
+
+
+@pytest.fixture(scope="session")
+def finetuned(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two arms of one seed; nothing lies beside it."""
+    return make_finetuned(tmp_path_factory.mktemp("evaluate") / "finetune", base)
+
+
+@pytest.fixture(scope="session")
+def make_runs(base: Path) -> Callable[..., Path]:
+    """`make_runs(out, arms, seeds)`: more of them."""
+    return lambda out, *rest: make_finetuned(out, base, *rest)

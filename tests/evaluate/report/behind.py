@@ -1,0 +1,227 @@
+"""What lies behind and beside a synthetic evaluation: the folders it goes back to, strategies, behaviour.
+
+Loaded by path, like `synthetic.py`: `behind.lineage(folder)`, `behind.strategies(folder)`, `behind.behaviour(folder)`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from journey.config import GenerateSettings
+from journey.evaluate import statistics as st
+from journey.evaluate import verdict as vd
+from journey.evaluate.behaviour.records import (
+    HABITS,
+    Behaviour,
+    BehaviourFile,
+    Cell,
+    Claims,
+    Commitment,
+    Habits,
+    Judged,
+    Steps,
+)
+from journey.evaluate.results import (
+    Agreement,
+    Bin,
+    BinScore,
+    BudgetPoint,
+    Candidate,
+    Compared,
+    ComputeOptimal,
+    Curve,
+    CurvePoint,
+    Difficulty,
+    EarlierLook,
+    EqualBudget,
+    LargerInfo,
+    LargerScore,
+    Plan,
+    Scores,
+    Skipped,
+    StrategyInfo,
+)
+from journey.generate.run import generate
+from journey.schema import Pair, decode
+from journey.store import Folder, dump_json, json_lines, manifest_hash, read_records, sha256
+
+FAILED = "journey-s1"
+STRATEGIES = ("majority", "revision", "best-of-k-gold")
+
+
+def lineage(evaluation: Path, *, pairs: int = 40, steps: int = 60, failed: bool = True) -> Path:
+    """Write generate, curate and finetune beside the evaluation, name them in manifests; gives the finetune folder."""
+    beside = evaluation.parent
+    generate(GenerateSettings(family=["countdown@1"], method=["search"], pairs=pairs), beside / "generate", workers=1)
+    kept = list(read_records(beside / "generate", "pairs", Pair))[: pairs - 4]
+    rules = [
+        {"rule": "answer_correct", "options": {}, "in": pairs, "kept": pairs, "dropped": 0, "reasons": {}},
+        {"rule": "exact_duplicate", "options": {}, "in": pairs, "kept": pairs - 4, "dropped": 4, "reasons": {"duplicate": 4}},
+    ]  # fmt: skip
+    totals = {
+        "in": pairs,
+        "kept": pairs - 4,
+        "dropped": 4,
+        "train": pairs - 4,
+        "dev": 0,
+        "test": 0,
+        "without_mistake": 3,
+    }
+    files = {"train/00000.jsonl": json_lines(kept), "funnel.json": dump_json({"rules": rules, "totals": totals})}
+    _folder(beside / "curate", "curate", files, {"generate 0": manifest_hash(beside / "generate")})
+    plan = decode((evaluation / "plan.json").read_bytes(), Plan)
+    files, audited = {}, []
+    for run in plan.runs:
+        if run.seed is None:
+            continue
+        last = steps // 2 if failed and run.run == FAILED else steps
+        rng = np.random.default_rng(run.seed)
+        losses = 2 * np.exp(-np.arange(last) / 12) + 0.1 + 0.03 * rng.random(last)
+        rows: list[dict[str, Any]] = [{"step": at + 1, "loss": float(loss)} for at, loss in enumerate(losses)]
+        why = None
+        if last < steps:
+            rows[-1]["loss"], why = None, "NotFinite: loss is no number <b>any more</b>"
+        told = {"arm": run.arm, "seed": run.seed, "steps": steps, "failed": why}
+        files[f"{run.run}/run.json"] = dump_json(told)
+        files[f"{run.run}/trajectory.jsonl"] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        audited.append({"run": run.run, "arm": run.arm, "seed": run.seed, "rows": 100 + run.seed, "steps": steps, "flops": 10**11,
+                        "lr": 0.003, "answer_share": 0.37, "something_new": 16})  # fmt: skip
+    audit = {"runs": audited, "equal": ["problems: all"], "differs": ["rows: some"], "notes": ["rates as given"],
+             "failed": {FAILED: "NotFinite"} if failed else {}, "reference": "journey", "version": 1}  # fmt: skip
+    files["audit.json"] = dump_json(audit)
+    finetuned = beside / "finetune"
+    _folder(finetuned, "finetune", files, {"curate": manifest_hash(beside / "curate")})
+    manifest = {"stage": "evaluate", "inputs": {"finetune": manifest_hash(finetuned)}, "files": {}, "counts": {}}
+    (evaluation / "manifest.json").write_bytes(dump_json(manifest))
+    return finetuned
+
+
+def _folder(out: Path, stage: str, files: dict[str, bytes], inputs: dict[str, str]) -> None:
+    with Folder.open(out, stage, {}, inputs=inputs) as folder:
+        for name, data in files.items():
+            folder.write(name, data)
+        folder.finish({})
+
+
+def strategies(evaluation: Path) -> None:
+    """Add strategies, curves, equal budgets, difficulty, a larger model and earlier looks to plan and scores."""
+    plan = decode((evaluation / "plan.json").read_bytes(), Plan)
+    scores = decode((evaluation / "scores.json").read_bytes(), Scores)
+    first, second, where = "shortcut@tokens", "journey", plan.primary
+    infos = [StrategyInfo(name, f"{name}@8", "samples", name, oracle="gold" in name) for name in STRATEGIES]
+    plan = msgspec.structs.replace(
+        plan,
+        strategies=(*plan.strategies, *STRATEGIES),
+        policies=(StrategyInfo("greedy", "greedy", "greedy", "one answer"), *infos),
+        comparisons=(*plan.comparisons, vd.Declared(where, first, second, vd.EQUAL_TOKENS)),
+        larger=LargerInfo("pocket-large", "compact", 14_000_000),
+        earlier=(EarlierLook("before", "0" * 64, ("journey-s0",), (where,)),),
+        skipped=(Skipped("arithmetic", "best-of-k-checker", "it has no checker of its own"),),
+    )
+    (evaluation / "plan.json").write_bytes(dump_json(plan))
+    rng = np.random.default_rng(0)
+    made = st.compare(rng.random((150, 2)) < 0.5, rng.random((150, 2)) < 0.7, flips=200, resamples=50)
+    decided = vd.decide(made, made.p or 1.0, plan.margin, first=first, second=second)
+    equal = EqualBudget(where, first, second, first, "tokens", 88.0, 85.0, _candidates(), "majority@3.1", True, made)
+    nothing = EqualBudget(
+        where,
+        "shortcut@examples",
+        second,
+        "shortcut@examples",
+        "tokens",
+        88.0,
+        None,
+        (),
+        None,
+        False,
+        None,
+        "no dev problems",
+    )
+    matched = msgspec.structs.replace(equal, first="larger", second=second, arm=second, unit="flops", budget=2e9)
+    more = Compared(where, vd.EQUAL_TOKENS, first, second, True, made, decided, "majority@3.1")
+    sentence = f"At equal test tokens on {where}, {first} v {second}: {decided.words}."
+    arms = list(dict.fromkeys(run.arm for run in plan.runs))
+    scored = [msgspec.structs.replace(arm, strategy="majority") for arm in scores.arms if arm.benchmark == where]
+    scores = msgspec.structs.replace(
+        scores,
+        plan_sha256=sha256(evaluation / "plan.json"),
+        headline=(*scores.headline, sentence),
+        arms=(*scores.arms, *scored),
+        compared=(*scores.compared, more),
+        curves=tuple(_curve(where, arm, at, name) for at, arm in enumerate(arms) for name in ("greedy", *STRATEGIES)),
+        equal_tokens=(equal, nothing),
+        difficulty=tuple(_difficulty(where, arm) for arm in (first, second)),
+        compute_optimal=tuple(_optimal(where, arm) for arm in (first, second)),
+        larger=(LargerScore(where, "pocket-large", 0.61, 0.53, 0.69, 40.0, 2e9, 0.05, 0.01, 0.0, (matched,)),),
+        agreement=(Agreement("batch 1", "journey-s0", where, 50, 3, 1, 1),),
+        looked_before="This is the second look at these runs: before looked at countdown@1.",
+    )
+    (evaluation / "scores.json").write_bytes(dump_json(scores))
+
+
+def _curve(benchmark: str, arm: str, at: int, strategy: str) -> Curve:
+    points = []
+    for k in (1,) if strategy == "greedy" else (1, 2, 4, 8):
+        accuracy = min(0.95, 0.3 + 0.1 * at + 0.06 * math.log2(k))
+        flops = None if arm == "base" else 1e6 * 30 * k * (1 + at)
+        policy = f"{strategy}@{k}"
+        points.append(
+            CurvePoint(policy, k, accuracy, accuracy - 0.05, accuracy + 0.05, 30.0 * k * (1 + at), flops, 0.01 * k)
+        )
+    return Curve(benchmark, arm, strategy, "samples", "gold" in strategy, tuple(points))
+
+
+def _candidates() -> tuple[Candidate, ...]:
+    return (
+        Candidate("greedy", "greedy", None, 0.5, 30.0, True, False, 0.52, 30.0),
+        Candidate("majority@3.1", "majority", 3.1, 0.58, 84.0, True, True, 0.6, 86.0),
+        Candidate("majority@3", "majority", 3, 0.57, 81.0, True, False, 0.59, 82.0),
+        Candidate("best-of-k-checker@8", "best-of-k-checker", 8, None, None, False, False, 0.7, 240.0, checker=True),
+    )
+
+
+def _difficulty(benchmark: str, arm: str) -> Difficulty:
+    bins = []
+    for n in range(5):
+        scored = tuple(BinScore(p, p, 0.95 - 0.2 * n + d, 30.0) for p, d in (("greedy", 0.0), ("majority@8", 0.04)))
+        bins.append(Bin(n + 1, 0.2 * n, 0.2 * n + 0.2, 30.0, scored, "majority@8"))
+    return Difficulty(benchmark, arm, "pooled pass rate", 0.3, tuple(bins))
+
+
+def _optimal(benchmark: str, arm: str) -> ComputeOptimal:
+    halves = (("greedy",) * 5, ("majority@4",) * 5)
+    points = [
+        BudgetPoint(30.0 * k, 0.5 + 0.05 * k, 29.0 * k, halves, ("greedy", "majority@4"), 0.48 + 0.045 * k, 28.0 * k)
+        for k in (1, 2, 4)
+    ]
+    return ComputeOptimal(benchmark, arm, "pooled pass rate", tuple(points))
+
+
+def behaviour(evaluation: Path) -> None:
+    """Write behaviour.json: the journey goes back, the shortcuts hardly do, the base commits to nothing."""
+    plan = decode((evaluation / "plan.json").read_bytes(), Plan)
+    arms = list(dict.fromkeys(run.arm for run in plan.runs))
+    told = [_behaviour(None, arm, None, plan.primary) for arm in arms]
+    runs = [_behaviour(run.run, run.arm, run.seed, plan.primary) for run in plan.runs]
+    cell = Cell(20, 3, 2, 75, 0.86)
+    even = dict.fromkeys(HABITS, 0.5)
+    judge = Judged("judge-model", "ab" * 32, 100, 2, 1, dict.fromkeys(HABITS, cell), even, even)
+    digest = decode((evaluation / "scores.json").read_bytes(), Scores).plan_sha256
+    file = BehaviourFile(digest, "1", tuple(runs), tuple(told), judge)
+    (evaluation / "behaviour.json").write_bytes(dump_json(file))
+
+
+def _behaviour(run: str | None, arm: str, seed: int | None, benchmark: str) -> Behaviour:
+    journey = arm == "journey"
+    often = Habits(300 if journey else 4, 120 if journey else 3, 0.8 if journey else 0.02, 2.0, 22.7)
+    commitment = None if arm == "base" else Commitment(100, 60, 40, 12, 3, 0.3, 0.05)
+    steps = Steps(900, 870, 10, 20, 20 / 900, 5, 0.25, 18, 0, 0)
+    claims = Claims(400, 390, 300, 295, 100, 95) if journey else None
+    counts = ("greedy", 150, 12_000, dict.fromkeys(HABITS, often), commitment, 2, 0.013, 3, 0.02, steps, claims)
+    return Behaviour(run, arm, seed, benchmark, *counts)

@@ -1,0 +1,316 @@
+"""Strategies end to end on a tiny random base: shared draws, dev problems, resumption, later evaluations, A/A, servers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from journey.config import EvaluateSettings
+from journey.errors import UsageError
+from journey.evaluate import sample as sampling
+from journey.evaluate.beside import _agreement
+from journey.evaluate.plan import prepare
+from journey.evaluate.results import Plan, Scores
+from journey.evaluate.run import evaluate, plan
+from journey.evaluate.score import rescore
+from journey.schema import Problem, Question, Sample, decode
+from journey.store import read_records
+
+NAMES = [
+    "greedy",
+    "majority",
+    "best-of-checker",
+    "best-of-logprob",
+    "pass",
+    "adaptive",
+    "revision",
+    "budget-cap",
+    "budget-wait",
+]
+ONE = "countdown@1"
+RUNS = ("base", "shortcut-tokens-s0", "journey-s0")
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "SHARD_ROWS", 8)
+
+
+def settings(**changes: Any) -> EvaluateSettings:
+    plain: dict[str, Any] = {
+        "benchmarks": [ONE], "limit": 8, "batch": 8, "workers": 1, "strategy": NAMES, "k": 2, "dev_problems": 6,
+        "rounds": 1, "waits": 1, "caps": [8], "flips": 2,
+    }  # fmt: skip
+    return EvaluateSettings(**(plain | changes))
+
+
+@pytest.fixture(scope="module")
+def finished(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "SHARD_ROWS", 8)
+        return evaluate(finetuned, settings(), tmp_path_factory.mktemp("strategies") / "out")
+
+
+def plan_of(folder: Path) -> Plan:
+    return decode((folder / "plan.json").read_bytes(), Plan)
+
+
+def scores_of(folder: Path) -> Scores:
+    return decode((folder / "scores.json").read_bytes(), Scores)
+
+
+def samples_of(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.glob("samples/**/*.jsonl")}
+
+
+def test_what_is_drawn(finished: Path) -> None:
+    draws = {"greedy": 1, "samples": 4, "revision": 2, "budget-cap": 1, "budget-wait": 2}
+    for run in RUNS:
+        assert {path.name for path in (finished / f"samples/{run}/{ONE}").iterdir()} == set(draws)
+        for draw, count in draws.items():
+            found = list(read_records(finished, f"samples/{run}/{ONE}/{draw}", Sample))
+            assert len(found) == 8 * count and {s.index for s in found} == set(range(count))
+            assert all((s.logprob is not None) == (draw == "samples") and s.flops and s.prompt_tokens for s in found)
+    # Policies are chosen for the shortcut, so a journey is greedy on dev problems, and the base is not asked.
+    on_dev = {run: {path.name for path in (finished / f"samples/{run}/{ONE}.dev").glob("*")} for run in RUNS}
+    assert on_dev == {"base": set(), "shortcut-tokens-s0": set(draws), "journey-s0": {"greedy"}}
+
+
+def test_the_plan_says_it_before_sampling(finished: Path) -> None:
+    made = plan_of(finished)
+    assert [p.policy for p in made.policies][:4] == ["greedy", "majority@2", "best-of-checker@2", "best-of-logprob@2"]
+    assert made.draw_of("majority") == made.draw_of("pass") == "samples" and made.backend == "stacked"
+    assert {(c.first, c.at) for c in made.comparisons if c.first != "base"} == {
+        ("shortcut@tokens", at) for at in ("", *(n for n in NAMES[1:] if n != "pass"), "equal test tokens")
+    }
+    assert made.benchmarks[0].dev == f"{ONE}.dev" and made.dev[0].problems == 6
+    test_ids, dev_ids = (
+        {json.loads(line)["id"] for line in (finished / f"questions/{name}.jsonl").read_text().splitlines()}
+        for name in (ONE, f"{ONE}.dev")
+    )
+    assert len(test_ids) == 8 and len(dev_ids) == 6 and not test_ids & dev_ids
+
+
+def test_scores(finished: Path) -> None:
+    scores = scores_of(finished)
+    assert rescore(finished) == scores
+    assert {a.strategy for a in scores.arms} == set(NAMES) and len(scores.curves) == 3 * len(NAMES)
+    assert [a.against for a in scores.agreement] == ["batch 1"] * 3
+    assert all((a.problems, a.other_text) == (2, 0) for a in scores.agreement)  # float32
+    assert len(scores.equal_tokens) == 1 and len(scores.difficulty) == len(scores.compute_optimal) == 3
+
+
+def test_parquet(finished: Path) -> None:
+    table = pq.read_table(finished / "samples.parquet").to_pylist()
+    stored = [s for path in finished.glob("samples/*/*/*/*.jsonl") for s in path.read_bytes().splitlines()]
+    assert len(table) == len(stored) and {row["outcome"] for row in table} <= {
+        "correct",
+        "wrong",
+        "no_answer",
+        "undecided",
+    }
+    assert all(row["seconds"] > 0 for row in table if row["draw"] == "greedy")
+
+
+def test_the_same_bytes_with_two_workers(finetuned: Path, finished: Path, tmp_path: Path) -> None:
+    out = evaluate(finetuned, settings(workers=2, strategy=["greedy", "majority"]), tmp_path / "out")
+    whole, found = samples_of(finished), samples_of(out)
+    assert len(found) > 10 and all(whole[name] == data for name, data in found.items())
+
+
+def test_the_same_texts_one_run_at_a_time(finetuned: Path, finished: Path, tmp_path: Path) -> None:
+    out = evaluate(finetuned, settings(stack=1, strategy=["greedy", "majority"], equal_tokens=False), tmp_path / "out")
+    for run in RUNS:
+        for draw in ("greedy", "samples"):
+            one, two = (list(read_records(f, f"samples/{run}/{ONE}/{draw}", Sample)) for f in (finished, out))
+            assert [(s.question, s.index, s.text) for s in one] == [(s.question, s.index, s.text) for s in two]
+
+
+def test_a_later_evaluation_takes_samples_over_and_says_that_it_looked(
+    finetuned: Path, finished: Path, make_runs: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    more = make_runs(tmp_path / "more", ("shortcut@tokens", "journey"), 2)
+    for name in ("shortcut-tokens-s0", "journey-s0"):  # the same runs as before, and one seed more of each
+        shutil.rmtree(more / name)
+        shutil.copytree(finetuned / name, more / name)
+    asked: list[str] = []
+    done = sampling.workers.do_all
+
+    def noted(base: Any, pieces: Any, count: int) -> Any:
+        asked.extend(run for piece in pieces for run, _ in piece.runs)
+        return done(base, pieces, count)
+
+    monkeypatch.setattr(sampling.workers, "do_all", noted)
+    few = settings(strategy=["greedy", "majority"], after=[str(finished)], flips=0)
+    out = evaluate(more, few, tmp_path / "out")
+    old, new = samples_of(finished), samples_of(out)
+    same = [name for name in new if name in old]
+    assert len(same) > 10 and all(new[name] == old[name] for name in same)
+    (look,) = plan_of(out).earlier
+    assert (look.folder, look.found, look.runs) == ("out", "given", ("shortcut-tokens-s0", "journey-s0"))
+    assert "looked at once before (out)" in scores_of(out).looked_before
+    assert "looked before (once)" in scores_of(out).qualifiers
+    # The next one lies beside the second and finds it; a folder that is resumed keeps what it found at first.
+    third = evaluate(more, settings(strategy=["greedy"], flips=0, after=[str(finished)], limit=4), tmp_path / "third")
+    assert [look.found for look in plan_of(third).earlier] == ["given", "beside"]
+    assert "looked before (2 times)" in scores_of(third).qualifiers
+    with pytest.raises(UsageError, match="shares no run and benchmark"):
+        evaluate(more, settings(benchmarks=["countdown@2"], after=[str(finished)]), tmp_path / "other")
+
+
+def test_one_arm_against_itself(make_runs: Callable[..., Path], tmp_path: Path) -> None:
+    runs = make_runs(tmp_path / "runs", ("journey",), 5)
+    made = prepare(runs, settings(aa=True, strategy=["greedy"])).plan
+    assert [(r.arm, r.seed, r.trained_seed) for r in made.runs[1:]] == [
+        ("journey", 0, 0), ("journey", 1, 1), ("journey (again)", 0, 2), ("journey (again)", 1, 3),
+    ]  # fmt: skip
+    assert [(c.first, c.second) for c in made.comparisons] == [("journey (again)", "journey")] and made.aa
+    out = evaluate(runs, settings(aa=True, strategy=["greedy"], flips=0), tmp_path / "out")
+    assert scores_of(out).compared[0].verdict.words == "too small to tell"
+    with pytest.raises(UsageError, match="no arm 'shortcut'"):
+        prepare(runs, settings(aa=True, aa_arm="shortcut"))
+
+
+def test_one_seed_has_nothing_to_compare_with(finetuned: Path) -> None:
+    with pytest.raises(UsageError, match="two seeds or more of journey, there is 1"):
+        prepare(finetuned, settings(aa=True))
+
+
+def test_a_larger_model(finetuned: Path, base: Path, tmp_path: Path) -> None:
+    out = evaluate(finetuned, settings(strategy=["greedy", "majority"], larger=str(base), flips=0), tmp_path / "out")
+    (told,) = scores_of(out).larger
+    assert (
+        told.model == str(base) and told.flops and {one.arm for one in told.matched} == {"shortcut@tokens", "journey"}
+    )
+    untuned = next(a for a in scores_of(out).arms if (a.arm, a.strategy) == ("base", "greedy"))
+    assert told.accuracy == untuned.accuracy and told.tokens == untuned.mean_tokens
+
+
+def test_low_precision_is_answered_again_one_at_a_time(finetuned: Path, tmp_path: Path) -> None:
+    out = evaluate(finetuned, settings(strategy=["greedy"], dtype="bfloat16", flips=None), tmp_path / "out" / "e")
+    assert plan_of(out).dtype == "bfloat16"
+    assert [(a.run, a.problems, a.against) for a in scores_of(out).agreement] == [(r, 8, "batch 1") for r in RUNS]
+
+
+def test_what_counts_as_another_answer() -> None:
+    problem = Problem(id="p", question="?", answer="18", source="test")
+    asked = [Question(f"q{n}", "b", problem) for n in range(4)]
+    texts = [
+        ("\\boxed{18}", "\\boxed{18}"),
+        ("a \\boxed{18}", "b \\boxed{18}"),
+        ("\\boxed{17}", "\\boxed{16}"),
+        ("x", "\\boxed{18}"),
+    ]
+    ours, theirs = (
+        [Sample(q.id, "r", pair[side], 1, 0.0, "stop") for q, pair in zip(asked, texts, strict=True)] for side in (0, 1)
+    )
+    found = _agreement("batch 1", "r", asked, ours, theirs)
+    assert (found.problems, found.other_text, found.other_answer, found.other_outcome) == (4, 3, 2, 1)
+
+
+def test_dry_run(finetuned: Path) -> None:
+    told = plan(finetuned, settings())
+    assert told["answers"] == 3 * 8 * (1 + 4 + 2 + 1 + 2) + 6 * (1 + 4 + 2 + 1 + 2) + 6
+    assert json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strategy": ["pass"]}, "looks at the gold answer"),
+        ({"strategy": []}, "no strategy"),
+        ({"strategy": ["greedy", "best-of-reward"]}, "needs a reward model"),
+        ({"samples": 1}, "1 samples cannot give the best of 2"),
+        ({"caps": [9, 3]}, "no rising numbers"),
+        ({"sampled": ["countdown@9"]}, "benchmark in sampled"),
+        ({"dev": {"gsm8k": "x.jsonl"}}, "benchmark in dev"),
+        ({"larger": "no/such/folder"}, "no model folder"),
+        ({"after": ["nowhere"]}, "not a finished folder"),
+    ],
+)
+def test_bad_settings_leave_no_folder(changes: dict[str, Any], message: str, finetuned: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        evaluate(finetuned, settings(**changes), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_benchmark_without_a_checker_skips_the_strategy(finetuned: Path, tmp_path: Path) -> None:
+    file = tmp_path / "own.jsonl"
+    file.write_text('{"problem": "make 3 + 4 :", "answer": "7"}\n')
+    made = prepare(finetuned, settings(benchmarks=[ONE, f"own={file}"], sampled=[f"own={file}"])).plan
+    assert made.strategies_on(ONE) == ["greedy"] and made.benchmarks[0].dev is None
+    assert "best-of-checker" not in made.strategies_on("own") and "majority" in made.strategies_on("own")
+    with pytest.raises(UsageError, match="own has no checker"):
+        prepare(finetuned, settings(benchmarks=[f"own={file}"], strategy=["best-of-checker"]))
+
+
+def test_dev_problems_of_a_file(finetuned: Path, tmp_path: Path) -> None:
+    for name in ("own", "dev"):
+        (tmp_path / f"{name}.jsonl").write_text(f'{{"problem": "make {3 + len(name)} + 4 :", "answer": "7"}}\n')
+    spec = f"own={tmp_path / 'own.jsonl'}"
+    asked = settings(benchmarks=[spec], dev={"own": str(tmp_path / "dev.jsonl")}, strategy=["greedy", "majority"])
+    made = prepare(finetuned, asked).plan
+    assert [(b.name, b.problems, b.dev) for b in made.benchmarks] == [("own", 1, "own.dev")]
+    assert made.dev[0].source == "dev.jsonl" and made.dev[0].sha256 != made.benchmarks[0].sha256
+    without = prepare(finetuned, settings(benchmarks=[spec], strategy=["greedy", "majority"])).plan
+    assert without.benchmarks[0].dev is None and not [c for c in without.comparisons if c.at == "equal test tokens"]
+
+
+def test_whole_models_and_adapters_on_a_common_start(base: Path, finetuned: Path, tmp_path: Path) -> None:
+    """A run trained in full is alone in its batch; adapters of a warmed-up start share theirs with that start."""
+    import shutil
+
+    import torch
+    from peft import PeftModel
+    from transformers import LlamaForCausalLM
+
+    from journey.evaluate.runs import by_base, read_runs
+
+    runs = shutil.copytree(finetuned, tmp_path / "f" / "runs")
+    start = LlamaForCausalLM.from_pretrained(base)
+    torch.manual_seed(3)
+    with torch.no_grad():
+        start.lm_head.weight.add_(torch.randn_like(start.lm_head.weight) * 0.3)
+    start.save_pretrained(runs / "warmup")
+    shutil.copy(base / "tokenizer.json", runs / "warmup")
+    config = json.loads((runs / "journey-s0/adapter_config.json").read_bytes())
+    for seed, name in enumerate(("journey-s0", "journey-s1")):
+        if seed:
+            shutil.copytree(runs / "journey-s0", runs / name)
+            told = json.loads((runs / name / "run.json").read_bytes())
+            (runs / name / "run.json").write_text(json.dumps(told | {"seed": 1}))
+        (runs / name / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "../warmup"}))
+    whole = runs / "shortcut-tokens-s0"
+    (whole / "adapter_config.json").unlink()
+    (whole / "adapter_model.safetensors").unlink()
+    start.save_pretrained(whole)
+    _, infos = read_runs(runs, json.loads((runs / "manifest.json").read_bytes()))
+    groups = [[run.run for run in group] for group in by_base(runs, infos)]
+    assert groups == [["warmup", "journey-s0", "journey-s1"], ["shortcut-tokens-s0"]]
+    out = evaluate(runs, settings(strategy=["greedy"], flips=0), tmp_path / "out" / "e")
+    texts = {
+        run: {s.question: s.text for s in read_records(out, f"samples/{run}/{ONE}/greedy", Sample)}
+        for run in ("base", "warmup", "journey-s0", "journey-s1", "shortcut-tokens-s0")
+    }
+    assert texts["warmup"] == texts["shortcut-tokens-s0"] and texts["journey-s0"] == texts["journey-s1"]
+    assert len({str(one) for one in texts.values()}) == 3
+    model = PeftModel.from_pretrained(
+        LlamaForCausalLM.from_pretrained(runs / "warmup"), str(runs / "journey-s0")
+    ).eval()
+    ready = prepare(runs, settings(strategy=["greedy"]))
+    for question, prompt in ready.prompts[ONE].items():
+        ids = torch.tensor([prompt])
+        with torch.inference_mode():
+            written = model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=32
+            )
+        new = written[0, len(prompt) :].tolist()
+        new = new[:-1] if new[-1] in (2, 30, 40, 50) else new
+        assert ready.tokenizer.decode(new) == texts["journey-s0"][question]

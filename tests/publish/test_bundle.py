@@ -1,0 +1,175 @@
+"""The staged folder: opens without a network, resumes to the same bytes, holds no more than it should."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from journey.errors import PartialError, UsageError
+from journey.publish import bundle, cards, licences, parquet, preference, sources
+from journey.publish.settings import PublishSettings
+from journey.splits import SPLITS
+
+SETTINGS = PublishSettings(repo="tester/journey-math")
+
+
+def source_of(curated: Path, extra: preference.Preference | None = None) -> bundle.Source:
+    found = sources.survey(curated)
+    trees = sources.trees_of(curated)
+    return bundle.Source(curated, trees, found, licences.choose(found.licences, None), extra or preference.Preference())
+
+
+@pytest.fixture(scope="module")
+def staged(curated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundle.stage(source_of(curated), SETTINGS, tmp_path_factory.mktemp("staged") / "bundle")
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
+
+
+@pytest.mark.parametrize("config", [None, "journey", "shortcut", "pairs", "trees", "stepwise"])
+def test_datasets_opens_it_offline(staged: Path, config: str | None, tmp_path: Path) -> None:
+    import datasets
+
+    found = datasets.load_dataset(str(staged), config, cache_dir=str(tmp_path))
+    assert {split: len(found[split]) for split in found} == json.loads((staged / "manifest.json").read_bytes())[
+        "counts"
+    ]["rows"][config or "journey"]
+    if config in (None, "journey", "shortcut"):
+        assert found["train"][0]["completion"][0]["content"].startswith("<think>")
+
+
+def test_configs_share_pairs_and_splits_share_no_problem(staged: Path) -> None:
+    problems: dict[str, set[str]] = {}
+    for split in SPLITS:
+        ids = {
+            config: {row["pair_id"] for row in parquet.read_rows(sorted(staged.glob(f"{config}/{split}-*")))}
+            for config in ("journey", "shortcut", "pairs", "trees", "stepwise")
+        }
+        assert len(set(map(frozenset, ids.values()))) == 1 and ids["pairs"]
+        rows = parquet.read_rows(sorted(staged.glob(f"pairs/{split}-*")), ["problem_id"])
+        problems[split] = {row["problem_id"] for row in rows}
+    assert not problems["train"] & problems["test"] and not problems["train"] & problems["dev"]
+
+
+def test_the_card_is_read_back_by_huggingface_hub(staged: Path) -> None:
+    text = (staged / "README.md").read_text(encoding="utf-8")
+    cards.check(text, "dataset")
+    data = yaml.safe_load(text.split("---")[1])
+    assert data["license"] == "apache-2.0"
+    assert [one["config_name"] for one in data["configs"] if one.get("default")] == ["journey"]
+    for part in ("load_dataset(", "trl sft", "axolotl", "LLaMA-Factory", "unsloth", "Licences", "limits", "bibtex"):
+        assert part in text, part
+
+
+def test_cut_into_shards_and_resumed_it_is_the_same(
+    curated: Path, staged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several shards hold the rows of one; killed after any shard, it ends with the same bytes."""
+    monkeypatch.setattr(parquet, "_BATCH", 8)
+    source, small = source_of(curated), 40_000
+    whole = bundle.stage(source, SETTINGS, tmp_path / "whole", shard_bytes=small)
+    assert len(list((whole / "journey").glob("train-*"))) > 1
+    for config in ("journey", "pairs", "trees", "stepwise"):
+        cut, one = (list(parquet.read_rows(sorted(f.glob(f"{config}/train-*")))) for f in (whole, staged))
+        assert cut == one
+    wanted = tables(whole)
+    marked: list[str] = []
+
+    class Killed(Exception):
+        pass
+
+    for stop in (1, 4, len(wanted) - 1):
+        out = tmp_path / f"stopped-{stop}"
+        marked.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            original = bundle.Folder.mark_files
+
+            def mark(self: Any, key: Any, *rest: Any, stop: int = stop, original: Any = original) -> None:
+                original(self, key, *rest)
+                marked.append(str(key))
+                if len(marked) == stop:
+                    raise Killed
+
+            patch.setattr(bundle.Folder, "mark_files", mark)
+            with pytest.raises(Killed):
+                bundle.stage(source, SETTINGS, out, shard_bytes=small)
+        assert not out.exists()
+        bundle.stage(source, SETTINGS, out, shard_bytes=small)
+        assert tables(out) == wanted
+        assert (out / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
+
+
+def test_compact_view_is_plain_text(curated: Path, tmp_path: Path) -> None:
+    made = bundle.stage(source_of(curated), SETTINGS.model_copy(update={"view": "compact"}), tmp_path / "b")
+    row = next(parquet.read_rows(sorted(made.glob("journey/train-*"))))
+    assert row["prompt"].startswith("use ") and row["completion"].startswith(" try ")
+    assert row["messages"][1] == {"role": "assistant", "content": row["completion"].strip()}
+
+
+def test_preference_rows_go_along(curated: Path, tmp_path: Path) -> None:
+    pairs = list(sources.read(curated, "train"))[:3]
+    lines = [{"pair_id": p.pair_id, "chosen": "yes \\boxed{1}", "rejected": "no", "policy": "org/model"} for p in pairs]
+    file = tmp_path / "preference.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)))
+    made = bundle.stage(source_of(curated, preference.read(file, curated)), SETTINGS, tmp_path / "b")
+    rows = list(parquet.read_rows(sorted(made.glob("preference/train-*"))))
+    assert [row["pair_id"] for row in rows] == [pair.pair_id for pair in pairs]
+    assert rows[0]["chosen"] == [{"role": "assistant", "content": "yes \\boxed{1}"}]
+    assert "org/model" in (made / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ('{"pair_id": "gone", "chosen": "a", "rejected": "b"}', "line 1.*no pair 'gone'"),
+        ('{"pair_id": "x", "chosen": "a"}', "line 1.*rejected"),
+        ("not json", "line 1"),
+        ("", "is empty"),
+    ],
+)
+def test_a_bad_preference_file_is_one_clear_error(curated: Path, tmp_path: Path, line: str, said: str) -> None:
+    file = tmp_path / "p.jsonl"
+    file.write_text(line)
+    with pytest.raises(UsageError, match=said):
+        preference.read(file, curated)
+
+
+def test_trees_that_are_elsewhere_are_asked_for(curated: Path, tmp_path: Path) -> None:
+    import shutil
+
+    moved = shutil.copytree(curated, tmp_path / "alone")
+    with pytest.raises(UsageError, match="--trees"):
+        sources.trees_of(moved)
+    assert sources.trees_of(moved, [curated.with_name("generated")]) == [curated.with_name("generated")]
+
+
+def test_a_pair_without_its_tree_is_named(curated: Path, generated: Path) -> None:
+    with pytest.raises(PartialError, match="has no tree"):
+        list(sources.joined(curated, [], "train"))
+
+
+def test_recipes_are_the_documented_field_mappings(staged: Path, golden: Callable[[str, str], None]) -> None:
+    """axolotl's `chat_template` (docs/dataset-formats/conversation) and LLaMA-Factory's `sharegpt` (data/README)."""
+    golden("publish_axolotl.yaml", (staged / "recipes" / "axolotl.yaml").read_text())
+    golden("publish_dataset_info.json", (staged / "recipes" / "dataset_info.json").read_text())
+    golden("publish_trl_sft.yaml", (staged / "recipes" / "trl_sft.yaml").read_text())
+
+
+def test_other_trainers_mappings_find_their_fields(staged: Path) -> None:
+    row = next(parquet.read_rows(sorted(staged.glob("journey/train-*"))))
+    axolotl = yaml.safe_load((staged / "recipes" / "axolotl.yaml").read_text())["datasets"][0]
+    keys = axolotl["message_property_mappings"]
+    turns = [(turn[keys["role"]], turn[keys["content"]]) for turn in row[axolotl["field_messages"]]]
+    told = json.loads((staged / "recipes" / "dataset_info.json").read_bytes())["journey_math_journey"]
+    tags = told["tags"]
+    factory = [(turn[tags["role_tag"]], turn[tags["content_tag"]]) for turn in row[told["columns"]["messages"]]]
+    assert turns == factory
+    assert [role for role, _ in factory] == [tags["user_tag"], tags["assistant_tag"]]
+    assert turns[1][0] in axolotl["roles_to_train"] and turns[1][1].endswith("}.") or "\\boxed" in turns[1][1]

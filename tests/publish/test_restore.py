@@ -1,0 +1,178 @@
+"""A Hub id wherever a folder stands: the folder comes back byte for byte, and scores come out the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journey.config import EvaluateSettings
+from journey.errors import RemoteError, UsageError
+from journey.publish.restore import local_folder
+from journey.publish.run import publish
+from journey.publish.settings import PublishSettings
+from journey.store import manifest_hash
+
+DATA, RUNS, BASE = "tester/three-numbers", "tester/runs", "tester/pocket"
+ASKED = EvaluateSettings(benchmarks=["countdown@1"], limit=4, max_new_tokens=12, workers=1)
+
+
+@pytest.fixture
+def data(once: Any, curated: Path, tmp_path: Path) -> dict[str, Any]:
+    return once("data", lambda: publish(str(curated), PublishSettings(repo=DATA), out=tmp_path / "data")[0])
+
+
+@pytest.fixture
+def runs(once: Any, curated: Path, finetuned: Path, tmp_path: Path) -> dict[str, Any]:
+    """The data, the base and the adapters on the Hub."""
+
+    def fill() -> dict[str, Any]:
+        publish(str(curated), PublishSettings(repo=DATA), out=tmp_path / "data")
+        publish("pocket", PublishSettings(repo=BASE), out=tmp_path / "base")
+        settings = PublishSettings(repo=RUNS, base_repo=BASE, dataset=DATA)
+        return publish(str(finetuned), settings, out=tmp_path / "runs")[0]
+
+    return once("runs", fill)
+
+
+def stored(folder: Path) -> dict[str, bytes]:
+    ours = {"environment.json", "timing.json", "hub.json"}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ours and ".done" not in path.parts
+    }
+
+
+def test_a_dataset_comes_back_as_its_folder(hub: Any, data: dict[str, Any], curated: Path) -> None:
+    back = local_folder(f"{DATA}@v1", "curate")
+    assert stored(back) == stored(curated) and manifest_hash(back) == manifest_hash(curated)
+    assert json.loads((back / "hub.json").read_bytes())["commit"] == data["commit"]
+
+
+def test_adapters_come_back_as_their_folder(hub: Any, runs: dict[str, Any], finetuned: Path) -> None:
+    back = local_folder(RUNS, "finetune")
+    assert stored(back) == stored(finetuned) and manifest_hash(back) == manifest_hash(finetuned)
+
+
+def test_the_evaluation_from_published_ids_has_the_same_scores(
+    hub: Any, runs: dict[str, Any], evaluated: Path, tmp_path: Path
+) -> None:
+    from journey.evaluate.run import evaluate
+
+    again = evaluate(local_folder(f"{RUNS}@v1", "finetune"), ASKED, tmp_path / "again")
+    assert stored(again)["plan.json"] == stored(evaluated)["plan.json"]
+    samples = {name: data for name, data in stored(evaluated).items() if name.startswith("samples/")}
+    assert samples and {name: stored(again)[name] for name in samples} == samples
+    assert timeless(again) == timeless(evaluated)
+
+
+def timeless(folder: Path) -> Any:
+    """scores.json without seconds, the only thing in it that is measured anew."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items() if key != "mean_seconds"}
+        return [plain(inner) for inner in value] if isinstance(value, list) else value
+
+    return plain(json.loads((folder / "scores.json").read_bytes()))
+
+
+def test_one_run_of_many_repositories(hub: Any, runs: Any, finetuned: Path, tmp_path: Path) -> None:
+    settings = PublishSettings(repo="tester/each", base_repo=BASE, dataset=DATA, per_run=True)
+    publish(str(finetuned), settings, out=tmp_path / "each")
+    back = local_folder("tester/each-journey-s0", "finetune")
+    assert [path.parent.name for path in back.glob("*/run.json")] == ["journey-s0"]
+    whole = finetuned / "journey-s0"
+    assert stored(back / "journey-s0") == stored(whole)
+
+
+def test_a_commit_that_was_fetched_needs_no_network(hub: Any, data: dict[str, Any]) -> None:
+    there = local_folder(f"{DATA}@{data['commit']}", "curate")
+    sent = len(hub.requests)
+    assert local_folder(f"{DATA}@{data['commit']}", "curate") == there and len(hub.requests) == sent
+
+
+def test_a_folder_of_that_name_wins(hub: Any, curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tester").mkdir()
+    shutil.copytree(curated, tmp_path / "tester" / "three-numbers")
+    assert local_folder(DATA, "curate") == Path(DATA) and hub.requests == []
+
+
+@pytest.mark.parametrize("spec", ["data/runs/nothing", "/tmp/nothing/here", "./nothing", "nothing"])
+def test_a_path_that_is_not_there_stays_a_path(hub: Any, spec: str) -> None:
+    assert local_folder(spec, "curate") == Path(spec) and hub.requests == []
+
+
+def test_no_such_repository_says_that_there_is_no_folder_either(hub: Any) -> None:
+    with pytest.raises(RemoteError, match="no folder tester/nothing here.*no such repository"):
+        local_folder("tester/nothing", "curate")
+    with pytest.raises(RemoteError, match="no such revision"):
+        hub.make("datasets", DATA)
+        local_folder(f"{DATA}@v9", "curate")
+
+
+def test_a_dataset_of_somebody_else(hub: Any) -> None:
+    hub.put("datasets", "other/math", {"train.parquet": b"PAR1"})
+    with pytest.raises(UsageError, match="journey generate --problems other/math"):
+        local_folder("other/math", "curate")
+
+
+def test_bytes_that_changed_on_the_hub_are_noticed(hub: Any, data: dict[str, Any]) -> None:
+    repo = hub.repos["datasets", DATA]
+    shard = "pairs/train-00000.parquet"
+    changed = {**repo.at("main").files, shard: (repo.at("main").files["pairs/test-00000.parquet"][0], True)}
+    repo.heads["main"] = repo.add(changed, "tampered", "", repo.heads["main"])
+    with pytest.raises(RemoteError, match=f"{shard} is not the file that was published"):
+        local_folder(DATA, "curate")
+
+
+def test_an_adapter_of_somebody_else_is_one_run(hub: Any, runs: Any, finetuned: Path, tmp_path: Path) -> None:
+    from journey.evaluate.run import evaluate
+
+    config = json.loads((finetuned / "journey-s0" / "adapter_config.json").read_bytes())
+    config |= {"base_model_name_or_path": BASE, "revision": None}
+    weights = (finetuned / "journey-s0" / "adapter_model.safetensors").read_bytes()
+    hub.put(
+        "models",
+        "other/My_LoRA",
+        {"adapter_config.json": json.dumps(config).encode(), "adapter_model.safetensors": weights},
+    )
+    hub.repos["models", BASE].private = False
+    back = local_folder("other/My_LoRA", "finetune")
+    made = evaluate(back, ASKED.model_copy(update={"limit": 2}), tmp_path / "e")
+    plan = json.loads((made / "plan.json").read_bytes())
+    assert [run["run"] for run in plan["runs"]] == ["base", "my-lora-s0"] and plan["base"] == BASE
+
+
+@pytest.mark.parametrize(
+    "files, said",
+    [
+        (
+            {"adapter_config.json": b'{"base_model_name_or_path": "tester/pocket"}', "adapter_model.bin": b"x"},
+            "pickled",
+        ),
+        (
+            {"adapter_config.json": b'{"base_model_name_or_path": "/home/me/x"}', "adapter_model.safetensors": b"x"},
+            "no Hub id",
+        ),
+        ({"config.json": b"{}", "model.safetensors": b"x"}, "holds no adapter"),
+    ],
+)
+def test_what_is_no_adapter_is_refused(hub: Any, files: dict[str, bytes], said: str) -> None:
+    hub.put("models", "other/thing", files)
+    with pytest.raises(UsageError, match=said):
+        local_folder("other/thing", "finetune")
+
+
+def test_published_data_are_linked_from_where_they_were_fetched(hub: Any, data: dict[str, Any], tmp_path: Path) -> None:
+    """Runs that were trained from a Hub id know their dataset without a log beside them."""
+    from journey.publish import pieces
+
+    back = local_folder(f"{DATA}@v1", "curate")
+    link = pieces.published(tmp_path / "elsewhere" / "runs", "dataset", manifest_hash(back))
+    assert link is not None and (link.repo, link.commit) == (DATA, data["commit"])
