@@ -79,7 +79,7 @@ def prepare(finetuned: Path, settings: EvaluateSettings) -> Prepared:
         base=ref.name,
         view=view,
         max_new_tokens=cap,
-        dtype="float32" if device == "cpu" else "bfloat16",
+        dtype=settings.dtype or ("float32" if device == "cpu" else "bfloat16"),
         backend=settings.endpoint or _backend(finetuned, runs),
     )
     return Prepared(plan, ref, tokenizer, questions, prompts, device, numbers, positions, larger)

@@ -174,6 +174,7 @@ def base_of(prepared: Prepared) -> Base:
         plan.seed,
         prepared.numbers,
         prepared.positions,
+        plan.dtype,
         one_by_one=plan.backend == ONE_BY_ONE,
         server=None if plan.backend in (STACKED, ONE_BY_ONE) else plan.backend,
     )

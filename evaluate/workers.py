@@ -46,6 +46,7 @@ class Base:
     seed: int
     numbers: Numbers
     positions: int | None = None
+    dtype: str | None = None
     one_by_one: bool = False
     server: str | None = None
 
@@ -72,6 +73,7 @@ class Worker:
     """A loaded base that keeps the adapters of the last piece on it."""
 
     def __init__(self, base: Base) -> None:
+        import torch
         from transformers.utils import logging
 
         from journey import compute, models
@@ -79,7 +81,8 @@ class Worker:
         logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
         self.base = base
         self.tokenizer = models.load_tokenizer(base.ref)
-        self.model: Any = None if base.server else models.load_model(base.ref, device=base.device)
+        dtype = None if base.dtype is None else getattr(torch, base.dtype)
+        self.model: Any = None if base.server else models.load_model(base.ref, device=base.device, dtype=dtype)
         self.cost = compute.cost_of(base.ref)
         self.adapters: tuple[Path | None, ...] | None = None
         self.writer: Any = None

@@ -198,6 +198,9 @@ class EvaluateSettings(Settings):
     endpoint: str | None = Field(None, description="sample from this server, http://HOST/v1, runs by their names")
     parity: int = Field(20, ge=1, description="problems of each run on which an endpoint is checked")
     parity_least: float = Field(0.9, ge=0, le=1, description="least share of equal answers for an endpoint to be used")
+    dtype: Literal["float32", "bfloat16"] | None = Field(
+        None, description="precision of sampling (default: float32 on a CPU, bfloat16 on a GPU)"
+    )
     flips: int | None = Field(None, ge=0, description="problems answered again one at a time (default: 16 in bfloat16)")
     aa: bool = Field(False, description="compare seeds of one arm with other seeds of the same arm")
     aa_arm: str | None = Field(None, description="which arm (default: the journey)")

@@ -13,11 +13,12 @@ import pytest
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate import sample as sampling
+from journey.evaluate.beside import _agreement
 from journey.evaluate.plan import prepare
 from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, plan
 from journey.evaluate.score import rescore
-from journey.schema import Sample, decode
+from journey.schema import Problem, Question, Sample, decode
 from journey.store import read_records
 
 NAMES = [
@@ -190,6 +191,28 @@ def test_a_larger_model(finetuned: Path, base: Path, tmp_path: Path) -> None:
     )
     untuned = next(a for a in scores_of(out).arms if (a.arm, a.strategy) == ("base", "greedy"))
     assert told.accuracy == untuned.accuracy and told.tokens == untuned.mean_tokens
+
+
+def test_low_precision_is_answered_again_one_at_a_time(finetuned: Path, tmp_path: Path) -> None:
+    out = evaluate(finetuned, settings(strategy=["greedy"], dtype="bfloat16", flips=None), tmp_path / "out" / "e")
+    assert plan_of(out).dtype == "bfloat16"
+    assert [(a.run, a.problems, a.against) for a in scores_of(out).agreement] == [(r, 8, "batch 1") for r in RUNS]
+
+
+def test_what_counts_as_another_answer() -> None:
+    problem = Problem(id="p", question="?", answer="18", source="test")
+    asked = [Question(f"q{n}", "b", problem) for n in range(4)]
+    texts = [
+        ("\\boxed{18}", "\\boxed{18}"),
+        ("a \\boxed{18}", "b \\boxed{18}"),
+        ("\\boxed{17}", "\\boxed{16}"),
+        ("x", "\\boxed{18}"),
+    ]
+    ours, theirs = (
+        [Sample(q.id, "r", pair[side], 1, 0.0, "stop") for q, pair in zip(asked, texts, strict=True)] for side in (0, 1)
+    )
+    found = _agreement("batch 1", "r", asked, ours, theirs)
+    assert (found.problems, found.other_text, found.other_answer, found.other_outcome) == (4, 3, 2, 1)
 
 
 def test_dry_run(finetuned: Path) -> None:
