@@ -29,6 +29,7 @@ _DEAD = re.compile(
     r"|\bdoes not come out of\b|\b(?:does|do) not lead to\b|\bbeyond what\b|\bgoes nowhere\b",
     re.IGNORECASE,
 )
+_RETURNS = re.compile(r"\b(?:back|undo|undoes|return|start|again|over|scratch|another|different)\b", re.IGNORECASE)
 _HIT = re.compile(
     r"\byes\b|\bthere it is\b|\bthat (?:is|does) it\b|\bas wanted\b|\b(?:hits|reach(?:es)?|is|gives) the (?:target|goal)\b"
     r"|\bwhat was (?:asked|wanted)\b|\bthe (?:number|value|result) (?:i|we) (?:need|want)\b|\bthat works\b|\bgoal reached\b|\bdone\b",
@@ -52,12 +53,11 @@ class Claim:
 
 @dataclass
 class Search:
-    """What one answer did: its steps, its claims, and the tries that left a state from which nothing can be made."""
+    """What one answer did: its steps, its claims, and the tries that left a living state for a dead one."""
 
     steps: list[Step] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     dead_tries: list[tuple[int, int]] = field(default_factory=list)
-    live_tries: list[tuple[int, int]] = field(default_factory=list)  # that leave a state which can be solved
 
 
 def follow(text: str, problem: Problem, marks: Sequence[Mark]) -> Search:
@@ -109,9 +109,10 @@ class _Follower:
         if not left:
             self.reached = equation.claimed == self.target
             return
+        alive = self._solvable(self.path[-1])
         self.path.append(_sorted([*left.elements(), _whole(equation.claimed)]))
-        tries = self.found.live_tries if self._solvable(self.path[-1]) else self.found.dead_tries
-        tries.append(span)
+        if alive and not self._solvable(self.path[-1]):  # what follows in a dead branch is a consequence
+            self.found.dead_tries.append(span)
 
     def _verdicts(self, equation: Equation, end: int) -> None:
         """What the rest of the sentence says of the value, up to the next number; a remark of a few words may follow."""
@@ -132,7 +133,7 @@ class _Follower:
             if self.path[at] == listed:
                 del self.path[at + 1 :]
                 return
-        if len(self.path) > 1:
+        if len(self.path) > 1 and _RETURNS.search(sentence):  # "No, 770 is above 57" leaves the numbers as they are
             self.path.pop()
 
     def _claim(self, kind: Literal["dead end", "hit", "size"], true: bool, start: int, end: int) -> None:
