@@ -56,8 +56,8 @@ test-slow: $(STAMP) build/trl-prm
 	  echo "SKIPPED: the extras could not be installed; tests that need them will say so"
 	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m slow
 
-build/trl-prm:  # TRL had its step-wise reward trainer until 1.12
-	$(BIN)/pip install --disable-pip-version-check -q --no-deps --target $@ trl==1.12.0
+build/trl-prm:  # TRL had its step-wise reward trainer until 1.13
+	$(BIN)/pip install --disable-pip-version-check -q --no-deps --target $@ trl==1.13.0
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -251,7 +251,7 @@ def finetune(
     """
     from journey.config import FinetuneSettings
     from journey.finetune import run as stage
-    from journey.publish.restore import local_folder
+    from journey.publish.restore import local_folder, warmup_folder
     from journey.store import read_manifest
 
     flags = _given(
@@ -260,7 +260,8 @@ def finetune(
         warmup=warmup, lr_sweep=_split(lr_sweep), full=full or None, processes=processes, checkpointing=checkpointing,
         packing=packing or None, liger=liger or None, report_to=report_to,
     )  # fmt: skip
-    settings = _stage_settings(FinetuneSettings, "finetune", flags, sets)
+    flags["warmup"] = warmup_folder(warmup) if warmup else None
+    settings = _stage_settings(FinetuneSettings, "finetune", _given(**flags), sets)
     folder = local_folder(folder, "curate")
     if dry_run:
         _print_json(stage.plan(folder, settings))
