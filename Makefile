@@ -45,7 +45,7 @@ mini: $(STAMP)
 	rm -rf "$(MINI_OUT)" "$(MINI_OUT).partial"
 	$(BIN)/journey run quickstart --out "$(MINI_OUT)" --set name=mini --set generate.pairs=900 --set finetune.seeds=2 \
 	  --set finetune.rows_per_step=12 --set 'evaluate.sizes={countdown@1: 100, countdown-targets: 40, countdown@2: 40, arithmetic@1: 40}' \
-	  --set evaluate.batch=50
+	  --set evaluate.batch=50 --set evaluate.dev_problems=40
 
 test: check
 	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m "not slow"
@@ -56,8 +56,8 @@ test-slow: $(STAMP) build/trl-prm
 	  echo "SKIPPED: the extras could not be installed; tests that need them will say so"
 	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m slow
 
-build/trl-prm:  # TRL had its step-wise reward trainer until 1.12
-	$(BIN)/pip install --disable-pip-version-check -q --no-deps --target $@ trl==1.12.0
+build/trl-prm:  # TRL had its step-wise reward trainer until 1.13
+	$(BIN)/pip install --disable-pip-version-check -q --no-deps --target $@ trl==1.13.0
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import resource
 import sys
 import tempfile
 import time
@@ -39,19 +40,27 @@ def measure(folder: Path) -> dict[str, float]:
     plan, _ = report.load(folder)
     started = time.perf_counter()
     answers = viewer.unpacked(viewer.embedded(folder, plan))
-    middle = time.perf_counter()
+    middle, used = time.perf_counter(), cpu_seconds()
     page = report.build(folder)[0]
     ended = time.perf_counter()
     asked = sum(benchmark.problems for benchmark in plan.benchmarks)
     return {
         "answers": asked * len(plan.runs),
         "seconds": round(ended - middle, 2),
+        "cpu_seconds": round(cpu_seconds() - used, 2),
         "seconds_answers": round(middle - started, 2),
         "page_mb": round(page.stat().st_size / 1e6, 2),
         "samples_mb": round(sum(path.stat().st_size for path in folder.glob("samples/**/*.jsonl")) / 1e6, 2),
         "problems_shown": sum(len(benchmark["problems"]) for benchmark in answers["benchmarks"]),
         "problems_asked": asked,
     }
+
+
+def cpu_seconds() -> float:
+    """Of this process and those that it started and that have ended."""
+    return sum(
+        u.ru_utime + u.ru_stime for u in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def main() -> None:

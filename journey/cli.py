@@ -6,16 +6,31 @@ the handlers, so that `journey --help` answers at once.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from journey import cli_hub
-from journey.errors import JourneyError, PartialError, ResourceError, UsageError
+from journey import cli_evaluate, cli_hub
+from journey.cli_shared import (
+    AsJson,
+    DryRun,
+    Out,
+    Sets,
+    Workers,
+    by_arm,
+    given,
+    next_,
+    pairs_of,
+    print_json,
+    show_counts,
+    show_scores,
+    split,
+    stage_settings,
+)
+from journey.errors import JourneyError, ResourceError
 
 app = typer.Typer(
     name="journey",
@@ -27,66 +42,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write (DIR.partial while it runs).")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its costs; do nothing.")]
-Sets = Annotated[list[str], typer.Option("--set", help="Override one setting, e.g. --set slips.delay=2. Repeats.")]
-Workers = Annotated[int | None, typer.Option(help="Processes. The output does not depend on it.", min=1)]
 DEMO_OUT = Path("data/runs/demo")
-
-
-def _print_json(data: Any) -> None:
-    import msgspec
-
-    sys.stdout.write(json.dumps(msgspec.to_builtins(data), indent=2, ensure_ascii=False) + "\n")
-
-
-def _next(command: str) -> None:
-    from journey import console
-
-    console.note(f"next: {command}")
-
-
-def _split(values: str | None) -> list[str] | None:
-    return None if values is None else [value.strip() for value in values.split(",") if value.strip()]
-
-
-def _given(**flags: Any) -> dict[str, Any]:
-    """The flags that were given, as a layer of settings."""
-    return {name: value for name, value in flags.items() if value is not None and value != []}
-
-
-def _by_arm(value: str | None) -> Any:
-    """`0.3` as it is, `journey=0.3,mix-50=0` as weights by arm."""
-    return _pairs_of([value], "--mistake-weight", "journey=0.5") if value and "=" in value else value
-
-
-def _pairs_of(values: list[str], flag: str, example: str = "question=problem,answer=gold") -> dict[str, str]:
-    found = {}
-    for value in values:
-        for item in value.split(","):
-            key, equals, field = item.partition("=")
-            if not equals or not key or not field:
-                raise UsageError(f"{flag} {item!r} is not NAME=VALUE", f"e.g. {flag} {example}")
-            found[key.strip()] = field.strip()
-    return found
-
-
-def _stage_settings(kind: Any, where: str, flags: dict[str, Any], sets: list[str]) -> Any:
-    """A stage's settings: flags over `--set`; a `--set` key that is no setting goes to the plug-in options."""
-    from journey.config import build, merge, parse_set
-
-    data = parse_set(sets)
-    known = kind.model_fields
-    options = {name: data.pop(name) for name in list(data) if name not in known and "options" in known}
-    for name, value in options.items():
-        if not isinstance(value, dict):
-            raise UsageError(
-                f"--set {name}={value}: no setting of {where} is called {name!r}", f"known: {', '.join(known)}"
-            )
-    if options:
-        data["options"] = merge(data.get("options", {}), options)
-    return build(kind, merge(data, flags), where)
 
 
 @app.command()
@@ -130,11 +86,11 @@ def _run_recipe(
     settings = pipeline.resolve(recipe, parse_set(sets))
     to = out or Path("data/runs") / recipe.name
     if dry_run:
-        _print_json(pipeline.describe(settings, to))
+        print_json(pipeline.describe(settings, to))
         return
     folder = pipeline.run(settings, to, workers=workers)
-    _show_scores(folder, as_json)
-    _next(f"open {folder / 'report.html'}")
+    show_scores(folder, as_json)
+    next_(f"open {folder / 'report.html'}")
 
 
 @app.command()
@@ -160,15 +116,15 @@ def generate(
     from journey.generate import run as stage
     from journey.store import read_manifest
 
-    flags = _given(family=family, problems=problems, method=method, pairs=pairs, per_problem=per_problem, seed=seed)
-    flags |= _given(map=_pairs_of(mapping, "--map"))
-    settings = _stage_settings(GenerateSettings, "generate", flags, sets)
+    flags = given(family=family, problems=problems, method=method, pairs=pairs, per_problem=per_problem, seed=seed)
+    flags |= given(map=pairs_of(mapping, "--map"))
+    settings = stage_settings(GenerateSettings, "generate", flags, sets)
     if dry_run:
-        _print_json(stage.plan(settings, out, workers=workers))
+        print_json(stage.plan(settings, out, workers=workers))
         return
     folder = stage.generate(settings, out, workers=workers)
-    _show_counts(read_manifest(folder, "generate")["counts"], as_json)
-    _next(f"journey curate {folder} --out {folder.with_name(folder.name + '-curated')}")
+    show_counts(read_manifest(folder, "generate")["counts"], as_json)
+    next_(f"journey curate {folder} --out {folder.with_name(folder.name + '-curated')}")
 
 
 @app.command()
@@ -191,15 +147,15 @@ def curate(
     from journey.curate import run as stage
     from journey.store import read_manifest
 
-    flags = _given(base=base, preset=preset, benchmarks=_split(benchmarks), max_tokens=max_tokens)
-    settings = _stage_settings(CurateSettings, "curate", flags, sets)
+    flags = given(base=base, preset=preset, benchmarks=split(benchmarks), max_tokens=max_tokens)
+    settings = stage_settings(CurateSettings, "curate", flags, sets)
     if dry_run:
         rows = {str(f): read_manifest(f, "generate")["counts"] for f in folders}
-        _print_json({"out": str(out), "inputs": rows, "settings": settings.model_dump()})
+        print_json({"out": str(out), "inputs": rows, "settings": settings.model_dump()})
         return
     folder = stage.curate(folders, settings, out)
-    _show_counts(read_manifest(folder, "curate")["counts"], as_json)
-    _next(f"journey finetune {folder} --base {settings.base} --out {folder.with_name(folder.name + '-runs')}")
+    show_counts(read_manifest(folder, "curate")["counts"], as_json)
+    next_(f"journey finetune {folder} --base {settings.base} --out {folder.with_name(folder.name + '-runs')}")
 
 
 @app.command()
@@ -251,23 +207,24 @@ def finetune(
     """
     from journey.config import FinetuneSettings
     from journey.finetune import run as stage
-    from journey.publish.restore import local_folder
+    from journey.publish.restore import local_folder, warmup_folder
     from journey.store import read_manifest
 
-    flags = _given(
-        base=base, arms=_split(arms), seeds=seeds, match=match, pairs=pairs, rank=rank, lr=lr, epochs=epochs,
-        mistake_weight=_by_arm(mistake_weight), max_length=max_length, rows_per_step=rows_per_step, benchmarks=_split(benchmarks), engine=engine, workers=workers,
-        warmup=warmup, lr_sweep=_split(lr_sweep), full=full or None, processes=processes, checkpointing=checkpointing,
+    flags = given(
+        base=base, arms=split(arms), seeds=seeds, match=match, pairs=pairs, rank=rank, lr=lr, epochs=epochs,
+        mistake_weight=by_arm(mistake_weight), max_length=max_length, rows_per_step=rows_per_step, benchmarks=split(benchmarks), engine=engine, workers=workers,
+        warmup=warmup, lr_sweep=split(lr_sweep), full=full or None, processes=processes, checkpointing=checkpointing,
         packing=packing or None, liger=liger or None, report_to=report_to,
     )  # fmt: skip
-    settings = _stage_settings(FinetuneSettings, "finetune", flags, sets)
+    flags["warmup"] = warmup_folder(warmup) if warmup else None
+    settings = stage_settings(FinetuneSettings, "finetune", given(**flags), sets)
     folder = local_folder(folder, "curate")
     if dry_run:
-        _print_json(stage.plan(folder, settings))
+        print_json(stage.plan(folder, settings))
         return
     made = stage.finetune(folder, settings, out)
     if as_json:
-        _print_json(read_manifest(made, "finetune")["counts"])
+        print_json(read_manifest(made, "finetune")["counts"])
     else:
         from journey import console
         from journey.finetune import audit
@@ -277,130 +234,11 @@ def finetune(
             console.out.print(table)
         for sentence in found.notes:
             console.note(sentence)
-    _next(f"journey evaluate {made} --benchmarks NAME,... --out {made.with_name(made.name + '-evaluation')}")
+    next_(f"journey evaluate {made} --benchmarks NAME,... --out {made.with_name(made.name + '-evaluation')}")
 
 
-@app.command()
-def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote, or adapters' Hub id.")],
-    out: Out,
-    benchmarks: Annotated[
-        str | None, typer.Option(help="NAME, FAMILY@LEVEL, NAME=FILE.jsonl, reasoning-gym:TASK or Hub id, a,b.")
-    ] = None,
-    mapping: Annotated[
-        list[str], typer.Option("--map", help="Field names of a file or Hub id, question=q,answer=a.")
-    ] = [],  # noqa: B006
-    fresh: Annotated[int | None, typer.Option(help="Seed of new procedural problems, none of them trained on.")] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="Test-time strategies, a,b; the first gives the headline.")
-    ] = None,
-    k: Annotated[int | None, typer.Option("--k", help="Samples that majority, best-of-k and pass@k use.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most N problems of every benchmark.")] = None,
-    max_new_tokens: Annotated[int | None, typer.Option(help="Cap of new tokens, the same for all arms.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Prompts decoded together.")] = None,
-    margin: Annotated[float | None, typer.Option(help="Difference that matters, as a share.")] = None,
-    larger: Annotated[
-        str | None, typer.Option(help="Larger untuned model, compared at equal FLOPs: a model or NAME@http://HOST/v1.")
-    ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option(help="Sample from this server, http://HOST/v1, which knows the runs by name.")
-    ] = None,
-    aa: Annotated[
-        bool,
-        typer.Option("--aa", help="Compare seeds of one arm with other seeds of the same arm; trains more if needed."),
-    ] = False,
-    after: Annotated[
-        list[str], typer.Option("--after", help="Earlier evaluation: takes over its samples, and says so. Repeats.")
-    ] = [],  # noqa: B006
-    seed: Annotated[int | None, typer.Option(help="Seed of procedural benchmarks and samples.")] = None,
-    harness: Annotated[str | None, typer.Option(help="lm-eval: EleutherAI's harness scores the adapters.")] = None,
-    tasks: Annotated[str | None, typer.Option(help="The harness's own tasks, a,b, beside our --benchmarks.")] = None,
-    sets: Sets = [],  # noqa: B006
-    workers: Workers = None,
-    as_json: AsJson = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Ask every arm and the untuned base the same held-out problems; score, compare, report.
-
-    Example: `journey evaluate data/runs/arms --benchmarks countdown@1 --strategy greedy,majority --out data/runs/e`
-    """
-    from journey.config import EvaluateSettings
-    from journey.evaluate import run as stage
-    from journey.publish.restore import local_folder
-
-    flags = _given(
-        benchmarks=_split(benchmarks), strategy=_split(strategy), limit=limit, max_new_tokens=max_new_tokens,
-        batch=batch, margin=margin, seed=seed, workers=workers, k=k, larger=larger, endpoint=endpoint,
-        aa=aa or None, after=after, fresh=fresh, map=_pairs_of(mapping, "--map"),
-    )  # fmt: skip
-    settings = _stage_settings(EvaluateSettings, "evaluate", flags, sets)
-    folder = local_folder(folder, "finetune")
-    if harness or tasks:
-        _recheck(folder, settings, harness, _split(tasks) or [], out, as_json, dry_run)
-        return
-    if settings.aa:
-        from journey import pipeline
-
-        folder = pipeline.with_more_seeds(folder, settings, out, dry_run=dry_run)
-    if dry_run:
-        _print_json(stage.plan(folder, settings))
-        return
-    made = stage.evaluate(folder, settings, out)
-    _show_scores(made, as_json)
-    _next(f"open {made / 'report.html'}")
-
-
-def _recheck(
-    folder: Path, settings: Any, name: str | None, tasks: list[str], out: Path, as_json: bool, dry_run: bool
-) -> None:
-    """`evaluate --harness lm-eval`: scores as the harness gives them."""
-    from journey import showing
-    from journey.evaluate import harness
-
-    if name != harness.NAME:
-        raise UsageError(f"--harness is {name or 'not given'}", f"--harness {harness.NAME} is the one that there is")
-    if dry_run:
-        _print_json(harness.plan(folder, settings, tasks))
-        return
-    found = harness.read(harness.recheck(folder, settings, tasks, out))
-    if as_json:
-        _print_json(found)
-        return
-    showing.show_facts({f"{s.task}, {s.run}": harness.said(s) for s in found.scores})
-    _next(f"cat {out / 'tasks' / 'README.md'}" if (out / "tasks").is_dir() else f"ls {out}")
-
-
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey evaluate` (or `run`, `demo`) wrote.")],
-    finetuned: Annotated[Path | None, typer.Option("--finetune", help="Its finetune folder, if not beside it.")] = None,
-    judge: Annotated[str | None, typer.Option(help="A MODEL that counts the behaviours too, on some answers.")] = None,
-    judge_answers: Annotated[int, typer.Option(help="How many answers the judge reads.", min=1)] = 200,
-    as_json: AsJson = False,
-) -> None:
-    """Rebuild the report from the stored samples; no model is needed.
-
-    Example: `journey report data/runs/demo/evaluate`
-    """
-    from journey.evaluate import report as stage
-    from journey.evaluate.behaviour import judge as judging
-    from journey.evaluate.behaviour import measure
-    from journey.store import corrupt_files, read_manifest
-
-    if not (folder / "manifest.json").is_file() and (folder / "evaluate" / "manifest.json").is_file():
-        folder = folder / "evaluate"
-    read_manifest(folder, "evaluate")
-    damaged = corrupt_files(folder)
-    if damaged:
-        raise PartialError(f"{folder} is damaged: {', '.join(damaged[:5])}\n  run `journey evaluate` again")
-    if finetuned is not None:
-        read_manifest(finetuned, "finetune")
-    measure.build(folder, judging.judge(folder, judge, judge_answers) if judge else None)
-    stage.build(folder, finetuned)
-    _show_scores(folder, as_json)
-    _next(f"open {folder / 'report.html'}")
-
-
+app.command()(cli_evaluate.evaluate)
+app.command()(cli_evaluate.report)
 app.command()(cli_hub.publish)
 app.command()(cli_hub.export)
 
@@ -421,10 +259,10 @@ def show(
 
     found = showing.pairs(path, number, skip)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     showing.show(found, view)
-    _next(f"journey show {path} -n {number} --skip {skip + number}")
+    next_(f"journey show {path} -n {number} --skip {skip + number}")
 
 
 @app.command("list")
@@ -442,7 +280,7 @@ def list_(
 
     rows = showing.catalog_rows(kind)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     showing.show_rows(kind, rows)
 
@@ -458,28 +296,10 @@ def doctor(as_json: AsJson = False) -> None:
 
     found = examine()
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     showing.show_facts(found)
-    _next("journey demo")
-
-
-def _show_counts(counts: dict[str, Any], as_json: bool) -> None:
-    from journey import showing
-
-    if as_json:
-        _print_json(counts)
-    else:
-        showing.show_facts(counts)
-
-
-def _show_scores(folder: Path, as_json: bool) -> None:
-    from journey import showing
-
-    if as_json:
-        sys.stdout.write((folder / "scores.json").read_text(encoding="utf-8"))
-    else:
-        showing.show_scores(folder)
+    next_("journey demo")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from journey.publish import cards
 from journey.publish.settings import PublishSettings
+from journey.publish.trained import label
 from journey.store import manifest_hash
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ _AUDIT = (
 )  # fmt: skip
 
 
+STARTS = ("base", "warmup")  # what the runs began as, sampled beside them
+
+
 def adapters(plan: Plan, settings: PublishSettings, repo: str) -> str:
     """The card of a repository of adapters."""
     from huggingface_hub import ModelCardData
@@ -33,10 +37,10 @@ def adapters(plan: Plan, settings: PublishSettings, repo: str) -> str:
     from journey.publish import evaluated
 
     found = evaluated.read(plan.evaluation) if plan.evaluation is not None else None
-    arms = list(dict.fromkeys(str(plan.runs.told[run]["arm"]) for run in plan.names))
+    arms = list(dict.fromkeys(plan.runs.label(run) for run in plan.names))
     scored = _scored(found, plan, arms) if found else []
     data = ModelCardData(
-        base_model=plan.base.repo,
+        base_model=plan.start.repo,
         library_name="peft",
         pipeline_tag="text-generation",
         license=plan.duties.licence.id,
@@ -68,36 +72,37 @@ def adapters(plan: Plan, settings: PublishSettings, repo: str) -> str:
 
 def _audit_rows(plan: Plan, arms: list[str]) -> list[list[str]]:
     """One line a fact: its name, then what each arm has; where seeds differ, the lowest and the highest."""
-    by_arm = {arm: [one for one in plan.runs.audit["runs"] if one["arm"] == arm] for arm in arms}
+    by_arm = {arm: [one for one in plan.runs.audit["runs"] if label(one) == arm] for arm in arms}
     rows = []
-    for label, key in _AUDIT:
+    for words, key in _AUDIT:
         cells = []
         for arm in arms:
             values = sorted(one[key] for one in by_arm[arm] if key in one)
             low, high = (cards.number(values[0]), cards.number(values[-1])) if values else ("n/a", "n/a")
             cells.append(low if low == high else f"{low} to {high}")
-        rows.append([label, *cells])
+        rows.append([words, *cells])
     return rows
 
 
 def _scored(found: Evaluation, plan: Plan, arms: list[str]) -> list[dict[str, Any]]:
     """Accuracy with its interval, by benchmark and strategy: of each arm, or of the one run, and of the base."""
     if plan.only is None:
-        return [one for one in found.scores["arms"] if one["arm"] in (*arms, "base")]
-    wanted = (plan.only, "base")
+        return [one for one in found.scores["arms"] if one["arm"] in (*arms, *STARTS)]
+    wanted = (plan.only, *STARTS)
     return [_of_run(one) for one in found.scores["runs"] if one["run"] in wanted]
 
 
 def _of_run(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's score in the shape of an arm's, with Wilson's interval: it speaks of this very adapter."""
+    """A run's score in the shape of an arm's; with Wilson's interval where it is a share of single answers."""
     from scipy.stats import binomtest
 
-    interval = binomtest(run["correct"], run["n"]).proportion_ci(method="wilson")
-    rate = run["correct"] / run["n"]
-    rates = {
-        f"{name}_rate": run[key] / run["n"] for name, key in (("truncation", "truncated"), ("no_answer", "no_answer"))
-    }
-    return {**run, "accuracy": rate, "low": float(interval.low), "high": float(interval.high), "seeds": 1, **rates}
+    read = run.get("samples") or run["n"]
+    rates = {f"{name}_rate": run[key] / read for name, key in (("truncation", "truncated"), ("no_answer", "no_answer"))}
+    told = {**run, **rates, "seeds": 1, "low": None, "high": None}
+    if read == run["n"]:
+        interval = binomtest(run["correct"], run["n"]).proportion_ci(method="wilson")
+        told |= {"accuracy": run["correct"] / run["n"], "low": float(interval.low), "high": float(interval.high)}
+    return told
 
 
 def _eval_results(found: Evaluation, scored: list[dict[str, Any]], link: Link | None) -> list[EvalResult]:
@@ -106,6 +111,8 @@ def _eval_results(found: Evaluation, scored: list[dict[str, Any]], link: Link | 
     benchmarks = {one["name"]: one for one in found.plan["benchmarks"]}
     results = []
     for one in scored:
+        if one.get("oracle"):  # looks at the gold answers: no result of the model
+            continue
         benchmark = benchmarks[one["benchmark"]]
         source = _HUB_SOURCE.fullmatch(str(benchmark["source"]))
         of_hub = source[1] if source else None
@@ -123,8 +130,7 @@ def _eval_results(found: Evaluation, scored: list[dict[str, Any]], link: Link | 
                 metric_args={
                     "arm": one["arm"],
                     "strategy": one["strategy"],
-                    "low": round(one["low"], 6),
-                    "high": round(one["high"], 6),
+                    **{end: round(one[end], 6) for end in ("low", "high") if one[end] is not None},
                     "level": 0.95,
                     "problems": one["n"],
                     "seeds": one["seeds"],
@@ -145,7 +151,7 @@ def _compared(found: Evaluation | None) -> list[dict[str, Any]]:
     """The comparisons between arms, flat: names, difference, interval, p and the verdict's words."""
     rows = []
     for one in found.scores["compared"] if found else ():
-        if one["first"] == "base":
+        if one["first"] in STARTS:
             continue
         result, verdict = one["comparison"], one["verdict"]
         rows.append(
@@ -209,6 +215,7 @@ def evaluation(
         name=repo.rpartition("/")[2],
         repo=repo,
         plan=found.plan,
+        benchmarks=found.benchmarks,
         scores=found.scores,
         compared=_compared(found),
         tables=tables,

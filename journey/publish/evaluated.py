@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from journey import console
 from journey.errors import UsageError
 from journey.grading import grade
@@ -21,7 +19,7 @@ from journey.publish import cards_model, parquet
 from journey.publish.licences import Licence
 from journey.publish.settings import PublishSettings
 from journey.publish.trained import Link, placeless
-from journey.schema import Question, Sample, decode
+from journey.schema import Question, Sample
 from journey.store import Folder, corrupt_files, dump_json, manifest_hash, read_manifest, read_shard, shards
 
 if TYPE_CHECKING:
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
 EVALUATION_VERSION = 1
 _REPORTS = ("report.html", "report.md", "scores.json", "plan.json")
+_MORE = ("behaviour.json", "judge.jsonl")  # where there are any
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,12 @@ class Evaluation:
     @property
     def licences(self) -> dict[str, str | None]:
         """The licence of every benchmark, by name."""
-        return {one["name"]: one["licence"] for one in self.plan["benchmarks"]}
+        return {one["name"]: one["licence"] for one in self.benchmarks}
+
+    @property
+    def benchmarks(self) -> list[dict[str, Any]]:
+        """All sets of questions: those that are scored, and those on which policies are chosen."""
+        return [*self.plan["benchmarks"], *(self.plan.get("dev") or [])]
 
 
 def read(folder: Path) -> Evaluation:
@@ -60,12 +64,13 @@ def schemas() -> dict[str, pyarrow.Schema]:
     import pyarrow as pa
 
     text, whole, real = pa.string(), pa.int32(), pa.float64()
-    score = [("run", text), ("arm", text), ("seed", whole), ("benchmark", text), ("strategy", text)]
+    run = [("run", text), ("arm", text), ("seed", whole), ("benchmark", text)]
     return {
         "samples": pa.schema(
             [
-                *score, ("question_id", text), ("question", text), ("gold", text), ("text", text), ("outcome", text),
-                ("answer", text), ("why", text), ("tokens", whole), ("finish", text), ("more", text),
+                *run, ("draw", text), ("index", whole), ("question_id", text), ("question", text), ("gold", text),
+                ("text", text), ("outcome", text), ("answer", text), ("why", text), ("tokens", whole),
+                ("prompt_tokens", whole), ("flops", pa.int64()), ("logprob", real), ("finish", text),
             ]
         ),
         "questions": pa.schema(
@@ -76,8 +81,9 @@ def schemas() -> dict[str, pyarrow.Schema]:
         ),
         "scores": pa.schema(
             [
-                *score, ("n", whole), ("correct", whole), ("wrong", whole), ("no_answer", whole),
-                ("undecided", whole), ("truncated", whole), ("mean_tokens", real), ("mean_seconds", real),
+                *run, ("strategy", text), ("n", whole), ("accuracy", real), ("samples", whole), ("correct", whole),
+                ("wrong", whole), ("no_answer", whole), ("undecided", whole), ("truncated", whole),
+                ("mean_tokens", real), ("mean_flops", real), ("mean_seconds", real),
             ]
         ),
     }  # fmt: skip
@@ -99,6 +105,9 @@ def stage(
             rows = _tables(folder, found)
             for name in _REPORTS:
                 shutil.copyfile(found.folder / name, folder.path(name))
+            for name in _MORE:
+                if (found.folder / name).is_file():
+                    shutil.copyfile(found.folder / name, folder.path(name))
             manifest = placeless(read_manifest(found.folder, "evaluate"))
             folder.write("provenance/evaluate/manifest.json", dump_json(manifest))
             folder.write("README.md", cards_model.evaluation(found, licence, settings, repo, rows, links).encode())
@@ -112,12 +121,12 @@ def _tables(folder: Folder, found: Evaluation) -> dict[str, int]:
             question.id: question
             for question in read_shard(found.folder / "questions" / f"{benchmark['name']}.jsonl", Question)
         }
-        for benchmark in found.plan["benchmarks"]
+        for benchmark in found.benchmarks
     }
     streams: dict[str, Iterator[list[dict[str, Any]]]] = {
         "samples": _samples(found, questions),
         "questions": ([_question(one)] for of in questions.values() for one in of.values()),
-        "scores": ([{name: run[name] for name in schemas()["scores"].names}] for run in found.scores["runs"]),
+        "scores": ([{name: run.get(name) for name in schemas()["scores"].names}] for run in found.scores["runs"]),
     }
     rows = {}
     for name, stream in streams.items():
@@ -145,34 +154,31 @@ def _samples(found: Evaluation, questions: dict[str, dict[str, Question]]) -> It
     """The rows of every sample, graded as the report grades it."""
     runs = {run["run"]: run for run in found.plan["runs"]}
     places = sorted(path for path in (found.folder / "samples").glob("*/*/*") if path.is_dir())
-    known = set(schemas()["samples"].names) | {"seconds"}
     with console.progress("samples", len(places)) as bar:
         for place in places:
-            run, benchmark, strategy = place.parts[-3:]
-            for path in shards(place.parent, strategy):
-                for line in path.read_bytes().splitlines():
-                    sample = decode(line, Sample)
-                    question = questions[benchmark][sample.question]
-                    judged = grade(question.problem, sample.text, sample.finish)
-                    told = msgspec.to_builtins(sample)
-                    more = {name: value for name, value in told.items() if name not in known}
-                    yield [
-                        {
-                            "run": run,
-                            "arm": runs[run]["arm"],
-                            "seed": runs[run]["seed"],
-                            "benchmark": benchmark,
-                            "strategy": strategy,
-                            "question_id": question.id,
-                            "question": question.problem.question,
-                            "gold": question.problem.answer,
-                            "text": sample.text,
-                            "outcome": judged.outcome,
-                            "answer": judged.answer,
-                            "why": judged.why,
-                            "tokens": sample.tokens,
-                            "finish": sample.finish,
-                            "more": json.dumps({k: v for k, v in more.items() if k != "question"}) if more else None,
-                        }
-                    ]
+            run, benchmark, draw = place.parts[-3:]
+            known = runs.get(run, {"arm": run, "seed": None})  # the larger model of a comparison is no run of the plan
+            told = {"run": run, "arm": known["arm"], "seed": known["seed"], "benchmark": benchmark, "draw": draw}
+            for path in shards(place.parent, draw):
+                for sample in read_shard(path, Sample):
+                    yield [{**told, **_sample(sample, questions[benchmark][sample.question])}]
             bar.advance(detail=run)
+
+
+def _sample(sample: Sample, question: Question) -> dict[str, Any]:
+    judged = grade(question.problem, sample.text, sample.finish)
+    return {
+        "index": sample.index,
+        "question_id": question.id,
+        "question": question.problem.question,
+        "gold": question.problem.answer,
+        "text": sample.text,
+        "outcome": judged.outcome,
+        "answer": judged.answer,
+        "why": judged.why,
+        "tokens": sample.tokens,
+        "prompt_tokens": sample.prompt_tokens or None,
+        "flops": sample.flops,
+        "logprob": sample.logprob,
+        "finish": sample.finish,
+    }

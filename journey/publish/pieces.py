@@ -23,7 +23,7 @@ from journey.store import manifest_hash, read_manifest
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-Kind = Literal["base", "dataset", "evaluation", "adapters"]
+Kind = Literal["base", "warmup", "dataset", "evaluation", "adapters"]
 NO_DATASET = "none"  # of --dataset: the data are not published, and the card says so
 STAGE_KINDS: dict[str, Kind] = {"curate": "dataset", "finetune": "adapters", "evaluate": "evaluation"}
 
@@ -102,7 +102,7 @@ def base(name: str, settings: PublishSettings, repo: str, out: Path) -> Piece:
 
 
 def adapters(folder: Path, settings: PublishSettings, given: Given, out: Path, *, own_base: bool) -> list[Piece]:
-    """A finetune folder: one piece, or one a run. `own_base`: the base is published beside it.
+    """A finetune folder: one piece, or one a run, and their warm start. `own_base`: the base is published beside it.
 
     Raises UsageError where base, data or evaluation cannot be linked, or a licence does not fit.
     """
@@ -112,6 +112,8 @@ def adapters(folder: Path, settings: PublishSettings, given: Given, out: Path, *
     if not own_base:
         bases.resolve(None, runs.base, settings)  # refused now rather than after the other pieces
     pieces = []
+    if runs.warmup is not None:
+        pieces.append(_warmup(runs, settings, out))
     for run in list(runs.told) if settings.per_run else [None]:
         repo = settings.repo if run is None else f"{settings.repo}-{run}"
         hub.parse_id(repo)
@@ -122,9 +124,11 @@ def adapters(folder: Path, settings: PublishSettings, given: Given, out: Path, *
             link, manifest = _data_link(folder, data, settings, api, known)
             teachers = {name: settings.source_license.get(name, terms) for name, terms in _teachers(manifest).items()}
             owed = licences.duties(repo.rpartition("/")[2], (found.repo, found.licence), teachers, settings.license)
+            warm = known.links.get("warmup")
             plan = trained.Plan(
                 runs=runs,
                 base=found,
+                start=found if warm is None else bases.Base(trained.WARMUP, warm.repo, warm.commit, found.licence),
                 duties=owed,
                 legal=_legal(api, found, runs) if owed.texts else {},
                 dataset=link,
@@ -137,6 +141,21 @@ def adapters(folder: Path, settings: PublishSettings, given: Given, out: Path, *
         place = out if run is None else out / run
         pieces.append(Piece("adapters", repo, "model", place, manifest_hash(folder), build))
     return pieces
+
+
+def _warmup(runs: trained.Runs, settings: PublishSettings, out: Path) -> Piece:
+    """The model at which all runs began: adapters are laid on it, so it goes up before them."""
+    folder, name = runs.warmup, f"{settings.repo}-{trained.WARMUP}"
+    hub.parse_id(name)
+    source = bases.digest(models.find(str(folder)))
+
+    def build(to: Path, api: HfApi | None, known: Known) -> Path:
+        found = bases.resolve(api, runs.base, _with_base(settings, known))
+        asked = settings.model_copy(update={"base_license": found.licence, "license": None})
+        return weights.stage(str(folder), asked, name, to)
+
+    place = out.parent / trained.WARMUP if out.name == "adapters" else out.with_name(f"{out.name}-{trained.WARMUP}")
+    return Piece("warmup", name, "model", place, source, build)
 
 
 def _with_base(settings: PublishSettings, known: Known) -> PublishSettings:
@@ -245,5 +264,5 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 def order(pieces: Iterable[Piece]) -> list[Piece]:
     """Pieces in the order in which they can name each other's commits."""
-    rank = {"base": 0, "dataset": 1, "evaluation": 2, "adapters": 3}
+    rank = {"base": 0, "warmup": 1, "dataset": 2, "evaluation": 3, "adapters": 4}
     return sorted(pieces, key=lambda piece: rank[piece.kind])

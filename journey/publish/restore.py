@@ -30,7 +30,7 @@ Stage = Literal["curate", "finetune"]
 _WANTED: dict[Stage, list[str]] = {
     "curate": ["manifest.json", "pairs/*", "provenance/*"],
     "finetune": [
-        "manifest.json", "audit.json", "provenance/*", "*adapter_model.safetensors", "*adapter_config.json",
+        "manifest.json", "audit.json", "problems.txt", "lr_sweep.json", "provenance/*", "*adapter_model.safetensors", "*adapter_config.json",
         "*run.json", "*trajectory.jsonl",
     ],
 }  # fmt: skip
@@ -62,6 +62,19 @@ def local_folder(spec: str | Path, stage: Stage) -> Path:
     return place / commit
 
 
+def warmup_folder(spec: str) -> str:
+    """What `--warmup` names, a Hub id made a folder: a dataset `ID[@REVISION]`, or one run of adapters `ID[@REVISION]:RUN`."""
+    id_, colon, run = spec.partition(":")
+    if Path(spec).exists() or not hub.is_id(id_):
+        return spec
+    if not colon:
+        return str(local_folder(id_, "curate"))
+    folder = local_folder(id_, "finetune") / run
+    if not (folder / "adapter_config.json").is_file():
+        raise UsageError(f"{id_} holds no run {run!r}", f"look at its card: {hub.url(hub.parse_id(id_).repo, 'model')}")
+    return str(folder)
+
+
 def _fetch(api: Any, asked: HubId, commit: str, stage: Stage, to: Path) -> None:
     """Download what is needed of a commit and build the folder `to`, which is there whole or not at all."""
     kind, piece = _KINDS[stage]
@@ -83,6 +96,8 @@ def _fetch(api: Any, asked: HubId, commit: str, stage: Stage, to: Path) -> None:
         if manifest is not None and manifest["config"].get("kind") == piece:
             _check(asked, fetched, manifest)
             _BUILDERS[stage](fetched, built, manifest)
+            if manifest["config"].get("start"):
+                _warmup(api, manifest["config"]["start"], fetched, built)
         elif stage == "finetune" and (fetched / "adapter_config.json").is_file():
             _foreign(asked, commit, fetched, built)
         else:
@@ -164,14 +179,37 @@ def _finetuned(fetched: Path, built: Path, manifest: dict[str, Any]) -> None:
             if (there / name).is_file():
                 shutil.copyfile(there / name, built / run / name)
         shutil.copyfile(source / run / "adapter_config.json", built / run / "adapter_config.json")
-    shutil.copyfile(fetched / "audit.json", built / "audit.json")
+    for name in ("audit.json", "problems.txt", "lr_sweep.json"):
+        if (fetched / name).is_file():
+            shutil.copyfile(fetched / name, built / name)
     data = (source / "manifest.json").read_bytes()
     stage = json.loads(data)
-    absent = [name for name in stage["files"] if not (built / name).is_file()]
+    absent = [name for name in stage["files"] if not (built / name).is_file() and not name.startswith("warmup/")]
     if absent:  # of runs that are elsewhere, or that failed
         stage["files"] = {name: told for name, told in stage["files"].items() if name not in absent}
         data = dump_json(stage)
     write_atomic(built / "manifest.json", data)
+
+
+def _warmup(api: Any, start: dict[str, Any], fetched: Path, built: Path) -> None:
+    """The model at which the runs began, out of its own repository, as the folder beside them."""
+    wanted = [
+        name for name in json.loads((built / "manifest.json").read_bytes())["files"] if name.startswith("warmup/")
+    ]
+    names = [name.removeprefix("warmup/") for name in wanted]
+    with hub.remote(f"fetching {start['repo']}"):
+        there = Path(
+            api.snapshot_download(
+                start["repo"], revision=start["revision"], local_dir=fetched / "start", allow_patterns=names
+            )
+        )
+    (built / "warmup").mkdir()
+    for name in names:
+        own = fetched / "provenance" / "finetune" / "warmup" / name
+        source = own if own.is_file() else there / name
+        if not source.is_file():
+            raise RemoteError(f"{start['repo']} has no {name}, which the runs began with")
+        shutil.copyfile(source, built / "warmup" / name)
 
 
 def _foreign(asked: HubId, commit: str, fetched: Path, built: Path) -> None:

@@ -146,7 +146,7 @@ def _whole_run(folder: Path, settings: PublishSettings, given: Given, out: Path 
 def _build(piece: Piece, api: Any, known: Known) -> Path:
     """The piece's folder, built or found finished, looked over. One of other settings is built again."""
     bundle = piece.out / "bundle"
-    if api is None and piece.kind in ("base", "dataset", "evaluation"):
+    if api is None and piece.kind != "adapters":
         known.links.setdefault(piece.kind, Link(piece.repo, None))
 
     def build() -> Path:

@@ -1,7 +1,7 @@
 """Adapters as a repository: allow-listed files, the base by its Hub id and commit, a card with audit and evaluation.
 
 README.md  RUN/adapter_model.safetensors  RUN/adapter_config.json  RUN/run.json  RUN/trajectory.jsonl
-audit.json  provenance/  manifest.json                  (one repository a run: the adapter's files at the top)
+audit.json  problems.txt  provenance/  manifest.json    (one repository a run: the adapter's files at the top)
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from journey.store import Folder, dump_json, manifest_hash, read_manifest, sha25
 
 ADAPTERS_VERSION = 1
 _KEPT = ("run.json", "trajectory.jsonl")
+_WHOLE = ("problems.txt", "lr_sweep.json")  # of the whole folder, where there are any
+WARMUP = "warmup"  # the folder of the arms' common start, a whole model, where that is not the base
 _ADAPTER, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
@@ -35,6 +37,11 @@ class Link:
 
     def __str__(self) -> str:
         return f"{self.repo}@{self.commit}" if self.commit else self.repo
+
+
+def label(told: Mapping[str, Any]) -> str:
+    """The arm of a run, with the values of the axes that vary: as the evaluation names it."""
+    return f"{told['arm']} {told.get('axis') or ''}".strip()
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,15 @@ class Runs:
         asked = str(self.manifest["config"].get("base", ""))
         return {**found, "name": asked if hub.is_id(asked) and not Path(asked).exists() else found["name"]}
 
+    @property
+    def warmup(self) -> Path | None:
+        """The model at which all runs began, or None where that is the base."""
+        return self.folder / WARMUP if (self.folder / WARMUP / "model.safetensors").is_file() else None
+
+    def label(self, run: str) -> str:
+        """The arm of a run, with the values of the axes that vary."""
+        return label(self.told[run])
+
 
 def read(folder: Path) -> Runs:
     """The runs. Raises UsageError if there is no adapter, or one is not what the manifest says."""
@@ -66,7 +82,9 @@ def read(folder: Path) -> Runs:
         else:
             failed[path.parent.name] = str(facts.get("failed") or "it has no adapter")
     if not told:
-        raise UsageError(f"{folder} holds no adapter", "a fully tuned model leaves with `journey export`")
+        whole = sorted(path.parent.name for path in folder.glob("*/model.safetensors") if path.parent.name != WARMUP)
+        hint = f"publish the models one by one: journey publish {folder / whole[0]} --repo USER/NAME" if whole else ""
+        raise UsageError(f"{folder} holds no adapter", hint or "run `journey finetune` again")
     for run in told:
         name = f"{run}/{_ADAPTER}"
         if manifest["files"].get(name, {}).get("sha256") != sha256(folder / name):
@@ -79,7 +97,8 @@ class Plan:
     """What a repository of adapters is to hold and to say."""
 
     runs: Runs
-    base: Base
+    base: Base  # of the runs
+    start: Base  # what the adapters are laid on: the base, or the warm start made of it
     duties: Duties
     legal: Mapping[str, bytes]
     dataset: Link | None
@@ -105,6 +124,7 @@ def stage(plan: Plan, settings: PublishSettings, repo: str, out: Path) -> Path:
         "format": ADAPTERS_VERSION,
         "repo": repo,
         "base": {"repo": plan.base.repo, "revision": plan.base.revision},
+        "start": None if plan.start == plan.base else {"repo": plan.start.repo, "revision": plan.start.revision},
         "licence": plan.duties.licence.id,
         "dataset": str(plan.dataset) if plan.dataset else None,
         "evaluation": str(plan.evaluation_link) if plan.evaluation_link else None,
@@ -136,7 +156,7 @@ def _copy(folder: Folder, plan: Plan, run: str) -> None:
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, to)
     config = json.loads((source / _CONFIG).read_bytes())
-    config |= {"base_model_name_or_path": plan.base.repo, "revision": plan.base.revision}
+    config |= {"base_model_name_or_path": plan.start.repo, "revision": plan.start.revision}
     folder.write(f"{inside}{_CONFIG}", (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
 
 
@@ -146,6 +166,12 @@ def _provenance(folder: Folder, plan: Plan) -> None:
     A base that was a folder of this machine is named by its Hub id instead.
     """
     folder.write("audit.json", plan.runs.audit)
+    for name in _WHOLE:
+        if (plan.runs.folder / name).is_file():
+            folder.write(name, (plan.runs.folder / name).read_bytes())
+    if plan.runs.warmup is not None:
+        facts = plan.runs.warmup / "warmup.json"
+        folder.write("provenance/finetune/warmup/warmup.json", facts.read_bytes() if facts.is_file() else b"{}\n")
     manifest = placeless(plan.runs.manifest)
     base = str(plan.runs.manifest["config"].get("base", ""))
     if base != plan.runs.base["name"]:

@@ -9,6 +9,7 @@ import torch
 
 from journey import models
 from journey.catalog import ARMS, ENGINES
+from journey.config import FinetuneSettings
 from journey.finetune import abilities
 from journey.finetune.jobs import Setup
 from journey.finetune.runs import Run
@@ -29,7 +30,7 @@ def test_a_base_in_four_bits(base: Path, pairs: list[Pair], tmp_path: Path) -> N
     models.load_tokenizer(models.find(str(base))).save_pretrained(tmp_path / "four")
     ref = models.find(str(tmp_path / "four"))
     assert models.quantisation(ref) == "bitsandbytes"
-    abilities.check_layers(ref, 4)
+    abilities.check_layers(ref, FinetuneSettings(base=ref.name, rank=4, engine="trl"))
     rows = encode(pairs, ARMS.get("journey")(), models.load_tokenizer(ref), "compact")
     run = Run("journey-s0", "journey", "journey", "examples", 0, 1e-2, 24, 24, 4, 0, 4, 64)
     setup = Setup("trl", "four", ref.source, None, 6, 3, 512, str(tmp_path), str(tmp_path / "s"))

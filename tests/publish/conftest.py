@@ -142,7 +142,15 @@ def evaluated(finetuned: Path) -> Path:
     return evaluate(finetuned, settings, finetuned.with_name("evaluated"))
 
 
-def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int]) -> Path:
+@pytest.fixture(scope="session")
+def warmed(curated: Path) -> Path:
+    """The same, on a warm start: a model of its own, beside the runs."""
+    return write_finetuned(
+        curated.with_name("warmed"), curated, "pocket", {"shortcut-s0": 1, "journey-s0": 2}, warm=True
+    )
+
+
+def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int], *, warm: bool = False) -> Path:
     """A finished finetune folder: what training would have left, by random adapters (run: seed of its weights)."""
     import peft
     import torch
@@ -163,7 +171,7 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int]) -
                 wanted = peft.LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
                 wanted.init_lora_weights = False  # random on both sides, so that answers change
                 model = peft.get_peft_model(models.load_model(ref, device="cpu"), wanted)
-            save_adapter(model, folder.work / run, shown)
+            save_adapter(model, folder.work / run, "../warmup" if warm else shown)
             arm = run.rpartition("-")[0]
             counted = {"run": run, "arm": arm, "seed": 0, "rows": 32, "problems": 32, "epochs": 0.7, "steps": 2}
             counted |= {"supervised_tokens": 800 * seed, "total_tokens": 900 * seed, "flops": 10**9, "lr": 2e-4}
@@ -182,6 +190,14 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int]) -
             lines.append(counted)
         audit = {"version": 1, "reference": arm, "runs": lines, "equal": ["problems: 32"], "differs": [], "notes": []}
         folder.write("audit.json", {**audit, "failed": {}})
+        folder.write("problems.txt", b"".join(f"{n:032x}\n".encode() for n in range(32)))
+        if warm:
+            start = models.load_model(ref, device="cpu")
+            with torch.no_grad():
+                start.model.layers[0].mlp.down_proj.weight.mul_(1.1)
+            start.save_pretrained(folder.work / "warmup")
+            models.load_tokenizer(ref).save_pretrained(folder.work / "warmup")
+            folder.write("warmup/warmup.json", {"kind": "model", "from": "elsewhere"})
         folder.finish({"runs": len(runs), "failed": 0})
     return out
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ def test_only_what_belongs_to_an_adapter_goes_up(hub: Any, online: Any, finetune
     inside = {"adapter_model.safetensors", "adapter_config.json", "run.json", "trajectory.jsonl"}
     runs = {f"{run}/{name}" for run in ("journey-s0", "shortcut-s0") for name in inside}
     original = {f"provenance/finetune/{run}/adapter_config.json" for run in ("journey-s0", "shortcut-s0")}
-    whole = {"README.md", "audit.json", "manifest.json", "provenance/finetune/manifest.json"}
+    whole = {"README.md", "audit.json", "problems.txt", "manifest.json", "provenance/finetune/manifest.json"}
     assert names(hub, REPO) == runs | original | whole
 
 
@@ -200,4 +199,34 @@ def test_what_is_not_published_says_what_is(
         publish(str(folder), PublishSettings(repo=REPO))
 
 
-Shell = Callable[..., Any]
+def test_a_warm_start_goes_up_before_the_adapters_that_lie_on_it(
+    hub: Any, online: Any, warmed: Path, tmp_path: Path
+) -> None:
+    from journey.publish.restore import local_folder
+
+    start, adapters = send(warmed, tmp_path / "out")
+    assert [line["repo"] for line in (start, adapters)] == [f"{REPO}-warmup", REPO]
+    files = hub.repos["models", REPO].at("main").files
+    config = json.loads(files["journey-s0/adapter_config.json"][0])
+    assert (config["base_model_name_or_path"], config["revision"]) == (f"{REPO}-warmup", start["commit"])
+    card = files["README.md"][0].decode()
+    assert f"base_model: {REPO}-warmup" in card and start["commit"] in card and online["base"]["commit"] in card
+    back = local_folder(REPO, "finetune")
+    kept = {path.relative_to(warmed).as_posix(): path.read_bytes() for path in warmed.rglob("*") if path.is_file()}
+    ours = {name: data for name, data in kept.items() if not name.startswith(".done") and name not in HERE}
+    assert {name: (back / name).read_bytes() for name in ours} == ours
+    assert [line["changed"] for line in send(warmed, tmp_path / "out")] == [False, False]
+
+
+HERE = ("environment.json", "timing.json")
+
+
+def test_a_warm_up_by_its_id(hub: Any, online: Any, finetuned: Path, curated: Path, tmp_path: Path) -> None:
+    from journey.publish.restore import warmup_folder
+
+    send(finetuned, tmp_path / "out")
+    assert Path(warmup_folder(f"{REPO}@v1:journey-s0"), "adapter_config.json").is_file()
+    assert Path(warmup_folder(DATA), "manifest.json").read_bytes() == (curated / "manifest.json").read_bytes()
+    with pytest.raises(UsageError, match="holds no run 'x-s0'"):
+        warmup_folder(f"{REPO}:x-s0")
+    assert warmup_folder(str(finetuned / "journey-s0")) == str(finetuned / "journey-s0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from journey.errors import PartialError, UsageError
-from journey.publish import bundle, cards, licences, parquet, preference, sources
+from journey.publish import bundle, cards, columns, licences, parquet, preference, sources
 from journey.publish.settings import PublishSettings
 from journey.splits import SPLITS
 
@@ -104,6 +104,41 @@ def test_cut_into_shards_and_resumed_it_is_the_same(
         bundle.stage(source, SETTINGS, out, shard_bytes=small)
         assert tables(out) == wanted
         assert (out / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
+
+
+def test_memory_is_bounded_by_the_row_group_and_shards_by_their_size(
+    curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many pairs: what is held before it is written is one row group, what is written before a cut one shard."""
+    import pyarrow.parquet as pq
+
+    batch, group, shard = 8, 60_000, 200_000
+    monkeypatch.setattr(parquet, "_BATCH", batch)
+    monkeypatch.setattr(parquet, "GROUP_BYTES", group)
+    groups: list[int] = []
+    original = pq.ParquetWriter.write_table
+    monkeypatch.setattr(
+        pq.ParquetWriter, "write_table", lambda self, t: (groups.append(t.nbytes), original(self, t))[1]
+    )
+    pairs = list(sources.read(curated, "train"))
+    taken = 0
+
+    def endless() -> Iterator[list[dict[str, Any]]]:
+        nonlocal taken
+        for _ in range(40):
+            for pair in pairs:
+                taken += 1
+                yield columns.rows_of("pairs", pair, None, "think")
+
+    rows = 0
+    place = lambda number: tmp_path / f"train-{number:05d}.parquet"
+    for made in parquet.write_shards(endless(), columns.schema("pairs", "think"), place, shard_bytes=shard):
+        rows += made.rows
+        assert taken - rows < 2 * batch  # it reads no further ahead than what it has written
+    largest = max(len(json.dumps(columns.pair_row(pair, "think"))) for pair in pairs) * batch * 2
+    assert rows == 40 * len(pairs) and max(groups) < group + largest
+    sizes = [pq.ParquetFile(path).metadata for path in sorted(tmp_path.glob("*.parquet"))]
+    assert len(sizes) > 5 and sum(one.num_rows for one in sizes) == rows
 
 
 def test_compact_view_is_plain_text(curated: Path, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
 def timeless(folder: Path) -> Any:
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: plain(inner) for key, inner in value.items() if key != "mean_seconds"}
+            return {key: plain(inner) for key, inner in value.items() if key not in ("mean_seconds", "seconds")}
         return [plain(inner) for inner in value] if isinstance(value, list) else value
 
     return plain(json.loads((folder / "scores.json").read_bytes()))

@@ -89,10 +89,10 @@ print("STEPS", len(labels), sum(labels), len(losses))
 
 @pytest.mark.slow
 def test_trl_stepwise_reward_trainer(shell: Shell, curated: Path, pocket: Path, tmp_path: Path) -> None:
-    """PRMTrainer, which TRL had until 1.12, on `stepwise` as it is: every step's label is trained on."""
+    """PRMTrainer, which TRL had until 1.13, on `stepwise` as it is: every step's label is trained on."""
     trl = Path(os.environ.get("JOURNEY_TRL_PRM", ROOT / "build" / "trl-prm"))
     if not (trl / "trl" / "experimental" / "prm").is_dir():
-        pytest.skip("no TRL with PRMTrainer here: make build/trl-prm (the trainer left TRL after 1.12)")
+        pytest.skip("no TRL with PRMTrainer here: make build/trl-prm (the trainer left TRL in 1.14)")
     (told,) = publish(str(curated), PublishSettings(repo=REPO, view="compact"), out=tmp_path / "out", dry_run=True)
     script = tmp_path / "prm.py"
     script.write_text(PRM)

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -62,13 +62,11 @@ def make(synthetic: ModuleType, tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mark answers at regular places instead of reading them, in this process: for tests of many answers."""
-    from journey.evaluate.behaviour.reading import Reading
     from journey.evaluate.behaviour.records import Mark
     from journey.evaluate.report import answers
 
-    def read(text: str, _: object) -> Reading:
-        marks = tuple(Mark("notice", at, at + 20) for at in range(0, len(text) - 20, 60))
-        return Reading(marks, None, False, (), (), ())
+    def read(text: str, _: object) -> SimpleNamespace:
+        return SimpleNamespace(marks=[Mark("notice", at, at + 20) for at in range(0, len(text) - 20, 60)])
 
     monkeypatch.setattr(answers, "read", read)
     monkeypatch.setattr(answers, "MANY", 10**9)
