@@ -122,6 +122,30 @@ def _check_tasks(tasks: Sequence[str]) -> None:
             raise UsageError(f"the harness knows no task {', '.join(unknown)}", "see `lm_eval ls tasks`")
 
 
+def plan(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str]) -> dict[str, Any]:
+    """What `recheck` would run, for --dry-run. Raises what it raises for bad input."""
+    version = installed()
+    _check_tasks(tasks)
+    _, runs = read_runs(finetuned, store.read_manifest(finetuned, "finetune"))
+    prepared = prepare(finetuned, settings) if settings.benchmarks else None
+    own = {task_name(b.name): b.problems for b in prepared.plan.benchmarks} if prepared else {}
+    return {
+        "harness": f"{NAME} {version}",
+        "runs": [BASE, *(run.run for run in runs if run.adapter is not None)],
+        "our tasks, problems": own,
+        "tasks of the harness": list(tasks),
+        "new_tokens_at_most": prepared.plan.max_new_tokens if prepared else None,
+    }
+
+
+def said(score: TaskScore) -> str:
+    """A score in words, e.g. "acc 0.875 on 40"."""
+    numbers = [
+        f"{name} {value:.3f}" for name, value in score.metrics.items() if "stderr" not in name and name != "sample_len"
+    ]
+    return f"{', '.join(numbers) or 'no metric'} on {score.n}"
+
+
 def read(folder: Path) -> HarnessFile:
     """What a finished harness folder says."""
     store.read_manifest(folder, "harness")

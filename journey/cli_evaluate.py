@@ -79,7 +79,7 @@ def evaluate(
     settings = stage_settings(EvaluateSettings, "evaluate", flags, sets)
     folder = local_folder(folder, "finetune")
     if harness or tasks:
-        _recheck(folder, settings, harness, split(tasks) or [], out, as_json)
+        _recheck(folder, settings, harness, split(tasks) or [], out, as_json, dry_run)
         return
     if settings.aa:
         from journey import pipeline
@@ -93,22 +93,24 @@ def evaluate(
     next_(f"open {made / 'report.html'}")
 
 
-def _recheck(folder: Path, settings: Any, name: str | None, tasks: list[str], out: Path, as_json: bool) -> None:
+def _recheck(
+    folder: Path, settings: Any, name: str | None, tasks: list[str], out: Path, as_json: bool, dry_run: bool
+) -> None:
     """`evaluate --harness lm-eval`: scores as the harness gives them."""
     from journey import showing
     from journey.evaluate import harness
 
     if name != harness.NAME:
-        raise UsageError(f"--harness is {name!r}", f"--harness {harness.NAME} is the one that there is")
-    made = harness.recheck(folder, settings, tasks, out)
-    found = harness.read(made)
+        raise UsageError(f"--harness is {name or 'not given'}", f"--harness {harness.NAME} is the one that there is")
+    if dry_run:
+        print_json(harness.plan(folder, settings, tasks))
+        return
+    found = harness.read(harness.recheck(folder, settings, tasks, out))
     if as_json:
         print_json(found)
         return
-    for score in found.scores:
-        numbers = {key: value for key, value in score.metrics.items() if "stderr" not in key}
-        showing.show_facts({f"{score.task}, {score.run}": f"{numbers} on {score.n}"})
-    next_(f"ls {made / 'tasks'}  # task files with which others can check a score")
+    showing.show_facts({f"{s.task}, {s.run}": harness.said(s) for s in found.scores})
+    next_(f"cat {out / 'tasks' / 'README.md'}" if (out / "tasks").is_dir() else f"ls {out}")
 
 
 def report(

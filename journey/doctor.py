@@ -39,7 +39,7 @@ def examine() -> dict[str, Any]:
         },
         "models": models,
         "model cache": str(cache_folder()),
-        "extras": {name: _installed(name) or "not installed" for name in ("gguf",)},
+        "extras": {name: _installed(name) or "not installed" for name in ("gguf", "lm-eval", "reasoning-gym")},
         "hub": {
             "offline": os.environ.get("HF_HUB_OFFLINE", "0") == "1",
             "token": "set" if os.environ.get("HF_TOKEN") else "not set in HF_TOKEN",

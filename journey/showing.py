@@ -117,7 +117,7 @@ def _fact(value: Any) -> str:
         return "; ".join(f"{key}: {inner}" for key, inner in value.items())
     if isinstance(value, list | tuple | set):
         return ", ".join(str(inner) for inner in value)
-    return str(value)
+    return "none stated" if value is None else str(value)
 
 
 def show_rows(kind: str, rows: list[dict[str, Any]]) -> None:

@@ -48,6 +48,9 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
+        ("evaluate g --benchmarks countdown@1 --map prompt --out x", "--map 'prompt' is not NAME=VALUE"),
+        ("evaluate g --benchmarks countdown@1 --harness helm --out x", "--harness lm-eval is the one that there is"),
+        ("evaluate g --tasks gsm8k --out x", "--harness is not given"),
         ("generate --family countdwn --pairs 3 --out x", "did you mean countdown?"),
         ("generate --family countdown@9 --pairs 3 --out x", "known: countdown@1"),
         ("generate --family countdown --pairs 0 --out x", "pairs = 0"),

@@ -75,3 +75,20 @@ def test_a_grade_unpacks() -> None:
     outcome, answer, why = grade(EIGHTEEN, "\\boxed{18}")
     assert Grade(outcome, answer, why) == ("correct", "18", "box")
     assert set(OUTCOMES) == {"correct", "wrong", "no_answer", "undecided"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("6.28", "correct"),
+        ("6.2831", "correct"),
+        ("6.29", "correct"),
+        ("6.2901", "wrong"),
+        ("2\\pi", "wrong"),
+        ("x", "wrong"),
+    ],
+)
+def test_a_tolerance_that_the_problem_states(answer: str, outcome: str) -> None:
+    problem = Problem("1", "q", "6.28", "olympiadbench", facts={"tolerance": "1e-2"})
+    assert grade(problem, f"\\boxed{{{answer}}}").outcome == outcome
+    assert grade(Problem("1", "q", "6.28", "x"), "\\boxed{6.2831}").outcome == "wrong"
