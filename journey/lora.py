@@ -86,6 +86,7 @@ class Route:
     members: Tensor | None = None
     draws: Sequence[tuple[torch.Generator, int, int]] = ()
     masks: dict[str, Tensor] = field(default_factory=dict)  # drawn once, so that recomputed activations are the same
+    laid_out: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)  # A and B of the groups, for writing text
 
 
 class _Product(torch.autograd.Function):
@@ -184,8 +185,25 @@ class StackedLinear(nn.Module):
         if route is None:
             raise RuntimeError("a stacked model is called inside `with stack.routed(...)`")
         a, b = stack.weights[self.name]
-        z = x * self._mask(x, route, stack.dropout) if stack.dropout and self.training else None
+        drops = stack.dropout and self.training
+        if not torch.is_grad_enabled() and not drops:
+            return self._written(x, route, a, b)
+        z = x * self._mask(x, route, stack.dropout) if drops else None
         return _Product.apply(x, z, self.base.weight, self.base.bias, a, b, stack.scales, route)
+
+    def _written(self, x: Tensor, route: Route, a: Tensor, b: Tensor) -> Tensor:
+        """The same without gradients and dropout: while text is written, the weights of a route are laid out once."""
+        if self.name not in route.laid_out:
+            own_a, own_b, own_scale = _of_groups(a, b, self.stack.scales, route.runs, x.dtype)
+            route.laid_out[self.name] = (
+                (own_a * own_scale).transpose(1, 2).contiguous(),
+                own_b.transpose(1, 2).contiguous(),
+            )
+        first, second = route.laid_out[self.name]
+        y = functional.linear(x, self.base.weight, self.base.bias)
+        by_group = y.view(route.groups, -1, y.shape[-1])
+        by_group.baddbmm_(torch.bmm(x.reshape(route.groups, -1, x.shape[-1]), first), second)
+        return y
 
     def _mask(self, x: Tensor, route: Route, dropout: float) -> Tensor:
         """What dropout multiplies x with: drawn for every group as nn.Dropout would draw it for that group alone."""

@@ -20,8 +20,9 @@ from journey.config import CurateSettings, EvaluateSettings, GenerateSettings
 WRITER, READER, OTHER = "hf_" + "w" * 34, "hf_" + "r" * 34, "hf_" + "o" * 34
 
 
-def _loopback() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("loopback", Path(__file__).with_name("loopback.py"))
+def _load(name: str) -> ModuleType:
+    """A helper module beside this file, under its own name."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -32,7 +33,9 @@ def _loopback() -> ModuleType:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Any]:
     """The running loopback Hub."""
-    hub = _loopback().LoopbackHub().start()
+    loopback = _load("loopback")
+    _load("loopback_routes")
+    hub = loopback.LoopbackHub().start()
     yield hub
     hub.stop()
     assert hub.errors == [], hub.errors
