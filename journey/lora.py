@@ -194,7 +194,8 @@ class StackedLinear(nn.Module):
     def _written(self, x: Tensor, route: Route, a: Tensor, b: Tensor) -> Tensor:
         """The same without gradients and dropout: while text is written, the weights of a route are laid out once."""
         if self.name not in route.laid_out:
-            own_a, own_b, own_scale = _of_groups(a, b, self.stack.scales, route.runs, x.dtype)
+            stack: Any = self.stack
+            own_a, own_b, own_scale = _of_groups(a, b, stack.scales, route.runs, x.dtype)
             route.laid_out[self.name] = (
                 (own_a * own_scale).transpose(1, 2).contiguous(),
                 own_b.transpose(1, 2).contiguous(),
