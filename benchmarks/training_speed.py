@@ -3,8 +3,9 @@
     python -P benchmarks/training_speed.py --out training_speed.json                 # CPU, the embedded base
     python -P benchmarks/training_speed.py --base smollm2-135m --micro-tokens 2048 --runs 8 --out FILE    # one GPU
 
-Every figure comes from a process of its own: seconds of the optimiser steps after the first two, and the peak memory of the
-whole training (resident memory of all its processes, or the GPU's as its driver sees it). All do the same work: rows of
+Every figure comes from a process of its own: wall and CPU seconds of the optimiser steps after the first two (CPU seconds are of all
+processes together; they hold on a machine that is busy), and the peak memory of the whole training (resident memory of all its
+processes, or the GPU's as its driver sees it). All do the same work: rows of
 random tokens of the same lengths, the same steps, rank, precision and loss.
 """
 
@@ -103,6 +104,7 @@ class Clock:
 
     def __init__(self, steps: int, wait: Path | None) -> None:
         self.steps, self.wait, self.seconds, self.at = steps, wait, 0.0, 0.0
+        self.cpu_seconds, self.cpu_at = 0.0, 0.0
 
     def __call__(self, run: str, step: int, loss: float) -> None:
         synchronise()
@@ -111,10 +113,10 @@ class Clock:
                 print("ready", flush=True)
                 while not self.wait.exists():
                     time.sleep(0.005)
-            self.at = time.perf_counter()
+            self.at, self.cpu_at = time.perf_counter(), time.process_time()
         elif step == self.steps + WARM:
             self.seconds += time.perf_counter() - self.at
-            self.at = time.perf_counter()
+            self.cpu_seconds += time.process_time() - self.cpu_at
 
 
 def synchronise() -> None:
@@ -192,7 +194,7 @@ def worker(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs, rows, setup = make(args, int(args.runs), folder)
         {"stacked": stacked, "trl": trl, "peft": peft}[args.worker](runs, rows, setup, clock)
-    print(json.dumps({"seconds": clock.seconds, "peak_bytes": peak(gpu)}), flush=True)
+    print(json.dumps({"seconds": clock.seconds, "cpu_seconds": clock.cpu_seconds, "peak_bytes": peak(gpu)}), flush=True)
 
 
 def peak(gpu: bool) -> int:
@@ -233,13 +235,14 @@ def at_once(commands: list[list[str]], folder: Path) -> dict[str, float]:
         assert process.stdout
         if "ready" not in process.stdout.readline():
             raise RuntimeError("a measuring process died")
-    began = time.perf_counter()
     go.touch()
     found = [json.loads(list(process.stdout)[-1]) for process in started if process.stdout]
     for process in started:
         process.wait()
-    return {"seconds": max(one["seconds"] for one in found), "wall": time.perf_counter() - began} | {
-        "peak_bytes": sum(one["peak_bytes"] for one in found)
+    return {
+        "seconds": max(one["seconds"] for one in found),
+        "cpu_seconds": sum(one["cpu_seconds"] for one in found),
+        "peak_bytes": sum(one["peak_bytes"] for one in found),
     }
 
 
