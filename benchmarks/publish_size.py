@@ -99,6 +99,7 @@ def stage(curate: Path, out: Path) -> dict[str, Any]:
     return {
         "seconds": round(staged, 1),
         "seconds_of_which_looking_over": round(again, 1),
+        "cpu_seconds": round(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), 1),  # of both calls
         "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "bytes": told["bytes"],
         "shards": shards,
