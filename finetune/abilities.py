@@ -7,6 +7,7 @@ import warnings
 
 from journey import models
 from journey.catalog import ENGINES
+from journey.compute import outline
 from journey.config import FinetuneSettings
 from journey.errors import UnknownName, UsageError
 
@@ -151,7 +152,6 @@ def check_layers(ref: models.ModelRef, settings: FinetuneSettings) -> None:
     """
     import torch
     from peft import get_peft_model, get_peft_model_state_dict
-    from transformers import AutoConfig, AutoModelForCausalLM
 
     from journey.finetune.adapters import lora_config
     from journey.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable
@@ -160,11 +160,9 @@ def check_layers(ref: models.ModelRef, settings: FinetuneSettings) -> None:
     together = ENGINES.entry(settings.engine).facts.get("together")
     if together:
         refuse_unstackable(wanted.to_dict())
-    config = AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False)
-    adapted = None
+    model, adapted = outline(ref).model, None
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between PEFT and transformers, nothing to do with the user
-        model = AutoModelForCausalLM.from_config(config)
         try:
             made = get_peft_model(model, wanted)
             adapted = any(weight.requires_grad for weight in made.parameters())

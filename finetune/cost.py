@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from journey.errors import UsageError
+from journey.compute import outline
 from journey.models import ModelRef
 from journey.store import sha256
 
@@ -47,31 +47,17 @@ def shape_of(ref: ModelRef, rank: int, full: bool = False) -> Shape:
 
     Raises UsageError if the config is not that of a causal language model.
     """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-    from transformers.pytorch_utils import Conv1D
-
-    try:
-        config = AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False)
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise UsageError(f"{ref.name} is no causal language model: {reason}", "name another --base") from None
-    last = model.get_output_embeddings()
-    linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear | Conv1D)]
-    text = config.get_text_config()
-    heads = int(text.num_attention_heads)
-    width = int(getattr(text, "head_dim", None) or text.hidden_size // heads) * heads
+    found = outline(ref)
+    text, linear = found.text, found.linear
     positions = getattr(text, "max_position_embeddings", None)
     return Shape(
-        parameters=sum(weight.numel() for weight in model.parameters()),
+        parameters=sum(weight.numel() for weight in found.model.parameters()),
         linear=sum(module.weight.numel() for module in linear),
-        lora=0 if full else sum(rank * sum(module.weight.shape) for module in linear if module is not last),
+        lora=0 if full else sum(rank * sum(module.weight.shape) for module in linear if module is not found.last),
         layers=int(text.num_hidden_layers),
         hidden=int(text.hidden_size),
         intermediate=int(getattr(text, "intermediate_size", None) or 4 * text.hidden_size),
-        attention_width=width,
+        attention_width=found.attention_width,
         vocabulary=int(text.vocab_size),
         positions=int(positions) if positions else None,
         rank=rank,

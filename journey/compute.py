@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from journey.errors import UsageError
 from journey.models import ModelRef
@@ -41,9 +42,24 @@ def by_parameters(parameters: int) -> Cost:
     return Cost(parameters, parameters, 0, 0, 0)
 
 
-@cache
-def cost_of(ref: ModelRef) -> Cost:
-    """The numbers of a model, from its config without its weights. Raises UsageError if it is no causal language model."""
+@dataclass(frozen=True)
+class Outline:
+    """A model without memory for its weights: `linear` are its matrix products, `last` the output layer."""
+
+    model: Any
+    text: Any  # the language model's part of the config
+    linear: tuple[Any, ...]
+    last: Any
+
+    @property
+    def attention_width(self) -> int:
+        """Heads times head size."""
+        heads = int(self.text.num_attention_heads)
+        return int(getattr(self.text, "head_dim", None) or self.text.hidden_size // heads) * heads
+
+
+def outline(ref: ModelRef) -> Outline:
+    """The outline of a model, from its config alone. Raises UsageError if it is no causal language model."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.pytorch_utils import Conv1D
@@ -55,15 +71,18 @@ def cost_of(ref: ModelRef) -> Cost:
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().split("\n")[0]
         raise UsageError(f"{ref.name} is no causal language model: {reason}", "name another model") from None
-    last = model.get_output_embeddings()
-    linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear | Conv1D)]
-    text = config.get_text_config()
-    heads = int(text.num_attention_heads)
-    width = int(getattr(text, "head_dim", None) or text.hidden_size // heads) * heads
+    linear = tuple(module for module in model.modules() if isinstance(module, torch.nn.Linear | Conv1D))
+    return Outline(model, config.get_text_config(), linear, model.get_output_embeddings())
+
+
+@cache
+def cost_of(ref: ModelRef) -> Cost:
+    """The numbers of a model, from its config without its weights. Raises UsageError if it is no causal language model."""
+    found = outline(ref)
     return Cost(
-        parameters=sum(weight.numel() for weight in model.parameters()),
-        body=sum(module.weight.numel() for module in linear if module is not last),
-        output=0 if last is None else last.weight.numel(),
-        layers=int(text.num_hidden_layers),
-        attention_width=width,
+        parameters=sum(weight.numel() for weight in found.model.parameters()),
+        body=sum(module.weight.numel() for module in found.linear if module is not found.last),
+        output=0 if found.last is None else found.last.weight.numel(),
+        layers=int(found.text.num_hidden_layers),
+        attention_width=found.attention_width,
     )
