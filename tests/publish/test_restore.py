@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from journey.config import EvaluateSettings
+from journey.config import CurateSettings, EvaluateSettings, GenerateSettings
+from journey.curate.run import curate
 from journey.errors import RemoteError, UsageError
+from journey.generate.run import generate
 from journey.publish.restore import local_folder
 from journey.publish.run import publish
 from journey.publish.settings import PublishSettings
@@ -51,6 +53,31 @@ def test_a_dataset_comes_back_as_its_folder(hub: Any, data: dict[str, Any], cura
     back = local_folder(f"{DATA}@v1", "curate")
     assert stored(back) == stored(curated) and manifest_hash(back) == manifest_hash(curated)
     assert json.loads((back / "hub.json").read_bytes())["commit"] == data["commit"]
+
+
+def test_records_that_state_a_default_or_not_come_back_alike(hub: Any, tmp_path: Path) -> None:
+    """The encoder states the default `check` or leaves it out by identity; a folder may hold both."""
+    from journey.publish.columns import states_check
+    from journey.schema import Pair, decode, encode
+    from journey.store import Folder, read_records, shards
+
+    settings = GenerateSettings(family=["arithmetic@1"], method=["slips"], pairs=12)
+    made = generate(settings, tmp_path / "generated", workers=1)
+    plain = curate(made, CurateSettings(), tmp_path / "plain")
+    (shard,) = shards(plain, "train")
+    lines = shard.read_bytes().splitlines()
+    said = [line.replace(b'"source":', b'"check":"value","source":', 1) for line in lines[:3]]
+    mixed = tmp_path / "mixed"
+    identity = json.loads((plain / "manifest.json").read_bytes())
+    with Folder.open(mixed, "curate", identity["config"], inputs=identity["inputs"]) as folder:
+        folder.write("train/00000.jsonl", b"".join(encode(decode(line, Pair)) + b"\n" for line in [*said, *lines[3:]]))
+        folder.write("funnel.json", (plain / "funnel.json").read_bytes())
+        folder.finish({"train": len(lines)})
+    assert len({states_check(line) for line in (mixed / "train/00000.jsonl").read_bytes().splitlines()}) == 2
+    assert list(read_records(mixed, "train", Pair)) == list(read_records(plain, "train", Pair))
+    for name, kept in (("plain", plain), ("mixed", mixed)):
+        publish(str(kept), PublishSettings(repo=f"tester/{name}"), out=tmp_path / f"out-{name}")
+        assert stored(local_folder(f"tester/{name}", "curate")) == stored(kept)
 
 
 def test_adapters_come_back_as_their_folder(hub: Any, runs: dict[str, Any], finetuned: Path) -> None:

@@ -270,6 +270,8 @@ def test_somebody_commits_meanwhile(hub: Any, send: Publish) -> None:
         line = send(view="plain")
     assert line["changed"] and files_of(hub)["mine.txt"] == b"x"
     assert len(repo.log) == 3
+    tries = [status for method, path, status in hub.requests if method == "POST" and "/commit/" in path]
+    assert tries == [200, 412, 200]  # the commit for the old head is refused, and made anew for the new one
 
 
 def test_large_files_that_arrived_are_not_sent_again(hub: Any, send: Publish) -> None:
