@@ -75,10 +75,10 @@ def measure(ref: Any, tokenizer: Any, folders: Sequence[Path], batches: Sequence
         with stacked(base, folders) as stack:
             decoder = Decoder.of(base, tokenizer, asked.cap, stack)
             written: Written = [[] for _ in folders]
-            for batch in batches:
-                done = decoder.write([Job(prompt, run) for run in range(len(folders)) for prompt in batch])
-                for at, one in enumerate(done):
-                    written[at // len(batch)].append(one.ids)
+            everything = [prompt for batch in batches for prompt in batch]
+            jobs = [Job(prompt, run) for run in range(len(folders)) for prompt in everything]
+            for at, one in enumerate(decoder.write(jobs, rows=len(folders) * len(batches[0]))):
+                written[at // len(everything)].append(one.ids)
         return written
 
     def one_by_one() -> Written:
@@ -86,7 +86,8 @@ def measure(ref: Any, tokenizer: Any, folders: Sequence[Path], batches: Sequence
         for folder in folders:
             with adapted(base, folder) as model:
                 decoder = Decoder.of(model, tokenizer, asked.cap)
-                written.append([one.ids for batch in batches for one in decoder.greedy(batch)])
+                jobs = [Job(prompt) for batch in batches for prompt in batch]
+                written.append([one.ids for one in decoder.write(jobs, rows=len(batches[0]))])
         return written
 
     def generate() -> Written:

@@ -55,17 +55,11 @@ def _larger_shards(prepared: Prepared) -> Iterator[Shard]:
         prompts = larger.prompts.get(info.name, {})
         asked = [Asked(q.id, q.problem, prompts.get(q.id, ())) for q in questions]
         lengths = [len(one.prompt) or len(one.problem.question) for one in asked]
-        for number, batches in enumerate(sample.cut(lengths, plan.batch)):
+        for number, places in enumerate(sample.cut(lengths, plan.batch)):
             key = f"{place(LARGER, info.name, 'greedy')}/{number:05d}"
-            piece = Piece(
-                f"{info.name}/larger/{number:05d}",
-                ((LARGER, None),),
-                ("greedy",),
-                tuple(tuple(asked[at] for at in batch) for batch in batches),
-            )
-            yield Shard(
-                piece, [questions[at] for batch in batches for at in batch], {(LARGER, "greedy"): key}, {key: ""}
-            )
+            part = tuple(asked[at] for at in places)
+            piece = Piece(f"{info.name}/larger/{number:05d}", ((LARGER, None),), ("greedy",), part, plan.batch)
+            yield Shard(piece, [questions[at] for at in places], {(LARGER, "greedy"): key}, {key: ""})
 
 
 def _larger_answers(prepared: Prepared, work: Sequence[Shard], count: int | None) -> Iterator[Done]:
@@ -180,12 +174,12 @@ def _compare_group(
     served = sample.base_of(prepared)
     built_in = replace(served, server=None)
     if stored is None:  # both ways, all runs together
-        piece = Piece(f"{name}/parity", runs, ("greedy",), (batch,))
+        piece = Piece(f"{name}/parity", runs, ("greedy",), batch, len(batch))
         ours, theirs = (next(workers.do_all(base, [piece], 1)).written["greedy"] for base in (built_in, served))
         for (run, _), left, right in zip(runs, ours, theirs, strict=True):
             yield _agreement(against, run, asked, [texts[0] for texts in left], [texts[0] for texts in right])
         return
-    alone = [Piece(f"{name}/{run[0]}", (run,), ("greedy",), tuple((one,) for one in batch)) for run in runs]
+    alone = [Piece(f"{name}/{run[0]}", (run,), ("greedy",), batch, 1) for run in runs]
     for done, (run, _) in zip(workers.do_all(built_in, alone, 1), runs, strict=True):
         there = {s.question: s for p in shards(stored, place(run, name, "greedy")) for s in read_shard(p, Sample)}
         again = [texts[0] for texts in done.written["greedy"][0]]

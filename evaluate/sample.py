@@ -1,7 +1,7 @@
 """Sampling all runs side by side: shards of work, fixed by the questions alone, and what becomes of them on disk.
 
-The questions of a benchmark are sorted by length of prompt and cut into batches, the same for every run; a shard is one or
-more batches of all runs together. Each run has its own file of each shard and draw, marked with a hash of everything that
+The questions of a benchmark are sorted by length of prompt and cut into shards, the same for every run; a shard is answered
+by all runs together, so many answers of each at a time. Each run has its own file of each shard and draw, marked with a hash of everything that
 its samples depend on (the adapter's weights among it), by which a later evaluation takes it over.
 """
 
@@ -28,7 +28,7 @@ from journey.models import ModelRef
 from journey.schema import Question, Sample
 from journey.store import Folder, sha256
 
-SHARD_ROWS = 256  # answers of each run, at least, in whole batches
+SHARD_ROWS = 256  # answers of each run
 NO_SECONDS = 0.0  # in samples, which must not change from run to run; timing.json has what was measured
 SAMPLER = 1  # raised whenever the same request may be answered otherwise
 LOGPROB_PLACES = 4
@@ -66,16 +66,14 @@ def all_benchmarks(plan: Plan) -> tuple[BenchmarkInfo, ...]:
     return (*plan.benchmarks, *plan.dev)
 
 
-def cut(lengths: Sequence[int], batch: int, samples: int = 1) -> list[list[list[int]]]:
-    """Shards of batches of places, by length of prompt: fixed by the questions alone, the same for every run.
+def cut(lengths: Sequence[int], batch: int, samples: int = 1) -> list[list[int]]:
+    """Shards of places, by length of prompt: fixed by the questions alone, the same for every run.
 
-    A batch has as many questions as make `batch` answers (one question at least).
+    A shard has as many questions as make SHARD_ROWS answers of each run, and a batch at least.
     """
     order = sorted(range(len(lengths)), key=lambda at: (lengths[at], at))
-    size = max(1, batch // samples)
-    batches = [order[at : at + size] for at in range(0, len(order), size)]
-    per_shard = max(1, SHARD_ROWS // (size * samples))
-    return [batches[at : at + per_shard] for at in range(0, len(batches), per_shard)]
+    size = max(1, max(SHARD_ROWS, batch) // samples)
+    return [order[at : at + size] for at in range(0, len(order), size)]
 
 
 @dataclass(frozen=True)
@@ -103,21 +101,22 @@ def shards(finetuned: Path, prepared: Prepared, stack: int | None) -> list[Shard
         asked = [Asked(q.id, q.problem, tuple(prepared.prompts[info.name][q.id])) for q in questions]
         for names, runs in _together(plan, info.name, stack, finetuned):
             samples = draws[names[0]].samples if names == ("samples",) else 1
-            for number, batches in enumerate(cut([len(one.prompt) for one in asked], plan.batch, samples)):
+            for number, places in enumerate(cut([len(one.prompt) for one in asked], plan.batch, samples)):
                 piece = Piece(
                     f"{info.name}/{'+'.join(names)}/{runs[0].run}/{number:05d}",
                     tuple((run.run, None if run.adapter is None else (finetuned / run.adapter).parent) for run in runs),
                     names,
-                    tuple(tuple(asked[at] for at in batch) for batch in batches),
+                    tuple(asked[at] for at in places),
+                    plan.batch,
                 )
                 keys = {(r.run, d): f"{place(r.run, info.name, d)}/{number:05d}" for r in runs for d in names}
-                common = _digest([*(a.prompt for batch in piece.batches for a in batch), [len(b) for b in batches]])
+                common = _digest([one.prompt for one in piece.asked])
                 identities = {
                     keys[run.run, name]: _identity(plan, draws[name], run, common, weights)
                     for run in runs
                     for name in names
                 }
-                found.append(Shard(piece, [questions[at] for batch in batches for at in batch], keys, identities))
+                found.append(Shard(piece, [questions[at] for at in places], keys, identities))
     return found
 
 

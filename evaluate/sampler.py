@@ -7,8 +7,8 @@ chance. What it gets (`Text`) has the tokens, the seconds and the FLOPs that it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from journey import models, views
 from journey.chance import uniforms
@@ -28,8 +28,10 @@ class Writer(Protocol):
     def cap(self) -> int:
         """The most new tokens."""
 
-    def write(self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0) -> list[Completion]:
-        """Complete all jobs, in their order."""
+    def write(
+        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+    ) -> list[Completion]:
+        """Complete all jobs, in their order, so many at a time."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Sampler:
-    """Writes what strategies request. `runs` names the places, `seed` the streams of chance, `positions` the model's room."""
+    """Writes what strategies request. `runs` names the places, `seed` the streams of chance, `positions` the model's room.
+
+    `batch` is how many answers of each run are written together.
+    """
 
     writer: Writer
     tokenizer: PreTrainedTokenizerBase
@@ -81,7 +86,7 @@ class Sampler:
     seed: int
     cost: Cost | None
     positions: int | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+    batch: int | None = None
 
     @property
     def cap(self) -> int:
@@ -89,9 +94,10 @@ class Sampler:
         return self.writer.cap
 
     def write(self, requests: Sequence[Request], temperature: float = 1.0, top_p: float = 1.0) -> list[Text]:
-        """All texts in one batch, in the order of the requests; a request without room comes back as it was, cut off."""
+        """All texts, in the order of the requests; a request without room comes back as it was, cut off."""
         jobs = [self._job(request) for request in requests]
-        done = self.writer.write(jobs, temperature, top_p)
+        rows = None if self.batch is None else self.batch * len(self.runs)
+        done = self.writer.write(jobs, temperature, top_p, rows)
         return [self._text(*both) for both in zip(requests, jobs, done, strict=True)]
 
     def ids(self, text: str) -> tuple[int, ...]:

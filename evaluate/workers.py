@@ -53,17 +53,21 @@ class Base:
 
 @dataclass(frozen=True)
 class Piece:
-    """One piece of work: batches of questions for some runs (name, folder of the adapter or None), with some draws."""
+    """One piece of work: questions for some runs (name, folder of the adapter or None), with some draws.
+
+    `batch` is how many answers of each run are written together.
+    """
 
     key: str
     runs: tuple[tuple[str, Path | None], ...]
     draws: tuple[str, ...]
-    batches: tuple[tuple[Asked, ...], ...]
+    asked: tuple[Asked, ...]
+    batch: int
 
 
 @dataclass(frozen=True)
 class Done:
-    """What was written for a piece: draw -> texts by run, question (in the order of the batches) and number."""
+    """What was written for a piece: draw -> texts by run, question and number."""
 
     key: str
     written: dict[str, Written]
@@ -114,17 +118,16 @@ class Worker:
             self.base.seed,
             self.cost,
             self.base.positions,
+            piece.batch,
         )
         numbers, greedy = self.base.numbers, STRATEGIES.get("greedy")()
-        found: dict[str, Written] = {draw: [[] for _ in names] for draw in piece.draws}
-        for batch in piece.batches:
-            first: Written = []
-            if set(piece.draws) != {"samples"}:
-                first = greedy.write(sampler, batch, numbers, [])
-            for draw in piece.draws:
-                made = first if draw == "greedy" else STRATEGIES.get(draw)().write(sampler, batch, numbers, first)
-                for run, texts in enumerate(made):
-                    found[draw][run] += [[_sent(text) for text in of_one] for of_one in texts]
+        first: Written = []
+        if set(piece.draws) != {"samples"}:
+            first = greedy.write(sampler, piece.asked, numbers, [])
+        found: dict[str, Written] = {}
+        for draw in piece.draws:
+            made = first if draw == "greedy" else STRATEGIES.get(draw)().write(sampler, piece.asked, numbers, first)
+            found[draw] = [[[_sent(text) for text in of_one] for of_one in texts] for texts in made]
         return found
 
     def _writer(self, piece: Piece) -> Any:

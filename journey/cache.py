@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -53,3 +54,32 @@ def roomy_cache(config: Any) -> DynamicCache:
     cache = DynamicCache(config=config)
     cache.layers = [_RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache
+
+
+def can_merge(cache: DynamicCache) -> bool:
+    """Whether rows of several caches of this kind can be put into one."""
+    return all(isinstance(layer, _RoomyLayer) for layer in cache.layers)
+
+
+def merged(caches: Sequence[DynamicCache], config: Any) -> DynamicCache:
+    """The rows of all caches, one after the other; shorter ones are padded on the left, to be masked."""
+    found = roomy_cache(config)
+    for place, layer in enumerate(found.layers):
+        parts: list[Any] = [cache.layers[place] for cache in caches]
+        used = max(part._used for part in parts)
+        sides = []
+        for side in (0, 1):
+            like = parts[0]._room[side]
+            rows = sum(len(part._room[side]) for part in parts)
+            room = like.new_zeros((rows, like.shape[1], -(-used // ROOM) * ROOM, like.shape[3]))
+            at = 0
+            for part in parts:
+                own = part._room[side]
+                room[at : at + len(own), :, used - part._used : used] = own[:, :, : part._used]
+                at += len(own)
+            sides.append(room)
+        target: Any = layer
+        target.lazy_initialization(sides[0][:, :, :0], sides[1][:, :, :0])
+        target._room, target._used = (sides[0], sides[1]), used
+        target.keys, target.values = (room[:, :, :used] for room in sides)
+    return found

@@ -198,8 +198,10 @@ class EndpointWriter:
     tokenizer: PreTrainedTokenizerBase
     cap: int
 
-    def write(self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0) -> list[Completion]:
-        """All jobs, many at a time; the server's seed of a sample comes from its stream."""
+    def write(
+        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+    ) -> list[Completion]:
+        """All jobs, many at a time (the server makes its own batches); the server's seed of a sample comes from its stream."""
 
         def one(job: Job) -> Completion:
             cap = self.cap if job.cap is None else job.cap

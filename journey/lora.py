@@ -187,15 +187,14 @@ class StackedLinear(nn.Module):
         a, b = stack.weights[self.name]
         drops = stack.dropout and self.training
         if not torch.is_grad_enabled() and not drops:
-            return self._written(x, route, a, b)
+            return self._written(x, route, a, b, stack.scales)
         z = x * self._mask(x, route, stack.dropout) if drops else None
         return _Product.apply(x, z, self.base.weight, self.base.bias, a, b, stack.scales, route)
 
-    def _written(self, x: Tensor, route: Route, a: Tensor, b: Tensor) -> Tensor:
+    def _written(self, x: Tensor, route: Route, a: Tensor, b: Tensor, scales: Tensor) -> Tensor:
         """The same without gradients and dropout: while text is written, the weights of a route are laid out once."""
         if self.name not in route.laid_out:
-            stack: Any = self.stack
-            own_a, own_b, own_scale = _of_groups(a, b, stack.scales, route.runs, x.dtype)
+            own_a, own_b, own_scale = _of_groups(a, b, scales, route.runs, x.dtype)
             route.laid_out[self.name] = (
                 (own_a * own_scale).transpose(1, 2).contiguous(),
                 own_b.transpose(1, 2).contiguous(),

@@ -15,21 +15,17 @@ generate copies all keys and values at every token, goes on computing rows that 
 from __future__ import annotations
 
 import copy
-import inspect
 import json
-import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from journey.cache import roomy_cache
-from journey.chance import pick
-from journey.jobs import Completion, Finish, Job
+from journey.batch import NotNumbers, Writing
+from journey.jobs import Completion, Job
 from journey.models import ModelRef, end_of_turn, load_model
 
 if TYPE_CHECKING:
@@ -39,12 +35,7 @@ if TYPE_CHECKING:
 
     from journey.lora import Stack
 
-# Rows that have ended leave once no more than this share is still being written. On a GPU width costs little, and every
-# change of it changes how sums are rounded.
-STILL_WRITING = {"cpu": 0.9, "cuda": 0.5}
-# Rows of one adapter stand in groups of one size for all adapters; a further group costs about so many rows.
-GROUP_COST = {"cpu": 1, "cuda": 8}
-FILLER = -1  # a row that only makes its group as large as the others
+__all__ = ["Decoder", "NotNumbers", "adapted", "own_base", "stop_ids"]
 
 
 @dataclass(frozen=True)
@@ -73,185 +64,14 @@ class Decoder:
         return self.write([Job(prompt) for prompt in prompts])
 
     @torch.inference_mode()
-    def write(self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0) -> list[Completion]:
-        """Complete all jobs in one batch, in their order; all by chance or all greedy.
+    def write(
+        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+    ) -> list[Completion]:
+        """Complete all jobs, in their order; all by chance or all greedy. At most `rows` stand in a batch (about).
 
-        Raises FloatingPointError where the model computes NaN, which would look like an answer.
+        Raises NotNumbers (a FloatingPointError) where the model computes NaN, which would look like an answer.
         """
-        if not jobs:
-            return []
-        return _Batch(self, jobs, temperature, top_p).run()
-
-
-class NotNumbers(FloatingPointError):
-    """The logits of the adapter at this place are NaN."""
-
-    def __init__(self, run: int) -> None:
-        super().__init__("the model's logits are not numbers")
-        self.run = run
-
-
-class _Batch:
-    """One batch being written."""
-
-    def __init__(self, decoder: Decoder, jobs: Sequence[Job], temperature: float, top_p: float) -> None:
-        self.decoder, self.jobs = decoder, jobs
-        self.temperature, self.top_p = temperature, top_p
-        self.device = decoder.model.device
-        self.caps = [decoder.cap if job.cap is None else job.cap for job in jobs]
-        self.written: list[list[int]] = [[] for _ in jobs]
-        self.logprobs = [0.0] * len(jobs)
-        self.ended = [0.0] * len(jobs)  # the clock when the job ended
-        self.live = {place for place, cap in enumerate(self.caps) if cap > 0}
-        self.by_chance = jobs[0].chance is not None
-        self.rows: list[int] = []  # job of every row, or FILLER
-        self.runs: list[int] = []  # adapter of every group
-
-    def order(self) -> list[int]:
-        """Lay the live jobs out in groups; gives for every new row the old row that it goes on from."""
-        old = {job: row for row, job in enumerate(self.rows) if job != FILLER}
-        by_run: dict[int, list[int]] = {}
-        for job in sorted(self.live):
-            by_run.setdefault(self.jobs[job].run, []).append(job)
-        size = self._group_size([len(members) for members in by_run.values()])
-        rows, sources, runs = [], [], []
-        for run, members in sorted(by_run.items()):
-            lacking = -len(members) % size
-            rows += members + [FILLER] * lacking
-            sources += members + members[:1] * lacking
-            runs += [run] * ((len(members) + lacking) // size)
-        self.rows, self.runs = rows, runs
-        return [old.get(job, job) for job in sources]
-
-    def _group_size(self, counts: Sequence[int]) -> int:
-        """The size of a group for which rows and groups together cost least."""
-        cost = GROUP_COST.get(self.device.type, 8)
-        most = max(counts)
-
-        def price(size: int) -> int:
-            groups = sum(-(-count // size) for count in counts)
-            return groups * (size + cost)
-
-        sizes = {-(-most // parts) for parts in range(1, most + 1)} | set(counts)
-        return min(sizes, key=lambda size: (price(size), -size))
-
-    def run(self) -> list[Completion]:
-        """Write until every job has ended or is at its cap."""
-        if self.live:
-            with ExitStack() as routes:
-                self._write(routes)
-        return self.results()
-
-    def _route(self, routes: ExitStack) -> None:
-        """Put the adapters in force for the rows as they stand."""
-        routes.close()
-        if self.decoder.stack is not None:
-            routes.enter_context(self.decoder.stack.routed(self.runs))
-
-    def _write(self, routes: ExitStack) -> None:
-        model, sources = self.decoder.model, self.order()
-        self._route(routes)
-        ids, mask = self._padded(sources)
-        padded = bool((mask == 0).any())
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        accepts = _accepted(model)
-        state: dict[str, Any] = {"past_key_values": roomy_cache(model.config), "use_cache": True}
-        if "logits_to_keep" in accepts:
-            state["logits_to_keep"] = 1
-        chances = self._chances()
-        share = STILL_WRITING.get(self.device.type, 0.5)
-        clock, step = 0.0, 0
-        while self.live:
-            started = time.perf_counter()
-            state["attention_mask"] = mask if padded else None
-            if "position_ids" in accepts:
-                state["position_ids"] = positions
-            logits = model(input_ids=ids, **state).logits[:, -1].float()
-            ids, logprobs = self._next(logits, None if chances is None else chances[:, step])
-            told = ids.tolist()  # waits for the device
-            clock += (time.perf_counter() - started) / len(self.live)
-            self._take(told, logprobs, clock)
-            if not self.live:
-                break
-            step += 1
-            ids, positions = ids[:, None], positions[:, -1:] + 1
-            mask = torch.cat([mask, mask.new_ones((len(mask), 1))], dim=-1)
-            kept = self._fewer(share)
-            if kept is not None:
-                self._route(routes)
-                keep = torch.tensor(kept, device=self.device)
-                ids, mask, positions = ids[keep], mask[keep], positions[keep]
-                chances = None if chances is None else chances[keep]
-                state["past_key_values"].batch_select_indices(keep)
-
-    def _fewer(self, share: float) -> list[int] | None:
-        """The rows to go on with, where that leaves out enough of them; groups of one size may not yet."""
-        if len(self.live) > share * len(self.rows):
-            return None
-        rows, runs = self.rows, self.runs
-        kept = self.order()
-        if len(self.rows) > share * len(rows):
-            self.rows, self.runs = rows, runs
-            return None
-        return kept
-
-    def _next(self, logits: torch.Tensor, chance: torch.Tensor | None) -> tuple[torch.Tensor, list[float] | None]:
-        """The next token of every row, and its log-probability where it is drawn."""
-        best = logits.max(-1)
-        bad = best.values.isnan()
-        if bad.any():
-            group = int(bad.nonzero()[0]) // (len(self.rows) // len(self.runs))
-            raise NotNumbers(self.runs[group])
-        if chance is None:
-            return best.indices, None
-        ids = pick(logits, chance, self.temperature, self.top_p)
-        own = logits.gather(-1, ids[:, None])[:, 0] - torch.logsumexp(logits, -1)
-        return ids, own.tolist()
-
-    def _take(self, tokens: Sequence[int], logprobs: Sequence[float] | None, clock: float) -> None:
-        for row, job in enumerate(self.rows):
-            if job not in self.live:
-                continue
-            self.written[job].append(tokens[row])
-            if logprobs is not None:
-                self.logprobs[job] += logprobs[row]
-            if tokens[row] in self.decoder.stops or len(self.written[job]) >= self.caps[job]:
-                self.live.discard(job)
-                self.ended[job] = clock
-
-    def results(self) -> list[Completion]:
-        """The completions in the order of the jobs."""
-        found = []
-        for ids, seconds, logprob in zip(self.written, self.ended, self.logprobs, strict=True):
-            finish: Finish = "stop" if ids and ids[-1] in self.decoder.stops else "length"
-            found.append(Completion(tuple(ids), finish, seconds, logprob if self.by_chance else None))
-        return found
-
-    def _padded(self, sources: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token ids and mask, both (row, token), padded on the left."""
-        prompts = [self.jobs[job].prompt for job in sources]
-        longest, pad = max(map(len, prompts)), self.decoder.pad
-        ids = [[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
-        mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-        return torch.tensor(ids, device=self.device), torch.tensor(mask, device=self.device)
-
-    def _chances(self) -> torch.Tensor | None:
-        """The uniform numbers (row, step), or None where all is greedy."""
-        if not self.by_chance:
-            return None
-        steps = max(self.caps)
-        table = np.zeros((len(self.rows), steps), dtype=np.float32)
-        for row, job in enumerate(self.rows):
-            chance = self.jobs[job].chance if job != FILLER else None
-            if chance is not None:
-                table[row, : min(steps, len(chance))] = chance[:steps]
-        return torch.from_numpy(table).to(self.device)
-
-
-def _accepted(model: Any) -> frozenset[str]:
-    """The arguments that the model's forward takes; of the base below a PEFT wrapper."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return frozenset(inspect.signature(inner.forward).parameters)
+        return Writing(self, jobs, temperature, top_p, rows or len(jobs)).run() if jobs else []
 
 
 def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -183,15 +183,12 @@ class TestOneGeometry:
         assert len(pieces) == 4
         for piece in pieces:
             assert [name for name, _ in piece.runs] == ["base", "shortcut-tokens-s0", "journey-s0"]
-            assert max(len(batch) for batch in piece.batches) == 4
+            assert len(piece.asked) in (8, 7) and piece.batch == 4
 
     def test_cut(self) -> None:
-        assert cut([5, 3, 4, 3, 9], 2) == [[[1, 3], [2, 0], [4]]]
-        assert [len(shard) for shard in cut([1] * 50, 4)] == [2, 2, 2, 2, 2, 2, 1]
-        assert cut([1] * 5, 8, samples=4) == [[[0, 1]], [[2, 3]], [[4]]] and cut([1] * 2, 4, samples=9) == [
-            [[0]],
-            [[1]],
-        ]
+        assert cut([5, 3, 4, 3, 9], 2) == [[1, 3, 2, 0, 4]]
+        assert [len(shard) for shard in cut([1] * 50, 4)] == [8] * 6 + [2]
+        assert cut([1] * 5, 8, samples=4) == [[0, 1], [2, 3], [4]] and cut([1] * 2, 4, samples=9) == [[0], [1]]
 
 
 class TestSettings:
@@ -282,7 +279,7 @@ def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
     ready = prepare(finetuned, settings())
     question = ready.questions[TWO[0]][0]
     asked = Asked(question.id, question.problem, tuple(ready.prompts[TWO[0]][question.id]))
-    piece = workers.Piece("p", (("base", None), ("journey-s0", adapter)), ("greedy",), ((asked,),))
+    piece = workers.Piece("p", (("base", None), ("journey-s0", adapter)), ("greedy",), (asked,), 4)
     with pytest.raises(JourneyError, match="journey-s0: .* did the training diverge"):
         list(workers.do_all(sampling.base_of(ready), [piece], 1))
 

@@ -136,7 +136,9 @@ class Script:
     def __init__(self, says: Callable[[str], str], cap: int = 400) -> None:
         self.says, self.cap, self.asked = says, cap, []  # type: ignore[var-annotated]
 
-    def write(self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0) -> list[Completion]:
+    def write(
+        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+    ) -> list[Completion]:
         done = []
         for job in jobs:
             prompt = "".join(map(chr, job.prompt))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -121,6 +122,30 @@ def test_rows_and_groups_leave_the_batch(tmp_path: Path) -> None:
         written = Decoder(model, frozenset([WORDS]), PAD, CAP, stack).write(jobs)
     assert shapes[0][0] <= 16 and shapes[2][0] <= 4 and len(shapes) == CAP
     assert [len(one.ids) for one in written] == [2] * 12 + [CAP] * 3
+
+
+def test_thin_batches_go_on_together(tmp_path: Path) -> None:
+    """Batches of six rows: the same tokens as all in one, in steps that are fuller, and time is shared out once."""
+    paths, shapes = save_adapters(tiny("llama"), tmp_path, (4, 2)), []
+    asked = prompts(20)
+    jobs = [Job(prompt, run) for prompt in asked for run in range(3)]
+    chance = [Job(job.prompt, job.run, chance=uniforms(CAP, 0, n)) for n, job in enumerate(jobs)]
+    model = tiny("llama")
+    with stacked(model, [None, *paths]) as stack:
+        decoder = Decoder(model, STOPS, PAD, CAP, stack)
+        whole, drawn = decoder.write(jobs), decoder.write(chance, 1.0, 0.9)
+        hook = model.register_forward_pre_hook(
+            lambda _, args, kw: shapes.append(kw["input_ids"].shape), with_kwargs=True
+        )
+        started = time.perf_counter()
+        parts = decoder.write(jobs, rows=6)
+        spent = time.perf_counter() - started
+        hook.remove()
+        assert parts == whole and decoder.write(chance, 1.0, 0.9, rows=6) == drawn
+    assert 0.5 * spent < sum(one.seconds for one in parts) <= spent
+    steps = sum(1 for _ in shapes)
+    alone = sum(max(len(one.ids) for one in whole[n : n + 6]) for n in range(0, 60, 6))
+    assert max(rows for rows, _ in shapes) <= 9 and steps < 0.8 * alone
 
 
 def test_the_embedded_base(tmp_path: Path) -> None:
