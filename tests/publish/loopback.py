@@ -194,13 +194,21 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
 
     def chunks(self) -> Iterator[bytes]:
+        """The body. Raises ConnectionAbortedError if the client died while it sent it."""
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            yield self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            yield self.exactly(int(self.headers.get("Content-Length") or 0))
             return
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            yield self.rfile.read(size)
+        while size := int(self.rfile.readline().split(b";")[0] or b"-1", 16):
+            yield self.exactly(size)
             self.rfile.readline()
         self.rfile.readline()
+
+    def exactly(self, size: int) -> bytes:
+        """So many bytes."""
+        data = self.rfile.read(size) if size >= 0 else b""
+        if len(data) != size:
+            raise ConnectionAbortedError
+        return data
 
 
 class LoopbackHub:
