@@ -299,9 +299,9 @@ def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pyt
 
     asked = tuple(Asked(q.id, q.problem, tuple(ready.prompts[TWO[0]][q.id])) for q in ready.questions[TWO[0]][:5])
     piece = workers.Piece("p", (("base", None), ("journey-s0", finetuned / "journey-s0")), ("greedy",), asked, 64)
-    whole = list(workers.do_all(sampling.base_of(ready), [piece], 1))[0].written["greedy"]
+    whole = next(workers.do_all(sampling.base_of(ready), [piece], 1)).written["greedy"]
     monkeypatch.setattr(Decoder, "write", narrow)
-    parts = list(workers.do_all(sampling.base_of(ready), [piece], 1))[0].written["greedy"]
+    parts = next(workers.do_all(sampling.base_of(ready), [piece], 1)).written["greedy"]
     assert widths == [128, 4, 2]
     assert [[t[0].text for t in of_run] for of_run in parts] == [[t[0].text for t in of_run] for of_run in whole]
     monkeypatch.setattr(Decoder, "write", lambda *args: narrow(None, []))
