@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from journey import console
 from journey.catalog import STRATEGIES
 from journey.errors import JourneyError, ResourceError
 from journey.evaluate.pool import Numbers
@@ -94,18 +95,29 @@ class Worker:
         self.other: tuple[Path, Any] | None = None
 
     def do(self, piece: Piece) -> Done:
-        """Write what a piece asks for. Raises ResourceError when memory runs out, JourneyError on NaN."""
+        """Write what a piece asks for, in smaller batches where memory runs out.
+
+        Raises ResourceError where it does even so, JourneyError on NaN.
+        """
         import torch
 
         from journey.sampling import NotNumbers
 
         try:
             return Done(piece.key, self._draw(piece))
-        except (torch.OutOfMemoryError, MemoryError):
-            raise ResourceError(f"memory ran out while sampling {piece.key}\n  {_LESS}") from None
         except NotNumbers as error:
             name = piece.runs[error.run if len(piece.runs) > 1 else 0][0]
             raise JourneyError(f"{name}: {error}; did the training diverge?") from None
+        except (torch.OutOfMemoryError, MemoryError):
+            pass  # outside, where nothing holds the tensors of the attempt any more
+        smaller = min(piece.batch, len(piece.asked)) // 2
+        if not smaller:
+            raise ResourceError(f"memory ran out while sampling {piece.key}\n  {_LESS}")
+        self.close()
+        if self.base.device != "cpu":
+            torch.cuda.empty_cache()
+        console.note(f"memory ran out: {piece.key} is sampled {smaller} answers of each run at a time")
+        return self.do(replace(piece, batch=smaller))
 
     def _draw(self, piece: Piece) -> dict[str, Written]:
         """All draws of a piece; those that start from the greedy answers get them written once."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from journey.config import EvaluateSettings
-from journey.errors import JourneyError, UnknownName, UsageError
+from journey.errors import JourneyError, ResourceError, UnknownName, UsageError
 from journey.evaluate import sample as sampling
 from journey.evaluate import workers
 from journey.evaluate.plan import prepare
@@ -281,6 +281,31 @@ def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
     asked = Asked(question.id, question.problem, tuple(ready.prompts[TWO[0]][question.id]))
     piece = workers.Piece("p", (("base", None), ("journey-s0", adapter)), ("greedy",), (asked,), 4)
     with pytest.raises(JourneyError, match="journey-s0: .* did the training diverge"):
+        list(workers.do_all(sampling.base_of(ready), [piece], 1))
+
+
+def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from journey.sampling import Decoder
+
+    ready, widths, write = prepare(finetuned, settings()), [], Decoder.write
+
+    def narrow(self: Any, jobs: Any, temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None) -> Any:
+        widths.append(rows)
+        if rows is None or rows > 2:
+            raise torch.OutOfMemoryError
+        return write(self, jobs, temperature, top_p, rows)
+
+    asked = tuple(Asked(q.id, q.problem, tuple(ready.prompts[TWO[0]][q.id])) for q in ready.questions[TWO[0]][:5])
+    piece = workers.Piece("p", (("base", None), ("journey-s0", finetuned / "journey-s0")), ("greedy",), asked, 64)
+    whole = next(workers.do_all(sampling.base_of(ready), [piece], 1)).written["greedy"]
+    monkeypatch.setattr(Decoder, "write", narrow)
+    parts = next(workers.do_all(sampling.base_of(ready), [piece], 1)).written["greedy"]
+    assert widths == [128, 4, 2]
+    assert [[t[0].text for t in of_run] for of_run in parts] == [[t[0].text for t in of_run] for of_run in whole]
+    monkeypatch.setattr(Decoder, "write", lambda *args: narrow(None, []))
+    with pytest.raises(ResourceError, match="memory ran out while sampling p"):
         list(workers.do_all(sampling.base_of(ready), [piece], 1))
 
 
