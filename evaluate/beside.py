@@ -152,10 +152,13 @@ def _compare_all(
     plan = prepared.plan
     found: list[Agreement] = []
     questions = {name: prepared.questions[name][:problems] for name in names}
-    for name, asked in questions.items():
-        batch = tuple(Asked(q.id, q.problem, tuple(prepared.prompts[name][q.id])) for q in asked)
-        for runs in by_base(finetuned, sampled(plan)):
-            found += list(_compare_group(finetuned, prepared, against, runs, asked, batch, stored))
+    with console.progress(f"runs answering again ({against})", len(questions) * len(sampled(plan))) as ticker:
+        for name, asked in questions.items():
+            batch = tuple(Asked(q.id, q.problem, tuple(prepared.prompts[name][q.id])) for q in asked)
+            for runs in by_base(finetuned, sampled(plan)):
+                for one in _compare_group(finetuned, prepared, against, runs, asked, batch, stored):
+                    found.append(one)
+                    ticker.advance(1, one.run)
     return found
 
 
