@@ -131,6 +131,16 @@ class TestEqualTokens:
         assert [c.policy for c in told.candidates if c.chosen] == [best.policy] == [told.chosen]
         assert max(within, key=lambda c: c.accuracy).accuracy >= best.accuracy
 
+    def test_the_test_problems_do_not_choose(self, tmp_path: Path) -> None:
+        """Greedy is made perfect on the dev problems alone, and the vote on the test problems alone."""
+        book = make(tmp_path, problems=30, names=("greedy", "majority"))
+        for (_, benchmark, draw), cell in book.cells.items():
+            if (benchmark, draw) in (("main.dev", "greedy"), ("main", "samples")):
+                cell.__dict__["pool"] = _replaced(cell.pool, np.ones_like(cell.pool.points))
+        (told,) = (b.told for b in equal.all_budgets(book).values())
+        by_name = {c.policy: c for c in told.candidates}
+        assert told.chosen == "greedy" and by_name["greedy"].accuracy < by_name["majority@3.5"].accuracy
+
     def test_the_same_test_on_scores_between_0_and_1(self, scores: Scores) -> None:
         (told,) = scores.equal_tokens
         assert told.comparison is not None and told.comparison.problems == 150 and told.comparison.seeds == 2
