@@ -46,16 +46,8 @@ def train_apart(
         for kind in {run.kind for run in runs}:
             data[kind].save(scratch / f"{kind}.npz")
         write_atomic(scratch / "plan.json", dump_json(Plan(setup, tuple(runs))))
-        at: dict[str, int] = {}
         waiting = [run for group in left for run in group]
         with console.progress(what, sum(run.steps for run in waiting)) as ticker:
-
-            def tell(event: Event) -> None:
-                if event.said is not None:
-                    console.note(event.said)
-                    return
-                ticker.advance(event.step - at.get(event.run, 0), f"{event.run} loss {event.loss:.3f}")
-                at[event.run] = event.step
 
             def done(event: Event) -> None:
                 if event.failed is not None and event.again:
@@ -64,7 +56,9 @@ def train_apart(
                 ended[event.run] = Ended(event.trained, event.failed)
                 write_atomic(_place(scratch, event.run), dump_json(ended[event.run]))
 
-            pool.train_all(left, scratch / "plan.json", workers, one_thread=one_thread, tell=tell, done=done)
+            pool.train_all(
+                left, scratch / "plan.json", workers, one_thread=one_thread, tell=pool.telling(ticker), done=done
+            )
     if again:
         said = "; ".join(f"{name} failed: {reason}" for name, reason in again.items())
         raise PartialError(f"{said}\n  the same command tries again (logs: {scratch})")

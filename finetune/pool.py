@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from journey import console
 from journey.finetune.runs import Run
 from journey.finetune.worker import Event
 
@@ -87,6 +88,20 @@ class _Process:
             pass
         self.popen.wait()
         self.popen.stdout.close()
+
+
+def telling(ticker: console.Ticker) -> Callable[[Event], None]:
+    """What shows the steps of all runs in one progress bar, and says what a person should know."""
+    at: dict[str, int] = {}
+
+    def tell(event: Event) -> None:
+        if event.said is not None:
+            console.note(event.said)
+            return
+        ticker.advance(event.step - at.get(event.run, 0), f"{event.run} loss {event.loss:.3f}")
+        at[event.run] = event.step
+
+    return tell
 
 
 def train_all(

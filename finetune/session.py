@@ -46,23 +46,17 @@ class Session:
         plan_file = self._hand_over()
         device, workers = self.made.device, min(self.made.room.workers, len(groups))
         ordered = sorted(groups, key=lambda group: (-sum(self.counted[run.run].flops for run in group), group[0].run))
-        at: dict[str, int] = {}
         runs = [run for group in ordered for run in group]
         console.note(f"{_plural(len(runs), 'run')} in {_plural(len(groups), 'group')}, {workers} at a time on {device}")
         with console.progress("training steps", sum(run.steps for run in runs)) as ticker:
-
-            def tell(event: Event) -> None:
-                if event.said is not None:
-                    console.note(event.said)
-                    return
-                ticker.advance(event.step - at.get(event.run, 0), f"{event.run} loss {event.loss:.3f}")
-                at[event.run] = event.step
 
             def done(event: Event) -> None:
                 if event.run in missing:
                     self._done(event)
 
-            pool.train_all(ordered, plan_file, workers, one_thread=device == "cpu", tell=tell, done=done)
+            pool.train_all(
+                ordered, plan_file, workers, one_thread=device == "cpu", tell=pool.telling(ticker), done=done
+            )
         for group in ordered:
             if not any(run.run in self.again for run in group):
                 shutil.rmtree(self.scratch / "checkpoints" / group_name(group), ignore_errors=True)
