@@ -39,19 +39,21 @@ class Context:
     per_problem: int | None = None
 
     @cached_property
-    def model(self) -> models.ModelRef:
-        """The base."""
-        return models.find(self.settings.base)
+    def model(self) -> models.ModelRef | None:
+        """The base, where one is given."""
+        return None if self.settings.base is None else models.find(self.settings.base)
 
     @cached_property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The base's tokenizer."""
-        return models.load_tokenizer(self.model)
+    def tokenizer(self) -> PreTrainedTokenizerBase | None:
+        """The base's tokenizer, where a base is given."""
+        return None if self.model is None else models.load_tokenizer(self.model)
 
     @cached_property
     def view(self) -> View:
-        """The view that is trained on."""
-        return self.settings.view or models.default_view(self.tokenizer)
+        """The view that is trained on; prose where neither it nor a base is given."""
+        if self.settings.view is not None:
+            return self.settings.view
+        return "think" if self.tokenizer is None else models.default_view(self.tokenizer)
 
     @cached_property
     def questions(self) -> dict[str, list[Question]]:
@@ -86,6 +88,12 @@ class Rule:
         if prepare is not None:
             prepare(items)
         return [list(self.call(item)) for item in items]
+
+    @property
+    def note(self) -> str:
+        """What the filter wants a person to know when all items are judged; empty if nothing."""
+        said = getattr(self.call, "note", None)
+        return said() if said is not None else ""
 
 
 def in_order() -> list[Entry]:

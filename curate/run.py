@@ -96,6 +96,9 @@ def _run(folder: Folder, sources: Sequence[Path], context: Context, options: dic
             f"see {folder.path('ledger.jsonl')}; another --base, or --set RULE.KEY=VALUE, may fit these pairs",
         )
     folder.finish(totals, {"seconds": seconds, "pairs_per_second": totals["in"] / max(seconds, 1e-9)})
+    for rule in rules:
+        if rule.note:
+            console.note(rule.note)
 
 
 def judge(items: list[Item], rules: Sequence[Rule], funnel: Funnel) -> tuple[list[Item], list[Line]]:

@@ -23,6 +23,7 @@ from journey.errors import JourneyError, ResourceError
 from journey.evaluate.pool import Numbers
 from journey.evaluate.sampler import Asked, Sampler, Text
 from journey.models import ModelRef
+from journey.processes import end_with_parent
 from journey.views import View
 
 if TYPE_CHECKING:
@@ -236,6 +237,7 @@ _worker: list[Worker] = []  # of this process, loaded for its first piece
 
 
 def _start(device: str) -> None:
+    end_with_parent()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a shell's background job
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once; finished shards are on disk
     if device == "cpu":

@@ -62,7 +62,7 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
     if settings.lr_by_arm.keys() - {start.NAME} and len(settings.rates) > 1:
         raise UsageError("lr lists several rates and lr_by_arm names one for an arm", "give only one of the two")
     ENGINES.entry(settings.engine)
-    ref = models.find(settings.base)
+    ref = models.find(str(settings.base))
     tokenizer = models.load_tokenizer(ref)
     reading = Reading(tokenizer, settings.view or models.default_view(tokenizer))
     device = models.best_device()

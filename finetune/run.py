@@ -18,6 +18,7 @@ import msgspec
 
 from journey import models
 from journey.config import FinetuneSettings
+from journey.errors import UsageError
 from journey.finetune import audit, cost, start, sweep
 from journey.finetune.prepare import Prepared, prepare, setup_of
 from journey.finetune.session import SCRATCH, Session
@@ -26,6 +27,7 @@ from journey.store import Folder, manifest_hash, read_manifest
 
 def plan(curated: Path, settings: FinetuneSettings) -> dict[str, Any]:
     """What `finetune` would do, as plain data: nothing is trained or written. Raises what `prepare` raises."""
+    settings = with_base(Path(curated), settings)
     made = prepare(Path(curated), settings)
     equal, differs = audit.compare(made.counted)
     return {
@@ -52,6 +54,18 @@ def plan(curated: Path, settings: FinetuneSettings) -> dict[str, Any]:
         "hours_from": "a step of this training with one and with two layers of the base, timed on this machine; without "
         "warm-up and sweep, and not for full fine-tuning",
     }
+
+
+def with_base(curated: Path, settings: FinetuneSettings) -> FinetuneSettings:
+    """The settings with a base: the one given, else the one that the pairs were curated for. Raises UsageError."""
+    manifest = read_manifest(curated, "curate")
+    base = settings.base or manifest["config"].get("base")
+    if base is None:
+        raise UsageError(
+            f"no base to train: none is given, and {curated} was curated for none in particular",
+            "add --base NAME; see `journey list models`",
+        )
+    return settings.model_copy(update={"base": base})
 
 
 def _seconds(made: Prepared) -> float:
@@ -96,8 +110,8 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
     Raises what `prepare` raises, and PartialError naming the runs that failed; the others are kept.
     """
     curated, out = Path(curated), Path(out)
-    read_manifest(curated, "curate")
-    ref = models.find(settings.base)
+    settings = with_base(curated, settings)
+    ref = models.find(str(settings.base))
     inputs = {"curate": manifest_hash(curated), "base": cost.weights_digest(ref) or f"{ref.source}@{ref.revision}"}
     if settings.warmup:
         inputs["warmup"] = start.digest_of(Path(settings.warmup))

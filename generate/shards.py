@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
 import signal
-import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from typing import Any
 
 import msgspec
@@ -21,6 +18,7 @@ import msgspec
 from journey.catalog import FAMILIES, METHODS
 from journey.errors import ResourceError
 from journey.generate.made import Made, Rejection
+from journey.processes import end_with_parent
 from journey.schema import Problem
 
 _REDRAWS = 100  # problems of a family drawn for one place before it is given up
@@ -199,11 +197,4 @@ def _result(of: Future[Shard] | int) -> Shard | int:
 def _start_worker() -> None:
     """An interrupt is the parent's business; and a worker must not outlive a parent that was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _exit_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+    end_with_parent()

@@ -29,6 +29,7 @@ from journey.cli_shared import (
     show_scores,
     split,
     stage_settings,
+    suggested,
 )
 from journey.errors import JourneyError, ResourceError
 
@@ -102,7 +103,7 @@ def generate(
     method: Annotated[list[str], typer.Option(help="How trees are made. Repeats.")] = [],  # noqa: B006
     pairs: Annotated[int | None, typer.Option(help="How many pairs (a problem file: all, if left out).")] = None,
     per_problem: Annotated[int | None, typer.Option(help="Trees per problem.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of all draws (default: 0).")] = None,
     sets: Sets = [],  # noqa: B006
     workers: Workers = None,
     as_json: AsJson = False,
@@ -124,7 +125,8 @@ def generate(
         return
     folder = stage.generate(settings, out, workers=workers)
     show_counts(read_manifest(folder, "generate")["counts"], as_json)
-    next_(f"journey curate {folder} --out {folder.with_name(folder.name + '-curated')}")
+    base = " --base pocket" if suggested(folder, "pairs") == "pocket" else ""
+    next_(f"journey curate {folder}{base} --out {folder.with_name(folder.name + '-curated')}")
 
 
 @app.command()
@@ -155,7 +157,8 @@ def curate(
         return
     folder = stage.curate(folders, settings, out)
     show_counts(read_manifest(folder, "curate")["counts"], as_json)
-    next_(f"journey finetune {folder} --base {settings.base} --out {folder.with_name(folder.name + '-runs')}")
+    base = settings.base or suggested(folder, "train")
+    next_(f"journey finetune {folder} --base {base} --out {folder.with_name(folder.name + '-runs')}")
 
 
 @app.command()

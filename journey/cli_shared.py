@@ -30,6 +30,17 @@ def next_(command: str) -> None:
     console.note(f"next: {command}")
 
 
+def suggested(folder: Path, kind: str) -> str:
+    """A model of the catalog that can read a folder's pairs, to be named in the next command."""
+    from itertools import islice
+
+    from journey.models import suggested_base
+    from journey.schema import Pair
+    from journey.store import read_records
+
+    return suggested_base(islice(read_records(folder, kind, Pair), 100))
+
+
 def split(values: str | None) -> list[str] | None:
     return None if values is None else [value.strip() for value in values.split(",") if value.strip()]
 

@@ -41,7 +41,7 @@ class GenerateSettings(Settings):
 class CurateSettings(Settings):
     """Which pairs are kept."""
 
-    base: str = Field("pocket", description="model whose tokenizer measures lengths")
+    base: str | None = Field(None, description="model whose tokenizer measures lengths (default: words are counted)")
     view: Literal["think", "plain", "compact"] | None = Field(
         None, description="view that is trained on (default: by base)"
     )
@@ -55,7 +55,9 @@ class CurateSettings(Settings):
 class FinetuneSettings(Settings):
     """Which arms are trained, on what budget."""
 
-    base: str = Field("pocket", description="catalog name, local folder or Hub id")
+    base: str | None = Field(
+        None, description="catalog name, local folder or Hub id (default: the one that the pairs were curated for)"
+    )
     arms: list[str] = Field(["shortcut@examples", "shortcut@tokens", "journey"], description="ARM[@BUDGET]")
     match: Literal["examples", "tokens", "steps", "flops"] = Field(
         "examples", description="budget of arms that name none"

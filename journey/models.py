@@ -12,14 +12,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from journey import views
+from journey import hub, views
 from journey.errors import AuthError, RemoteError, UnknownName, UsageError
-from journey.schema import Problem, Trace
+from journey.schema import Pair, Problem, Trace
 from journey.views import Span, View
 
 if TYPE_CHECKING:
@@ -145,12 +145,14 @@ def find(name: str) -> ModelRef:
     if path.is_dir():
         _check_folder(path)
         return ModelRef(name, str(path.resolve()))
-    repo, _, revision = name.partition("@")
-    if name.startswith((".", "/", "~")) or path.suffix or repo.count("/") > 1:
-        raise UsageError(f"no model folder {name}", f"give a folder, a Hub id (ORG/NAME) or one of {', '.join(MODELS)}")
-    if repo.count("/") == 0:
+    if path.is_file():
+        raise UsageError(f"{name} is a file, a model is a folder", "give the folder that it lies in")
+    if "/" not in name:
         raise UnknownName("model", name, MODELS, hint="or give a local folder or a Hub id, ORG/NAME")
-    return ModelRef(name, repo, revision or None)
+    if not hub.is_id(name):
+        raise UsageError(f"no model folder {name}", f"give a folder, a Hub id (ORG/NAME) or one of {', '.join(MODELS)}")
+    asked = hub.parse_id(name)
+    return ModelRef(name, asked.repo, asked.revision)
 
 
 def _check_folder(path: Path) -> None:
@@ -306,6 +308,16 @@ def unknown_words(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
 def default_view(tokenizer: PreTrainedTokenizerBase) -> View:
     """`think` where the tokenizer can carry prose, else `compact`: looked up, not guessed from the model's name."""
     return "think" if covers(tokenizer, f"<think>\nSo 3 + 4 = 7.\n</think>\n\n{views.INSTRUCTION}") else "compact"
+
+
+def suggested_base(pairs: Iterable[Pair]) -> str:
+    """The catalog's smallest model that can read some pairs: `pocket` where it has all their terse words."""
+    from tokenizers import Tokenizer
+
+    words = Tokenizer.from_file(str(_pocket() / "tokenizer.json")).get_vocab()
+    texts = ((p.problem.brief, *(s.brief for t in (p.shortcut, p.journey) for s in t.segments)) for p in pairs)
+    carried = all(word in words for text in texts for part in text for word in part.split())
+    return "pocket" if carried else "smollm2-135m"
 
 
 def prompt_text(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> str:

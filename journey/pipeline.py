@@ -52,8 +52,8 @@ def read_recipe(name: str) -> Recipe:
 def resolve(recipe: Recipe, overrides: Mapping[str, Any]) -> RunSettings:
     """The recipe's settings with overrides on top. Raises UsageError at once for a base or an arm that is not there."""
     settings = resolve_run(recipe.data, overrides, recipe.where)
-    for base in {settings.curate.base, settings.finetune.base} - {*MODELS}:
-        find(base)
+    for base in {settings.curate.base, settings.finetune.base} - {*MODELS, None}:
+        find(str(base))
     for arm in settings.finetune.arms:
         ARMS.entry(arm.partition("@")[0])
     return settings

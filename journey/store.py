@@ -72,6 +72,16 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def inside(root: Path, name: str) -> Path:
+    """Where a name that a file gives lies below `root`. Raises UsageError for `..`, absolute names and links out of it."""
+    path, top = root / name, root.resolve()
+    if not name or "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise UsageError(f"{root} names {name!r}, which is no file below it", "do not use this folder")
+    if not path.resolve().is_relative_to(top):
+        raise UsageError(f"{root}: {name} leads out of it, to {path.resolve()}", "do not use this folder")
+    return path
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write beside, sync, rename. Raises ResourceError when the disk is full; the old file stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -231,7 +241,7 @@ class Folder:
 
     def _quarantine(self, names: list[str]) -> None:
         for name in names:
-            there = self.work / name
+            there = inside(self.work, name)
             if there.is_file():
                 aside = self.work.with_name(self.out.name + ".quarantine") / name
                 aside.parent.mkdir(parents=True, exist_ok=True)
@@ -342,7 +352,8 @@ def manifest_hash(folder: Path) -> str:
 def corrupt_files(folder: Path) -> list[str]:
     """Names of files whose bytes are not what the manifest says."""
     files = read_manifest(folder)["files"]
-    return [n for n, f in files.items() if not (folder / n).is_file() or sha256(folder / n) != f["sha256"]]
+    paths = {name: inside(folder, name) for name in files}
+    return [n for n, path in paths.items() if not path.is_file() or sha256(path) != files[n]["sha256"]]
 
 
 def shards(folder: Path, kind: str) -> list[Path]:

@@ -23,7 +23,8 @@ class Markup:
     """No special token stands in the question or in a segment, where a base would read it as its own control token."""
 
     def __init__(self, context: Context) -> None:
-        own = [re.escape(token) for token in context.tokenizer.all_special_tokens if not token.isalnum()]
+        special = [] if context.tokenizer is None else context.tokenizer.all_special_tokens
+        own = [re.escape(token) for token in special if not token.isalnum()]
         self._pattern = re.compile("|".join([*_KNOWN, *own]), re.IGNORECASE)
 
     def __call__(self, item: Item) -> Iterator[Drop]:

@@ -17,6 +17,7 @@ from journey import console
 from journey.evaluate.behaviour.reading import read
 from journey.evaluate.behaviour.records import Kind, Mark
 from journey.grading import grade
+from journey.processes import end_with_parent
 from journey.schema import Problem, Question, Sample
 from journey.store import read_shard, shards
 
@@ -41,7 +42,7 @@ def answers(questions: Path, folders: Sequence[Path], problems: int) -> list[dic
     found = []
     with (
         console.progress("answers read", problems * len(folders)) as ticker,
-        ProcessPoolExecutor(processes, mp_context=context) as pool,
+        ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent) as pool,
     ):
         for folder, given in zip(folders, pool.map(_of_folder, repeat(questions), folders), strict=True):
             found.append(given)

@@ -24,7 +24,7 @@ from journey.hub import HubId, RepoType
 from journey.publish import columns, parquet
 from journey.schema import SCHEMA_VERSION
 from journey.splits import SPLITS
-from journey.store import corrupt_files, dump_json, json_lines, sha256, write_atomic
+from journey.store import corrupt_files, dump_json, inside, json_lines, sha256, write_atomic
 
 Stage = Literal["curate", "finetune"]
 _WANTED: dict[Stage, list[str]] = {
@@ -35,6 +35,7 @@ _WANTED: dict[Stage, list[str]] = {
     ],
 }  # fmt: skip
 _KINDS: dict[Stage, tuple[RepoType, str]] = {"curate": ("dataset", "dataset"), "finetune": ("model", "adapters")}
+_SHARD = re.compile(rf"(?:{'|'.join(SPLITS)})/[0-9]{{5}}\.jsonl")
 _LEFT_OUT = ["*.bin", "*.pt", "*.pkl"]
 
 
@@ -95,9 +96,12 @@ def _fetch(api: Any, asked: HubId, commit: str, stage: Stage, to: Path) -> None:
         manifest = _manifest(fetched)
         if manifest is not None and manifest["config"].get("kind") == piece:
             _check(asked, fetched, manifest)
-            _BUILDERS[stage](fetched, built, manifest)
-            if manifest["config"].get("start"):
-                _warmup(api, manifest["config"]["start"], fetched, built)
+            try:
+                _BUILDERS[stage](fetched, built, manifest)
+                if manifest["config"].get("start"):
+                    _warmup(api, manifest["config"]["start"], fetched, built)
+            except (KeyError, TypeError, ValueError, AttributeError, FileNotFoundError) as error:
+                raise RemoteError(f"{asked.repo} at {commit[:12]} is no bundle that can be read: {error!r}") from error
         elif stage == "finetune" and (fetched / "adapter_config.json").is_file():
             _foreign(asked, commit, fetched, built)
         else:
@@ -146,16 +150,21 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _check(asked: HubId, fetched: Path, manifest: dict[str, Any]) -> None:
-    """Raises RemoteError if a file that was fetched is not the one that the bundle's manifest names."""
-    for name, told in manifest["files"].items():
-        path = fetched / name
-        if path.is_file() and sha256(path) != told["sha256"]:
+    """Raises RemoteError if a file that was fetched is not one that the bundle's manifest names, with that hash."""
+    for path in sorted(path for path in fetched.rglob("*") if path.is_file()):
+        name = path.relative_to(fetched).as_posix()
+        if name == "manifest.json" or name.startswith(".cache/"):  # the latter is the client library's own
+            continue
+        if manifest["files"].get(name, {}).get("sha256") != sha256(path):
             raise RemoteError(f"{asked.repo}: {name} is not the file that was published; fetch it again")
 
 
 def _curated(fetched: Path, built: Path, manifest: dict[str, Any]) -> None:
     source = fetched / "provenance" / "curate"
     shards: dict[str, dict[str, Any]] = json.loads((source / "shards.json").read_bytes())
+    strange = [name for name in shards if not _SHARD.fullmatch(name)]
+    if strange:
+        raise ValueError(f"{strange[0]!r} is no shard of a curated folder")
     for split in SPLITS:
         rows = parquet.read_rows(sorted((fetched / "pairs").glob(f"{split}-*.parquet")))
         for name in sorted(name for name in shards if name.startswith(f"{split}/")):
@@ -184,7 +193,7 @@ def _finetuned(fetched: Path, built: Path, manifest: dict[str, Any]) -> None:
             shutil.copyfile(fetched / name, built / name)
     data = (source / "manifest.json").read_bytes()
     stage = json.loads(data)
-    absent = [name for name in stage["files"] if not (built / name).is_file() and not name.startswith("warmup/")]
+    absent = [name for name in stage["files"] if not inside(built, name).is_file() and not name.startswith("warmup/")]
     if absent:  # of runs that are elsewhere, or that failed
         stage["files"] = {name: told for name, told in stage["files"].items() if name not in absent}
         data = dump_json(stage)
@@ -205,6 +214,7 @@ def _warmup(api: Any, start: dict[str, Any], fetched: Path, built: Path) -> None
         )
     (built / "warmup").mkdir()
     for name in names:
+        inside(built / "warmup", name)
         own = fetched / "provenance" / "finetune" / "warmup" / name
         source = own if own.is_file() else there / name
         if not source.is_file():

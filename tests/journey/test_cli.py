@@ -114,3 +114,56 @@ def test_dry_run_of_a_recipe_says_what_could_be_seen(pairs: Path) -> None:
 def test_lists_are_json_too(pairs: Path) -> None:
     done = journey("list", "recipes", "--json", cwd=pairs)
     assert {"quickstart", "gsm8k"} <= {row["name"] for row in json.loads(done.stdout)}
+
+
+def test_a_setting_counts_whichever_way_it_is_given(tmp_path: Path) -> None:
+    """Built-in < --set < a flag that was really given."""
+    seeds = {}
+    for name, more in {
+        "plain": [],
+        "set": ["--set", "seed=5"],
+        "flag": ["--seed", "5"],
+        "both": ["--set", "seed=4", "--seed", "5"],
+    }.items():
+        what = ["generate", "--family", "countdown@1", "--method", "search", "--pairs", "3", *more]
+        done = journey(*what, "--out", name, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        manifest = json.loads((tmp_path / name / "manifest.json").read_bytes())
+        seeds[name] = (manifest["seed"], manifest["config"]["seed"])
+    assert seeds == {"plain": (0, 0), "set": (5, 5), "flag": (5, 5), "both": (5, 5)}
+    pairs = {name: (tmp_path / name / "pairs" / "00000.jsonl").read_bytes() for name in seeds}
+    assert pairs["set"] == pairs["flag"] == pairs["both"] != pairs["plain"]
+
+
+WORDS = {
+    "question": "Nadia sews 6 cushions on Monday and twice as many on Tuesday. How many cushions does she sew?",
+    "answer": "18",
+    "solution": "On Tuesday she sews 6 * 2 = <<6*2=12>>12 cushions.\nIn all she sews 6 + 12 = <<6+12=18>>18 cushions.",
+}
+
+
+def test_the_next_line_works_as_it_is_printed(pairs: Path, tmp_path: Path) -> None:
+    """Prose that the embedded base cannot read is curated without a base: length is then counted in words, and said so."""
+    (tmp_path / "words.jsonl").write_text(json.dumps(WORDS) + "\n")
+    done = journey("generate", "--problems", "words.jsonl", "--method", "slips", "--out", "w", cwd=tmp_path)
+    command = done.stderr.strip().splitlines()[-1]
+    assert command == "next: journey curate w --out w-curated"
+    done = journey(*command.split()[2:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "lengths are counted in words (the longest row has" in done.stderr
+    assert "next: journey finetune w-curated --base smollm2-135m" in done.stderr
+    done = journey("finetune", "w-curated", "--out", "x", cwd=tmp_path)
+    assert done.returncode == 2 and "no base to train" in done.stderr and "--base NAME" in done.stderr
+    done = journey("curate", "w", "--max-tokens", "100", "--out", "y", cwd=tmp_path)
+    assert done.returncode == 2 and "no base is given" in done.stderr
+    done = journey("curate", "g", "--base", "pocket", "--out", "c", cwd=pairs)
+    assert done.returncode == 0 and "next: journey finetune c --base pocket" in done.stderr
+
+
+def test_without_a_base_only_a_limit_in_words_drops_pairs(tmp_path: Path) -> None:
+    (tmp_path / "words.jsonl").write_text(json.dumps(WORDS) + "\n")
+    journey("generate", "--problems", "words.jsonl", "--method", "slips", "--out", "w", cwd=tmp_path)
+    done = journey("curate", "w", "--set", "length.max_words=16", "--out", "c", cwd=tmp_path)
+    assert done.returncode == 2 and "length: too_long 1" in done.stderr
+    done = journey("curate", "w", "--base", "pocket", "--set", "length.max_words=99", "--out", "d", cwd=tmp_path)
+    assert done.returncode == 2 and "--max-tokens N" in done.stderr

@@ -37,6 +37,26 @@ def test_unknown_names_and_folders_say_what_to_type(tmp_path: Path) -> None:
         find(str(tmp_path / "empty"))
 
 
+@pytest.mark.parametrize(
+    "name, source, revision",
+    [
+        ("Qwen/Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-1.5B-Instruct", None),
+        ("meta-llama/Llama-3.2-1B@v1.0", "meta-llama/Llama-3.2-1B", "v1.0"),
+        ("nobody/nothing", "nobody/nothing", None),
+        ("o.rg/a_b-c.d@refs/pr/1", "o.rg/a_b-c.d", "refs/pr/1"),
+    ],
+)
+def test_a_hub_id_is_one_whatever_dots_it_has(name: str, source: str, revision: str | None) -> None:
+    ref = find(name)
+    assert (ref.source, ref.revision, ref.local) == (source, revision, False)
+
+
+@pytest.mark.parametrize("name", ["./a/b", "/a/b", "~/a/b", "../a/b", "a/b/c", "a/b c", "a/..", "-a/b"])
+def test_what_the_hub_would_not_take_is_a_folder_that_is_not_there(name: str) -> None:
+    with pytest.raises(UsageError, match="no model folder"):
+        find(name)
+
+
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UsageError, match="no weights"):

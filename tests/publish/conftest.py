@@ -127,7 +127,7 @@ def curated(generated: Path) -> Path:
     """The same, curated for the embedded base; beside the generate folder."""
     from journey.curate.run import curate
 
-    return curate(generated, CurateSettings(), generated.with_name("curated"))
+    return curate(generated, CurateSettings(base="pocket"), generated.with_name("curated"))
 
 
 @pytest.fixture(scope="session")

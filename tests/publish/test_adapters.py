@@ -132,7 +132,7 @@ def test_other_data_than_were_trained_on_are_refused(
     from journey.config import CurateSettings
     from journey.curate.run import curate
 
-    other = curate(generated, CurateSettings(max_tokens=100), tmp_path / "other")
+    other = curate(generated, CurateSettings(base="pocket", max_tokens=100), tmp_path / "other")
     publish(str(other), PublishSettings(repo="tester/other"), out=tmp_path / "o", given=Given(trees=(generated,)))
     with pytest.raises(UsageError, match="tester/other is not the data"):
         send(finetuned, tmp_path / "out", dataset="tester/other")

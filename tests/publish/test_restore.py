@@ -63,7 +63,7 @@ def test_records_that_state_a_default_or_not_come_back_alike(hub: Any, tmp_path:
 
     settings = GenerateSettings(family=["arithmetic@1"], method=["slips"], pairs=12)
     made = generate(settings, tmp_path / "generated", workers=1)
-    plain = curate(made, CurateSettings(), tmp_path / "plain")
+    plain = curate(made, CurateSettings(base="pocket"), tmp_path / "plain")
     (shard,) = shards(plain, "train")
     lines = shard.read_bytes().splitlines()
     said = [line.replace(b'"source":', b'"check":"value","source":', 1) for line in lines[:3]]
@@ -203,3 +203,34 @@ def test_published_data_are_linked_from_where_they_were_fetched(hub: Any, data: 
     back = local_folder(f"{DATA}@v1", "curate")
     link = pieces.published(tmp_path / "elsewhere" / "runs", "dataset", manifest_hash(back))
     assert link is not None and (link.repo, link.commit) == (DATA, data["commit"])
+
+
+@pytest.mark.parametrize("name", ["train/../../../../../../caught.jsonl", "/tmp/caught.jsonl", "train/x.jsonl"])
+def test_a_hostile_dataset_writes_nothing_outside(hub: Any, data: dict[str, Any], tmp_path: Path, name: str) -> None:
+    """Whoever publishes a data set decides its names and its manifest; neither may lead out of the reader's cache."""
+    repo = hub.repos["datasets", DATA]
+    files = dict(repo.at("main").files)
+    shards = json.loads(files["provenance/curate/shards.json"][0])
+    shards[name] = {"rows": 1, "stated": True}
+    manifest = json.loads(files["manifest.json"][0])
+    del manifest["files"]["provenance/curate/shards.json"]
+    data_of = {"provenance/curate/shards.json": shards, "manifest.json": manifest}
+    files |= {path: (json.dumps(data).encode(), False) for path, data in data_of.items()}
+    repo.heads["main"] = repo.add(files, "hostile", "", repo.heads["main"])
+    with pytest.raises(RemoteError, match="is not the file that was published"):
+        local_folder(DATA, "curate")
+    # The same with a manifest that vouches for the file.
+    import hashlib
+
+    bytes_ = files["provenance/curate/shards.json"][0]
+    manifest["files"]["provenance/curate/shards.json"] = {
+        "bytes": len(bytes_),
+        "sha256": hashlib.sha256(bytes_).hexdigest(),
+    }
+    files["manifest.json"] = (json.dumps(manifest).encode(), False)
+    repo.heads["main"] = repo.add(files, "hostile", "", repo.heads["main"])
+    before = {path for path in tmp_path.rglob("*") if "cache" not in path.parts and "hf" not in path.parts}
+    with pytest.raises(RemoteError, match="is no shard of a curated folder"):
+        local_folder(DATA, "curate")
+    assert {path for path in tmp_path.rglob("*") if "cache" not in path.parts and "hf" not in path.parts} == before
+    assert not list((tmp_path / "cache").rglob("*.jsonl")) and not Path("/tmp/caught.jsonl").exists()

@@ -78,7 +78,7 @@ def smaller(curated: Path, generated: Path, tmp_path: Path) -> Path:
     from journey.config import CurateSettings
     from journey.curate.run import curate
 
-    return curate(generated, CurateSettings(max_tokens=100), tmp_path / "smaller")
+    return curate(generated, CurateSettings(base="pocket", max_tokens=100), tmp_path / "smaller")
 
 
 def test_a_new_version_says_what_changed_and_drops_what_is_gone(
