@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 DEMO_OUT ?= data/runs/demo
 MINI_OUT ?= build/mini
 STAMP := $(VENV)/.installed
+STAGES := generate curate finetune evaluate publish
 export PYTHONSAFEPATH := 1
 
-.PHONY: install demo test test-slow check types mini smollm2 clean help
+.PHONY: install sweep demo test test-slow check types mini smollm2 clean help
 
 help:
 	@echo "make demo       install and run the whole comparison on the embedded base (DEMO_OUT=DIR)"
@@ -18,7 +19,12 @@ help:
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+# Folders that only hold caches are left behind by another checkout; Python would take them for packages.
+sweep:
+	@find $(STAGES) journey data recipes -path data/runs -prune -o -type d -name __pycache__ -exec rm -rf {} +
+	@find $(STAGES) journey -type d -empty -delete
+
+$(STAMP): pyproject.toml constraints.txt | sweep
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
 	@test -x $(BIN)/python || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing (one to three minutes the first time)"
@@ -34,7 +40,7 @@ smollm2: $(STAMP)
 
 types:
 	@rm -rf build/types && mkdir -p build/types/journey
-	@cd build/types/journey && ln -s ../../../journey/* . && ln -s $(addprefix ../../../,generate curate finetune evaluate data recipes) .
+	@cd build/types/journey && ln -s ../../../journey/* . && ln -s $(addprefix ../../../,$(STAGES) data recipes) .
 
 check: $(STAMP) types
 	$(BIN)/ruff check .

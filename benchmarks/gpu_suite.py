@@ -60,10 +60,10 @@ def parity(base: str, quick: bool) -> dict[str, Any]:
     import torch
     import training_speed
 
-    from journey import models
-    from journey.finetune.stack import Training
+    from journey.finetune.training.stacked import Training
+    from journey.models import load
 
-    device = models.best_device()
+    device = load.best_device()
     told = argparse.Namespace(
         base=base,
         row_tokens=64,
@@ -80,7 +80,7 @@ def parity(base: str, quick: bool) -> dict[str, Any]:
         for count in (4, 1):
             with tempfile.TemporaryDirectory() as folder:
                 runs, rows, setup = training_speed.make(told, count, folder)
-                model: Any = models.load_model(models.ModelRef("base", setup.source), device="cpu", dtype=dtype)
+                model: Any = load.load_model(load.ModelRef("base", setup.source), device="cpu", dtype=dtype)
                 training = Training(model.to(device), 0, runs, {"r": rows}, setup, lambda *_: None)
                 begun = training.stack.flat[0].clone()
                 for _ in training.work():
@@ -103,19 +103,19 @@ def sampling(base: str, quick: bool) -> dict[str, Any]:
     import torch
     from peft import PeftModel
 
-    from journey import models
-    from journey.jobs import Job
-    from journey.lora import stacked
-    from journey.sampling import Decoder
+    from journey.models import load
+    from journey.models.completion import Job
+    from journey.models.decode import Decoder
+    from journey.models.lora import stacked
 
     count, rows, cap = (2, 4, 8) if quick else (6, 32, 128)
-    ref = models.find(base)
-    tokenizer = models.load_tokenizer(ref)
+    ref = load.find(base)
+    tokenizer = load.load_tokenizer(ref)
     with tempfile.TemporaryDirectory() as folder:
         folders = _adapters(base, count, folder)
         rng = torch.Generator().manual_seed(0)
         prompts = [torch.randint(5, len(tokenizer), (48,), generator=rng).tolist() for _ in range(rows)]
-        model: Any = models.load_model(ref)
+        model: Any = load.load_model(ref)
         jobs = [Job(prompt, run) for run in range(count) for prompt in prompts]
         with stacked(model, folders) as stack:
             decoder = Decoder.of(model, tokenizer, cap, stack)
@@ -128,7 +128,7 @@ def sampling(base: str, quick: bool) -> dict[str, Any]:
         def generate() -> int:
             tokens = 0
             for path in folders:
-                tuned: Any = PeftModel.from_pretrained(models.load_model(ref), str(path)).eval()
+                tuned: Any = PeftModel.from_pretrained(load.load_model(ref), str(path)).eval()
                 with torch.inference_mode():
                     made = tuned.generate(
                         input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=cap
@@ -185,15 +185,15 @@ def memory(base: str, quick: bool) -> dict[str, Any]:
     """Predicted and measured bytes of a stack of four runs."""
     import torch
 
-    from journey import models
     from journey.finetune import cost
+    from journey.models import load
 
     tokens = 1024 if quick else 8192
     words = ["--runs", "4", "--ways", "stacked", "--steps", "2", "--micro-tokens", str(tokens // 4)]
     words += ["--row-tokens", "64" if quick else "256", "--pass-tokens", str(tokens)]
     measured = run(training(base, *words), 120)
     gpu = torch.cuda.is_available()
-    shape = cost.shape_of(models.find(base), 16)
+    shape = cost.shape_of(load.find(base), 16)
     predicted = cost.stack_memory(
         shape, runs=4, tokens=tokens, weight_bytes=2 if gpu else 4, recompute=False, device="cuda" if gpu else "cpu"
     )

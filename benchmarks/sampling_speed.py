@@ -4,7 +4,7 @@
 
 Greedy answers to the same Countdown problems by every run of a finetune folder, at the same batch a run:
 
-    stacked    all adapters in one batch over one base (journey.sampling.Decoder with journey.lora)
+    stacked    all adapters in one batch over one base (journey.sampling.Decoder with journey.models.lora)
     one        the same decoder with one merged adapter at a time
     generate   `PeftModel.generate(do_sample=False)`, one adapter at a time, batches left-padded and sorted by length
 
@@ -26,12 +26,13 @@ from typing import Any
 import torch
 from peft import PeftModel
 
-from journey import models
-from journey.evaluate.runs import read_runs
-from journey.jobs import Job
-from journey.lora import stacked
+from journey.evaluate.planning.runs import read_runs
+from journey.models import load, template
+from journey.models.completion import Job
+from journey.models.decode import Decoder
+from journey.models.load import adapted
+from journey.models.lora import stacked
 from journey.questions import load_questions
-from journey.sampling import Decoder, adapted
 from journey.store import read_manifest
 
 Written = list[list[tuple[int, ...]]]  # by run, in the order of the prompts
@@ -51,10 +52,10 @@ def main() -> None:
     manifest = read_manifest(asked.runs, "finetune")
     told, runs = read_runs(asked.runs, manifest)
     folders = [(asked.runs / str(run.adapter)).parent for run in runs if run.adapter]
-    ref = models.find(str(manifest["config"]["base"]))
-    tokenizer = models.load_tokenizer(ref)
+    ref = load.find(str(manifest["config"]["base"]))
+    tokenizer = load.load_tokenizer(ref)
     questions, _ = load_questions(asked.benchmark, limit=asked.questions)
-    prompts = sorted((models.prompt_ids(tokenizer, q.problem, told["view"]) for q in questions), key=len)
+    prompts = sorted((template.prompt_ids(tokenizer, q.problem, told["view"]) for q in questions), key=len)
     found = {
         str(batch): measure(
             ref, tokenizer, folders, [prompts[at : at + batch] for at in range(0, len(prompts), batch)], asked
@@ -68,8 +69,8 @@ def main() -> None:
 
 def measure(ref: Any, tokenizer: Any, folders: Sequence[Path], batches: Sequence[Any], asked: Any) -> dict[str, Any]:
     """Seconds of CPU time, medians over the rounds, and whether all gave the same tokens."""
-    base = models.load_model(ref, device="cpu")
-    tuned = [PeftModel.from_pretrained(models.load_model(ref, device="cpu"), str(path)).eval() for path in folders]
+    base = load.load_model(ref, device="cpu")
+    tuned = [PeftModel.from_pretrained(load.load_model(ref, device="cpu"), str(path)).eval() for path in folders]
 
     def side_by_side() -> Written:
         with stacked(base, folders) as stack:

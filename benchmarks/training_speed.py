@@ -60,13 +60,13 @@ def parse() -> argparse.Namespace:
 
 def make(args: argparse.Namespace, count: int, folder: str) -> tuple[Any, Any, Any]:
     """Runs, their rows and the setup."""
-    from journey import models
-    from journey.finetune.jobs import Setup
+    from journey.finetune.rows.rows import Rows
     from journey.finetune.runs import Run
-    from journey.finetune.tokens import Rows
+    from journey.finetune.training.protocol import Setup
+    from journey.models import load
 
-    ref = models.find(args.base)
-    tokenizer = models.load_tokenizer(ref)
+    ref = load.find(args.base)
+    tokenizer = load.load_tokenizer(ref)
     rng = np.random.default_rng(0)
     lengths = rng.integers(args.row_tokens // 2, args.row_tokens + 1, ROWS)
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -143,7 +143,7 @@ def stacked(runs: Any, rows: Any, setup: Any, clock: Clock) -> None:
 
 def trl(runs: Any, rows: Any, setup: Any, clock: Clock) -> None:
     """TRL's SFTTrainer, one run after the other."""
-    from journey.finetune.sft import train_run
+    from journey.finetune.training.one_run import train_run
 
     for run in runs:
         train_run(run, rows, setup, clock)
@@ -153,14 +153,15 @@ def peft(runs: Any, rows: Any, setup: Any, clock: Clock) -> None:
     """A loop of PyTorch's own over PEFT, one run after the other, as one would write it by hand."""
     import torch
 
-    from journey import models
-    from journey.finetune import adapters, batches, budget
+    from journey.finetune.rows import budget
+    from journey.finetune.training import adapters, batches
+    from journey.models import load
 
-    device = models.best_device()
+    device = load.best_device()
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    ref = models.ModelRef("base", setup.source, setup.revision)
+    ref = load.ModelRef("base", setup.source, setup.revision)
     for run in runs:
-        base = models.load_model(ref, device="cpu", dtype=dtype)
+        base = load.load_model(ref, device="cpu", dtype=dtype)
         model = adapters.new_adapter(base, run, setup).to(device).train()
         trained = [weight for weight in model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=run.lr, fused=device != "cpu")

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from journey import views
-from journey.claims import claim_is_false, evaluate, graph_values
+from journey.answers.claims import claim_is_false, evaluate, graph_values
 from journey.schema import Claim, Node, Pair, QuantityClaim, Reachable, Record, Trace, Tree
 from journey.views import Rendered, View
 

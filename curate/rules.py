@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import create_model
 
-from journey import models
 from journey.catalog import FILTERS, Entry
 from journey.config import CurateSettings, Settings, build
 from journey.curate.item import Drop, Item
+from journey.models import load, template
 from journey.rng import digest
 from journey.schema import Question
 from journey.views import View
@@ -39,21 +39,21 @@ class Context:
     per_problem: int | None = None
 
     @cached_property
-    def model(self) -> models.ModelRef | None:
+    def model(self) -> load.ModelRef | None:
         """The base, where one is given."""
-        return None if self.settings.base is None else models.find(self.settings.base)
+        return None if self.settings.base is None else load.find(self.settings.base)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase | None:
         """The base's tokenizer, where a base is given."""
-        return None if self.model is None else models.load_tokenizer(self.model)
+        return None if self.model is None else load.load_tokenizer(self.model)
 
     @cached_property
     def view(self) -> View:
         """The view that is trained on; prose where neither it nor a base is given."""
         if self.settings.view is not None:
             return self.settings.view
-        return "think" if self.tokenizer is None else models.default_view(self.tokenizer)
+        return "think" if self.tokenizer is None else template.default_view(self.tokenizer)
 
     @cached_property
     def questions(self) -> dict[str, list[Question]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from journey import console
-from journey.answers import CHECKER_VERSION
+from journey.answers.checker import CHECKER_VERSION
 from journey.config import CurateSettings
 from journey.curate.item import Item
 from journey.curate.ledger import Funnel, LedgerFile, Line

@@ -22,15 +22,16 @@ from typing import Any
 import msgspec
 import yaml
 
-from journey import console, models, store
+from journey import console, store
+from journey.answers.grading import grade
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, RemoteError, UsageError
-from journey.evaluate.plan import Prepared, prepare
+from journey.evaluate.planning.plan import Prepared, prepare
+from journey.evaluate.planning.runs import read_runs
 from journey.evaluate.results import RunInfo
-from journey.evaluate.runs import read_runs
-from journey.evaluate.verdict import BASE
-from journey.grading import grade
-from journey.models import ModelRef
+from journey.evaluate.statistics.verdict import BASE
+from journey.models import load
+from journey.models.load import ModelRef
 from journey.schema import Problem, Question, decode, encode
 from journey.store import Folder
 
@@ -97,7 +98,7 @@ def recheck(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str], o
     manifest = store.read_manifest(finetuned, "finetune")
     prepared = prepare(finetuned, settings.model_copy(update={"strategy": ["greedy"]})) if settings.benchmarks else None
     told, runs = read_runs(finetuned, manifest)
-    ref = prepared.ref if prepared else models.find(str(told.get("base", {}).get("name", "")))
+    ref = prepared.ref if prepared else load.find(str(told.get("base", {}).get("name", "")))
     config = {"settings": settings.model_dump(mode="json", exclude={"workers"}), "tasks": list(tasks), NAME: version}
     with Folder.open(out, "harness", config, inputs={"finetune": store.manifest_hash(finetuned)}) as folder:
         if folder.finished:
@@ -246,7 +247,7 @@ def _harness(
     transformers_logging.disable_progress_bar()
     datasets.disable_progress_bars()
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    device = models.best_device()
+    device = load.best_device()
     arguments: dict[str, Any] = {
         "pretrained": ref.source,
         "dtype": "float32" if device == "cpu" else "bfloat16",
@@ -256,7 +257,7 @@ def _harness(
         arguments["revision"] = ref.revision
     if adapter is not None:
         arguments["peft"] = str(adapter)
-    templated = bool(models.load_tokenizer(ref).chat_template)
+    templated = bool(load.load_tokenizer(ref).chat_template)
     found: dict[str, Any] = {"results": {}, "samples": {}}
     manager = TaskManager(include_path=str(folder) if folder.is_dir() else None)
     for own in (True, False):

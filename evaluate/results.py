@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from journey.evaluate.statistics import Comparison
-from journey.evaluate.verdict import Declared, Verdict
+from journey.evaluate.statistics.paired import Comparison
+from journey.evaluate.statistics.verdict import Declared, Verdict
 
 RESULTS_VERSION = 2
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from journey.compute import outline
-from journey.models import ModelRef
+from journey.models.flops import outline
+from journey.models.load import ModelRef
 from journey.store import sha256
 
 PROCESS_BYTES = 500 << 20  # Python with the training libraries

@@ -16,12 +16,14 @@ from typing import Any
 
 import msgspec
 
-from journey import models
 from journey.config import FinetuneSettings
 from journey.errors import UsageError
-from journey.finetune import audit, cost, start, sweep
-from journey.finetune.prepare import Prepared, prepare, setup_of
+from journey.finetune import cost
+from journey.finetune.planning import audit, sweep, warmup
+from journey.finetune.planning.prepare import prepare, setup_of
+from journey.finetune.planning.prepared import Prepared
 from journey.finetune.session import SCRATCH, Session
+from journey.models import load
 from journey.store import Folder, manifest_hash, read_manifest
 
 
@@ -69,7 +71,7 @@ def with_base(curated: Path, settings: FinetuneSettings) -> FinetuneSettings:
 
 
 def _seconds(made: Prepared) -> float:
-    from journey.finetune.timing import predicted_seconds
+    from journey.finetune.training.timing import predicted_seconds
 
     setup = setup_of(made, Path(), Path())
     return predicted_seconds(made.ref, made.groups, made.data, setup, made.room.workers, made.shape.layers)
@@ -111,10 +113,10 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
     """
     curated, out = Path(curated), Path(out)
     settings = with_base(curated, settings)
-    ref = models.find(str(settings.base))
+    ref = load.find(str(settings.base))
     inputs = {"curate": manifest_hash(curated), "base": cost.weights_digest(ref) or f"{ref.source}@{ref.revision}"}
     if settings.warmup:
-        inputs["warmup"] = start.digest_of(Path(settings.warmup))
+        inputs["warmup"] = warmup.digest_of(Path(settings.warmup))
     config = settings.model_dump(exclude={"workers", "report_to", "checkpoint_seconds"})
     config["warmup"] = settings.warmup and Path(settings.warmup).name  # the hash says which it is, wherever it lies
     # Bad input must not leave a partial folder behind, which would refuse the corrected settings.
@@ -128,8 +130,8 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
 def _work(folder: Folder, made: Prepared, base: str) -> None:
     """The warm-up, the sweep and the runs, as far as they are asked for and not there yet."""
     if made.start is not None:
-        scratch = folder.path(SCRATCH).resolve() / start.NAME
-        warm = start.write(folder, made.start, setup_of(made, scratch / "work", scratch), made.device)
+        scratch = folder.path(SCRATCH).resolve() / warmup.NAME
+        warm = warmup.write(folder, made.start, setup_of(made, scratch / "work", scratch), made.device)
         made = dataclasses.replace(made, warm=warm)
     scratch = folder.path(SCRATCH).resolve() / "sweep"
     made = sweep.pick(folder, made, setup_of(made, scratch / "work", scratch))

@@ -10,11 +10,13 @@ import msgspec
 
 from journey import console
 from journey.errors import JourneyError, PartialError
-from journey.finetune import audit, pool
-from journey.finetune.jobs import Trained, group_name
-from journey.finetune.prepare import Prepared, setup_of, shown_name
+from journey.finetune.planning import audit
+from journey.finetune.planning.prepare import setup_of, shown_name
+from journey.finetune.planning.prepared import Prepared
 from journey.finetune.runs import Run
-from journey.finetune.worker import Event, Plan
+from journey.finetune.training import pool
+from journey.finetune.training.protocol import Trained, group_name
+from journey.finetune.training.worker import Event, Plan
 from journey.store import Folder, dump_json, write_atomic
 
 SCRATCH = ".scratch"  # rows, logs and checkpoints of unfinished runs; removed at the end

@@ -7,7 +7,7 @@ import sys
 if not sys.flags.safe_path:
     del sys.path[0]
 
-from journey.cli import main
+from journey.cli.app import main
 
 if __name__ == "__main__":
     main()

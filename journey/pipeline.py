@@ -14,7 +14,7 @@ from journey import console
 from journey.catalog import ARMS
 from journey.config import EvaluateSettings, FinetuneSettings, RunSettings, build, read_yaml, resolve_run
 from journey.errors import RemoteError, UnknownName
-from journey.models import MODELS, find
+from journey.models.load import MODELS, find
 from journey.store import read_manifest, write_atomic
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
@@ -117,8 +117,8 @@ def with_more_seeds(finetuned: Path, settings: EvaluateSettings, out: Path, *, d
     Seeds are trained with the settings of this folder, from the curated data where they lie beside it; without them the
     seeds that are there must do. The journey is trained alone; another arm needs the arms that its budget refers to.
     """
-    from journey.evaluate.dev import curated_folder
-    from journey.evaluate.runs import read_runs, reference
+    from journey.evaluate.planning.dev_questions import curated_folder
+    from journey.evaluate.planning.runs import read_runs, reference
 
     manifest = read_manifest(finetuned, "finetune")
     _, runs = read_runs(finetuned, manifest)
@@ -151,7 +151,7 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
 
     Makes a few pairs in memory to estimate from; writes nothing. Raises UsageError for bad settings.
     """
-    from journey.evaluate.expect import expect
+    from journey.evaluate.dry_run import expect
     from journey.generate.run import plan
 
     out, asked = Path(out), settings.evaluate

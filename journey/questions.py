@@ -40,7 +40,7 @@ _MAPPED = ("question", "answer")
 
 
 class Asked(NamedTuple):
-    """One row of a set as it is asked; `facts` go into the problem (`tolerance`: see `journey.grading`)."""
+    """One row of a set as it is asked; `facts` go into the problem (`tolerance`: see `journey.answers.grading`)."""
 
     question: str
     answer: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from journey.answers.grading import Grade, grade
 from journey.catalog import FILTERS
 from journey.curate.item import HALVES, Drop, Item
-from journey.grading import Grade, grade
 from journey.views import View
 
 _REASONS = {"wrong": "answer_wrong", "undecided": "answer_undecided", "no_answer": "no_answer"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+from journey.answers.claims import claim_is_false, evaluate
 from journey.catalog import FILTERS
-from journey.claims import claim_is_false, evaluate
 from journey.curate.item import HALVES, Drop, Item
 from journey.schema import Node, Reachable
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from journey import models, views
+from journey import views
 from journey.catalog import FILTERS
 from journey.curate.item import HALVES, Drop, Half, Item
 from journey.curate.rules import Context
 from journey.errors import UsageError
+from journey.models import template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -129,7 +130,7 @@ class _Tokens:
     def prepare(self, items: Sequence[Item], view: views.View) -> None:
         """Count the tokens of all items in one call of the tokenizer."""
         self._prompts = {}
-        end = len([models.end_of_turn(self._tokenizer)])  # refuses a base that has none
+        end = len([template.end_of_turn(self._tokenizer)])  # refuses a base that has none
         places = [(item, half) for item in items for half in HALVES]
         self._unknown = {place: self._unknown_words(place[0].text(place[1], view)) for place in places}
         carried = [place for place, words in self._unknown.items() if not words]
@@ -147,7 +148,7 @@ class _Tokens:
 
     def size(self, item: Item, half: Half, view: views.View) -> int:
         if item not in self._prompts:
-            self._prompts[item] = len(models.prompt_ids(self._tokenizer, item.pair.problem, view))
+            self._prompts[item] = len(template.prompt_ids(self._tokenizer, item.pair.problem, view))
         return self._prompts[item] + self._tokens.get((item, half), 0)
 
     def _unknown_words(self, text: str) -> list[str]:
@@ -157,7 +158,7 @@ class _Tokens:
         if word not in self._carried:
             if len(self._carried) > 100_000:
                 self._carried.clear()
-            self._carried[word] = models.covers(self._tokenizer, word)
+            self._carried[word] = template.covers(self._tokenizer, word)
         return self._carried[word]
 
 

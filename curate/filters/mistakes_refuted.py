@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from journey.answers.claims import claim_is_false
 from journey.catalog import FILTERS
-from journey.claims import claim_is_false
 from journey.curate.item import Drop, Item
 from journey.schema import encode
 

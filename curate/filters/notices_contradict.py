@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+from journey.answers.claims import check_holds, claim_is_false, claim_value
 from journey.catalog import FILTERS
-from journey.claims import check_holds, claim_is_false, claim_value
 from journey.curate.item import Drop, Item
 from journey.schema import Check, Node, Reachable
 

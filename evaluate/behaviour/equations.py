@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from journey.exact import NotANumber, evaluate
+from journey.answers.exact import NotANumber, evaluate
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 _RUN = re.compile(rf"[-( ]*{_NUMBER}(?:[ =+*/()-]|{_NUMBER})*")

@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from journey import console, models
-from journey.endpoints import AT_ONCE, Endpoint, reference
+from journey import console
 from journey.errors import RemoteError, UsageError
 from journey.evaluate.behaviour.measure import Answer, stored
 from journey.evaluate.behaviour.reading import read
 from journey.evaluate.behaviour.records import HABITS, Cell, Habit, Judged
 from journey.evaluate.results import Plan
+from journey.models import load
+from journey.models.endpoints import AT_ONCE, Endpoint, reference
 from journey.rng import digest, seed_for
 from journey.schema import decode
 from journey.store import write_atomic
@@ -181,11 +182,11 @@ def asker(model: str) -> Ask:
 
 def _local(model: str) -> Ask:
     """A model in memory, greedily, one prompt after the other in small batches."""
-    from journey.sampling import Decoder
+    from journey.models.decode import Decoder
 
-    ref = models.find(model)
-    tokenizer = models.load_tokenizer(ref)
-    loaded: Any = models.load_model(ref)
+    ref = load.find(model)
+    tokenizer = load.load_tokenizer(ref)
+    loaded: Any = load.load_model(ref)
 
     def ask(prompts: Sequence[str]) -> Iterator[tuple[int, str | None]]:
         decoder = Decoder.of(loaded, tokenizer, CAP)

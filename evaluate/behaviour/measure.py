@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from journey import console, store
+from journey.answers.grading import grade
 from journey.evaluate.behaviour.reading import Reading, read
 from journey.evaluate.behaviour.records import (
     BEHAVIOUR_VERSION,
@@ -29,8 +30,7 @@ from journey.evaluate.behaviour.records import (
 )
 from journey.evaluate.behaviour.sentences import RULES_VERSION
 from journey.evaluate.results import Plan, RunInfo
-from journey.evaluate.sample import draws_on, place
-from journey.grading import grade
+from journey.evaluate.sampling.work import draws_on, place
 from journey.schema import Problem, Question, Sample, decode
 from journey.store import dump_json, read_shard, shards, write_atomic
 

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from journey import answers
+from journey.answers import checker
+from journey.answers.grading import grade
 from journey.evaluate.behaviour import countdown
 from journey.evaluate.behaviour.countdown import Claim, Search
 from journey.evaluate.behaviour.records import HABITS, MARKS_OF, Habit, Kind, Mark
 from journey.evaluate.behaviour.sentences import marked, sentences
 from journey.evaluate.behaviour.steps import Graph, Step, doubted, judged, noticed
-from journey.grading import grade
 from journey.schema import Problem
 
 LOOP_TIMES, LOOP_WORDS = 4, 20  # so often, over so many words in all, makes a loop
@@ -176,7 +176,7 @@ def _stated(text: str, problem: Problem) -> First | None:
         if put := _PUT.search(sentence.strip()):
             told.append(First(next(group for group in put.groups() if group), end, None))
         elif "answer" in sentence.lower() or "####" in sentence or "boxed" in sentence or "fbox" in sentence:
-            taken = answers.extract(sentence)
+            taken = checker.extract(sentence)
             if taken.answer is not None:
                 told.append(First(taken.answer, end, None))
     if len(told) < 2:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from journey.answers.exact import NotANumber, evaluate
 from journey.evaluate.behaviour.equations import Equation, equations
 from journey.evaluate.behaviour.records import Mark
 from journey.evaluate.behaviour.sentences import sentences
-from journey.exact import NotANumber, evaluate
 from journey.schema import Problem
 
 Verdict = Literal["true", "false", "consequence"]

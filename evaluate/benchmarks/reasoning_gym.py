@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Collection
 from typing import Any
 
-from journey.answers import number
+from journey.answers.checker import number
 from journey.catalog import BENCHMARKS
 from journey.errors import UsageError
 from journey.schema import Problem, problem_id

@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from journey.errors import UsageError
-from journey.evaluate.report import behaving, costs, html, lineage, markdown, trained, viewer
+from journey.evaluate.report import behaviour, costs, html, lineage, markdown, training, viewer
 from journey.evaluate.report.content import content
 from journey.evaluate.results import RESULTS_VERSION, Plan, Scores
 from journey.schema import decode
@@ -35,11 +35,11 @@ def build(folder: Path, finetuned: Path | None = None) -> list[Path]:
     plan, scores = load(folder)
     told = content(plan, scores, plan_sha256=sha256(folder / "plan.json"))
     spent = costs.costs(plan, scores)
-    behaviour = behaving.load(folder, scores.plan_sha256)
-    behind = trained.trained(lineage.training(folder, finetuned), plan.view, [run.arm for run in plan.runs])  # type: ignore[arg-type]
+    habits = behaviour.load(folder, scores.plan_sha256)
+    behind = training.trained(lineage.training(folder, finetuned), plan.view, [run.arm for run in plan.runs])  # type: ignore[arg-type]
     pages = {
-        "report.html": html.page(told, spent, behaviour, behind, viewer.embedded(folder, plan)),
-        "report.md": markdown.page(told, spent, behaviour, behind),
+        "report.html": html.page(told, spent, habits, behind, viewer.embedded(folder, plan)),
+        "report.md": markdown.page(told, spent, habits, behind),
     }
     for name, data in pages.items():
         write_atomic(folder / name, data)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from journey import console
+from journey.answers.grading import grade
 from journey.evaluate.behaviour.reading import read
 from journey.evaluate.behaviour.records import Kind, Mark
-from journey.grading import grade
 from journey.processes import end_with_parent
 from journey.schema import Problem, Question, Sample
 from journey.store import read_shard, shards

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from journey.evaluate.report import words
 from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
 from journey.evaluate.results import ArmScore, Compared, LargerInfo, Plan, RunScore, Scores
-from journey.evaluate.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE, Declared
+from journey.evaluate.statistics.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE, Declared
 
 CUT_OFTEN = 0.05  # a larger share of truncated answers gets a caveat of its own
 

@@ -8,7 +8,8 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from journey.evaluate.report import chart, words
+from journey.evaluate.report import words
+from journey.evaluate.report.charts import chart
 from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
 from journey.evaluate.results import (
     Agreement,

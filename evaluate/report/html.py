@@ -13,11 +13,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from journey.evaluate.report import behaving, plot
-from journey.evaluate.report.behaving import Told
+from journey.evaluate.report import behaviour as behaviour_part
+from journey.evaluate.report.behaviour import HEADS, Told
+from journey.evaluate.report.charts import plot
 from journey.evaluate.report.content import Content
 from journey.evaluate.report.costs import Costs
-from journey.evaluate.report.trained import Trained
+from journey.evaluate.report.training import Trained
 from journey.evaluate.report.words import GUIDE, ONLY_THESE
 
 HERE = Path(__file__).parent
@@ -44,8 +45,8 @@ def page(content: Content, costs: Costs, behaviour: Told, training: Trained, ans
         costs=costs,
         behaviour=behaviour,
         training=training,
-        behaving=behaving,
-        habit_heads=list(behaving.HEADS.values()),
+        behaviour_columns=behaviour_part,
+        habit_heads=list(HEADS.values()),
         answers=Markup(answers),
         style=Markup(style),
         script=Markup(script),

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from journey.console import clean
-from journey.evaluate.report import behaving
-from journey.evaluate.report.behaving import Told
+from journey.evaluate.report.behaviour import CLAIMS, HEADS, JUDGED, STEPS, TURNS, Told
 from journey.evaluate.report.content import AccuracyTable, ComparedRow, Content
 from journey.evaluate.report.costs import Choice, Costs
-from journey.evaluate.report.trained import Trained
+from journey.evaluate.report.training import Trained
 from journey.evaluate.report.words import GUIDE, NOT_KNOWN, ONLY_THESE
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
@@ -145,14 +144,14 @@ def _behaviour(behaviour: Told) -> Iterable[str]:
     yield "## Behaviour"
     for group in behaviour.arms:
         yield f"### {escaped(group.benchmark)}"
-        yield table(["Arm", "Answers", *behaving.HEADS.values(), *behaving.TURNS], group.rows)
+        yield table(["Arm", "Answers", *HEADS.values(), *TURNS], group.rows)
         if group.steps:
-            yield table(["Arm", *behaving.STEPS], group.steps)
+            yield table(["Arm", *STEPS], group.steps)
         if group.claims:
-            yield table(["Arm", *behaving.CLAIMS], group.claims)
+            yield table(["Arm", *CLAIMS], group.claims)
     if behaviour.judge:
         yield escaped(behaviour.judge[0])
-        yield table(["Habit", *behaving.JUDGED], behaviour.judge[1])
+        yield table(["Habit", *JUDGED], behaviour.judge[1])
 
 
 def _training(training: Trained) -> Iterable[str]:

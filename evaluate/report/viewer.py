@@ -15,7 +15,7 @@ from typing import Any
 
 from journey.evaluate.report.answers import KINDS, Answer, answers, shortened
 from journey.evaluate.results import Plan
-from journey.evaluate.verdict import BASE
+from journey.evaluate.statistics.verdict import BASE
 from journey.schema import Question, decode, encode
 from journey.store import read_shard
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from journey.evaluate.statistics import MIN_PROBLEMS, MIN_SEEDS
-from journey.evaluate.verdict import BELOW
+from journey.evaluate.statistics.paired import MIN_PROBLEMS, MIN_SEEDS
+from journey.evaluate.statistics.verdict import BELOW
 
 NO_DATA, NOT_KNOWN = "n = 0", "n/a"
 ONLY_THESE = "speaks of these adapters only"

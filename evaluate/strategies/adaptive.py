@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from journey.catalog import STRATEGIES
-from journey.evaluate import votes
-from journey.evaluate.pool import NO_CLASS, Applied, Array, Numbers, Pool, doubling
-from journey.evaluate.strategy import Strategy
+from journey.evaluate.test_time import votes
+from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Array, Pool, doubling
+from journey.sampling.requests import Numbers
 
 
 @STRATEGIES.add("adaptive", draw="samples")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from journey.catalog import STRATEGIES
-from journey.evaluate.pool import Applied, Numbers, Pool, doubling, of_samples
-from journey.evaluate.strategy import Strategy
-from journey.evaluate.votes import passes
+from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
+from journey.evaluate.test_time.votes import passes
+from journey.sampling.requests import Numbers
 
 
 @STRATEGIES.add("best-of-checker", draw="samples", checker=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from journey.catalog import STRATEGIES
-from journey.evaluate.pool import NO_CLASS, Applied, Numbers, Pool, doubling, of_samples
-from journey.evaluate.strategy import Strategy
-from journey.evaluate.votes import best_of
+from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, doubling, of_samples
+from journey.evaluate.test_time.votes import best_of
+from journey.sampling.requests import Numbers
 
 
 @STRATEGIES.add("best-of-logprob", draw="samples")

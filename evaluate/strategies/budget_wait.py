@@ -11,10 +11,10 @@ from typing import ClassVar
 
 from journey import views
 from journey.catalog import STRATEGIES
-from journey.evaluate.pool import Applied, Numbers, Pool, of_column
 from journey.evaluate.results import DrawInfo
-from journey.evaluate.sampler import Asked, Sampler
-from journey.evaluate.strategy import Axis, Strategy, Written, each, go_on
+from journey.evaluate.test_time.contract import Axis, Strategy, each, go_on
+from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
+from journey.sampling.requests import Asked, Numbers, Sampler, Written
 
 
 @STRATEGIES.add("budget-wait", draw="budget-wait")

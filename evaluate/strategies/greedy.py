@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from journey.catalog import STRATEGIES
-from journey.evaluate.pool import Applied, Numbers, Pool, of_column
 from journey.evaluate.results import DrawInfo
-from journey.evaluate.sampler import Asked, Request, Sampler
-from journey.evaluate.strategy import Strategy, Written, each
+from journey.evaluate.test_time.contract import Strategy, each
+from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
+from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
 
 
 @STRATEGIES.add("greedy", draw="greedy")

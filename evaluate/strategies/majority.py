@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from journey.catalog import STRATEGIES
-from journey.evaluate import votes
-from journey.evaluate.pool import Applied, Numbers, Pool, doubling, of_samples
-from journey.evaluate.strategy import Strategy
+from journey.evaluate.test_time import votes
+from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
+from journey.sampling.requests import Numbers
 
 
 @STRATEGIES.add("majority", draw="samples")

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from journey.catalog import STRATEGIES
-from journey.evaluate.pool import NO_CLASS, Applied, Numbers, Pool, of_column
 from journey.evaluate.results import DrawInfo
-from journey.evaluate.sampler import Asked, Request, Sampler
-from journey.evaluate.strategy import Axis, Strategy, Written, each
+from journey.evaluate.test_time.contract import Axis, Strategy, each
+from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, of_column
+from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
 
 
 @STRATEGIES.add("revision", draw="revision")

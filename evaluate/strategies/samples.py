@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from journey.catalog import STRATEGIES
-from journey.evaluate.pool import Applied, Numbers, Pool, of_samples
 from journey.evaluate.results import DrawInfo
-from journey.evaluate.sampler import Asked, Request, Sampler
-from journey.evaluate.strategy import Strategy, Written, each
+from journey.evaluate.test_time.contract import Strategy, each
+from journey.evaluate.test_time.outcomes import Applied, Pool, of_samples
+from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
 
 
 @STRATEGIES.add("samples", draw="samples")

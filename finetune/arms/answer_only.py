@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from journey.catalog import ARMS
+from journey.finetune.rows.traces import with_reasoning
 from journey.finetune.runs import Arm, Reading
-from journey.finetune.traces import with_reasoning
 from journey.schema import Pair, Trace
 
 

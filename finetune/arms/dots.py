@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from journey import views
 from journey.catalog import ARMS
+from journey.finetune.rows.rows import FILLER
+from journey.finetune.rows.traces import with_reasoning
 from journey.finetune.runs import Arm, Reading
-from journey.finetune.tokens import FILLER
-from journey.finetune.traces import with_reasoning
 from journey.schema import Pair, Trace
 
 ROUNDS = 6

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from journey.catalog import ARMS
-from journey.finetune.doubts import doubt
+from journey.finetune.rows.doubts import doubt
+from journey.finetune.rows.traces import Piece, gap, piece, reasoning, with_reasoning
 from journey.finetune.runs import Arm, Reading
-from journey.finetune.traces import Piece, gap, piece, reasoning, with_reasoning
 from journey.rng import rng_for
 from journey.schema import Pair, Trace
 

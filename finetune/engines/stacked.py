@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from journey.catalog import ENGINES
-from journey.finetune.jobs import IGNORED, LABELS, Failed, Report, Said, Setup, Trained
+from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
-from journey.finetune.tokens import Rows
+from journey.finetune.training.protocol import IGNORED, LABELS, Failed, Report, Said, Setup, Trained
 
 
 @ENGINES.add("stacked", together=True)
@@ -18,14 +18,14 @@ def train(
     """All runs at once over one frozen base, each exactly as if it were trained alone; LoRA on one device."""
     import torch
 
-    from journey import models
-    from journey.finetune.stack import Training  # torch and transformers: seconds to import
+    from journey.finetune.training.stacked import Training  # torch and transformers: seconds to import
+    from journey.models import load, template
 
-    ref = models.ModelRef(setup.base, setup.source, setup.revision)
-    tokenizer = models.load_tokenizer(ref)
-    device = models.best_device()
-    model: Any = models.load_model(ref, device="cpu", dtype=torch.float32 if device == "cpu" else torch.bfloat16)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else models.end_of_turn(tokenizer)
+    ref = load.ModelRef(setup.base, setup.source, setup.revision)
+    tokenizer = load.load_tokenizer(ref)
+    device = load.best_device()
+    model: Any = load.load_model(ref, device="cpu", dtype=torch.float32 if device == "cpu" else torch.bfloat16)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else template.end_of_turn(tokenizer)
     yield from Training(model.to(device), pad, runs, data, setup, report).work()
 
 
@@ -33,7 +33,7 @@ def labels(rows: Rows, members: list[int], pad: int) -> list[list[int]]:
     """The labels of a forward pass on these rows."""
     import torch
 
-    from journey.finetune import passes
+    from journey.finetune.training import passes
 
     unit = passes.Unit(0, tuple(members), int(rows.lengths[members].max()))
     made = passes.build([unit], [rows], [rows.weights], pad, torch.device("cpu"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from journey.catalog import ENGINES
-from journey.finetune.jobs import LABELS, Report, Setup, Trained
+from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
-from journey.finetune.tokens import Rows
+from journey.finetune.training.protocol import LABELS, Report, Setup, Trained
 
 
 @ENGINES.add(
@@ -19,15 +19,15 @@ def train(runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: R
     """TRL's SFTTrainer with PEFT, one run at a time; several side by side in processes of one thread."""
     for run in runs:
         if setup.processes > 1:
-            from journey.finetune.launched import train as train_run
+            from journey.finetune.training.distributed import train as train_run
         else:
-            from journey.finetune.sft import train_run  # torch, transformers and TRL: seconds to import
+            from journey.finetune.training.one_run import train_run  # torch, transformers and TRL: seconds to import
         yield train_run(run, data[run.kind], setup, report)
 
 
 def labels(rows: Rows, members: list[int], pad: int) -> list[list[int]]:
     """The labels of a forward pass on these rows."""
-    from journey.finetune.batches import collate
+    from journey.finetune.training.batches import collate
 
     return collate(rows, members, pad)["labels"].tolist()
 

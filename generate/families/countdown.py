@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from journey.answers import Outcome, number
+from journey.answers.checker import Outcome, number
 from journey.catalog import FAMILIES
 from journey.rng import digest, rng_for
 from journey.schema import Problem, problem_id

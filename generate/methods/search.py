@@ -15,9 +15,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from journey.catalog import FAMILIES, METHODS
-from journey.generate import search_tree, search_unnoticed
 from journey.generate.made import Made, Rejection
-from journey.generate.narrate_search import narrate
+from journey.generate.search import unnoticed
+from journey.generate.search.narrate import narrate
+from journey.generate.search.tree import Found, LimitReached, Plan, Space, run, sample_trials
 from journey.rng import digest, rng_for
 from journey.schema import Pair, Problem, Trace, Tree, pair_id
 
@@ -60,9 +61,7 @@ class Search:
         self.settings = chosen = settings or SearchSettings()
         self.told_as = chosen.model_dump()
         self._key = repr(sorted(self.told_as.items()))
-        self.plan = search_tree.Plan(
-            chosen.strategy, chosen.order, chosen.prune, chosen.exhaust, chosen.width, chosen.limit
-        )
+        self.plan = Plan(chosen.strategy, chosen.order, chosen.prune, chosen.exhaust, chosen.width, chosen.limit)
 
     def make(self, problem: Problem, seed: int, attempt: int = 0) -> Made | Rejection:
         """The searched tree and its pair; rejected when the search (pruned, limited, a beam) finds nothing."""
@@ -73,7 +72,7 @@ class Search:
         rng = rng_for("search", seed, problem.id, attempt)
         try:
             found = self._search(space, rng)
-        except search_tree.LimitReached as reached:
+        except LimitReached as reached:
             return Rejection("limit_reached", f"{settings.strategy} gave up after {reached}")
         if not found.solved:
             return Rejection("unsolved", f"{settings.strategy} found no way to the target")
@@ -115,14 +114,14 @@ class Search:
         if again._tree_id(pair.problem, seed, attempt) != pair.tree:
             return None
         found = again._search(space, rng_for("search", seed, pair.problem.id, attempt))
-        branch = search_unnoticed.wrong_branch(pair, found, space, rng)
-        return None if branch is None else search_unnoticed.tell(pair, branch, space, rng)
+        branch = unnoticed.wrong_branch(pair, found, space, rng)
+        return None if branch is None else unnoticed.tell(pair, branch, space, rng)
 
-    def _search(self, space: search_tree.Space, rng: Random) -> search_tree.Found:
+    def _search(self, space: Space, rng: Random) -> Found:
         """The search as it is told. Raises LimitReached."""
-        found = search_tree.run(space, self.plan)
+        found = run(space, self.plan)
         if found.solved and self.settings.trials != "all":
-            found = search_tree.sample_trials(found, self.settings.trials, self.settings.depth, rng)
+            found = sample_trials(found, self.settings.trials, self.settings.depth, rng)
         return found
 
     def _tree_id(self, problem: Problem, seed: int, attempt: int) -> str:

@@ -17,16 +17,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from journey.catalog import METHODS
 from journey.errors import UnknownName
-from journey.generate.annotated import Annotated, annotated
-from journey.generate.equations import Unreadable
 from journey.generate.made import Made, Rejection
-from journey.generate.narrate import Voice
-from journey.generate.slip import Refused, Slip, usable
-from journey.generate.slip_kinds import KINDS
-from journey.generate.slip_notices import choose, reasons
-from journey.generate.slip_text import WrongStep, following_steps, wrong_step
-from journey.generate.slip_tree import Episode, assemble, tree_id
-from journey.generate.slip_unnoticed import unnoticed
+from journey.generate.slips.annotated import Annotated, annotated
+from journey.generate.slips.equations import Unreadable
+from journey.generate.slips.kinds import KINDS
+from journey.generate.slips.narrate import Voice
+from journey.generate.slips.notices import choose, reasons
+from journey.generate.slips.slip import Refused, Slip, usable
+from journey.generate.slips.text import WrongStep, following_steps, wrong_step
+from journey.generate.slips.tree import Episode, assemble, tree_id
+from journey.generate.slips.unnoticed import unnoticed
 from journey.rng import rng_for
 from journey.schema import Pair, Problem, Trace
 

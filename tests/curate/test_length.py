@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from journey import models
 from journey.catalog import FILTERS
 from journey.config import CurateSettings
 from journey.curate.item import HALVES, Drop, Item
 from journey.curate.rules import Context
 from journey.errors import UsageError
+from journey.models import template
 
 
 def drops(context: Context, items: list[Item], **options: object) -> list[list[Drop]]:
@@ -24,7 +24,7 @@ def drops(context: Context, items: list[Item], **options: object) -> list[list[D
 def test_counts_are_those_of_the_training_row(context: Context, searches: list[Item]) -> None:
     """A limit of exactly the longest row keeps the pair; one less drops it, saying both numbers."""
     for item in searches[:10]:
-        rows = [models.row(context.tokenizer, item.pair.problem, item.trace(half), "compact") for half in HALVES]
+        rows = [template.row(context.tokenizer, item.pair.problem, item.trace(half), "compact") for half in HALVES]
         sizes = {half: len(row.prompt) + len(row.completion) for half, row in zip(HALVES, rows, strict=True)}
         longest = max(sizes.values())
         assert drops(context, [item], max_tokens=longest) == [[]]

@@ -11,7 +11,8 @@ import pytest
 
 from journey.catalog import FAMILIES, METHODS
 from journey.data import pocket_text
-from journey.models import default_view, find, load_model, load_tokenizer, unknown_words
+from journey.models.load import find, load_model, load_tokenizer
+from journey.models.template import default_view, unknown_words
 from journey.splits import split_of
 from journey.views import prompt, render
 

@@ -8,7 +8,7 @@ import pytest
 
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
-from journey.evaluate.asking import ask, trained_on
+from journey.evaluate.planning.questions import ask, trained_on
 
 
 def settings(**changes: object) -> EvaluateSettings:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from journey.answers import Outcome, compare
+from journey.answers.checker import Outcome, compare
+from journey.answers.grading import grade
 from journey.catalog import BENCHMARKS, FAMILIES
 from journey.errors import UsageError
-from journey.grading import grade
 from journey.questions import load_questions
 from journey.schema import Problem, Question
 

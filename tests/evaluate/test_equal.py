@@ -9,14 +9,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from journey.evaluate import declared, difficulty, equal, score
-from journey.evaluate.cells import Book, read_book
-from journey.evaluate.difficulty import quantile_bins
-from journey.evaluate.pool import Numbers
+from journey.evaluate.planning import comparisons
+from journey.evaluate.planning.runs import pairs
 from journey.evaluate.results import BenchmarkInfo, LargerInfo, Plan, RunInfo, Scores
-from journey.evaluate.runs import pairs
-from journey.evaluate.sample import draws_on, place
+from journey.evaluate.sampling.work import draws_on, place
+from journey.evaluate.scoring import difficulty, equal_cost, score
+from journey.evaluate.scoring.difficulty import quantile_bins
+from journey.evaluate.scoring.graded import Book, read_book
 from journey.rng import rng_for
+from journey.sampling.requests import Numbers
 from journey.schema import Problem, Question, Sample
 from journey.store import dump_json, json_lines
 
@@ -40,11 +41,11 @@ def make(
     infos = (info("main", problems, "main.dev" if dev else None),)
     plan = Plan(
         base="tiny", view="plain", runs=tuple(runs), benchmarks=infos, primary="main", strategies=names,
-        comparisons=declared.family(
+        comparisons=comparisons.family(
             names, infos, ARMS, pairs(runs[1:]), (), base=True, equal=True, larger=large
         ),
         margin=0.05, max_new_tokens=64, batch=8, dtype="float32", seed=0,
-        policies=declared.policies(names, NUMBERS), draws=declared.draws(names, NUMBERS),
+        policies=comparisons.policies(names, NUMBERS), draws=comparisons.draws(names, NUMBERS),
         dev=(info("main.dev", problems),) if dev else (), numbers=msgspec.to_builtins(NUMBERS),
         larger=LargerInfo("large", "plain", 100) if large else None,
     )  # fmt: skip
@@ -137,7 +138,7 @@ class TestEqualTokens:
         for (_, benchmark, draw), cell in book.cells.items():
             if (benchmark, draw) in (("main.dev", "greedy"), ("main", "samples")):
                 cell.__dict__["pool"] = _replaced(cell.pool, np.ones_like(cell.pool.points))
-        (told,) = (b.told for b in equal.all_budgets(book).values())
+        (told,) = (b.told for b in equal_cost.all_budgets(book).values())
         by_name = {c.policy: c for c in told.candidates}
         assert told.chosen == "greedy" and by_name["greedy"].accuracy < by_name["majority@3.5"].accuracy
 
@@ -172,11 +173,11 @@ class TestEqualTokens:
     ) -> None:
         monkeypatch.setitem(globals(), "LONG", 90)
         book = make(tmp_path, problems=20)
-        (told,) = (b.told for b in equal.all_budgets(book).values())
+        (told,) = (b.told for b in equal_cost.all_budgets(book).values())
         assert told.limited and told.budget == 90
         names = ("greedy", "majority")
         monkeypatch.setitem(globals(), "LONG", 35)
-        (enough,) = (b.told for b in equal.all_budgets(make(tmp_path / "b", problems=20, names=names)).values())
+        (enough,) = (b.told for b in equal_cost.all_budgets(make(tmp_path / "b", problems=20, names=names)).values())
         assert not enough.limited
         assert max(c.k or 0 for c in told.candidates) == 4  # half of the eight that were drawn
 
@@ -259,7 +260,7 @@ class TestCurves:
 
 
 def test_holm_can_reach_significance_in_a_large_family(book: Book) -> None:
-    from journey.evaluate.cells import comparison_options
+    from journey.evaluate.scoring.graded import comparison_options
 
     many = msgspec.structs.replace(book.plan, comparisons=book.plan.comparisons * 40)
     options = comparison_options(many, book.plan.comparisons[0])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from journey.evaluate.statistics import accuracy_interval, compare, compare_to_base, sign_flips
+from journey.evaluate.statistics.paired import accuracy_interval, compare, compare_to_base, sign_flips
 from journey.rng import seed_for
 
 PROBLEMS, QUICK, THOROUGH = 300, 1200, 6000

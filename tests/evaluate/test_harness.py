@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from journey import models
+from journey.answers.grading import grade
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate import harness
 from journey.evaluate.run import evaluate
-from journey.grading import grade
+from journey.models import load
 from journey.schema import Problem, Question, Sample, encode
 from journey.store import Folder, read_shard, shards
 
@@ -30,7 +30,7 @@ def finetuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for arm, strength in (("shortcut", 0.0), ("journey", 0.6)):
             torch.manual_seed(1)
             model: Any = get_peft_model(
-                models.load_model(models.find("pocket")), LoraConfig(r=4, target_modules="all-linear")
+                load.load_model(load.find("pocket")), LoraConfig(r=4, target_modules="all-linear")
             )
             with torch.no_grad():
                 for name, weights in model.named_parameters():

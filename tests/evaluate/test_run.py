@@ -12,15 +12,15 @@ import pytest
 
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, ResourceError, UnknownName, UsageError
-from journey.evaluate import sample as sampling
-from journey.evaluate import workers
-from journey.evaluate.plan import prepare
+from journey.evaluate.planning.plan import prepare
+from journey.evaluate.planning.runs import pairs, read_runs
 from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, expected_effect, plan
-from journey.evaluate.runs import pairs, read_runs
-from journey.evaluate.sample import cut
-from journey.evaluate.sampler import Asked
-from journey.evaluate.score import rescore
+from journey.evaluate.sampling import work as sampling
+from journey.evaluate.sampling.work import cut
+from journey.evaluate.scoring.score import rescore
+from journey.sampling import workers
+from journey.sampling.requests import Asked
 from journey.schema import Sample, decode
 from journey.store import Folder, read_records
 
@@ -287,7 +287,7 @@ def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
 def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from journey.sampling import Decoder
+    from journey.models.decode import Decoder
 
     ready, widths, write = prepare(finetuned, settings()), [], Decoder.write
 

@@ -11,8 +11,8 @@ import pytest
 
 from journey.errors import PartialError
 from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo, Scores
-from journey.evaluate.score import place, score
-from journey.evaluate.verdict import declare
+from journey.evaluate.scoring.score import place, score
+from journey.evaluate.statistics.verdict import declare
 from journey.rng import rng_for
 from journey.schema import Problem, Question, Sample
 from journey.store import dump_json, json_lines, sha256

@@ -15,11 +15,11 @@ from peft import PeftModel
 from transformers import AutoTokenizer, LlamaForCausalLM, LlamaForSequenceClassification
 
 from journey.config import EvaluateSettings
-from journey.endpoints import Endpoint, EndpointRef, reference
 from journey.errors import AuthError, JourneyError, RemoteError, UsageError
 from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, plan
-from journey.models import find, load_classifier
+from journey.models.endpoints import Endpoint, EndpointRef, reference
+from journey.models.load import find, load_classifier
 from journey.schema import Reward, Sample, decode
 from journey.store import read_records
 

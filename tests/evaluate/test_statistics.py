@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from journey.evaluate.statistics import (
+from journey.evaluate.statistics.paired import (
     Comparison,
     Size,
     accuracy_interval,

@@ -10,11 +10,11 @@ import pytest
 
 from journey import views
 from journey.catalog import STRATEGIES
-from journey.compute import Cost
-from journey.evaluate.pool import Numbers, Pool
-from journey.evaluate.sampler import Asked, Sampler
-from journey.evaluate.strategy import Strategy, Written
-from journey.jobs import Completion, Job
+from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.outcomes import Pool
+from journey.models.completion import Completion, Job
+from journey.models.flops import Cost
+from journey.sampling.requests import Asked, Numbers, Sampler, Written
 from journey.schema import Problem
 from journey.views import View
 

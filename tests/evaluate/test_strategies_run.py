@@ -12,12 +12,12 @@ import pytest
 
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
-from journey.evaluate import sample as sampling
-from journey.evaluate.beside import _agreement
-from journey.evaluate.plan import prepare
+from journey.evaluate.planning.plan import prepare
 from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, plan
-from journey.evaluate.score import rescore
+from journey.evaluate.sampling import work as sampling
+from journey.evaluate.sampling.other_ways import _agreement
+from journey.evaluate.scoring.score import rescore
 from journey.schema import Problem, Question, Sample, decode
 from journey.store import read_records
 
@@ -271,7 +271,7 @@ def test_whole_models_and_adapters_on_a_common_start(base: Path, finetuned: Path
     from peft import PeftModel
     from transformers import LlamaForCausalLM
 
-    from journey.evaluate.runs import by_base, read_runs
+    from journey.evaluate.planning.runs import by_base, read_runs
 
     runs = shutil.copytree(finetuned, tmp_path / "f" / "runs")
     start = LlamaForCausalLM.from_pretrained(base)

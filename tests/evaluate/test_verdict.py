@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from journey.evaluate.statistics import Comparison, MeanSquares, compare, compare_to_base
-from journey.evaluate.verdict import Declared, Verdict, adjust, below, decide, declare, mixed
+from journey.evaluate.statistics.paired import Comparison, MeanSquares, compare, compare_to_base
+from journey.evaluate.statistics.verdict import Declared, Verdict, adjust, below, decide, declare, mixed
 
 PLAIN = Comparison(
     difference=0.01,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journey.evaluate.votes import adaptive, best_of, majority, passes
+from journey.evaluate.test_time.votes import adaptive, best_of, majority, passes
 
 Votes = list[int | None]
 samples = st.lists(st.sampled_from([None, 0, 1, 2, 3]), min_size=2, max_size=6)

@@ -96,9 +96,9 @@ def many_pairs() -> list[Pair]:
 @pytest.fixture(scope="session")
 def pocket() -> Any:
     """The embedded base's tokenizer."""
-    from journey import models
+    from journey.models import load
 
-    return models.load_tokenizer(models.find("pocket"))
+    return load.load_tokenizer(load.find("pocket"))
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from journey import models
 from journey.config import FinetuneSettings
 from journey.errors import UsageError
-from journey.finetune import abilities
+from journey.finetune.planning import abilities
+from journey.models import load
 
 
 def check(base: Path, device: str = "cpu", **asked: Any) -> list[str]:
-    return abilities.check_engine(FinetuneSettings(base=str(base), **asked), models.find(str(base)), device)
+    return abilities.check_engine(FinetuneSettings(base=str(base), **asked), load.find(str(base)), device)
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, *modules: str, there: bool) -> None:
@@ -98,9 +98,9 @@ def quantised(base: Path, folder: Path, method: str) -> Path:
 
 
 def test_quantised_bases(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert models.quantisation(models.find(str(base))) is None
+    assert load.quantisation(load.find(str(base))) is None
     four = quantised(base, tmp_path / "four", "bitsandbytes")
-    assert models.quantisation(models.find(str(four))) == "bitsandbytes"
+    assert load.quantisation(load.find(str(four))) == "bitsandbytes"
     installed(monkeypatch, "bitsandbytes", there=False)
     with pytest.raises(UsageError, match="bitsandbytes is not installed\n  pip install bitsandbytes"):
         check(four, engine="trl")
@@ -117,7 +117,7 @@ def test_quantised_bases(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_adapters_that_would_match_no_layer(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers import AutoModelForCausalLM, LlamaForCausalLM, PreTrainedModel
 
-    abilities.check_layers(models.find(str(base)), FinetuneSettings())
+    abilities.check_layers(load.find(str(base)), FinetuneSettings())
 
     class NoLinear(LlamaForCausalLM):
         """A language model whose only linear layer is its output."""
@@ -131,7 +131,7 @@ def test_adapters_that_would_match_no_layer(base: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(AutoModelForCausalLM, "from_config", from_config)
     with pytest.raises(UsageError, match=r"adapters would match no layer of .* \(NoLinear\)") as refused:
-        abilities.check_layers(models.find(str(base)), FinetuneSettings())
+        abilities.check_layers(load.find(str(base)), FinetuneSettings())
     assert "--engine trl --full" in str(refused.value)
 
 
@@ -147,17 +147,17 @@ def test_adapters_that_would_match_no_layer(base: Path, monkeypatch: pytest.Monk
 )
 def test_adapters_that_a_stack_does_not_compute(options: dict[str, Any], says: str, base: Path) -> None:
     with pytest.raises(UsageError, match=says):
-        abilities.check_layers(models.find(str(base)), FinetuneSettings(lora_options=options))
+        abilities.check_layers(load.find(str(base)), FinetuneSettings(lora_options=options))
 
 
 def test_what_a_stack_refuses_the_trl_engine_takes(base: Path, tmp_path: Path) -> None:
     dora = {"lora_options": {"use_dora": True, "target_modules": ["q_proj"]}}
-    abilities.check_layers(models.find(str(base)), FinetuneSettings(engine="trl", **dora))
-    abilities.check_layers(models.find(str(base)), FinetuneSettings(lora_options={"target_modules": ["q_proj"]}))
+    abilities.check_layers(load.find(str(base)), FinetuneSettings(engine="trl", **dora))
+    abilities.check_layers(load.find(str(base)), FinetuneSettings(lora_options={"target_modules": ["q_proj"]}))
     dropping = tmp_path / "dropping"
     shutil.copytree(base, dropping)
     config = json.loads((dropping / "config.json").read_text())
     (dropping / "config.json").write_text(json.dumps({**config, "attention_dropout": 0.1}))
     with pytest.raises(UsageError, match="dropout of its own .attention_dropout."):
-        abilities.check_layers(models.find(str(dropping)), FinetuneSettings())
-    abilities.check_layers(models.find(str(dropping)), FinetuneSettings(engine="trl"))
+        abilities.check_layers(load.find(str(dropping)), FinetuneSettings())
+    abilities.check_layers(load.find(str(dropping)), FinetuneSettings(engine="trl"))

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from journey import models, views
+from journey import views
+from journey.answers.grading import grade
 from journey.catalog import ARMS, FAMILIES, METHODS
-from journey.finetune.doubts import Equation, backwards, doubt, last_equation
+from journey.finetune.rows.doubts import Equation, backwards, doubt, last_equation
+from journey.finetune.rows.rows import ANSWER, FRAME, MISTAKE, draw, encode
 from journey.finetune.runs import Arm, Reading
-from journey.finetune.tokens import ANSWER, FRAME, MISTAKE, draw, encode
 from journey.generate.sources import read_problems
-from journey.grading import grade
+from journey.models import template
 from journey.rng import rng_for
 from journey.schema import Pair, Trace
 from journey.splits import split_of
@@ -121,7 +122,7 @@ def test_traces_are_well_formed_and_the_same_every_time(
         text = views.render(trace, "think").text
         assert all(text[s.start : s.end] == s.text for s in trace.segments)
         assert not re.search(r"\n{3}|  ", text.replace(views.THINK_OPEN + views.THINK_CLOSE, ""))
-        assert models.covers(pocket, views.render(trace, "compact").text)
+        assert template.covers(pocket, views.render(trace, "compact").text)
 
 
 def test_masked_journeys_are_journeys_without_the_loss_on_mistakes(slips: list[Pair], pocket: Any) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from journey import models
 from journey.errors import JourneyError
-from journey.finetune import audit, cost
-from journey.finetune.jobs import Trained
+from journey.finetune import cost
+from journey.finetune.planning import audit
+from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
-from journey.finetune.tokens import Rows
+from journey.finetune.training.protocol import Trained
+from journey.models import load
 from journey.schema import ROLES
 
 RUN = Run("journey-s0", "journey", "journey", "examples", 0, 1e-3, pool=2, rows=4, steps=2, warmup_steps=1)
@@ -52,7 +53,7 @@ def test_shape_of_a_base_counts_what_is_multiplied(base: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    shape = cost.shape_of(models.find(str(base)), 4)
+    shape = cost.shape_of(load.find(str(base)), 4)
     model = AutoModelForCausalLM.from_pretrained(base)
     assert shape.parameters == sum(weight.numel() for weight in model.parameters())
     linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]

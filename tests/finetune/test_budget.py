@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journey.finetune import budget
+from journey.finetune.rows import budget
+from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run, choose
-from journey.finetune.tokens import Rows
 
 CHOICES, _ = choose(["shortcut@examples", "shortcut@tokens", "journey"], "examples")
 ROWS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 300)), min_size=1, max_size=60)

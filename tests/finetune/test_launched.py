@@ -11,12 +11,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from journey import models
 from journey.catalog import ARMS, ENGINES
-from journey.finetune import batches, launched
-from journey.finetune.jobs import NotFinite, Setup
+from journey.finetune.rows.rows import Rows, encode
 from journey.finetune.runs import Run
-from journey.finetune.tokens import Rows, encode
+from journey.finetune.training import batches, distributed
+from journey.finetune.training.protocol import NotFinite, Setup
+from journey.models import load
 from journey.schema import Pair
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -25,7 +25,7 @@ RUN = Run("journey-s0", "journey", "journey", "examples", 0, 1e-2, 24, 30, 5, 2,
 
 @pytest.fixture(scope="module")
 def rows(base: Path, pairs: list[Pair]) -> Rows:
-    tokenizer = models.load_tokenizer(models.find(str(base)))
+    tokenizer = load.load_tokenizer(load.find(str(base)))
     return encode(pairs, ARMS.get("journey")(), tokenizer, "compact")
 
 
@@ -76,8 +76,8 @@ def test_how_processes_end_is_told(
     import sys
 
     script = f"import sys; print('{says}'); sys.exit(3)"
-    monkeypatch.setattr(launched, "command", lambda folder, processes: [sys.executable, "-c", script])
+    monkeypatch.setattr(distributed, "command", lambda folder, processes: [sys.executable, "-c", script])
     heard: list[tuple[str, int, float]] = []
     with pytest.raises(error, match=words):
-        launched.train(RUN, rows, setup_in(tmp_path, base, processes=2), lambda *said: heard.append(said))
+        distributed.train(RUN, rows, setup_in(tmp_path, base, processes=2), lambda *said: heard.append(said))
     assert heard == [("journey-s0", 1, 2.0)]

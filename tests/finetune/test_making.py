@@ -9,9 +9,11 @@ import pytest
 
 from journey.config import FinetuneSettings
 from journey.errors import UsageError
-from journey.finetune import audit, budget, cost
-from journey.finetune.making import Made, make
-from journey.finetune.prepare import lay_out
+from journey.finetune import cost
+from journey.finetune.planning import audit
+from journey.finetune.planning.make_rows import Made, make
+from journey.finetune.planning.prepare import lay_out
+from journey.finetune.rows import budget
 from journey.finetune.runs import Choice, Reading, Run, choose
 from journey.schema import Pair
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from journey.finetune import pool
 from journey.finetune.runs import Run
-from journey.finetune.worker import Event
+from journey.finetune.training import pool
+from journey.finetune.training.worker import Event
 
 PRETENDER = """
 import json, os, sys, time

@@ -16,10 +16,10 @@ import pytest
 from journey import views
 from journey.catalog import ARMS, ENGINES
 from journey.errors import UsageError
-from journey.finetune import preflight
-from journey.finetune.jobs import LABELS
+from journey.finetune.planning import preflight
+from journey.finetune.rows.rows import Rows, encode
 from journey.finetune.runs import Arm
-from journey.finetune.tokens import Rows, encode
+from journey.finetune.training.protocol import LABELS
 from journey.schema import Pair, Question
 
 HEAD = "{% for m in messages %}"
@@ -280,7 +280,9 @@ def test_training_problems_among_the_questions(
     written: Pair, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Question] = []
-    monkeypatch.setattr(sys.modules["journey.finetune.preflight"], "load_questions", lambda spec: (asked, None))
+    monkeypatch.setattr(
+        sys.modules["journey.finetune.planning.preflight"], "load_questions", lambda spec: (asked, None)
+    )
     asked.append(Question("q1", "b", pairs[0].problem))
     preflight.check_overlap([written], ["b"])
     changed = type(written.problem)("other", "how much is 2+3+4 ?", "9", "elsewhere")

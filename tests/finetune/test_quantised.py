@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from journey import models
 from journey.catalog import ARMS, ENGINES
 from journey.config import FinetuneSettings
-from journey.finetune import abilities
-from journey.finetune.jobs import Setup
+from journey.finetune.planning import abilities
+from journey.finetune.rows.rows import encode
 from journey.finetune.runs import Run
-from journey.finetune.tokens import encode
-from journey.sampling import adapted
+from journey.finetune.training.protocol import Setup
+from journey.models import load
+from journey.models.load import adapted
 from journey.schema import Pair
 
 pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: pip install 'journey-learning[quantised]'")
@@ -27,18 +27,18 @@ def test_a_base_in_four_bits(base: Path, pairs: list[Pair], tmp_path: Path) -> N
     four = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.float32)
     model = AutoModelForCausalLM.from_pretrained(base, quantization_config=four, device_map={"": "cpu"})
     model.save_pretrained(tmp_path / "four")
-    models.load_tokenizer(models.find(str(base))).save_pretrained(tmp_path / "four")
-    ref = models.find(str(tmp_path / "four"))
-    assert models.quantisation(ref) == "bitsandbytes"
+    load.load_tokenizer(load.find(str(base))).save_pretrained(tmp_path / "four")
+    ref = load.find(str(tmp_path / "four"))
+    assert load.quantisation(ref) == "bitsandbytes"
     abilities.check_layers(ref, FinetuneSettings(base=ref.name, rank=4, engine="trl"))
-    rows = encode(pairs, ARMS.get("journey")(), models.load_tokenizer(ref), "compact")
+    rows = encode(pairs, ARMS.get("journey")(), load.load_tokenizer(ref), "compact")
     run = Run("journey-s0", "journey", "journey", "examples", 0, 1e-2, 24, 24, 4, 0, 4, 64)
     setup = Setup("trl", "four", ref.source, None, 6, 3, 512, str(tmp_path), str(tmp_path / "s"))
     heard: list[float] = []
     ENGINES.load()
     (trained,) = ENGINES.get("trl")([run], {"journey": rows}, setup, lambda name, step, loss: heard.append(loss))
     assert len(heard) == 4 and heard[-1] < heard[0] - 0.05
-    loaded = models.load_model(ref, device="cpu")
+    loaded = load.load_model(ref, device="cpu")
     ids = torch.from_numpy(rows.ids[rows.at(0)].astype("int64"))[None]
     with torch.inference_mode():
         before = loaded(input_ids=ids).logits

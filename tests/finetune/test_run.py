@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from journey import models
 from journey.config import FinetuneSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
-from journey.finetune import cost, pool, session
-from journey.finetune.jobs import Trained
+from journey.finetune import cost, session
 from journey.finetune.run import finetune, plan, read_audit
 from journey.finetune.runs import Run
-from journey.finetune.worker import Event
+from journey.finetune.training import pool
+from journey.finetune.training.protocol import Trained
+from journey.finetune.training.worker import Event
+from journey.models import load
 from journey.schema import Pair
 from journey.store import Folder, corrupt_files, read_manifest
 
@@ -192,7 +193,7 @@ def test_memory_that_is_not_there(curated: Path, base: Path, tmp_path: Path, mon
         finetune(curated, settings_for(base, engine="trl"), tmp_path / "runs")
     with pytest.raises(ResourceError, match="a stack of 3 runs is expected to need .* 0 runs fit\n  give a smaller"):
         finetune(curated, settings_for(base), tmp_path / "runs")
-    shape = cost.shape_of(models.find(str(base)), 4)
+    shape = cost.shape_of(load.find(str(base)), 4)
     fits = cost.stack_memory(shape, runs=2, tokens=2048, weight_bytes=4, recompute=False, device="cpu")
     monkeypatch.setattr(cost, "free_memory", lambda device: fits)
     with pytest.raises(ResourceError, match="2 runs fit\n  give --set stacks=2, or a smaller"):
@@ -216,7 +217,7 @@ def test_plan_counts_without_training(curated: Path, base: Path, pairs: list[Pai
 
 def test_full_fine_tuning_from_end_to_end(curated: Path, base: Path, tmp_path: Path) -> None:
     """Whole models instead of adapters, found by evaluate; FLOPs, disk and run.json say so."""
-    from journey.evaluate.plan import read_runs
+    from journey.evaluate.planning.plan import read_runs
 
     settings = settings_for(base, arms=["journey"], engine="trl", full=True, workers=1, lr=1e-3, processes=1)
     planned = plan(curated, settings)

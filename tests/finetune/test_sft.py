@@ -16,14 +16,15 @@ import numpy as np
 import pytest
 import torch
 
-from journey import models
 from journey.catalog import ARMS, ENGINES
 from journey.errors import UsageError
-from journey.finetune import adapters, batches, budget, jobs, packing, pool, sft
-from journey.finetune.jobs import NotFinite, Setup, Trained
+from journey.finetune.rows import budget
+from journey.finetune.rows.rows import Rows, encode
 from journey.finetune.runs import Arm, Run
-from journey.finetune.tokens import Rows, encode
-from journey.finetune.worker import Event, Plan
+from journey.finetune.training import adapters, batches, one_run, packing, pool, protocol
+from journey.finetune.training.protocol import NotFinite, Setup, Trained
+from journey.finetune.training.worker import Event, Plan
+from journey.models import load
 from journey.schema import Pair
 from journey.store import dump_json, sha256
 
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWa
 
 @pytest.fixture(scope="module")
 def data(base: Path, pairs: list[Pair]) -> dict[str, Rows]:
-    tokenizer = models.load_tokenizer(models.find(str(base)))
+    tokenizer = load.load_tokenizer(load.find(str(base)))
     return {name: encode(pairs, ARMS.get(name)(), tokenizer, "compact") for name in ("shortcut", "journey")}
 
 
@@ -61,7 +62,7 @@ def plain_loop(
     run: Run, rows: Rows, setup: Setup, dtype: torch.dtype = torch.float32
 ) -> tuple[dict[str, torch.Tensor], list[float]]:
     """The same training, row by row without padding, on PEFT and PyTorch alone."""
-    model: Any = models.load_model(models.ModelRef("tiny", setup.source), device="cpu", dtype=dtype)
+    model: Any = load.load_model(load.ModelRef("tiny", setup.source), device="cpu", dtype=dtype)
     model = model if setup.full else adapters.new_adapter(model, run, setup)
     model.train()
     trained = [weight for weight in model.parameters() if weight.requires_grad]
@@ -156,7 +157,7 @@ def test_steps_of_unequal_rows_equal_a_plain_loop(data: dict[str, Rows], base: P
 def test_loss_weights_equal_a_plain_loop(
     name: str, changes: dict[str, Any], base: Path, pairs: list[Pair], tmp_path: Path
 ) -> None:
-    tokenizer = models.load_tokenizer(models.find(str(base)))
+    tokenizer = load.load_tokenizer(load.find(str(base)))
     arm = Arm("journey", "journey", {"mistake": 0.25, "notice": 0.0} if "weights" in name else {})
     rows = encode(pairs, arm, tokenizer, "compact")
     setup, run = setup_in(tmp_path, base, **changes), run_of("journey", rows=21)
@@ -172,7 +173,7 @@ def test_loss_weights_equal_a_plain_loop(
 def test_float64_is_float64_throughout(data: dict[str, Rows], base: Path, tmp_path: Path) -> None:
     """With one row a pass nothing is padded, and what is left of the difference to a plain loop is rounding."""
     setup, run = setup_in(tmp_path, base, micro_batch=1), run_of("journey", rows=21)
-    trained = sft.train_run(run, data["journey"], setup, lambda *said: None, dtype=torch.float64)
+    trained = one_run.train_run(run, data["journey"], setup, lambda *said: None, dtype=torch.float64)
     expected, losses = plain_loop(run, data["journey"], setup, torch.float64)
     got = weights(tmp_path / run.run)
     assert trained.dtype == "float64" and {value.dtype for value in got.values()} == {torch.float64}
@@ -193,7 +194,7 @@ def test_dropout_changes_the_weights_and_comes_from_the_seed(data: dict[str, Row
 def test_every_weight_of_the_base_can_be_trained(data: dict[str, Rows], base: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from journey.sampling import adapted
+    from journey.models.load import adapted
 
     setup, run = setup_in(tmp_path, base, full=True), run_of("journey", rows=21, lr=3e-3)
     train(run, data, setup)
@@ -201,11 +202,11 @@ def test_every_weight_of_the_base_can_be_trained(data: dict[str, Rows], base: Pa
     folder = tmp_path / run.run
     assert not (folder / "adapter_config.json").exists()
     loaded = AutoModelForCausalLM.from_pretrained(folder)
-    before = models.load_model(models.find(str(base)), device="cpu")
+    before = load.load_model(load.find(str(base)), device="cpu")
     for name, value in expected.items():
         torch.testing.assert_close(loaded.state_dict()[name], value, rtol=0, atol=2e-5)
     assert (loaded.state_dict()["model.embed_tokens.weight"] - before.state_dict()["model.embed_tokens.weight"]).any()
-    assert models.find(str(folder)).local  # the folder is a base like any other
+    assert load.find(str(folder)).local  # the folder is a base like any other
     assert AutoTokenizer.from_pretrained(folder).eos_token == "<eos>"
     assert str(base) not in (folder / "config.json").read_text()
     ids = torch.from_numpy(data["journey"].ids[data["journey"].at(0)].astype(np.int64))[None]
@@ -238,7 +239,7 @@ def test_packed_rows_that_would_see_one_another_are_refused(data: dict[str, Rows
     from transformers import BloomConfig, BloomForCausalLM
 
     rows = data["journey"]
-    packing.check_packing(models.load_model(models.find(str(base)), device="cpu"), rows, 0)
+    packing.check_packing(load.load_model(load.find(str(base)), device="cpu"), rows, 0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         leaks = BloomForCausalLM(BloomConfig(vocab_size=int(rows.ids.max()) + 1, hidden_size=16, n_layer=1, n_head=2))
@@ -273,14 +274,14 @@ def test_the_saved_adapter_gives_the_trained_models_logits(data: dict[str, Rows]
 
     setup, run = setup_in(tmp_path, base), run_of("journey", rows=14)
     train(run, data, setup)
-    ref = models.ModelRef("tiny", str(base))
-    trained = adapters.new_adapter(models.load_model(ref, device="cpu"), msgspec.structs.replace(run, seed=9), setup)
+    ref = load.ModelRef("tiny", str(base))
+    trained = adapters.new_adapter(load.load_model(ref, device="cpu"), msgspec.structs.replace(run, seed=9), setup)
     set_peft_model_state_dict(trained, weights(tmp_path / run.run))
-    loaded = PeftModel.from_pretrained(models.load_model(ref, device="cpu"), str(tmp_path / run.run))
+    loaded = PeftModel.from_pretrained(load.load_model(ref, device="cpu"), str(tmp_path / run.run))
     ids = torch.from_numpy(data["journey"].ids[data["journey"].at(0)].astype(np.int64))[None]
     with torch.inference_mode():
         got, want, plain = (
-            m.eval()(input_ids=ids).logits for m in (loaded, trained, models.load_model(ref, device="cpu"))
+            m.eval()(input_ids=ids).logits for m in (loaded, trained, load.load_model(ref, device="cpu"))
         )
     assert torch.equal(got, want)
     assert (got - plain).abs().max() > 1e-3
@@ -311,7 +312,7 @@ def test_a_loss_that_is_no_number_stops_the_run(data: dict[str, Rows], base: Pat
 
 
 def test_masked_roles_are_not_trained_on(base: Path, pairs: list[Pair], tmp_path: Path) -> None:
-    tokenizer = models.load_tokenizer(models.find(str(base)))
+    tokenizer = load.load_tokenizer(load.find(str(base)))
     rows = encode(pairs, Arm("journey", "journey", {"mistake": 0.0}), tokenizer, "compact")
     run = run_of("journey", rows=14)
     train(run, {"journey": rows}, setup_in(tmp_path, base))
@@ -343,11 +344,11 @@ def test_killed_and_resumed_equals_uninterrupted(data: dict[str, Rows], base: Pa
                 worker.send_signal(signal.SIGKILL)
                 break
     checkpoints = Path(setup.scratch) / "checkpoints" / run.run
-    newest = jobs.newest_whole(checkpoints)
+    newest = protocol.newest_whole(checkpoints)
     assert newest is not None and not (tmp_path / "killed" / run.run).exists()
     cut = newest / "adapter_model.safetensors"
     cut.write_bytes(cut.read_bytes()[:-100])
-    before = jobs.newest_whole(checkpoints)
+    before = protocol.newest_whole(checkpoints)
     assert before is not None and before.name < newest.name
     assert not newest.exists()
     heard: list[int] = []

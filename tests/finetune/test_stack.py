@@ -16,15 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from journey import lora, models
 from journey.catalog import ARMS, ENGINES
 from journey.errors import UsageError
-from journey.finetune import losses, passes, pool, stack
-from journey.finetune.groups import grouped
-from journey.finetune.jobs import Setup, Trained, group_name, newest_whole
+from journey.finetune.planning.groups import grouped
+from journey.finetune.rows.rows import Rows, encode
 from journey.finetune.runs import Run
-from journey.finetune.tokens import Rows, encode
-from journey.finetune.worker import Event, Plan
+from journey.finetune.training import losses, passes, pool, stacked
+from journey.finetune.training.protocol import Setup, Trained, group_name, newest_whole
+from journey.finetune.training.worker import Event, Plan
+from journey.models import load, lora
 from journey.schema import Pair
 from journey.store import dump_json, sha256
 
@@ -34,7 +34,7 @@ FILES = ("adapter_model.safetensors", "adapter_config.json", "trajectory.jsonl")
 
 @pytest.fixture(scope="module")
 def data(base: Path, pairs: list[Pair]) -> dict[str, Rows]:
-    tokenizer = models.load_tokenizer(models.find(str(base)))
+    tokenizer = load.load_tokenizer(load.find(str(base)))
     return {name: encode(pairs, ARMS.get(name)(), tokenizer, "compact") for name in ("shortcut", "journey")}
 
 
@@ -82,7 +82,7 @@ def test_passes_with_dropout_hold_a_run_once() -> None:
 def test_a_pass_supervises_what_the_rows_supervise(data: dict[str, Rows]) -> None:
     rows = [data["shortcut"], data["journey"]]
     units = [passes.Unit(place, (row,), int(rows[place].lengths[row])) for place, row in ((0, 3), (1, 5), (1, 2))]
-    share = [stack.shares(rows[0], [3], "token"), stack.shares(rows[1], [5, 2], "token")]
+    share = [stacked.shares(rows[0], [3], "token"), stacked.shares(rows[1], [5, 2], "token")]
     made = passes.build(units, rows, share, 0, torch.device("cpu"))
     flat = made.ids.flatten()
     assert torch.equal(flat[made.at + 1], made.labels)
@@ -96,7 +96,7 @@ def test_a_pass_supervises_what_the_rows_supervise(data: dict[str, Rows]) -> Non
 @pytest.mark.parametrize("norm", ["token", "row"])
 def test_shares_of_a_step_add_up_to_one(norm: str, data: dict[str, Rows]) -> None:
     rows = data["journey"]
-    share = stack.shares(rows, [1, 4, 7], norm)
+    share = stacked.shares(rows, [1, 4, 7], norm)
     sums = [float(share[rows.at(row)].sum()) for row in (1, 4, 7)]
     assert sum(sums) == pytest.approx(1)
     wanted = rows.supervised[[1, 4, 7]] / rows.supervised[[1, 4, 7]].sum() if norm == "token" else [1 / 3] * 3
@@ -127,7 +127,7 @@ def test_chunked_cross_entropy_equals_pytorchs(at_a_time: int, factor: float, ca
 
 
 def test_a_head_that_does_more_than_is_known_is_refused(base: Path) -> None:
-    model: Any = models.load_model(models.find(str(base)), device="cpu")
+    model: Any = load.load_model(load.find(str(base)), device="cpu")
     losses.head_of(model)
     real = model.forward
     model.forward = lambda *args, **kwargs: SimpleNamespace(logits=real(*args, **kwargs).logits ** 2)
@@ -173,10 +173,10 @@ def test_layers_that_cannot_be_stacked_are_named() -> None:
 
 
 def test_a_base_with_dropout_of_its_own_is_refused(base: Path, data: dict[str, Rows], tmp_path: Path) -> None:
-    model: Any = models.load_model(models.find(str(base)), device="cpu")
+    model: Any = load.load_model(load.find(str(base)), device="cpu")
     model.config.attention_dropout = 0.1
     with pytest.raises(UsageError, match="dropout of its own"):
-        stack.Training(model, 0, six_runs(), data, setup_in(tmp_path, base), lambda *_: None)
+        stacked.Training(model, 0, six_runs(), data, setup_in(tmp_path, base), lambda *_: None)
 
 
 # --- groups and checkpoints -------------------------------------------------------------------------------------------

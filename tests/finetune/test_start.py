@@ -12,12 +12,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from journey import models
 from journey.config import FinetuneSettings
 from journey.errors import JourneyError, ResourceError, UsageError
-from journey.finetune import apart, cost, start
+from journey.finetune import cost
+from journey.finetune.planning import warmup
 from journey.finetune.run import finetune, plan, read_audit
-from journey.sampling import adapted
+from journey.finetune.training import side_runs
+from journey.models import load
+from journey.models.load import adapted
 from journey.schema import Pair
 from journey.store import Folder, corrupt_files, read_manifest
 
@@ -60,12 +62,12 @@ def test_arms_begin_at_a_warm_up_on_other_data(warmed: Path, base: Path, other_c
 def test_what_is_evaluated_is_base_warm_up_and_adapter(warmed: Path, base: Path) -> None:
     from peft import PeftModel
 
-    untuned = models.load_model(models.find(str(base)), device="cpu")
-    warm = models.load_model(models.find(str(warmed / "warmup")), device="cpu")
+    untuned = load.load_model(load.find(str(base)), device="cpu")
+    warm = load.load_model(load.find(str(warmed / "warmup")), device="cpu")
     assert warm.dtype == torch.float32
     assert (logits(warm) - logits(untuned)).abs().max() > 1e-2
     adapter = PeftModel.from_pretrained(
-        models.load_model(models.find(str(warmed / "warmup")), device="cpu"), str(warmed / "shortcut-s0")
+        load.load_model(load.find(str(warmed / "warmup")), device="cpu"), str(warmed / "shortcut-s0")
     )
     before = logits(untuned)
     with adapted(untuned, warmed / "shortcut-s0") as model:
@@ -136,7 +138,7 @@ def test_a_warm_up_that_diverges_says_so(
     curated: Path, other_curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        apart, "train_apart", lambda *args, **kwargs: {"warmup": apart.Ended(failed="loss nan at step 2")}
+        side_runs, "train_apart", lambda *args, **kwargs: {"warmup": side_runs.Ended(failed="loss nan at step 2")}
     )
     with pytest.raises(
         JourneyError, match="the warm-up failed: loss nan at step 2\n  lower its rate with --set lr_by_arm.w"
@@ -154,20 +156,20 @@ def adapter_in(folder: Path, tensors: dict[str, torch.Tensor], **told: Any) -> P
 
 
 def test_what_cannot_be_a_start(curated: Path, warmed: Path, base: Path, tmp_path: Path) -> None:
-    ref = models.find(str(base))
+    ref = load.find(str(base))
     layer = "base_model.model.model.layers.0.self_attn.q_proj"
     fits = {f"{layer}.lora_A.weight": torch.zeros(4, 32), f"{layer}.lora_B.weight": torch.zeros(32, 4)}
     elsewhere = {name.replace("q_proj", "query"): value for name, value in fits.items()}
     wide = {f"{layer}.lora_A.weight": torch.zeros(4, 64), f"{layer}.lora_B.weight": torch.zeros(32, 4)}
-    assert start.check_adapter(adapter_in(tmp_path / "good", fits), ref) == []
+    assert warmup.check_adapter(adapter_in(tmp_path / "good", fits), ref) == []
     named = adapter_in(tmp_path / "named", fits, config={"base_model_name_or_path": "org/large"})
-    assert "says that it was trained on large" in start.check_adapter(named, ref)[0]
+    assert "says that it was trained on large" in warmup.check_adapter(named, ref)[0]
     with pytest.raises(UsageError, match="would match no layer of"):
-        start.check_adapter(adapter_in(tmp_path / "elsewhere", elsewhere), ref)
+        warmup.check_adapter(adapter_in(tmp_path / "elsewhere", elsewhere), ref)
     with pytest.raises(UsageError, match="does not fit .*q_proj.lora_A"):
-        start.check_adapter(adapter_in(tmp_path / "wide", wide), ref)
+        warmup.check_adapter(adapter_in(tmp_path / "wide", wide), ref)
     with pytest.raises(UsageError, match="was trained on large, which is not"):
-        start.check_adapter(adapter_in(tmp_path / "large", fits, base={"name": "large", "weights": "00"}), ref)
+        warmup.check_adapter(adapter_in(tmp_path / "large", fits, base={"name": "large", "weights": "00"}), ref)
     (tmp_path / "pickled").mkdir()
     (tmp_path / "pickled" / "adapter_config.json").write_text("{}")
     refused = {
@@ -176,9 +178,9 @@ def test_what_cannot_be_a_start(curated: Path, warmed: Path, base: Path, tmp_pat
         str(warmed): "holds 1 runs\n  name one: .*shortcut-s0",
         str(tmp_path): "not a finished folder",
     }
-    for warmup, says in refused.items():
+    for name, says in refused.items():
         with pytest.raises(UsageError, match=says):
-            finetune(curated, settings_for(base, warmup=warmup), tmp_path / "runs")
+            finetune(curated, settings_for(base, warmup=name), tmp_path / "runs")
         assert not (tmp_path / "runs").exists() and not (tmp_path / "runs.partial").exists()
 
 
@@ -200,12 +202,12 @@ def test_warm_up_data_is_checked_as_the_arms_are(
         finetune(curated, settings_for(base, warmup=str(tmp_path / "strange")), tmp_path / "runs")
     whole = shutil.copytree(base, tmp_path / "whole")
     tensors = load_file(whole / "model.safetensors")
-    assert start.kind_of(whole) == "model"
-    start._check_model(whole, models.find(str(base)))
+    assert warmup.kind_of(whole) == "model"
+    warmup._check_model(whole, load.find(str(base)))
     config = json.loads((whole / "config.json").read_text())
     (whole / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}))
     with pytest.raises(UsageError, match="is a model of another shape"):
-        start._check_model(whole, models.find(str(base)))
+        warmup._check_model(whole, load.find(str(base)))
     assert np.isfinite(tensors["model.embed_tokens.weight"].numpy()).all()
     monkeypatch.setattr(cost, "free_memory", lambda device: 1000)
     with pytest.raises(ResourceError, match="merging the warm-up"):

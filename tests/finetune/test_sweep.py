@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from journey import models
 from journey.catalog import ARMS
 from journey.config import FinetuneSettings
 from journey.errors import JourneyError, UsageError
-from journey.finetune import sweep, trials
+from journey.finetune.planning import sweep, sweep_scores
+from journey.finetune.planning.sweep import Trial
+from journey.finetune.rows.rows import encode
 from journey.finetune.run import finetune, plan, read_audit
-from journey.finetune.sweep import Trial
-from journey.finetune.tokens import encode
+from journey.models import load
 from journey.schema import Pair
 from journey.splits import split_of
 from journey.store import Folder, corrupt_files
@@ -100,12 +100,12 @@ def test_the_plan_says_what_a_sweep_costs(curated: Path, base: Path) -> None:
 
 
 def test_dev_loss_is_the_weighted_mean(base: Path, dev_pairs: list[Pair]) -> None:
-    ref = models.find(str(base))
-    rows = encode(dev_pairs, ARMS.get("journey")(), models.load_tokenizer(ref), "compact")
+    ref = load.find(str(base))
+    rows = encode(dev_pairs, ARMS.get("journey")(), load.load_tokenizer(ref), "compact")
     rng = np.random.default_rng(0)
     weights = np.where(rows.weights > 0, rng.choice([0.25, 1.0], len(rows.weights)), 0).astype(np.float32)
     rows = type(rows)(rows.problems, rows.ids, weights, rows.roles, rows.starts, rows.prompts)
-    model = models.load_model(ref, device="cpu")
+    model = load.load_model(ref, device="cpu")
     total = 0.0
     for row in range(len(rows)):
         ids = torch.from_numpy(rows.ids[rows.at(row)].astype(np.int64))
@@ -113,7 +113,7 @@ def test_dev_loss_is_the_weighted_mean(base: Path, dev_pairs: list[Pair]) -> Non
             said = model(input_ids=ids[None]).logits[0].log_softmax(-1)
         for at in range(1, len(ids)):
             total -= float(rows.weights[rows.at(row)][at]) * float(said[at - 1, ids[at]])
-    assert trials.dev_loss(model, rows) == pytest.approx(total / weights.sum(), rel=1e-5)
+    assert sweep_scores.dev_loss(model, rows) == pytest.approx(total / weights.sum(), rel=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_a_sweep_goes_on_and_gives_the_same_bytes(
     """Cut off after the trials, and twice more before the runs: nothing is done again."""
     asked = settings_for(base, lr_sweep=[1e30, 1e-4, 3e-2], sweep_problems=5)
     out, calls = tmp_path / "runs", []
-    real = trials.score
+    real = sweep_scores.score
 
     def cut_off(*args: Any) -> Any:
         raise KeyboardInterrupt
@@ -166,13 +166,14 @@ def test_a_sweep_goes_on_and_gives_the_same_bytes(
 
         return call
 
-    monkeypatch.setattr(trials, "score", cut_off)
+    monkeypatch.setattr(sweep_scores, "score", cut_off)
     with pytest.raises(KeyboardInterrupt):
         finetune(curated, asked, out)
-    from journey.finetune import pool, session
+    from journey.finetune import session
+    from journey.finetune.training import pool
 
     monkeypatch.setattr(pool, "train_all", counted(pool.train_all))
-    monkeypatch.setattr(trials, "score", counted(real))
+    monkeypatch.setattr(sweep_scores, "score", counted(real))
     monkeypatch.setattr(session.Session, "work", cut_off)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from journey import models
 from journey.catalog import ARMS
+from journey.finetune.rows.rows import ANSWER, CORRECT_PATH, FRAME, Rows, _roles, draw, encode
 from journey.finetune.runs import Arm
-from journey.finetune.tokens import ANSWER, CORRECT_PATH, FRAME, Rows, _roles, draw, encode
+from journey.models import template
 from journey.schema import ROLES, Pair
 from journey.views import Span
 
@@ -59,7 +59,7 @@ def test_rows_are_those_of_models_row(
     tokenizer = word_tokenizer(words_of(pairs))
     rows = encode(pairs, ARMS.get("journey")(), tokenizer, "compact")
     for place, pair in enumerate(pairs):
-        expected = models.row(tokenizer, pair.problem, pair.journey, "compact")
+        expected = template.row(tokenizer, pair.problem, pair.journey, "compact")
         assert rows.ids[rows.at(place)].tolist() == expected.prompt + expected.completion
         assert rows.prompts[place] == len(expected.prompt)
         assert rows.supervised[place] == len(expected.completion)

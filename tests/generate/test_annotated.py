@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from journey.claims import evaluate, graph_values
-from journey.generate.annotated import Annotated, annotated, given_quantities
-from journey.generate.equations import Step, Unreadable, in_words, join, read_step
+from journey.answers.claims import evaluate, graph_values
+from journey.generate.slips.annotated import Annotated, annotated, given_quantities
+from journey.generate.slips.equations import Step, Unreadable, in_words, join, read_step
+from journey.generate.slips.units import FACTS, facts
+from journey.generate.slips.written import number_words, numerals, places, read_number, show, show_like
 from journey.generate.sources import read_problems
-from journey.generate.units import FACTS, facts
-from journey.generate.written import number_words, numerals, places, read_number, show, show_like
 from journey.schema import Problem
 
 

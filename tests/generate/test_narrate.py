@@ -8,9 +8,9 @@ from collections import Counter
 from fractions import Fraction
 from string import Formatter
 
-from journey.generate import phrases
-from journey.generate.narrate import Voice
-from journey.generate.slip_checks import Reason
+from journey.generate.slips import phrases
+from journey.generate.slips.checks import Reason
+from journey.generate.slips.narrate import Voice
 from journey.schema import Check
 
 SLOTS = dict.fromkeys(

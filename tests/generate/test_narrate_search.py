@@ -9,9 +9,9 @@ from functools import lru_cache
 import pytest
 
 from journey.catalog import FAMILIES, METHODS
-from journey.generate import search_phrases as phrases
 from journey.generate.made import Made
-from journey.generate.narrate_search import listed
+from journey.generate.search import phrases
+from journey.generate.search.narrate import listed
 from journey.schema import Segment
 from journey.views import VIEWS, render
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from journey.generate.equations import read_step
-from journey.generate.quotes import MAX_WORDS, asked, clause, count_noun, sentences
+from journey.generate.slips.equations import read_step
+from journey.generate.slips.quotes import MAX_WORDS, asked, clause, count_noun, sentences
 
 QUESTION = (
     "Mr. Wong harvested 560 mangoes. He sold half of them at the market for $2 each, and he gave the remaining ones to "

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from journey.catalog import FAMILIES
-from journey.generate import search_tree
-from journey.generate.search_tree import Found, LimitReached, Plan, distances_multiply, distances_sum, sample_trials
+from journey.generate.search import tree
+from journey.generate.search.tree import Found, LimitReached, Plan, distances_multiply, distances_sum, sample_trials
 
 FAMILY = FAMILIES.get("countdown")()
 PLANS = [
@@ -28,7 +28,7 @@ def space_of(*numbers: int, target: int, level: int = 3):
 def searched(plan: Plan, level: int = 3, count: int = 25, seed: int = 0):
     for index in range(count):
         space = FAMILY.space(FAMILY.problem(seed, index, level))
-        yield space, search_tree.run(space, plan)
+        yield space, tree.run(space, plan)
 
 
 def told(found: Found) -> list[str]:
@@ -42,14 +42,14 @@ def told(found: Found) -> list[str]:
 
 
 def test_depth_first_goes_into_each_branch_in_canonical_order():
-    found = search_tree.run(space_of(23, 18, 3, target=51, level=1), Plan())
+    found = tree.run(space_of(23, 18, 3, target=51, level=1), Plan())
     assert told(found) == ["23+18=41", " 41+3=44", "23-18=5", " 5*3=15", " 5+3=8", "23*3=69", " 69-18=51"]
     assert found.events == [0, ~0, 2, ~2, 5] and found.path() == [5, 6] and found.solved
 
 
 def test_order_by_distance_and_by_factors():
     space = space_of(23, 18, 3, target=51, level=1)
-    found = search_tree.run(space, Plan(order="sum"))
+    found = tree.run(space, Plan(order="sum"))
     assert told(found) == ["18*3=54", " 54-23=31", "23*3=69", " 69-18=51"]
     # (|51-54| + |51-23|) / 2 and (|51-69| + |51-18|) / 2; 41 and 3 are 29 away, 26 and 18 too
     assert distances_sum([(23, "*", 3, 69, (69, 18)), (18, "*", 3, 54, (54, 23))], 51) == [25.5, 15.5]
@@ -131,14 +131,14 @@ def test_a_beam_keeps_its_width_at_every_depth(width):
 
 def test_a_search_that_grows_too_long_is_stopped():
     space = space_of(97, 89, 83, 7, target=11)
-    visits = len(search_tree.run(space, Plan()).visits)
+    visits = len(tree.run(space, Plan()).visits)
     with pytest.raises(LimitReached, match="40 moves"):
-        search_tree.run(space, Plan(limit=40))
-    assert len(search_tree.run(space, Plan(limit=visits)).visits) == visits
+        tree.run(space, Plan(limit=40))
+    assert len(tree.run(space, Plan(limit=visits)).visits) == visits
 
 
 def test_two_numbers_are_searched_too():
-    found = search_tree.run(space_of(8, 5, target=13), Plan())
+    found = tree.run(space_of(8, 5, target=13), Plan())
     assert told(found) == ["8*5=40", "8+5=13"] and found.events == [] and found.path() == [1]
 
 

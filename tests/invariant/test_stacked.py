@@ -17,11 +17,12 @@ import pytest
 import torch
 from tiny_runs import random_rows, run_of, setup_of
 
-from journey import models
-from journey.finetune import adapters, batches, budget, sft, stack
-from journey.finetune.jobs import Failed, Said, Setup, Trained
+from journey.finetune.rows import budget
+from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
-from journey.finetune.tokens import Rows
+from journey.finetune.training import adapters, batches, one_run, stacked
+from journey.finetune.training.protocol import Failed, Said, Setup, Trained
+from journey.models import load
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
@@ -29,8 +30,8 @@ KINDS = ("llama", "qwen2", "gemma2")
 State = dict[str, torch.Tensor]
 
 
-def load(source: Path, dtype: torch.dtype) -> Any:
-    return models.load_model(models.ModelRef("tiny", str(source)), device="cpu", dtype=dtype)
+def base_of(source: Path, dtype: torch.dtype) -> Any:
+    return load.load_model(load.ModelRef("tiny", str(source)), device="cpu", dtype=dtype)
 
 
 def train_stacked(
@@ -39,7 +40,7 @@ def train_stacked(
     """Adapters by run as they are saved, and what the stack said."""
     from safetensors.torch import load_file
 
-    said = list(stack.Training(load(Path(setup.source), dtype), 0, runs, data, setup, lambda *_: None).work())
+    said = list(stacked.Training(base_of(Path(setup.source), dtype), 0, runs, data, setup, lambda *_: None).work())
     found = [one.run for one in said if isinstance(one, Trained)]
     return {run: load_file(Path(setup.work) / run / "adapter_model.safetensors") for run in found}, said
 
@@ -48,12 +49,12 @@ def train_alone(
     run: Run, rows: Rows, setup: Setup, dtype: torch.dtype, *, steps: int | None = None
 ) -> tuple[State, State]:
     """The same run in a plain loop over PEFT: its adapter, and the gradients of the first step."""
-    model = adapters.new_adapter(load(Path(setup.source), dtype), run, setup).train()
+    model = adapters.new_adapter(base_of(Path(setup.source), dtype), run, setup).train()
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     optimizer = torch.optim.AdamW(trained.values(), lr=run.lr, weight_decay=setup.weight_decay)
     first: State = {}
     for step, members in enumerate(budget.laid_out(run, rows, setup.rows_per_step)[:steps]):
-        share = stack.shares(rows, members, setup.loss_norm)
+        share = stacked.shares(rows, members, setup.loss_norm)
         torch.manual_seed(adapters.dropout_seed(run, step))
         for part in budget.micro_batches(members, rows.lengths, setup.rows_per_step, setup.micro_batch):
             batch = batches.collate(rows, part, 0)
@@ -73,8 +74,8 @@ def train_alone(
                 if weight.grad is not None
             }
         for group in optimizer.param_groups:
-            group["lr"] = stack.rate(run, step)
-        norm = torch.nn.utils.clip_grad_norm_(trained.values(), stack.CLIP)
+            group["lr"] = stacked.rate(run, step)
+        norm = torch.nn.utils.clip_grad_norm_(trained.values(), stacked.CLIP)
         run_norms.setdefault(run.run, []).append(float(norm))
         optimizer.step()
         optimizer.zero_grad()
@@ -85,7 +86,7 @@ run_norms: dict[str, list[float]] = {}
 
 
 def initial(run: Run, setup: Setup, dtype: torch.dtype) -> State:
-    return adapters.adapter_state(adapters.new_adapter(load(Path(setup.source), dtype), run, setup))
+    return adapters.adapter_state(adapters.new_adapter(base_of(Path(setup.source), dtype), run, setup))
 
 
 def distance(got: State, wanted: State, begun: State) -> float:
@@ -122,7 +123,7 @@ def test_float64_gradients_and_weights_equal_each_alone(kind: str, tiny: Callabl
     """Equal lengths; clipping active, rsLoRA, weight decay, two ranks, loss weights, runs that leave at different steps."""
     data, runs = rows_of(12, 12), four_runs()
     setup = setup_of("stacked", tiny(kind), tmp_path, rslora=True, weight_decay=0.01)
-    training = stack.Training(load(tiny(kind), torch.float64), 0, runs, data, setup, lambda *_: None)
+    training = stacked.Training(base_of(tiny(kind), torch.float64), 0, runs, data, setup, lambda *_: None)
     training.model.train()
     before = training.stack.flat.clone()
     grads = first_gradients(training)
@@ -138,18 +139,18 @@ def test_float64_gradients_and_weights_equal_each_alone(kind: str, tiny: Callabl
     for run in runs:
         wanted, _ = train_alone(run, data[run.kind], setup, torch.float64)
         assert distance(got[run.run], wanted, initial(run, setup, torch.float64)) < 1e-11, run.run
-        assert sum(norm > stack.CLIP for norm in run_norms[run.run]) > len(run_norms[run.run]) // 2
+        assert sum(norm > stacked.CLIP for norm in run_norms[run.run]) > len(run_norms[run.run]) // 2
 
 
-def first_gradients(training: stack.Training) -> dict[str, State]:
+def first_gradients(training: stacked.Training) -> dict[str, State]:
     """The gradients of the first step by run, under their names in PEFT, before clipping."""
     grad = training.stack.grad
     assert grad is not None
     for one in training._passes():
         with training.stack.routed(one.groups):
-            hidden = stack.losses.hidden_states(training.model, one.ids)
+            hidden = stacked.losses.hidden_states(training.model, one.ids)
             chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, one.at)
-            (stack.losses.token_losses(chosen, one.labels, training.head) * one.weights).sum().backward()
+            (stacked.losses.token_losses(chosen, one.labels, training.head) * one.weights).sum().backward()
     weights, training.stack.flat = training.stack.flat, grad
     views = training.stack.weights
     training.stack._hold(grad)
@@ -176,7 +177,7 @@ def test_float64_weights_equal_trl(kind: str, tiny: Callable[[str], Path], tmp_p
     got, _ = train_stacked(runs, data, setup, torch.float64)
     for run in runs:
         own = setup_of("trl", tiny(kind), tmp_path / "trl")
-        sft.train_run(run, data[run.kind], own, lambda *_: None, dtype=torch.float64)
+        one_run.train_run(run, data[run.kind], own, lambda *_: None, dtype=torch.float64)
         wanted = saved(tmp_path / "trl", run)
         assert distance(got[run.run], wanted, initial(run, setup, torch.float64)) < 1e-11, run.run
 
@@ -202,7 +203,7 @@ def test_float32_together_equals_alone_equals_trl(kind: str, tiny: Callable[[str
         begun = initial(run, setup, torch.float32)
         alone, _ = train_stacked([run], data, setup_of("stacked", tiny(kind), tmp_path / "alone"), torch.float32)
         assert distance(got[run.run], alone[run.run], begun) < 1e-3, run.run
-        sft.train_run(run, data[run.kind], setup_of("trl", tiny(kind), tmp_path / "trl"), lambda *_: None)
+        one_run.train_run(run, data[run.kind], setup_of("trl", tiny(kind), tmp_path / "trl"), lambda *_: None)
         assert distance(got[run.run], saved(tmp_path / "trl", run), begun) < 1e-3, run.run
         ours, theirs = (trajectory(tmp_path / way, run) for way in ("stacked", "trl"))
         assert [point["step"] for point in ours] == [point["step"] for point in theirs]
@@ -227,7 +228,7 @@ def test_dropout_equals_alone_and_trl(checkpointing: bool, tiny: Callable[[str],
         wanted, _ = train_alone(run, data[run.kind], setup, torch.float64)
         assert distance(got[run.run], wanted, begun) < 1e-9, run.run
         own = setup_of("trl", tiny("llama"), tmp_path / "trl", **facts)
-        sft.train_run(run, data[run.kind], own, lambda *_: None, dtype=torch.float64)
+        one_run.train_run(run, data[run.kind], own, lambda *_: None, dtype=torch.float64)
         assert distance(got[run.run], saved(tmp_path / "trl", run), begun) < 1e-9, run.run
     plain, _ = train_stacked(runs[:1], data, setup_of("stacked", tiny("llama"), tmp_path / "plain"), torch.float64)
     assert distance(got[runs[0].run], plain[runs[0].run], initial(runs[0], setup, torch.float64)) > 1e-2
@@ -240,7 +241,7 @@ def test_mean_of_row_means_equals_trl(tiny: Callable[[str], Path], tmp_path: Pat
     )
     for run in runs:
         own = setup_of("trl", tiny("llama"), tmp_path / "trl", loss_norm="row")
-        sft.train_run(run, data[run.kind], own, lambda *_: None)
+        one_run.train_run(run, data[run.kind], own, lambda *_: None)
         assert distance(got[run.run], saved(tmp_path / "trl", run), initial(run, own, torch.float32)) < 1e-3, run.run
 
 
@@ -265,7 +266,7 @@ def test_out_of_memory_halves_the_passes_and_changes_nothing_else(
 ) -> None:
     data, runs = rows_of(6, 12), four_runs(steps=6)
     wanted, _ = train_stacked(runs, data, setup_of("stacked", tiny("llama"), tmp_path / "roomy"), torch.float64)
-    real, sizes = stack.losses.hidden_states, []
+    real, sizes = stacked.losses.hidden_states, []
 
     def short_of_memory(model: Any, ids: torch.Tensor) -> torch.Tensor:
         sizes.append(ids.numel())
@@ -273,7 +274,7 @@ def test_out_of_memory_halves_the_passes_and_changes_nothing_else(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(model, ids)
 
-    monkeypatch.setattr(stack.losses, "hidden_states", short_of_memory)
+    monkeypatch.setattr(stacked.losses, "hidden_states", short_of_memory)
     got, said = train_stacked(runs, data, setup_of("stacked", tiny("llama"), tmp_path / "short"), torch.float64)
     told = [one.text for one in said if isinstance(one, Said)]
     assert "memory ran out; passes have at most 1024 tokens" in told[0] and len(told) > 1
@@ -287,7 +288,7 @@ def test_out_of_memory_halves_the_passes_and_changes_nothing_else(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(model, ids)
 
-    monkeypatch.setattr(stack.losses, "hidden_states", without_memory)
+    monkeypatch.setattr(stacked.losses, "hidden_states", without_memory)
     with pytest.raises(torch.OutOfMemoryError, match="less than one row"):
         train_stacked(runs, data, setup_of("stacked", tiny("llama"), tmp_path / "never"), torch.float64)
 
@@ -298,21 +299,21 @@ def test_saved_adapters_are_ordinary_and_give_the_same_logits(
 ) -> None:
     from peft import PeftModel
 
-    from journey.lora import stacked
+    from journey.models.lora import stacked
 
     data, runs = rows_of(6, 12), four_runs(steps=4)
     setup = setup_of("stacked", tiny(kind), tmp_path)
     train_stacked(runs, data, setup, torch.float32)
     ids = torch.from_numpy(data["long"].ids[data["long"].at(0)].astype(np.int64))[None]
-    base = load(tiny(kind), torch.float32)
+    base = base_of(tiny(kind), torch.float32)
     adapters_and_base = [*(tmp_path / run.run for run in runs), None]
     with torch.inference_mode(), stacked(base, adapters_and_base) as on_base, on_base.routed(None):
         together = base(input_ids=ids.repeat(len(runs) + 1, 1)).logits
     with torch.inference_mode():
         for place, run in enumerate(runs):
-            alone = PeftModel.from_pretrained(load(tiny(kind), torch.float32), str(tmp_path / run.run)).eval()
+            alone = PeftModel.from_pretrained(base_of(tiny(kind), torch.float32), str(tmp_path / run.run)).eval()
             torch.testing.assert_close(together[place], alone(input_ids=ids).logits[0], rtol=1e-5, atol=1e-5)
             config = json.loads((tmp_path / run.run / "adapter_config.json").read_text())
             assert config["target_modules"] == sorted(config["target_modules"])
             assert config["r"] == run.rank and config["base_model_name_or_path"] == "tiny"
-        torch.testing.assert_close(together[-1], load(tiny(kind), torch.float32)(input_ids=ids).logits[0])
+        torch.testing.assert_close(together[-1], base_of(tiny(kind), torch.float32)(input_ids=ids).logits[0])

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from journey.finetune.jobs import Setup
+from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
-from journey.finetune.tokens import Rows
+from journey.finetune.training.protocol import Setup
 
 VOCABULARY = 96
 

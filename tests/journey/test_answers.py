@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journey.answers import CHECKER_VERSION, Extracted, Outcome, compare, extract, grade, number
+from journey.answers.checker import CHECKER_VERSION, Extracted, Outcome, compare, extract, grade, number
 from journey.rng import rng_for
 
 RealData = Callable[[str], Path]

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from journey.claims import check_holds, claim_is_false, claim_value, evaluate, graph_values, notice_contradicts
+from journey.answers.claims import check_holds, claim_is_false, claim_value, evaluate, graph_values, notice_contradicts
 from journey.schema import Arith, Check, Problem, Quantity, QuantityClaim, Tree
 
 GRAPH = (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from journey.cli import app
+from journey.cli.app import app
 
 VERBS = "demo run generate curate finetune evaluate report publish export show list doctor".split()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from journey.answers.grading import OUTCOMES, Grade, grade
 from journey.catalog import FAMILIES
 from journey.errors import UnknownName
-from journey.grading import OUTCOMES, Grade, grade
 from journey.schema import Problem
 
 EIGHTEEN = Problem(id="p", question="How many?", answer="18", source="test")

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from journey.answers import Outcome, compare
+from journey.answers.checker import Outcome, compare
+from journey.answers.mathworker import MEMORY_BYTES, WORKER, MathWorker
 from journey.errors import JourneyError
-from journey.mathworker import MEMORY_BYTES, WORKER, MathWorker
 
 
 def alive(pid: int) -> bool:
@@ -138,8 +138,8 @@ def test_forked_and_spawned_and_daemonic_processes_get_their_own() -> None:
     done = run_script(
         """
         import multiprocessing, os, sys
-        from journey.answers import compare
-        from journey.mathworker import WORKER
+        from journey.answers.checker import compare
+        from journey.answers.mathworker import WORKER
 
         def ask(k):
             same = compare(f"x+{k}", f"{k}+x") == "same"
@@ -167,8 +167,8 @@ def test_forked_and_spawned_and_daemonic_processes_get_their_own() -> None:
 def test_no_process_is_left_at_exit() -> None:
     done = run_script(
         """
-        from journey.answers import compare
-        from journey.mathworker import WORKER
+        from journey.answers.checker import compare
+        from journey.answers.mathworker import WORKER
         compare("x", "y")
         print(WORKER._process.pid)
         """
@@ -181,8 +181,8 @@ def test_a_busy_worker_ends_after_its_parent_was_killed() -> None:
     done = run_script(
         """
         import os, signal, threading
-        from journey.answers import compare
-        from journey.mathworker import WORKER
+        from journey.answers.checker import compare
+        from journey.answers.mathworker import WORKER
         compare("x", "y")
         print(WORKER._process.pid, flush=True)
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start()
@@ -200,7 +200,7 @@ def test_importing_is_light_and_the_child_needs_no_torch() -> None:
         import journey.answers
         heavy = {"sympy", "math_verify", "torch", "transformers", "multiprocessing"}
         assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
-        from journey.mathworker import _decider
+        from journey.answers.mathworker import _decider
         assert _decider()("x+1", "1+x") == "same"
         assert not {"torch", "transformers", "numpy"} & sys.modules.keys()
         """
@@ -211,5 +211,5 @@ def test_importing_is_light_and_the_child_needs_no_torch() -> None:
 def test_runs_from_a_folder_that_shadows_packages(tmp_path: Path) -> None:
     for name in ("sympy", "json", "journey", "evaluate"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')")
-    done = run_script("from journey.answers import compare; print(compare('x+1', '1+x'))", cwd=tmp_path)
+    done = run_script("from journey.answers.checker import compare; print(compare('x+1', '1+x'))", cwd=tmp_path)
     assert done.stdout.strip() == "same", done.stderr

@@ -10,7 +10,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from journey.catalog import FAMILIES, METHODS
 from journey.errors import JourneyError, UnknownName, UsageError
-from journey.models import covers, default_view, find, load_model, load_tokenizer, prompt_ids, row, unknown_words
+from journey.models.load import find, load_model, load_tokenizer
+from journey.models.template import covers, default_view, prompt_ids, row, unknown_words
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

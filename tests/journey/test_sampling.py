@@ -22,11 +22,11 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from journey import cache
 from journey.errors import UsageError
-from journey.jobs import Completion
-from journey.models import find, load_model, load_tokenizer
-from journey.sampling import Decoder, adapted, stop_ids
+from journey.models import kv_cache
+from journey.models.completion import Completion
+from journey.models.decode import Decoder, stop_ids
+from journey.models.load import adapted, find, load_model, load_tokenizer
 
 WORDS, END, PAD = 48, 2, 0
 STOPS = [END, 5, 11, 17, 23, 29]  # several, so that a model with random weights ends some rows early
@@ -121,9 +121,9 @@ def test_the_tokens_of_each_adapter_alone(adapters: list[Path]) -> None:
 def test_more_tokens_than_the_room_set_aside_at_first() -> None:
     model = tiny()
     model.generation_config.eos_token_id = END
-    cap = 2 * cache.ROOM + 10
+    cap = 2 * kv_cache.ROOM + 10
     written = Decoder(model, frozenset([END]), PAD, cap).greedy(prompts(4))
-    assert max(len(one.ids) for one in written) > cache.ROOM + 10
+    assert max(len(one.ids) for one in written) > kv_cache.ROOM + 10
     assert [one.ids for one in written] == [alone(model, prompt, cap) for prompt in prompts(4)]
 
 

@@ -22,12 +22,12 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from journey.chance import pick, uniforms
 from journey.errors import UsageError
-from journey.jobs import Job
-from journey.lora import stacked
-from journey.models import find, load_model, load_tokenizer
-from journey.sampling import Decoder
+from journey.models.completion import Job
+from journey.models.decode import Decoder
+from journey.models.load import find, load_model, load_tokenizer
+from journey.models.lora import stacked
+from journey.models.random import pick, uniforms
 
 WORDS, STOPS, PAD, CAP = 48, frozenset([2, 5, 11, 17]), 0, 24
 SMALL: dict[str, Any] = {

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from journey.answers.exact import evaluate
+from journey.answers.voting import canonical_expression, classes
 from journey.catalog import FAMILIES
-from journey.exact import evaluate
 from journey.schema import Problem
-from journey.voting import canonical_expression, classes
 
 VALUE = Problem(id="1", question="?", answer="1/2", source="test")
 

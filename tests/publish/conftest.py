@@ -47,7 +47,7 @@ def hub(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     import huggingface_hub.utils._http as http
     from huggingface_hub import constants, hf_api
 
-    from journey.publish import upload
+    from journey.publish.transfer import upload
 
     server.clear()
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE
@@ -158,12 +158,12 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int], *
     import peft
     import torch
 
-    from journey import models
-    from journey.publish import bases
+    from journey.models import load
+    from journey.publish.transfer import bases
     from journey.store import Folder, manifest_hash
 
-    ref = models.find(base)
-    shown = base if base in models.MODELS else Path(ref.source).name
+    ref = load.find(base)
+    shown = base if base in load.MODELS else Path(ref.source).name
     inputs = {"curate": manifest_hash(curated), "base": bases.digest(ref)}
     config = {"base": base, "arms": [run.rpartition("-")[0] for run in runs], "seeds": 1}
     with Folder.open(out, "finetune", config, inputs=inputs) as folder:
@@ -173,7 +173,7 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int], *
                 torch.manual_seed(seed)
                 wanted = peft.LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
                 wanted.init_lora_weights = False  # random on both sides, so that answers change
-                model = peft.get_peft_model(models.load_model(ref, device="cpu"), wanted)
+                model = peft.get_peft_model(load.load_model(ref, device="cpu"), wanted)
             save_adapter(model, folder.work / run, "../warmup" if warm else shown)
             arm = run.rpartition("-")[0]
             counted = {"run": run, "arm": arm, "seed": 0, "rows": 32, "problems": 32, "epochs": 0.7, "steps": 2}
@@ -195,11 +195,11 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int], *
         folder.write("audit.json", {**audit, "failed": {}})
         folder.write("problems.txt", b"".join(f"{n:032x}\n".encode() for n in range(32)))
         if warm:
-            start = models.load_model(ref, device="cpu")
+            start = load.load_model(ref, device="cpu")
             with torch.no_grad():
                 start.model.layers[0].mlp.down_proj.weight.mul_(1.1)
             start.save_pretrained(folder.work / "warmup")
-            models.load_tokenizer(ref).save_pretrained(folder.work / "warmup")
+            load.load_tokenizer(ref).save_pretrained(folder.work / "warmup")
             folder.write("warmup/warmup.json", {"kind": "model", "from": "elsewhere"})
         folder.finish({"runs": len(runs), "failed": 0})
     return out

@@ -67,22 +67,22 @@ def test_they_load_in_peft_and_answer_as_they_did(hub: Any, online: Any, finetun
     import torch
     from peft import PeftModel
 
-    from journey import models
+    from journey.models import load
 
     send(finetuned, tmp_path / "out")
-    ref = models.find("pocket")
-    tokenizer = models.load_tokenizer(ref)
+    ref = load.find("pocket")
+    tokenizer = load.load_tokenizer(ref)
     ids = torch.tensor([tokenizer("use 16 1 1 make 14 : try 16 - 1 = 15")["input_ids"]])
 
     def logits(place: str, **where: Any) -> torch.Tensor:
-        model = PeftModel.from_pretrained(models.load_model(ref, device="cpu"), place, **where).eval()
+        model = PeftModel.from_pretrained(load.load_model(ref, device="cpu"), place, **where).eval()
         with torch.inference_mode():
             return model(input_ids=ids).logits
 
     for run in ("journey-s0", "shortcut-s0"):
         there = logits(REPO, subfolder=run, revision="v1")
         assert torch.equal(there, logits(str(finetuned / run)))
-    assert not torch.equal(there, models.load_model(ref, device="cpu")(input_ids=ids).logits)
+    assert not torch.equal(there, load.load_model(ref, device="cpu")(input_ids=ids).logits)
 
 
 def test_evaluation_results_are_metadata_with_intervals(
@@ -202,7 +202,7 @@ def test_what_is_not_published_says_what_is(
 def test_a_warm_start_goes_up_before_the_adapters_that_lie_on_it(
     hub: Any, online: Any, warmed: Path, tmp_path: Path
 ) -> None:
-    from journey.publish.restore import local_folder
+    from journey.publish.transfer.restore import local_folder
 
     start, adapters = send(warmed, tmp_path / "out")
     assert [line["repo"] for line in (start, adapters)] == [f"{REPO}-warmup", REPO]
@@ -222,7 +222,7 @@ HERE = ("environment.json", "timing.json")
 
 
 def test_a_warm_up_by_its_id(hub: Any, online: Any, finetuned: Path, curated: Path, tmp_path: Path) -> None:
-    from journey.publish.restore import warmup_folder
+    from journey.publish.transfer.restore import warmup_folder
 
     send(finetuned, tmp_path / "out")
     assert Path(warmup_folder(f"{REPO}@v1:journey-s0"), "adapter_config.json").is_file()

@@ -11,22 +11,25 @@ import pytest
 import yaml
 
 from journey.errors import PartialError, UsageError
-from journey.publish import bundle, cards, columns, licences, parquet, preference, sources
+from journey.publish.bundle import card_dataset, dataset, preference, provenance
 from journey.publish.settings import PublishSettings
+from journey.publish.tables import columns, licences, parquet
 from journey.splits import SPLITS
 
 SETTINGS = PublishSettings(repo="tester/journey-math")
 
 
-def source_of(curated: Path, extra: preference.Preference | None = None) -> bundle.Source:
-    found = sources.survey(curated)
-    trees = sources.trees_of(curated)
-    return bundle.Source(curated, trees, found, licences.choose(found.licences, None), extra or preference.Preference())
+def source_of(curated: Path, extra: preference.Preference | None = None) -> dataset.Source:
+    found = provenance.survey(curated)
+    trees = provenance.trees_of(curated)
+    return dataset.Source(
+        curated, trees, found, licences.choose(found.licences, None), extra or preference.Preference()
+    )
 
 
 @pytest.fixture(scope="module")
 def staged(curated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bundle.stage(source_of(curated), SETTINGS, tmp_path_factory.mktemp("staged") / "bundle")
+    return dataset.stage(source_of(curated), SETTINGS, tmp_path_factory.mktemp("staged") / "bundle")
 
 
 def tables(folder: Path) -> dict[str, bytes]:
@@ -60,7 +63,7 @@ def test_configs_share_pairs_and_splits_share_no_problem(staged: Path) -> None:
 
 def test_the_card_is_read_back_by_huggingface_hub(staged: Path) -> None:
     text = (staged / "README.md").read_text(encoding="utf-8")
-    cards.check(text, "dataset")
+    card_dataset.check(text, "dataset")
     data = yaml.safe_load(text.split("---")[1])
     assert data["license"] == "apache-2.0"
     assert [one["config_name"] for one in data["configs"] if one.get("default")] == ["journey"]
@@ -74,7 +77,7 @@ def test_cut_into_shards_and_resumed_it_is_the_same(
     """Several shards hold the rows of one; killed after any shard, it ends with the same bytes."""
     monkeypatch.setattr(parquet, "_BATCH", 8)
     source, small = source_of(curated), 40_000
-    whole = bundle.stage(source, SETTINGS, tmp_path / "whole", shard_bytes=small)
+    whole = dataset.stage(source, SETTINGS, tmp_path / "whole", shard_bytes=small)
     assert len(list((whole / "journey").glob("train-*"))) > 1
     for config in ("journey", "pairs", "trees", "stepwise"):
         cut, one = (list(parquet.read_rows(sorted(f.glob(f"{config}/train-*")))) for f in (whole, staged))
@@ -89,7 +92,7 @@ def test_cut_into_shards_and_resumed_it_is_the_same(
         out = tmp_path / f"stopped-{stop}"
         marked.clear()
         with pytest.MonkeyPatch.context() as patch:
-            original = bundle.Folder.mark_files
+            original = dataset.Folder.mark_files
 
             def mark(self: Any, key: Any, *rest: Any, stop: int = stop, original: Any = original) -> None:
                 original(self, key, *rest)
@@ -97,11 +100,11 @@ def test_cut_into_shards_and_resumed_it_is_the_same(
                 if len(marked) == stop:
                     raise Killed
 
-            patch.setattr(bundle.Folder, "mark_files", mark)
+            patch.setattr(dataset.Folder, "mark_files", mark)
             with pytest.raises(Killed):
-                bundle.stage(source, SETTINGS, out, shard_bytes=small)
+                dataset.stage(source, SETTINGS, out, shard_bytes=small)
         assert not out.exists()
-        bundle.stage(source, SETTINGS, out, shard_bytes=small)
+        dataset.stage(source, SETTINGS, out, shard_bytes=small)
         assert tables(out) == wanted
         assert (out / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
 
@@ -120,7 +123,7 @@ def test_memory_is_bounded_by_the_row_group_and_shards_by_their_size(
     monkeypatch.setattr(
         pq.ParquetWriter, "write_table", lambda self, t: (groups.append(t.nbytes), original(self, t))[1]
     )
-    pairs = list(sources.read(curated, "train"))
+    pairs = list(provenance.read(curated, "train"))
     taken = 0
 
     def endless() -> Iterator[list[dict[str, Any]]]:
@@ -142,18 +145,18 @@ def test_memory_is_bounded_by_the_row_group_and_shards_by_their_size(
 
 
 def test_compact_view_is_plain_text(curated: Path, tmp_path: Path) -> None:
-    made = bundle.stage(source_of(curated), SETTINGS.model_copy(update={"view": "compact"}), tmp_path / "b")
+    made = dataset.stage(source_of(curated), SETTINGS.model_copy(update={"view": "compact"}), tmp_path / "b")
     row = next(parquet.read_rows(sorted(made.glob("journey/train-*"))))
     assert row["prompt"].startswith("use ") and row["completion"].startswith(" try ")
     assert row["messages"][1] == {"role": "assistant", "content": row["completion"].strip()}
 
 
 def test_preference_rows_go_along(curated: Path, tmp_path: Path) -> None:
-    pairs = list(sources.read(curated, "train"))[:3]
+    pairs = list(provenance.read(curated, "train"))[:3]
     lines = [{"pair_id": p.pair_id, "chosen": "yes \\boxed{1}", "rejected": "no", "policy": "org/model"} for p in pairs]
     file = tmp_path / "preference.jsonl"
     file.write_text("\n".join(map(json.dumps, lines)))
-    made = bundle.stage(source_of(curated, preference.read(file, curated)), SETTINGS, tmp_path / "b")
+    made = dataset.stage(source_of(curated, preference.read(file, curated)), SETTINGS, tmp_path / "b")
     rows = list(parquet.read_rows(sorted(made.glob("preference/train-*"))))
     assert [row["pair_id"] for row in rows] == [pair.pair_id for pair in pairs]
     assert rows[0]["chosen"] == [{"role": "assistant", "content": "yes \\boxed{1}"}]
@@ -181,13 +184,13 @@ def test_trees_that_are_elsewhere_are_asked_for(curated: Path, tmp_path: Path) -
 
     moved = shutil.copytree(curated, tmp_path / "alone")
     with pytest.raises(UsageError, match="--trees"):
-        sources.trees_of(moved)
-    assert sources.trees_of(moved, [curated.with_name("generated")]) == [curated.with_name("generated")]
+        provenance.trees_of(moved)
+    assert provenance.trees_of(moved, [curated.with_name("generated")]) == [curated.with_name("generated")]
 
 
 def test_a_pair_without_its_tree_is_named(curated: Path, generated: Path) -> None:
     with pytest.raises(PartialError, match="has no tree"):
-        list(sources.joined(curated, [], "train"))
+        list(provenance.joined(curated, [], "train"))
 
 
 def test_recipes_are_the_documented_field_mappings(staged: Path, golden: Callable[[str, str], None]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from journey.cli import app
+from journey.cli.app import app
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 REPO = "tester/journey-math"

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from journey import models, views
+from journey import views
 from journey.catalog import FAMILIES, METHODS
-from journey.publish import columns
-from journey.publish.columns import COLUMN_NOTES, CONFIGS, pair_of, pair_row, rows_of, schema, stepwise_rows
+from journey.models import load, template
+from journey.publish.tables import columns
+from journey.publish.tables.columns import COLUMN_NOTES, CONFIGS, pair_of, pair_row, rows_of, schema, stepwise_rows
 from journey.schema import Pair, Problem, Trace, Tree, encode
 
 COMBINATIONS = [("countdown", "search", {}), ("countdown", "search", {"trials": 2}), ("arithmetic", "slips", {})]
@@ -84,10 +85,10 @@ def test_traces_end_in_the_same_box(pairs: list[tuple[Pair, Tree]]) -> None:
 
 def test_compact_rows_join_to_what_the_embedded_base_reads(pairs: list[tuple[Pair, Tree]]) -> None:
     """Prompt and completion one after the other give the tokens of this project's own rows."""
-    tokenizer = models.load_tokenizer(models.find("pocket"))
+    tokenizer = load.load_tokenizer(load.find("pocket"))
     for pair, _ in pairs:
         row = columns.trace_row(pair, "journey", "compact")
-        own = models.row(tokenizer, pair.problem, pair.journey, "compact")
+        own = template.row(tokenizer, pair.problem, pair.journey, "compact")
         ids = tokenizer(row["prompt"] + row["completion"], add_special_tokens=False)["input_ids"]
         assert ids == own.prompt[1:] + own.completion[:-1]
 

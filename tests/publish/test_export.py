@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from journey import export, models
 from journey.errors import JourneyError, UsageError
+from journey.models import load
+from journey.publish import export
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def merged(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 
 
 def answers(model: Any, tokenizer: Any) -> list[str]:
-    from journey.sampling import Decoder
+    from journey.models.decode import Decoder
 
     prompts = [tokenizer(f"use {n} 3 2 make 9 :")["input_ids"] for n in (7, 12, 30)]
     done = Decoder.of(model, tokenizer, cap=24).greedy(prompts)
@@ -34,10 +35,10 @@ def test_transformers_opens_it_and_it_answers_as_base_and_adapter_did(merged: An
     folder, told = merged
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    base = models.load_model(models.find("pocket"), device="cpu")
+    base = load.load_model(load.find("pocket"), device="cpu")
     adapted = PeftModel.from_pretrained(base, str(finetuned / "journey-s0")).eval()
     assert answers(model, tokenizer) == answers(adapted, tokenizer)
-    assert answers(model, tokenizer) != answers(models.load_model(models.find("pocket"), device="cpu"), tokenizer)
+    assert answers(model, tokenizer) != answers(load.load_model(load.find("pocket"), device="cpu"), tokenizer)
     assert told["share_of_largest_logit"] < 1e-4 and told["same_first_word"] == 1.0
 
 

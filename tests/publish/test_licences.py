@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from journey.errors import UsageError
-from journey.publish.licences import KNOWN, choose, duties, known, teachers_known
+from journey.publish.tables.licences import KNOWN, choose, duties, known, teachers_known
 
 
 @pytest.mark.parametrize(

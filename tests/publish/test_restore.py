@@ -13,9 +13,9 @@ from journey.config import CurateSettings, EvaluateSettings, GenerateSettings
 from journey.curate.run import curate
 from journey.errors import RemoteError, UsageError
 from journey.generate.run import generate
-from journey.publish.restore import local_folder
 from journey.publish.run import publish
 from journey.publish.settings import PublishSettings
+from journey.publish.transfer.restore import local_folder
 from journey.store import manifest_hash
 
 DATA, RUNS, BASE = "tester/three-numbers", "tester/runs", "tester/pocket"
@@ -57,7 +57,7 @@ def test_a_dataset_comes_back_as_its_folder(hub: Any, data: dict[str, Any], cura
 
 def test_records_that_state_a_default_or_not_come_back_alike(hub: Any, tmp_path: Path) -> None:
     """The encoder states the default `check` or leaves it out by identity; a folder may hold both."""
-    from journey.publish.columns import states_check
+    from journey.publish.tables.columns import states_check
     from journey.schema import Pair, decode, encode
     from journey.store import Folder, read_records, shards
 

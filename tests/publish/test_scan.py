@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from journey.errors import UsageError
-from journey.publish import scan
+from journey.publish.tables import scan
 
 TOKEN = "hf_" + "aB3" * 12
 BAD = {

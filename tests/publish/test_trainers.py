@@ -22,9 +22,9 @@ Shell = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def pocket() -> Path:
-    from journey import models
+    from journey.models import load
 
-    return Path(models.find("pocket").source)
+    return Path(load.find("pocket").source)
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_trl_stepwise_reward_trainer(shell: Shell, curated: Path, pocket: Path, 
     script.write_text(PRM)
     done = shell(script, told["folder"], pocket, tmp_path / "prm", HF_HUB_OFFLINE="1", PYTHONPATH=str(trl))
     steps, right, logged = map(int, done.stdout.split("STEPS")[1].split())
-    from journey.publish import parquet
+    from journey.publish.tables import parquet
 
     rows = [
         row

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from journey.errors import AuthError, JourneyError, RemoteError, UsageError
-from journey.publish import upload
 from journey.publish.run import publish
 from journey.publish.settings import PublishSettings
+from journey.publish.transfer import upload
 
 REPO = "tester/journey-math"
 Publish = Callable[..., dict[str, Any]]

@@ -14,8 +14,6 @@ import msgspec
 import numpy as np
 
 from journey.config import GenerateSettings
-from journey.evaluate import statistics as st
-from journey.evaluate import verdict as vd
 from journey.evaluate.behaviour.records import (
     HABITS,
     Behaviour,
@@ -47,6 +45,8 @@ from journey.evaluate.results import (
     Skipped,
     StrategyInfo,
 )
+from journey.evaluate.statistics import paired as st
+from journey.evaluate.statistics import verdict as vd
 from journey.generate.run import generate
 from journey.schema import Pair, decode
 from journey.store import Folder, dump_json, json_lines, manifest_hash, read_records, sha256

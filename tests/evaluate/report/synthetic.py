@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from journey.evaluate import statistics as st
-from journey.evaluate import verdict as vd
 from journey.evaluate.results import ArmScore, BenchmarkInfo, Compared, Plan, RunInfo, RunScore, Scores
+from journey.evaluate.statistics import paired as st
+from journey.evaluate.statistics import verdict as vd
 from journey.rng import rng_for, seed_for
 from journey.schema import Problem, Question, Sample, problem_id
 from journey.store import dump_json, json_lines, sha256

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from journey.evaluate import report
-from journey.evaluate.report import lineage, trained
+from journey.evaluate.report import lineage, training
 from journey.evaluate.report.examples import MOST_CHARACTERS, PER_KIND
 from journey.schema import Tree
 from journey.store import read_records, sha256
@@ -44,7 +44,7 @@ def test_a_failed_run_ends_in_a_gap_and_says_why(behind_it: tuple[Path, Path]) -
     failed = next(curve for curve in found.curves if curve.run == "journey-s1")
     assert failed.losses[-1] is None and len(failed.losses) == 30
     assert (failed.planned, failed.failed) == (60, "NotFinite: loss is no number <b>any more</b>")
-    told = trained.trained(found, "compact")
+    told = training.trained(found, "compact")
     panel = next(panel for panel in told.panels if panel.arm == "journey")
     assert panel.failed == ("journey-s1 failed after step 30 of 60: NotFinite: loss is no number <b>any more</b>",)
     assert 'class="cross"' in panel.picture
@@ -148,7 +148,7 @@ def test_pieces_of_a_pair_are_its_text(behind_it: tuple[Path, Path]) -> None:
     found = lineage.training(behind_it[0])
     assert found is not None
     for view in ("compact", "plain", "think"):
-        for example, shown in zip(found.examples, trained.trained(found, view).pairs, strict=True):  # type: ignore[arg-type]
+        for example, shown in zip(found.examples, training.trained(found, view).pairs, strict=True):  # type: ignore[arg-type]
             for trace, pieces in ((example.pair.shortcut, shown.shortcut), (example.pair.journey, shown.journey)):
                 assert "".join(piece.text for piece in pieces) == views.render(trace, view).text  # type: ignore[arg-type]
                 roles = [segment.role for segment in trace.segments if segment.brief or view != "compact"]

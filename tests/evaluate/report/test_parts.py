@@ -13,7 +13,7 @@ import pytest
 
 from journey.evaluate import report
 from journey.evaluate.behaviour.records import BehaviourFile
-from journey.evaluate.report import behaving, costs, trained
+from journey.evaluate.report import behaviour, costs, training
 from journey.evaluate.report.content import content
 from journey.evaluate.report.lineage import Training
 from journey.evaluate.results import Plan, Scores
@@ -165,7 +165,7 @@ def test_behaviour_that_does_not_belong_here(
 ) -> None:
     folder = make(problems=2)
     behind.behaviour(folder)
-    path = folder / behaving.FILE
+    path = folder / behaviour.FILE
     path.write_bytes(change(path.read_bytes()))
     page = Words(report.build(folder)[0])
     assert words in page.text and "Goes back" not in page.text
@@ -174,9 +174,9 @@ def test_behaviour_that_does_not_belong_here(
 def test_no_answers_are_no_rates(make: Make, behind: ModuleType) -> None:
     folder = make(problems=2)
     behind.behaviour(folder)
-    file = decode((folder / behaving.FILE).read_bytes(), BehaviourFile)
+    file = decode((folder / behaviour.FILE).read_bytes(), BehaviourFile)
     none = msgspec.structs.replace(file.arms[0], answers=0, habits={}, commitment=None, steps=None, claims=None)
-    told = behaving.told(msgspec.structs.replace(file, arms=(none,), runs=(), judge=None))
+    told = behaviour.told(msgspec.structs.replace(file, arms=(none,), runs=(), judge=None))
     assert told.arms[0].rows == (("base", "n = 0", *[""] * 8),)
     assert told.arms[0].steps == told.arms[0].claims == () and set(told.rates[0][2:]) == {"n/a"}
 
@@ -191,13 +191,13 @@ def test_axes_are_columns_of_their_own() -> None:
     runs = [
         {"run": "a", "arm": "journey", "axis": axis, "seed": 0, "rank": rank} for axis, rank in (("r8", 8), ("r16", 16))
     ]
-    told = trained.trained(Training("", audit={"runs": runs}), "compact")
+    told = training.trained(Training("", audit={"runs": runs}), "compact")
     assert told.budget is not None
     assert (told.budget.arms, told.budget.rows) == (("journey r8", "journey r16"), (("LoRA rank", "8", "16"),))
 
 
 def test_an_empty_audit_and_funnel_do_no_harm() -> None:
-    told = trained.trained(Training("", audit={"runs": [{}]}, funnel={"rules": [], "totals": {}}), "think")
+    told = training.trained(Training("", audit={"runs": [{}]}, funnel={"rules": [], "totals": {}}), "think")
     assert told.budget is not None and told.budget.rows == () and told.panels == ()
     assert told.funnel is not None and told.funnel.kept_share is None
 

@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from journey.evaluate.report import chart, tree
-from journey.evaluate.report.chart import Axes, Line, Point
-from journey.evaluate.report.svg import Scale
+from journey.evaluate.report.charts import chart, tree
+from journey.evaluate.report.charts.chart import Axes, Line, Point
+from journey.evaluate.report.charts.svg import Scale
 from journey.schema import Arith, Node, Problem, Reachable, Tree
 
 

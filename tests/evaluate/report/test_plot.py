@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from journey.evaluate.report import plot
+from journey.evaluate.report.charts import plot
 from journey.evaluate.report.content import ComparedRow, Group
 
 LAYOUTS = (plot.WIDE, plot.NARROW)

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import pytest
 
+from journey.answers.claims import evaluate, graph_values
 from journey.catalog import FAMILIES
-from journey.claims import evaluate, graph_values
-from journey.generate.annotated import annotated
 from journey.generate.families.arithmetic import LEVELS, Arithmetic
+from journey.generate.slips.annotated import annotated
 from journey.schema import Problem, problem_id
 
 FAMILY = Arithmetic()

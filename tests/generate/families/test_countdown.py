@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import pytest
 
-from journey.answers import Outcome
+from journey.answers.checker import Outcome
 from journey.catalog import FAMILIES
 from journey.generate.families import countdown
 from journey.generate.families.countdown import LEVELS, can_make, failed_first_moves, last_moves, moves, solutions

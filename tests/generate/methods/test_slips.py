@@ -12,14 +12,14 @@ import pytest
 from pydantic import ValidationError
 
 from journey import views
-from journey.claims import claim_is_false, claim_value, evaluate, graph_values, notice_contradicts
+from journey.answers.claims import claim_is_false, claim_value, evaluate, graph_values, notice_contradicts
 from journey.errors import UnknownName
-from journey.generate.annotated import annotated
 from journey.generate.families.arithmetic import Arithmetic
 from journey.generate.made import Made, Rejection
 from journey.generate.methods.slips import Slips, SlipsSettings
-from journey.generate.slip import Refused, Slip, usable
-from journey.generate.slip_kinds import KINDS
+from journey.generate.slips.annotated import annotated
+from journey.generate.slips.kinds import KINDS
+from journey.generate.slips.slip import Refused, Slip, usable
 from journey.generate.sources import read_problems
 from journey.schema import Arith, Node, Pair, Problem, QuantityClaim, Trace, Tree, decode, encode
 

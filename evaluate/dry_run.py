@@ -1,0 +1,83 @@
+"""What an evaluation would do and could show, before anything is sampled: `--dry-run`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from journey.config import EvaluateSettings
+from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
+from journey.evaluate.sampling import work
+from journey.evaluate.sampling.serving import serve_line
+from journey.evaluate.statistics.paired import Comparison, compare, needed
+from journey.evaluate.statistics.verdict import BASE
+from journey.rng import seed_for
+from journey.sampling import workers
+
+REPEATS = 40
+
+
+def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
+    """What `evaluate` would do, for `--dry-run`: the plan, how much is asked, and the effects that could be seen."""
+    finetuned = Path(finetuned)
+    prepared = prepare(finetuned, settings)
+    fixed = prepared.plan
+    seeds = Counter(run.arm for run in work.sampled(fixed) if run.arm != BASE)
+    samples = {draw.name: draw.samples for draw in fixed.draws}
+    answers = sum(
+        info.problems * samples[draw]
+        for info in work.all_benchmarks(fixed)
+        for run in work.sampled(fixed)
+        for draw in work.draws_on(fixed, info.name, run)
+    )
+    expected = {b.name: expect(b.problems, min(seeds.values())) for b in fixed.benchmarks if b.problems > 1}
+    told = {
+        "plan": msgspec.to_builtins(fixed),
+        "answers": answers,
+        "new_tokens_at_most": answers * fixed.max_new_tokens,
+        "workers": settings.workers or workers.default_workers(prepared.device),
+        "device": prepared.device,
+        "detectable_points": {
+            name: None if one is None else one["detectable_points"] for name, one in expected.items()
+        },
+        "to_halve_it": {name: one["to_halve_it"] for name, one in expected.items() if one is not None},
+    }
+    if fixed.backend not in (STACKED, ONE_BY_ONE):
+        told["serve"] = serve_line(finetuned, prepared.ref, fixed.runs, prepared.positions, fixed.dtype)
+    return told
+
+
+def expected_effect(problems: int, seeds: int) -> float | None:
+    """The minimum detectable effect, in points, to expect of arms that are half right and disagree on 27 % of problems.
+
+    None with one seed. A rough guide: runs that differ much between seeds need more.
+    """
+    found = expect(problems, seeds)
+    return None if found is None else found["detectable_points"]
+
+
+def expect(problems: int, seeds: int) -> dict[str, Any] | None:
+    """The expected minimum detectable effect in points, and the sizes of experiment that would halve it."""
+    if seeds < 2:
+        return None
+    rng = np.random.default_rng(seed_for("expected effect", problems, seeds))
+    drawn = [_null(rng, problems, seeds) for _ in range(REPEATS)]
+    effects = sorted((one.detectable or 0.0, place) for place, one in enumerate(drawn))
+    effect = sum(size for size, _ in effects) / REPEATS
+    typical = drawn[effects[REPEATS // 2][1]]
+    halving = needed(typical, effect / 2) if effect else ()
+    return {
+        "detectable_points": round(100 * effect, 1),
+        "to_halve_it": [{"seeds": size.seeds, "problems": size.problems} for size in halving],
+    }
+
+
+def _null(rng: np.random.Generator, problems: int, seeds: int) -> Comparison:
+    """Two arms that are equally good; two draws at a problem's chance differ 27 % of the time."""
+    chance = rng.beta(0.587, 0.587, problems)[:, None]
+    first, second = (rng.random((problems, seeds)) < chance for _ in range(2))
+    return compare(first, second, flips=1, resamples=0)

@@ -1,0 +1,130 @@
+"""What is declared before sampling: strategies with their numbers, what is drawn for them, and the family of comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from journey.catalog import STRATEGIES
+from journey.config import EvaluateSettings
+from journey.errors import UnknownName, UsageError
+from journey.evaluate.results import BenchmarkInfo, DrawInfo, Plan, Skipped, StrategyInfo
+from journey.evaluate.statistics.verdict import BASE, EQUAL_FLOPS, EQUAL_TOKENS, LARGER, Declared, declare
+from journey.evaluate.test_time.contract import Strategy
+from journey.sampling.requests import Numbers
+
+CAP_SHARES = (8, 4, 2)  # budget-cap's default levels are these parts of the cap of new tokens
+GREEDY, SAMPLES = "greedy", "samples"
+
+
+def strategy(name: str) -> Strategy:
+    """The strategy of a name. Raises UnknownName."""
+    made: Strategy = STRATEGIES.get(name)()
+    return made
+
+
+def numbers(settings: EvaluateSettings, cap: int) -> Numbers:
+    """The numbers that strategies take. Raises UsageError where they do not go together."""
+    samples = settings.samples or 2 * settings.k
+    if samples < settings.k:
+        raise UsageError(f"{samples} samples cannot give the best of {settings.k}", "raise samples or lower --k")
+    caps = settings.caps or sorted({max(1, cap // share) for share in CAP_SHARES})
+    if min(caps) < 1 or sorted(set(caps)) != list(caps):
+        raise UsageError(f"caps {list(caps)} are no rising numbers of tokens", "e.g. --set caps=[64,128]")
+    return Numbers(
+        k=settings.k,
+        samples=samples,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        rounds=settings.rounds,
+        waits=settings.waits,
+        caps=tuple(caps),
+        logprob=settings.logprob,
+    )
+
+
+def numbers_of(plan: Plan) -> Numbers:
+    """The same numbers, from a plan."""
+    return Numbers(**{**plan.numbers, "caps": tuple(plan.numbers.get("caps", ()))}) if plan.numbers else _FIRST_PLANS
+
+
+_FIRST_PLANS = Numbers(1, 1, 0.7, 0.95, 0, 0, ())  # of plans made when greedy was the only strategy
+
+
+def policies(names: Sequence[str], given: Numbers) -> tuple[StrategyInfo, ...]:
+    """One entry for each strategy."""
+    found = []
+    for name in names:
+        one = strategy(name)
+        summary = STRATEGIES.entry(name).summary
+        policy = one.policy(one.places(given)[-1])
+        found.append(StrategyInfo(name, policy, one.draw, summary, one.oracle, one.checker))
+    return tuple(found)
+
+
+def draws(names: Sequence[str], given: Numbers) -> tuple[DrawInfo, ...]:
+    """What is drawn for these strategies, each draw once; greedy first, which the equal-token comparison needs too."""
+    found = dict.fromkeys([GREEDY, *(strategy(name).draw for name in names)])
+    return tuple(strategy(name).drawn(given) for name in found)
+
+
+def skipped(settings: EvaluateSettings, benchmarks: Mapping[str, BenchmarkInfo]) -> list[Skipped]:
+    """Strategies that a benchmark cannot have or is not asked for. Raises UsageError where one is left without any.
+
+    `benchmarks` are by the name as it was asked for.
+    """
+    for name in settings.sampled or ():
+        if name not in {*benchmarks, *(info.name for info in benchmarks.values())}:
+            raise UnknownName("benchmark in sampled", name, benchmarks)
+    found = []
+    for spec, info in benchmarks.items():
+        wanted = settings.sampled is None or bool({spec, info.name} & set(settings.sampled))
+        for place, name in enumerate(settings.strategy):
+            if strategy(name).checker and info.check == "value":
+                if place == 0:
+                    raise UsageError(f"{info.name} has no checker, which {name} needs", "name another strategy first")
+                found.append(Skipped(info.name, name, "has no checker that needs the problem alone"))
+            elif place and not wanted:
+                found.append(Skipped(info.name, name, "not asked for on this benchmark"))
+    return found
+
+
+def check_strategies(settings: EvaluateSettings) -> None:
+    """Raises UnknownName or UsageError for strategies that cannot be carried out or cannot give a verdict."""
+    for name in settings.strategy:
+        if strategy(name).reward and settings.reward is None:
+            raise UsageError(f"{name} needs a reward model", "--set reward=FOLDER, or reward=NAME@http://HOST/v1")
+    first = settings.strategy[0] if settings.strategy else None
+    if first is None:
+        raise UsageError("no strategy", "e.g. --strategy greedy,majority; see `journey list strategies`")
+    if strategy(first).oracle:
+        raise UsageError(f"{first} looks at the gold answer and gives no verdict", "name another strategy first")
+
+
+def family(
+    names: Sequence[str],
+    benchmarks: Iterable[BenchmarkInfo],
+    arms: Sequence[str],
+    arm_pairs: Sequence[tuple[str, str]],
+    left_out: Iterable[Skipped],
+    *,
+    base: bool,
+    equal: bool,
+    larger: bool,
+) -> tuple[Declared, ...]:
+    """Every comparison that gets a verdict, the family of Holm's correction.
+
+    The first strategy: all pairs, and every arm against the base. Other strategies (no oracles): the pairs. At equal
+    test tokens: the pairs, where there are dev problems to choose a policy on. A larger model: every arm.
+    """
+    benchmarks, left = list(benchmarks), {(one.benchmark, one.strategy) for one in left_out}
+    bases = [(BASE, arm) for arm in arms] if base else []
+    found = declare([b.name for b in benchmarks], [*arm_pairs, *bases], base=False)
+    for name in names[1:]:
+        if not strategy(name).oracle:
+            found += [
+                Declared(b.name, *pair, name) for b in benchmarks if (b.name, name) not in left for pair in arm_pairs
+            ]
+    chosen = [b.name for b in benchmarks if b.dev is not None]
+    found += [Declared(name, *pair, EQUAL_TOKENS) for name in chosen for pair in arm_pairs if equal]
+    found += [Declared(name, LARGER, arm, EQUAL_FLOPS) for name in chosen for arm in arms if larger]
+    return tuple(found)

@@ -1,0 +1,260 @@
+"""The plan: which runs are asked what, what is compared, and within which limits; fixed before anything is sampled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from journey import console, store, views
+from journey.catalog import BENCHMARKS
+from journey.config import EvaluateSettings
+from journey.errors import UnknownName, UsageError
+from journey.evaluate.planning import comparisons
+from journey.evaluate.planning.dev_questions import check_dev, dev_questions
+from journey.evaluate.planning.larger import Larger, find_larger
+from journey.evaluate.planning.questions import ask, trained_on
+from journey.evaluate.planning.runs import pairs, read_runs, trained, twice, why_not_stacked
+from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
+from journey.evaluate.statistics.verdict import BASE
+from journey.models import load, template
+from journey.questions import BenchmarkFacts
+from journey.sampling.requests import Numbers
+from journey.schema import Question
+from journey.views import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+CAP, SLACK, ROUND = 512, 1.25, 32  # new tokens: where no length is told; over the longest journeys; rounded up to
+STACKED, ONE_BY_ONE = "stacked", "one adapter at a time"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan with what is needed to carry it out: questions (dev ones too) and their prompts (token ids) by benchmark."""
+
+    plan: Plan
+    ref: load.ModelRef
+    tokenizer: PreTrainedTokenizerBase
+    questions: dict[str, list[Question]]
+    prompts: dict[str, dict[str, list[int]]]
+    device: str
+    numbers: Numbers
+    positions: int | None
+    larger: Larger | None = None
+
+    def with_plan(self, plan: Plan) -> Prepared:
+        """The same with another plan."""
+        return replace(self, plan=plan)
+
+
+def prepare(finetuned: Path, settings: EvaluateSettings) -> Prepared:
+    """Everything that is fixed before sampling. Draws and loads questions, but no weights."""
+    manifest = store.read_manifest(finetuned, "finetune")
+    comparisons.check_strategies(settings)
+    check_dev(settings)
+    told, runs = read_runs(finetuned, manifest)
+    if settings.aa:
+        runs = twice(runs, settings.aa_arm)
+    ref = load.find(str(manifest.get("config", {}).get("base") or told.get("base", {}).get("name", "")))
+    tokenizer = load.load_tokenizer(ref)
+    view: View = told.get("view") or template.default_view(tokenizer)
+    infos, questions = _ask(settings, finetuned, manifest)
+    prompts = {name: _prompts(asked, tokenizer, view, ref, name) for name, asked in questions.items()}
+    device = load.best_device()
+    longest = max(len(prompt) for of_one in prompts.values() for prompt in of_one.values())
+    positions = _positions(ref)
+    cap = _cap(settings, finetuned, ref, longest, positions)
+    numbers = comparisons.numbers(settings, cap)
+    larger = None if settings.larger is None else find_larger(settings, questions)
+    plan = _plan(settings, runs, infos, numbers, larger)
+    plan = msgspec.structs.replace(
+        plan,
+        base=ref.name,
+        view=view,
+        max_new_tokens=cap,
+        dtype=settings.dtype or ("float32" if device == "cpu" else "bfloat16"),
+        backend=settings.endpoint or _backend(finetuned, runs),
+    )
+    return Prepared(plan, ref, tokenizer, questions, prompts, device, numbers, positions, larger)
+
+
+def _plan(
+    settings: EvaluateSettings,
+    runs: Sequence[RunInfo],
+    asked: Mapping[str, BenchmarkInfo],
+    numbers: Numbers,
+    larger: Larger | None,
+) -> Plan:
+    """The plan as far as the settings say it; `asked` are all benchmarks by the name as asked for, dev ones too."""
+    names = tuple(dict.fromkeys(settings.strategy))
+    test = {spec: info for spec, info in asked.items() if not _is_dev(spec)}
+    dev = [info for spec, info in asked.items() if _is_dev(spec)]
+    left_out = comparisons.skipped(settings, test)
+    arm_pairs = pairs(runs)
+    arms = list(dict.fromkeys(run.arm for run in trained(runs)))
+    return Plan(
+        base="",
+        view="",
+        runs=(RunInfo(BASE, BASE, None), *runs),
+        benchmarks=tuple(test.values()),
+        primary=_primary(settings, test),
+        strategies=names,
+        comparisons=comparisons.family(
+            names,
+            test.values(),
+            arms,
+            arm_pairs,
+            left_out,
+            base=not settings.aa,
+            equal=wants_equal_tokens(settings),
+            larger=larger is not None and larger.cost is not None and not settings.aa,
+        ),
+        margin=settings.margin,
+        max_new_tokens=0,
+        batch=settings.batch,
+        dtype="",
+        seed=settings.seed,
+        policies=comparisons.policies(names, numbers),
+        draws=comparisons.draws(names, numbers),
+        skipped=tuple(left_out),
+        dev=tuple(dev),
+        larger=None if larger is None else larger.info,
+        aa=settings.aa,
+        numbers=msgspec.to_builtins(numbers),
+        reward=settings.reward,
+    )
+
+
+def wants_equal_tokens(settings: EvaluateSettings) -> bool:
+    """Whether there are samples from which a policy of a given cost can be made."""
+    return settings.equal_tokens and any(
+        comparisons.strategy(name).draw == comparisons.SAMPLES for name in settings.strategy
+    )
+
+
+def _backend(finetuned: Path, runs: Sequence[RunInfo]) -> str:
+    why = why_not_stacked(finetuned, runs)
+    if why:
+        console.note(f"{ONE_BY_ONE}, since {why}")
+    return ONE_BY_ONE if why else STACKED
+
+
+def _is_dev(spec: str) -> bool:
+    return spec.startswith("dev of ")
+
+
+def _ask(
+    settings: EvaluateSettings, finetuned: Path, manifest: dict[str, Any]
+) -> tuple[dict[str, BenchmarkInfo], dict[str, list[Question]]]:
+    """All benchmarks by the name as asked for ("dev of NAME" for dev problems), and their questions by name."""
+    infos: dict[str, BenchmarkInfo] = {}
+    questions: dict[str, list[Question]] = {}
+    asked_for, seen = _benchmarks(settings), trained_on(finetuned, settings)
+    for spec in asked_for:
+        limit = min((n for n in (settings.sizes.get(spec), settings.limit) if n is not None), default=None)
+        asked, facts = ask(spec, settings, limit, seen)
+        if facts.name in questions:
+            raise UsageError(f"benchmark {facts.name} is asked for twice", "name each one once")
+        chosen_on = None
+        wanted = settings.sampled is None or bool({spec, facts.name} & set(settings.sampled))
+        needed = wants_equal_tokens(settings) or settings.larger is not None
+        dev = dev_questions(spec, facts.name, settings, finetuned, manifest) if needed and wanted else None
+        if dev is not None:
+            chosen_on = dev[1].name
+            questions[chosen_on] = dev[0]
+            infos[f"dev of {spec}"] = _info(*dev)
+        infos[spec] = msgspec.structs.replace(_info(asked, facts), dev=chosen_on)
+        questions[facts.name] = asked
+    return infos, questions
+
+
+def _info(asked: Sequence[Question], facts: BenchmarkFacts) -> BenchmarkInfo:
+    sha256 = hashlib.sha256(store.json_lines(asked)).hexdigest()
+    return BenchmarkInfo(
+        facts.name, len(asked), facts.source, facts.revision, facts.licence, sha256, facts.check, facts.summary
+    )
+
+
+def _benchmarks(settings: EvaluateSettings) -> list[str]:
+    if not settings.benchmarks:
+        raise UsageError("no benchmark to evaluate on", "e.g. --benchmarks countdown@1; see `journey list benchmarks`")
+    for name in settings.sizes:
+        if name not in {*settings.benchmarks, *BENCHMARKS.names()}:  # a recipe's sizes may name more than is asked
+            raise UnknownName("benchmark in sizes", name, settings.benchmarks)
+    return settings.benchmarks
+
+
+def _primary(settings: EvaluateSettings, asked: Mapping[str, BenchmarkInfo]) -> str:
+    """The benchmark of the headline, by its name or as it was asked for."""
+    names = [info.name for info in asked.values()]
+    if settings.primary is None:
+        return names[0]
+    if settings.primary not in {*names, *asked}:
+        raise UnknownName("primary benchmark", settings.primary, names)
+    return asked[settings.primary].name if settings.primary in asked else settings.primary
+
+
+def _prompts(
+    questions: Sequence[Question], tokenizer: PreTrainedTokenizerBase, view: View, ref: load.ModelRef, name: str
+) -> dict[str, list[int]]:
+    """Token ids by question id. Raises UsageError naming words that the base cannot read."""
+    ids = {}
+    for question in questions:
+        text = views.prompt(question.problem, view)
+        if view == "compact" and not template.covers(tokenizer, text):
+            words = ", ".join(template.unknown_words(tokenizer, text)[:8])
+            raise UsageError(f"{ref.name} cannot read {name}: it has no word for {words}", "use a larger base")
+        ids[question.id] = template.prompt_ids(tokenizer, question.problem, view)
+    return ids
+
+
+def _positions(ref: load.ModelRef) -> int | None:
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False)
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return None if positions is None else int(positions)
+
+
+def _cap(settings: EvaluateSettings, finetuned: Path, ref: load.ModelRef, longest: int, positions: int | None) -> int:
+    """One cap of new tokens for all arms, within the base's positions.
+
+    A quarter over the 99.5th percentile of the journeys trained on, where the runs tell it; else the longest row.
+    """
+    room = math.inf if positions is None else positions - longest
+    least = max(_told(finetuned, "completion_tokens_p995"), default=None)
+    cap = settings.max_new_tokens
+    if cap is None:
+        longest_row = max(_told(finetuned, "max_length"), default=CAP)
+        cap = int(min(longest_row if least is None else math.ceil(least * SLACK / ROUND) * ROUND, room))
+    if cap > room or cap < 1:
+        raise UsageError(
+            f"{ref.name} has {positions} positions: a prompt of {longest} tokens leaves room for {max(0, int(room))}",
+            "lower --max-new-tokens, or leave out the benchmark with the long prompts",
+        )
+    if least is not None and cap < least:
+        console.note(f"a cap of {cap} new tokens cuts answers off: the longest journeys trained on have {least:g}")
+    return cap
+
+
+def _told(finetuned: Path, key: str) -> Iterable[float]:
+    """Every number of that name in audit.json and the runs' run.json, wherever it stands."""
+    for path in [finetuned / "audit.json", *sorted(finetuned.glob("*/run.json"))]:
+        if path.is_file():
+            yield from _named(key, json.loads(path.read_bytes()))
+
+
+def _named(key: str, data: Any) -> Iterable[float]:
+    values: Iterable[Any] = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    if isinstance(data, dict) and isinstance(data.get(key), int | float):
+        yield data[key]
+    for value in values:
+        yield from _named(key, value)

@@ -1,0 +1,275 @@
+"""What the report says on training: budgets, curves, curation, and pairs that were trained on, as text and pictures.
+
+`audit.json` and `funnel.json` belong to other stages and may grow: whatever numbers they hold are shown, under their
+own names where this module has no words for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from journey import views
+from journey.console import clean
+from journey.evaluate.report import words
+from journey.evaluate.report.charts import chart, tree
+from journey.evaluate.report.lineage import Curve, Example, Training
+from journey.evaluate.report.words import NOT_KNOWN
+from journey.schema import Trace
+from journey.views import View
+
+LABELS = {
+    "pairs": "Pairs to draw from",
+    "problems": "Different problems",
+    "rows": "Rows seen",
+    "epochs": "Epochs",
+    "rows_per_step": "Rows in an optimiser step",
+    "steps": "Optimiser steps",
+    "supervised_tokens": "Supervised tokens",
+    "total_tokens": "All tokens",
+    "flops": "Training FLOPs",
+    "lr": "Learning rate",
+    "rank": "LoRA rank",
+    "mistake_weight": "Loss weight of mistakes",
+    "answer_share": "Loss on the answer",
+    "correct_path_share": "Loss on the correct path",
+    "mistake_share": "Loss on mistakes",
+    "completion_tokens_p995": "Tokens of a long completion (99.5th percentile)",
+    "seconds": "Seconds",
+}
+_NAMES = {"run", "arm", "seed", "axis"}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The audit as a table (an arm a column) and as sentences."""
+
+    arms: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]  # label, then a value for each arm
+    equal: tuple[str, ...]
+    differs: tuple[str, ...]
+    notes: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The curves of one arm; `failed` says which of its runs ended early, and why."""
+
+    arm: str
+    picture: Markup
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of the funnel; the shares are of all pairs that came in."""
+
+    name: str
+    came: str
+    dropped: str
+    reasons: str
+    kept_share: float
+    dropped_share: float
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """Curation: what came in, what each rule dropped, what was kept in which split."""
+
+    made: tuple[str, ...]  # sentences on what was generated
+    rules: tuple[Rule, ...]
+    idle: tuple[str, ...]  # rules that dropped nothing
+    came: str
+    kept: str
+    kept_share: float | None
+    splits: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a trace with its role."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A training pair: the question, both traces in pieces (as trained, and in prose where that differs), the tree."""
+
+    name: str
+    question: str
+    answer: str
+    shortcut: tuple[Piece, ...]
+    journey: tuple[Piece, ...]
+    prose: tuple[tuple[Piece, ...], tuple[Piece, ...]] | None
+    tree: Markup | None
+    left_out: int
+    mistakes: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Everything on training; a part that is None or empty has no data, and `missing` says why."""
+
+    budget: Budget | None = None
+    panels: tuple[Panel, ...] = ()
+    funnel: Funnel | None = None
+    pairs: tuple[Shown, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def trained(found: Training | None, view: View, arms: Iterable[str] = ()) -> Trained:
+    """What the report shows of the training behind an evaluation; `arms` gives the order of its pictures."""
+    if found is None:
+        return Trained(missing=("This evaluation does not name the training folder it was made from.",))
+    return Trained(
+        budget=None if not found.audit else _budget(found.audit),
+        panels=tuple(_panels(found.curves, arms)),
+        funnel=None if not found.funnel else _funnel(found.funnel, found.generated),
+        pairs=tuple(_shown(example, view) for example in found.examples),
+        missing=found.missing,
+    )
+
+
+def _budget(audit: Mapping[str, Any]) -> Budget:
+    runs = [run for run in audit.get("runs") or () if isinstance(run, dict)]
+    arms = tuple(dict.fromkeys(map(_arm, runs)))
+    found = dict.fromkeys(key for run in runs for key, value in run.items() if isinstance(value, int | float))
+    keys = [key for key in LABELS if key in found] + [key for key in found if key not in LABELS]
+    rows = []
+    for key in keys:
+        if key not in _NAMES:
+            values = [[run.get(key) for run in runs if _arm(run) == arm] for arm in arms]
+            rows.append((LABELS.get(key, key.replace("_", " ").capitalize()), *(_range(key, of) for of in values)))
+    said = {key: tuple(map(str, audit.get(key) or ())) for key in ("equal", "differs", "notes")}
+    failed = audit.get("failed") or {}
+    return Budget(arms, tuple(rows), **said, failed=tuple(f"{run}: {why}" for run, why in failed.items()))
+
+
+def _arm(run: Mapping[str, Any]) -> str:
+    """The arm, with the values of the axes that vary: as an evaluation names it."""
+    return f"{run.get('arm', '')} {run.get('axis', '')}".strip()
+
+
+def _range(key: str, values: Iterable[Any]) -> str:
+    """One value, or the lowest and highest where seeds differ."""
+    known = [value for value in values if isinstance(value, int | float)]
+    if not known:
+        return NOT_KNOWN
+    low, high = (_number(key, value) for value in (min(known), max(known)))
+    return low if low == high else f"{low} to {high}"
+
+
+def _number(key: str, value: float) -> str:
+    if key.endswith("_share"):
+        return words.percent(value)
+    if abs(value) >= 1e9:
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _panels(curves: Sequence[Curve], arms: Iterable[str]) -> Iterable[Panel]:
+    """A picture for each arm, all with the same axes."""
+    losses = [loss for curve in curves for loss in curve.losses if loss is not None]
+    last = max((step for curve in curves for step in (curve.planned or 0, *curve.steps[-1:])), default=0)
+    if not losses or not last:
+        return
+    top = max(_most(losses), 1e-9)
+    axes = chart.Axes("optimiser step", "loss", x_ends=(0, last), y_ends=(0, top))
+    tones = chart.tones([*arms, *(curve.arm for curve in curves)])
+    for arm, tone in tones.items():
+        members = [curve for curve in curves if curve.arm == arm]
+        picture = chart.chart(arm, [_line(curve, tone, top) for curve in members], axes)
+        failed = tuple(_ended(curve) for curve in members if curve.failed)
+        if picture or failed:
+            yield Panel(arm, picture, failed)
+
+
+def _most(losses: list[float]) -> float:
+    """The top of the loss axis: all but the wildest hundredth, so that one spike does not flatten every curve."""
+    ordered = sorted(losses)
+    usual = ordered[int(0.99 * (len(ordered) - 1))]
+    return 1.05 * (ordered[-1] if ordered[-1] <= 2 * usual else usual)
+
+
+def _line(curve: Curve, tone: int, top: float) -> chart.Line:
+    pairs = zip(curve.steps, curve.losses, strict=True)
+    points = tuple(chart.Point(step, None if loss is None else min(loss, top)) for step, loss in pairs)
+    return chart.Line(curve.run, tone, points, dots=False, ended=curve.failed is not None)
+
+
+def _ended(curve: Curve) -> str:
+    at = f" after step {curve.steps[-1]:,}" if curve.steps else ""
+    of = f" of {curve.planned:,}" if curve.planned and curve.steps else ""
+    return f"{curve.run} failed{at}{of}: {curve.failed}"
+
+
+def _funnel(funnel: Mapping[str, Any], generated: Sequence[Mapping[str, Any]]) -> Funnel:
+    totals = funnel.get("totals") or {}
+    came = totals.get("in") or 0
+    rules, idle = [], []
+    for rule in funnel.get("rules") or ():
+        if not rule.get("dropped"):
+            idle.append(_words(rule["rule"]))
+            continue
+        reasons = ", ".join(f"{_words(why)} {count:,}" for why, count in rule["reasons"].items())
+        shares = (rule["kept"] / came, rule["dropped"] / came)
+        rules.append(Rule(_words(rule["rule"]), f"{rule['in']:,}", f"{rule['dropped']:,}", reasons, *shares))
+    splits = ", ".join(f"{_words(name)} {totals[name]:,}" for name in ("train", "dev", "test") if name in totals)
+    if totals.get("without_mistake"):
+        splits += f"; solved at the first try {totals['without_mistake']:,}"
+    made = tuple(sentence for counts in generated for sentence in _made(counts))
+    kept = totals.get("kept") or 0
+    return Funnel(made, tuple(rules), tuple(idle), f"{came:,}", f"{kept:,}", kept / came if came else None, splits)
+
+
+def _made(counts: Mapping[str, Any]) -> Iterable[str]:
+    """Sentences on one generate folder."""
+    if "pairs" in counts:
+        yield f"Generated: {words.count(counts['pairs'], 'pair')}" + (
+            f" with {words.count(counts['mistakes'], 'mistake')}." if "mistakes" in counts else "."
+        )
+    for key, head in (("kinds", "Kinds of mistakes"), ("notices", "How they are noticed"), ("rejected", "Rejected")):
+        if isinstance(counts.get(key), dict) and counts[key]:
+            yield f"{head}: {', '.join(f'{_words(name)} {count:,}' for name, count in counts[key].items())}."
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _shown(example: Example, view: View) -> Shown:
+    pair = example.pair
+    correct = {segment.node for segment in pair.shortcut.segments}
+    problem = pair.problem
+    traces = (pair.shortcut, pair.journey)
+    compact = view == "compact"
+    return Shown(
+        name=f"{problem.source}, {pair.method}",
+        question=(compact and problem.brief) or problem.question,
+        answer=problem.answer,
+        shortcut=_pieces(pair.shortcut, view),
+        journey=_pieces(pair.journey, view),
+        prose=(_pieces(traces[0], "plain"), _pieces(traces[1], "plain")) if compact else None,
+        tree=None if example.tree is None else tree.draw(example.tree, correct),
+        left_out=0 if example.tree is None else tree.left_out(example.tree),
+        mistakes=words.count(pair.mistakes, "mistake") if pair.mistakes else "no mistake",
+    )
+
+
+def _pieces(trace: Trace, view: View) -> tuple[Piece, ...]:
+    """The text as it is trained on, cut where a segment begins or ends; between segments the role is empty."""
+    rendered = views.render(trace, view)
+    found, at = [], 0
+    for span in rendered.spans:
+        lead = len(rendered.text[span.start : span.end]) - len(rendered.text[span.start : span.end].lstrip())
+        found.append(Piece("", rendered.text[at : span.start + lead]))
+        found.append(Piece(span.role, rendered.text[span.start + lead : span.end]))
+        at = span.end
+    found.append(Piece("", rendered.text[at:]))
+    return tuple(Piece(piece.role, clean(piece.text)) for piece in found if piece.text)

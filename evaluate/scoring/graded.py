@@ -1,0 +1,205 @@
+"""Stored samples, graded and joined to their questions by id, and what every policy makes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from journey.answers import voting
+from journey.answers.grading import Grade, grade
+from journey.errors import PartialError, UsageError
+from journey.evaluate.planning.comparisons import numbers_of, strategy
+from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
+from journey.evaluate.sampling.work import all_benchmarks, draws_on, place, sampled
+from journey.evaluate.statistics.verdict import LARGER, Declared
+from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Array, Pool
+from journey.sampling.requests import Numbers
+from journey.schema import Question, Reward, Sample, decode
+from journey.store import read_manifest, read_shard, shards
+
+FLIPS, FLIPS_EACH = 2000, 100  # sign flips: at least, and for each member of the family
+
+Seconds = Mapping[str, float | Sequence[float]]  # by `place`: per problem, or of every sample in the order of the files
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run on one benchmark with one draw: samples and grades by question (in their order) and number."""
+
+    questions: list[Question]
+    samples: list[list[Sample]]
+    grades: list[list[Grade]]
+    seconds: Array  # (question, number)
+    rewards: Array | None = None
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The arrays that policies work on."""
+        flat = [sample for of_one in self.samples for sample in of_one]
+        shape = (len(self.samples), len(self.samples[0]))
+        flops = None if any(sample.flops is None for sample in flat) else [sample.flops for sample in flat]
+        logprobs = None if any(sample.logprob is None for sample in flat) else [sample.logprob for sample in flat]
+        return Pool(
+            points=np.array([[float(g.outcome == "correct") for g in of_one] for of_one in self.grades]),
+            classes=self._classes(),
+            tokens=np.array([float(sample.tokens) for sample in flat]).reshape(shape),
+            seconds=self.seconds,
+            flops=None if flops is None else np.array(flops, dtype=np.float64).reshape(shape),
+            logprobs=None if logprobs is None else np.array(logprobs, dtype=np.float64).reshape(shape),
+            rewards=self.rewards,
+        )
+
+    def _classes(self) -> np.ndarray:
+        found = []
+        for question, grades in zip(self.questions, self.grades, strict=True):
+            answers = [None if g.outcome == "no_answer" else g.answer for g in grades]
+            if len(answers) == 1:
+                found.append([NO_CLASS if answers[0] is None else 0])
+                continue
+            found.append([NO_CLASS if c is None else c for c in voting.classes(question.problem, answers)])
+        return np.array(found, dtype=np.int64)
+
+
+@dataclass
+class Book:
+    """Everything that is stored, by (run, benchmark, draw); policies are applied once and kept."""
+
+    plan: Plan
+    cells: dict[tuple[str, str, str], Cell]
+    numbers: Numbers = field(init=False)
+    _applied: dict[tuple[str, str, str, int], Applied] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.numbers = numbers_of(self.plan)
+
+    def has(self, run: str, benchmark: str, draw: str) -> bool:
+        """Whether samples of this draw are there."""
+        return (run, benchmark, draw) in self.cells
+
+    def pool(self, run: str, benchmark: str, name: str) -> Pool:
+        """The samples that a strategy reads."""
+        return self.cells[run, benchmark, self.plan.draw_of(name)].pool
+
+    def applied(self, run: str, benchmark: str, name: str, k: int | None = None) -> Applied:
+        """What a strategy gives at one setting; without one as the plan has it."""
+        one = strategy(name)
+        k = one.places(self.numbers)[-1] if k is None else k
+        key = (run, benchmark, name, k)
+        if key not in self._applied:
+            self._applied[key] = one.apply(self.pool(run, benchmark, name), k, self.numbers)
+        return self._applied[key]
+
+    def runs_of(self, arm: str) -> list[RunInfo]:
+        """The runs of an arm that were sampled."""
+        return [run for run in sampled(self.plan) if run.arm == arm]
+
+    def runs(self) -> list[RunInfo]:
+        """All runs that were sampled."""
+        return sampled(self.plan)
+
+    def arms(self) -> list[str]:
+        """All arms that were sampled, the base first."""
+        return list(dict.fromkeys(run.arm for run in sampled(self.plan)))
+
+    def questions(self, benchmark: str) -> list[Question]:
+        """The questions of a benchmark."""
+        return next(cell.questions for (_, name, _), cell in self.cells.items() if name == benchmark)
+
+
+def read_plan(folder: Path) -> tuple[Plan, Seconds]:
+    """The plan and the timing of a finished folder. Raises UsageError if it is none."""
+    folder = Path(folder)
+    read_manifest(folder, "evaluate")
+    try:
+        plan = decode((folder / "plan.json").read_bytes(), Plan)
+        timing = json.loads((folder / "timing.json").read_bytes())
+    except (OSError, ValueError, msgspec.DecodeError) as error:
+        raise UsageError(f"{folder}: {error}", "run `journey evaluate` again") from None
+    return plan, timing.get("seconds_per_sample") or timing["seconds_per_problem"]
+
+
+def read_book(folder: Path, plan: Plan, seconds: Seconds) -> Book:
+    """Read and grade all samples. Raises PartialError if one is missing or comes twice."""
+    cells: dict[tuple[str, str, str], Cell] = {}
+    for info in all_benchmarks(plan):
+        questions = list(read_shard(folder / "questions" / f"{info.name}.jsonl", Question))
+        for run in sampled(plan):
+            for draw in draws_on(plan, info.name, run):
+                cells[run.run, info.name, draw] = _cell(folder, place(run.run, info.name, draw), questions, seconds)
+        if plan.larger is not None and info in plan.benchmarks:
+            cells[LARGER, info.name, "greedy"] = _cell(folder, place(LARGER, info.name, "greedy"), questions, seconds)
+    return Book(plan, cells)
+
+
+def _cell(folder: Path, name: str, questions: list[Question], seconds: Seconds) -> Cell:
+    """Join samples to the questions by id and number."""
+    found: dict[str, dict[int, tuple[Sample, float]]] = {}
+    spent = seconds[name]
+    stored = [sample for path in shards(folder, name) for sample in read_shard(path, Sample)]
+    each = [float(spent)] * len(stored) if isinstance(spent, int | float) else list(spent)
+    for sample, one in zip(stored, each, strict=False):
+        of_one = found.setdefault(sample.question, {})
+        if sample.index in of_one:
+            raise PartialError(f"{folder / name}: question {sample.question} has two samples{_number(sample.index)}")
+        of_one[sample.index] = (sample, one)
+    _check_whole(folder / name, found, questions, len(stored), len(each))
+    ordered = [[found[q.id][n] for n in sorted(found[q.id])] for q in questions]
+    samples = [[sample for sample, _ in of_one] for of_one in ordered]
+    pairs = zip(questions, samples, strict=True)
+    grades = [[grade(question.problem, s.text, s.finish) for s in of_one] for question, of_one in pairs]
+    took = np.array([[one for _, one in of_one] for of_one in ordered], dtype=np.float64)
+    return Cell(questions, samples, grades, took, _rewards(folder, name, samples))
+
+
+def _number(index: int) -> str:
+    return f" of number {index}" if index else ""
+
+
+def _check_whole(
+    where: Path, found: Mapping[str, Mapping[int, object]], questions: Iterable[Question], stored: int, timed: int
+) -> None:
+    """Raises PartialError unless every question has its samples, as many as the others."""
+    asked = [question.id for question in questions]
+    missing = [name for name in asked if name not in found]
+    counts = {len(of_one) for of_one in found.values()}
+    if missing or len(found) != len(asked) or len(counts) != 1 or stored != timed:
+        raise PartialError(
+            f"{where}: {stored} samples of {len(asked)} questions, {len(missing)} of them missing\n"
+            "  run `journey evaluate` again to repair it"
+        )
+
+
+def _rewards(folder: Path, name: str, samples: Sequence[Sequence[Sample]]) -> Array | None:
+    """Rewards by question and number, where the samples have them."""
+    kind = name.removeprefix("samples/").removesuffix("/samples")
+    if not name.endswith("/samples") or not (folder / "rewards" / kind).is_dir():
+        return None
+    found = {
+        (r.question, r.index): r.reward for path in shards(folder / "rewards", kind) for r in read_shard(path, Reward)
+    }
+    try:
+        return np.array([[found[s.question, s.index] for s in of_one] for of_one in samples], dtype=np.float64)
+    except KeyError as error:
+        raise PartialError(f"{folder / 'rewards' / kind} lacks the reward of {error}") from None
+
+
+def matrix(columns: Sequence[Array]) -> Array:
+    """(question, seed) from one array a seed."""
+    return np.stack(list(columns), axis=1)
+
+
+def comparison_options(plan: Plan, item: Declared) -> dict[str, Any]:
+    """The streams of a comparison, and as many sign flips as its family needs for Holm's p to become small."""
+    return {"parts": (plan.seed, item.key), "flips": max(FLIPS, FLIPS_EACH * len(plan.comparisons))}
+
+
+def info_of(plan: Plan, benchmark: str) -> BenchmarkInfo:
+    """The benchmark of a name."""
+    return next(info for info in plan.benchmarks if info.name == benchmark)

@@ -1,0 +1,49 @@
+"""Scores of what is asked beside the arms: the larger model, and the same questions answered in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import orjson
+
+from journey.evaluate.results import Agreement, LargerScore
+from journey.evaluate.scoring.equal_cost import GREEDY, Budget
+from journey.evaluate.scoring.graded import Book
+from journey.evaluate.statistics import paired
+from journey.evaluate.statistics.verdict import LARGER
+
+AGREEMENT_FILES = ("parity.json", "flips.json")
+
+
+def larger(book: Book, budgets: Mapping[str, Budget]) -> Iterator[LargerScore]:
+    """The larger model on every benchmark, with what the arms do for its FLOPs."""
+    if book.plan.larger is None:
+        return
+    for info in book.plan.benchmarks:
+        cell, applied = book.cells[LARGER, info.name, GREEDY], book.applied(LARGER, info.name, GREEDY)
+        accuracy = paired.accuracy_interval(applied.scores[:, None])
+        matched = [b.told for b in budgets.values() if b.told.unit == "flops" and b.told.benchmark == info.name]
+        yield LargerScore(
+            benchmark=info.name,
+            model=book.plan.larger.model,
+            accuracy=accuracy.mean,
+            low=accuracy.low,
+            high=accuracy.high,
+            tokens=float(applied.tokens.mean()),
+            flops=applied.cost("flops"),
+            seconds=float(applied.seconds.mean()),
+            truncation_rate=float(np.mean([samples[0].finish == "length" for samples in cell.samples])),
+            no_answer_rate=float(np.mean([grades[0].outcome == "no_answer" for grades in cell.grades])),
+            matched=tuple(matched),
+        )
+
+
+def agreement(folder: Path) -> Iterator[Agreement]:
+    """What was stored about endpoints, and about batches of one."""
+    for name in AGREEMENT_FILES:
+        path = Path(folder) / name
+        if path.is_file():
+            yield from msgspec.convert(orjson.loads(path.read_bytes())["agreement"], list[Agreement])

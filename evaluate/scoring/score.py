@@ -1,0 +1,243 @@
+"""Scores from stored samples: grade, join by question id, compare, decide. Needs no model and no network.
+
+A sample scores 1 if it is correct; wrong, no answer, undecided and cut off score 0 and stay in n. A training seed that
+one arm lacks leaves both arms of a comparison, and the run is named. Verdicts are of the plan's first strategy, of the
+further ones that are no oracles, and of the comparisons at equal cost, all in one family.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from journey.evaluate.planning.comparisons import strategy
+from journey.evaluate.planning.earlier_looks import looked, sentence
+from journey.evaluate.results import ArmScore, Compared, EqualBudget, Plan, RunInfo, RunScore, Scores
+from journey.evaluate.sampling.work import place, sampled
+from journey.evaluate.scoring import curves, difficulty, equal_cost, larger_scores
+from journey.evaluate.scoring.graded import Book, Seconds, comparison_options, matrix, read_book, read_plan
+from journey.evaluate.statistics import paired, verdict
+from journey.evaluate.statistics.paired import Array, Comparison
+from journey.evaluate.statistics.verdict import (
+    BASE,
+    BELOW,
+    EQUAL_FLOPS,
+    EQUAL_TOKENS,
+    LARGER,
+    MIXED,
+    Declared,
+    Verdict,
+)
+from journey.store import sha256
+
+__all__ = ["place", "rescore", "sampled", "score", "score_book"]
+
+
+def rescore(folder: Path) -> Scores:
+    """The scores of a finished evaluation folder, computed again from its stored samples.
+
+    Raises UsageError if the folder is none, PartialError if samples are missing or broken.
+    """
+    return score(Path(folder), *read_plan(Path(folder)))
+
+
+def score(folder: Path, plan: Plan, seconds: Seconds) -> Scores:
+    """Scores of the samples in a folder; `seconds` by `place`, the only thing in them that varies."""
+    return score_book(folder, read_book(folder, plan, seconds))
+
+
+def score_book(folder: Path, book: Book) -> Scores:
+    """Scores of samples that have been read."""
+    plan = book.plan
+    budgets = equal_cost.all_budgets(book)
+    compared = _compare_all(book, budgets)
+    headline = [item for item in compared if item.primary]
+    qualifiers = dict.fromkeys(words for item in headline for words in item.verdict.qualifiers)
+    # An arm that lost what the base could do elsewhere belongs beside the headline, with the place named.
+    elsewhere = ((words, item.benchmark) for item in compared if not item.primary for words in item.verdict.qualifiers)
+    qualifiers |= dict.fromkeys(
+        f"{words} on {name}" for words, name in elsewhere if words.endswith(BELOW) and name != plan.primary
+    )
+    same = [item for item in compared if item.strategy == plan.strategies[0]]
+    pairs = dict.fromkeys((item.first, item.second) for item in same if item.first != BASE)
+    if any(verdict.mixed(i.verdict for i in same if (i.first, i.second) == pair) for pair in pairs):
+        qualifiers[MIXED] = None
+    if plan.earlier:
+        qualifiers[looked(plan)] = None
+    return Scores(
+        plan_sha256=sha256(folder / "plan.json"),
+        headline=tuple(map(_sentence, headline)),
+        qualifiers=tuple(qualifiers),
+        margin=plan.margin,
+        runs=tuple(_run_score(book, *row) for row in _rows(book)),
+        arms=tuple(_arm_scores(book)),
+        compared=tuple(compared),
+        failed_runs=tuple(_failed(plan)),
+        curves=tuple(curves.all_curves(book)),
+        equal_tokens=tuple(one.told for one in budgets.values() if one.told.unit == "tokens"),
+        difficulty=tuple(difficulty.all_difficulties(book)),
+        compute_optimal=tuple(difficulty.all_optimal(book)),
+        larger=tuple(larger_scores.larger(book, budgets)),
+        agreement=tuple(larger_scores.agreement(folder)),
+        looked_before=sentence(plan),
+    )
+
+
+def _rows(book: Book) -> list[tuple[RunInfo, str, str]]:
+    """(run, benchmark, strategy) of everything that was asked."""
+    plan = book.plan
+    return [
+        (run, benchmark.name, name)
+        for benchmark in plan.benchmarks
+        for name in plan.strategies_on(benchmark.name)
+        for run in sampled(plan)
+    ]
+
+
+def _run_score(book: Book, run: RunInfo, benchmark: str, name: str) -> RunScore:
+    """Outcomes of all samples that a policy reads; of rounds, continuations and caps those of the last."""
+    cell = book.cells[run.run, benchmark, book.plan.draw_of(name)]
+    applied, one = book.applied(run.run, benchmark, name), strategy(name)
+    columns = range(cell.pool.samples)
+    if one.axis != "samples":
+        columns = range(cell.pool.samples - 1, cell.pool.samples)
+    outcomes = Counter(grades[n].outcome for grades in cell.grades for n in columns)
+    return RunScore(
+        run=run.run,
+        arm=run.arm,
+        seed=run.seed,
+        benchmark=benchmark,
+        strategy=name,
+        n=len(cell.questions),
+        correct=outcomes["correct"],
+        wrong=outcomes["wrong"],
+        no_answer=outcomes["no_answer"],
+        undecided=outcomes["undecided"],
+        truncated=sum(samples[n].finish == "length" for samples in cell.samples for n in columns),
+        mean_tokens=float(applied.tokens.mean()),
+        mean_seconds=float(applied.seconds.mean()),
+        samples=len(cell.questions) * len(columns),
+        accuracy=float(applied.scores.mean()),
+        mean_flops=applied.cost("flops"),
+    )
+
+
+def _arm_scores(book: Book) -> list[ArmScore]:
+    arms: dict[tuple[str, str, str], list[RunScore]] = {}
+    for run, benchmark, name in _rows(book):
+        arms.setdefault((run.arm, benchmark, name), []).append(_run_score(book, run, benchmark, name))
+    return [_arm_score(book, arm, runs) for arm, runs in arms.items()]
+
+
+def _arm_score(book: Book, names: tuple[str, str, str], runs: list[RunScore]) -> ArmScore:
+    arm, benchmark, name = names
+    scores = matrix([book.applied(run.run, benchmark, name).scores for run in runs])
+    accuracy = paired.accuracy_interval(scores)
+    answers = sum(run.samples for run in runs)
+    flops = [run.mean_flops for run in runs if run.mean_flops is not None]
+    return ArmScore(
+        arm=arm,
+        benchmark=benchmark,
+        strategy=name,
+        n=accuracy.problems,
+        seeds=accuracy.seeds,
+        accuracy=accuracy.mean,
+        low=accuracy.low,
+        high=accuracy.high,
+        truncation_rate=sum(run.truncated for run in runs) / answers,
+        no_answer_rate=sum(run.no_answer for run in runs) / answers,
+        undecided_rate=sum(run.undecided for run in runs) / answers,
+        mean_tokens=float(np.mean([run.mean_tokens for run in runs])),
+        mean_seconds=float(np.mean([run.mean_seconds for run in runs])),
+        mean_flops=float(np.mean(flops)) if len(flops) == len(runs) else None,
+        oracle=strategy(name).oracle,
+    )
+
+
+def _compare_all(book: Book, budgets: Mapping[str, equal_cost.Budget]) -> list[Compared]:
+    """Every declared comparison that has a result, with Holm's p over all that were declared."""
+    plan = book.plan
+    results: dict[str, Comparison] = {}
+    for item in plan.comparisons:
+        found = budgets[item.key].told.comparison if item.key in budgets else _compare(book, item)
+        if found is not None:
+            results[item.key] = found
+    adjusted = verdict.adjust(plan.comparisons, results)
+    below = {
+        (item.benchmark, item.second): verdict.below(results[item.key], adjusted[item.key])
+        for item in plan.comparisons
+        if item.first == BASE and item.key in results
+    }
+    return [
+        _decided(plan, item, results[item.key], adjusted[item.key], below, _told(budgets, item))
+        for item in plan.comparisons
+        if item.key in results
+    ]
+
+
+def _told(budgets: Mapping[str, equal_cost.Budget], item: Declared) -> EqualBudget | None:
+    return budgets[item.key].told if item.key in budgets else None
+
+
+def _compare(book: Book, item: Declared) -> Comparison | None:
+    name = item.at or book.plan.strategies[0]
+    first, second = (_points(book, item.benchmark, name, arm) for arm in (item.first, item.second))
+    options = comparison_options(book.plan, item)
+    if item.first == BASE:
+        return paired.compare_to_base(matrix(list(second.values())), first[None], **options) if second else None
+    shared = sorted(seed for seed in set(first) & set(second) if seed is not None)
+    if not shared:
+        return None
+    return paired.compare(matrix([first[s] for s in shared]), matrix([second[s] for s in shared]), **options)
+
+
+def _points(book: Book, benchmark: str, name: str, arm: str) -> dict[int | None, Array]:
+    """The scores of an arm's runs by training seed (None for the base)."""
+    return {run.seed: book.applied(run.run, benchmark, name).scores for run in book.runs_of(arm)}
+
+
+def _decided(
+    plan: Plan,
+    item: Declared,
+    comparison: Comparison,
+    holm_p: float,
+    below: Mapping[tuple[str, str], bool],
+    budget: EqualBudget | None,
+) -> Compared:
+    arms = item.first, item.second
+    trained = item.first not in (BASE, LARGER)
+    # The base was compared with the first strategy, so what it says of an arm says nothing of other policies.
+    low = tuple(below.get((item.benchmark, arm), False) for arm in arms) if trained and not item.at else (False, False)
+    decision: Verdict = verdict.decide(
+        comparison, holm_p, plan.margin, first=item.first, second=item.second, below_base=(low[0], low[1])
+    )
+    primary = item.benchmark == plan.primary and trained and item.at in ("", EQUAL_TOKENS)
+    chosen = "" if budget is None else budget.chosen or ""
+    return Compared(item.benchmark, item.at or plan.strategies[0], *arms, primary, comparison, decision, chosen)
+
+
+def _sentence(item: Compared) -> str:
+    """A headline, e.g. "On gsm8k, shortcut@tokens v journey: journey better (+3.1 points)."."""
+    also = "".join(f"; {words}" for words in item.verdict.qualifiers)
+    points = f"{100 * item.comparison.difference:+.1f} points"
+    where, first = f"On {item.benchmark}", item.first
+    if item.strategy in (EQUAL_TOKENS, EQUAL_FLOPS):
+        where += f" at {item.strategy}"
+        first += f" ({item.policy})"
+    return f"{where}, {first} v {item.second}: {item.verdict.words} ({points}){also}."
+
+
+def _failed(plan: Plan) -> list[str]:
+    """Runs without weights, and the seeds that an arm lacks though others have them."""
+    there = {run.run for run in sampled(plan)}
+    failed = [run.run for run in plan.runs if run.run not in there]
+    trained = [run for run in plan.runs if run.seed is not None]
+    listed = {(run.arm, run.seed) for run in trained}
+    arms, seeds = (
+        dict.fromkeys(run.arm for run in trained),
+        sorted({run.seed for run in trained if run.seed is not None}),
+    )
+    return failed + [f"{arm} seed {seed}" for arm in arms for seed in seeds if (arm, seed) not in listed]

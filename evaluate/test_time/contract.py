@@ -1,0 +1,61 @@
+"""What a strategy is: how its samples are written (or whose it shares), and what it makes of them.
+
+A strategy that has samples of its own defines `write`; others name in `draw` the strategy whose samples they read, so that
+what is drawn once serves pass@k, majority and best-of-k alike. `apply` needs no model: it is also what re-scoring does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from journey.evaluate.results import DrawInfo
+from journey.evaluate.test_time.outcomes import Applied, Pool
+from journey.sampling.requests import Asked, Numbers, Request, Sampler, Text, Written
+
+Axis = Literal["samples", "rounds", "continuations", "cap"]
+
+
+class Strategy:
+    """Base of all strategies; each is one file of evaluate/strategies/."""
+
+    name: ClassVar[str]
+    draw: ClassVar[str]  # the strategy whose samples it reads: its own name, or another's
+    axis: ClassVar[Axis] = "samples"
+    oracle: ClassVar[bool] = False  # looks at the gold answer, so it is never in a verdict
+    checker: ClassVar[bool] = False  # needs a checker that works from the problem alone
+    reward: ClassVar[bool] = False  # needs a reward model
+
+    def places(self, numbers: Numbers) -> list[int]:
+        """The settings on the curve; the last is the strategy as the plan names it."""
+        raise NotImplementedError
+
+    def policy(self, k: int) -> str:
+        """Its name at one setting, e.g. majority@8."""
+        return f"{self.name}@{k}"
+
+    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+        """Expected score and costs of every problem at this setting."""
+        raise NotImplementedError
+
+    def drawn(self, numbers: Numbers) -> DrawInfo:
+        """What `write` writes: how many samples, and how."""
+        raise NotImplementedError(f"{self.name} reads the samples of {self.draw}")
+
+    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+        """The samples of all questions and runs; `first` has the greedy answers."""
+        raise NotImplementedError(f"{self.name} reads the samples of {self.draw}")
+
+
+def each(sampler: Sampler, asked: Sequence[Asked]) -> list[tuple[int, int]]:
+    """Every (run, question) by place, runs outside."""
+    return [(run, place) for run in range(len(sampler.runs)) for place in range(len(asked))]
+
+
+def go_on(
+    sampler: Sampler, asked: Sequence[Asked], said: dict[tuple[int, int], tuple[int, ...]], cap: int
+) -> dict[tuple[int, int], Text]:
+    """Greedy texts that begin with what was said, up to `cap` tokens in all, in one batch."""
+    keys = [key for key in said if len(said[key]) < cap]
+    requests = [Request(run, asked[place], said[run, place], cap=cap - len(said[run, place])) for run, place in keys]
+    return dict(zip(keys, sampler.write(requests), strict=True))

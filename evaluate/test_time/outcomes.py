@@ -1,0 +1,111 @@
+"""All graded samples of one run on one benchmark as arrays, and what a policy makes of them: score and cost per problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.float64]
+NO_CLASS = -1  # of a sample without an answer
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Arrays (problem, sample). `points` is 1 for correct; `classes` are of equal answers, -1 without one.
+
+    What a draw does not have (rewards, log-probabilities, FLOPs of an unknown model) is None.
+    """
+
+    points: Array
+    classes: npt.NDArray[np.int64]
+    tokens: Array
+    seconds: Array
+    flops: Array | None = None
+    logprobs: Array | None = None
+    rewards: Array | None = None
+
+    @property
+    def samples(self) -> int:
+        """How many samples each problem has."""
+        return int(self.points.shape[1])
+
+    def columns(self, which: Sequence[int]) -> Pool:
+        """The same with only these samples of every problem."""
+        at = list(which)
+        more = {name: None if getattr(self, name) is None else getattr(self, name)[:, at] for name in _MAYBE}
+        return Pool(self.points[:, at], self.classes[:, at], self.tokens[:, at], self.seconds[:, at], **more)
+
+    def votes(self) -> list[tuple[tuple[int, ...], tuple[float, ...], int]]:
+        """For every problem: sizes of its classes, the mean score of each, and the samples without an answer."""
+        found = []
+        for classes, points in zip(self.classes, self.points, strict=True):
+            names, place, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+            means = np.bincount(place, weights=points) / sizes
+            silent = int(sizes[0]) if names[0] == NO_CLASS else 0
+            start = 1 if silent else 0
+            found.append((tuple(sizes[start:].tolist()), tuple(means[start:].tolist()), silent))
+        return found
+
+
+_MAYBE = ("flops", "logprobs", "rewards")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a policy gives: expected score and costs of every problem (problem,)."""
+
+    scores: Array
+    tokens: Array
+    seconds: Array
+    flops: Array | None = None
+
+    def mixed(self, other: Applied, share: float) -> Applied:
+        """Between this and another policy: each problem gets the other one with this chance."""
+
+        def between(a: Array, b: Array) -> Array:
+            return (1 - share) * a + share * b
+
+        flops = None if self.flops is None or other.flops is None else between(self.flops, other.flops)
+        return Applied(
+            between(self.scores, other.scores),
+            between(self.tokens, other.tokens),
+            between(self.seconds, other.seconds),
+            flops,
+        )
+
+    def cost(self, unit: str) -> float | None:
+        """Mean per problem in tokens, flops or seconds."""
+        found = getattr(self, unit)
+        return None if found is None else float(found.mean())
+
+
+def of_samples(pool: Pool, k: int, scores: Sequence[float]) -> Applied:
+    """A policy that draws k samples of each problem and comes to these expected scores."""
+    flops = None if pool.flops is None else k * pool.flops.mean(axis=1)
+    return Applied(np.array(scores), k * pool.tokens.mean(axis=1), k * pool.seconds.mean(axis=1), flops)
+
+
+def of_column(pool: Pool, column: int, scores: Array | None = None, *, add_up: bool = False) -> Applied:
+    """A policy that stops at one column (a round, a level); with `add_up` the columns before it cost as well."""
+
+    def cost(values: Array) -> Array:
+        return values[:, : column + 1].sum(axis=1) if add_up else values[:, column]
+
+    flops = None if pool.flops is None else cost(pool.flops)
+    points = pool.points[:, column] if scores is None else scores
+    return Applied(points, cost(pool.tokens), cost(pool.seconds), flops)
+
+
+def doubling(most: int) -> list[int]:
+    """1, 2, 4, ... and the largest number itself: the places of a curve."""
+    found = [1]
+    while found[-1] * 2 < most:
+        found.append(found[-1] * 2)
+    return found if most == 1 else [*found, most]
+
+
+Rule: TypeAlias = Callable[[Pool, int], Applied]

@@ -1,0 +1,208 @@
+"""Everything that is decided before training starts: rows, checks, budgets, runs, and how many train at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from journey.catalog import ENGINES
+from journey.config import FinetuneSettings
+from journey.errors import UnknownName, UsageError
+from journey.finetune import cost
+from journey.finetune.planning import abilities, audit, make_rows, preflight, sweep, warmup
+from journey.finetune.planning.groups import grouped
+from journey.finetune.planning.memory import find_room
+from journey.finetune.planning.prepared import Prepared
+from journey.finetune.rows import budget
+from journey.finetune.rows.rows import Rows
+from journey.finetune.runs import Axes, Choice, Reading, Run, choose, combinations, learning_rate, run_name
+from journey.finetune.training.protocol import LABELS, Setup
+from journey.models import load, template
+from journey.schema import Pair
+from journey.store import read_manifest, read_records
+
+
+def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
+    """Read the pairs, make the rows, run every preflight check and lay out the runs.
+
+    Raises UsageError (or a kin) for whatever would make the comparison unfair or impossible.
+    """
+    read_manifest(curated, "curate")
+    choices, notes = choose(settings.arms, settings.match, settings.mistake_weight)
+    known = {name for choice in choices for name in (choice.label, choice.arm.name)}
+    known |= {warmup.NAME} if settings.warmup else set()
+    for name in settings.lr_by_arm:
+        if name not in known:
+            raise UnknownName("arm of lr_by_arm", name, known)
+    if settings.lr_by_arm.keys() - {warmup.NAME} and len(settings.rates) > 1:
+        raise UsageError("lr lists several rates and lr_by_arm names one for an arm", "give only one of the two")
+    ENGINES.entry(settings.engine)
+    ref = load.find(str(settings.base))
+    tokenizer = load.load_tokenizer(ref)
+    reading = Reading(tokenizer, settings.view or template.default_view(tokenizer))
+    device = load.best_device()
+    notes += abilities.check_engine(settings, ref, device)
+    if not settings.full:
+        abilities.check_layers(ref, settings)
+    shape = cost.shape_of(ref, max(settings.ranks), settings.full)
+    max_length = preflight.length_limit(settings.max_length, shape.positions, tokenizer)
+    made = make_rows.make(
+        _read_pairs(curated),
+        choices,
+        reading,
+        settings.sizes,
+        seeds=settings.seeds,
+        epochs=settings.epochs,
+        max_length=max_length,
+        apart=settings.boundary == "apart",
+        labels=LABELS.get(settings.engine),
+    )
+    begin = warmup.find(settings, ref, reading, max_length, shape)
+    preflight.check_overlap([*made.pairs, *made.further], settings.benchmarks)
+    shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
+    runs = lay_out(choices, made.data, settings, made.sizes, shapes)
+    counted = [audit.count(run, made.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]
+    supervised = {name: rows.supervised for name, rows in made.data.items()}
+    groups = grouped(runs, counted, settings.engine, settings.stacks, device)
+    room = find_room(settings, shape, made.data, groups, device)
+    return Prepared(
+        settings,
+        ref,
+        reading.view,
+        shape,
+        max_length,
+        choices,
+        made.data,
+        len(made.pairs),
+        runs,
+        groups,
+        counted,
+        budget.reference(choices, supervised, len(made.pairs)).label,
+        notes + made.notes + list(begin.notes if begin else ()) + _notes(settings, runs),
+        device,
+        room,
+        begin,
+        sweep.find(curated, settings, runs, made.data),
+    )
+
+
+def _read_pairs(curated: Path) -> list[Pair]:
+    pairs = list(read_records(curated, "train", Pair))
+    if not pairs:
+        raise UsageError(f"{curated} has no training pairs", "curate more pairs, or look at its ledger.jsonl")
+    return pairs
+
+
+def lay_out(
+    choices: list[Choice],
+    data: dict[str, Rows],
+    settings: FinetuneSettings,
+    sizes: list[int],
+    shapes: Mapping[int, cost.Shape],
+) -> list[Run]:
+    """The runs: the values of the axes one after the other, in each seed by seed, in the order of the arms.
+
+    Budgets are matched within one value of every axis.
+    """
+    supervised = {name: rows.supervised for name, rows in data.items()}
+    runs = []
+    for axes in combinations(sizes, settings.rates, settings.ranks):
+        operations = {name: cost.flops_by_row(shapes[axes.rank], rows.lengths) for name, rows in data.items()}
+        for seed in range(settings.seeds):
+            found = budget.amounts(
+                choices, supervised, operations, seed, settings.epochs, settings.rows_per_step, axes.pairs
+            )
+            for choice in choices:
+                run = _run(choice, seed, axes, found[choice.label], settings)
+                runs.append(_cut(run, data[run.kind], settings))
+    return runs
+
+
+def _run(choice: Choice, seed: int, axes: Axes, amount: budget.Amount, settings: FinetuneSettings) -> Run:
+    return Run(
+        run=run_name(choice.label, seed, axes.name),
+        arm=choice.label,
+        kind=choice.arm.name,
+        budget=choice.budget,
+        seed=seed,
+        lr=learning_rate(choice, axes.lr, settings.lr_by_arm),
+        pool=budget.pool_size(axes.pairs, settings.epochs),
+        rows=amount.rows,
+        steps=amount.steps,
+        warmup_steps=min(settings.warmup_steps, amount.steps // 2),
+        rank=axes.rank,
+        alpha=settings.alpha,
+        step_tokens=amount.step_tokens,
+        pairs=axes.pairs,
+        withheld=amount.withheld,
+        axis=axes.name,
+        mistake_weight=choice.arm.mistake_weight,
+    )
+
+
+def _cut(run: Run, rows: Rows, settings: FinetuneSettings) -> Run:
+    """The run stopped after `max_steps`."""
+    if settings.max_steps is None or run.steps <= settings.max_steps:
+        return run
+    kept = budget.laid_out(run, rows, settings.rows_per_step)[: settings.max_steps]
+    return msgspec.structs.replace(
+        run, rows=sum(map(len, kept)), steps=len(kept), warmup_steps=min(settings.warmup_steps, len(kept) // 2)
+    )
+
+
+def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
+    notes = []
+    if not settings.lr_sweep:
+        notes.append(
+            "learning rates are taken as given; they are to be fixed on the dev split, never on the test split"
+        )
+    if settings.max_steps is not None:
+        notes.append(f"every run stops after {settings.max_steps} steps: budgets may not be matched")
+    short = sorted({run.run for run in runs if run.warmup_steps < settings.warmup_steps})
+    if short:
+        named = ", ".join(short[:6]) + (f" and {len(short) - 6} more" if len(short) > 6 else "")
+        notes.append(
+            f"the warm-up of the rate is cut to half of the steps in {named if len(short) < len(runs) else 'all runs'}"
+        )
+    return notes
+
+
+def setup_of(made: Prepared, work: Path, scratch: Path, *, base: str | None = None, logs: Path | None = None) -> Setup:
+    """What the engine is given besides runs and rows.
+
+    `base` is what adapters call their base, where that is not its own name; `logs` where reporters may write files.
+    """
+    settings = made.settings
+    return Setup(
+        engine=settings.engine,
+        base=base or shown_name(made.ref),
+        source=made.ref.source if made.warm is None else str(made.warm.resolve()),
+        revision=made.ref.revision if made.warm is None else None,
+        rows_per_step=settings.rows_per_step,
+        micro_batch=settings.micro_batch,
+        max_length=made.max_length,
+        work=str(work),
+        scratch=str(scratch),
+        dropout=settings.dropout,
+        rslora=settings.rslora,
+        weight_decay=settings.weight_decay,
+        loss_norm=settings.loss_norm,
+        checkpointing=settings.checkpointing,
+        pass_tokens=made.room.pass_tokens,
+        full=settings.full,
+        processes=settings.processes,
+        packing=settings.packing,
+        attention=settings.attention,
+        liger=settings.liger,
+        report_to=settings.report_to or "none",
+        logs=str(logs) if logs and settings.report_to else "",
+        lora_options=settings.lora_options,
+        checkpoint_seconds=settings.checkpoint_seconds,
+    )
+
+
+def shown_name(ref: load.ModelRef) -> str:
+    """The base's name without a path of this machine: catalog name, Hub id, or the folder's own name."""
+    return Path(ref.source).name if ref.name not in load.MODELS and ref.local else ref.name

@@ -1,0 +1,367 @@
+"""Training many runs at once over one frozen base: one backward over the sum of their losses, everything else per run.
+
+Every run gets the gradient that it would get alone, since no value of one run enters the loss of another; clipping,
+learning rate, schedule, weight decay, dropout stream and the number of steps are its own. All runs begin together and
+take their optimiser steps side by side; one that is through, or whose loss is no number, leaves the stack.
+
+    stack = Training(model, pad, runs, data, setup, report)
+    for said in stack.work():        # Trained, Failed or Said
+        ...
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from journey.finetune.rows import budget
+from journey.finetune.rows.rows import Rows
+from journey.finetune.runs import Run
+from journey.finetune.training import adapters, losses, passes
+from journey.finetune.training.protocol import Failed, Report, Said, Setup, Trained, group_name, newest_whole, seal
+from journey.models.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable, scale_of
+from journey.store import dump_json, json_lines, write_atomic
+
+CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One optimiser step of one run, as `trajectory.jsonl` has it."""
+
+    step: int
+    loss: float
+    grad_norm: float
+    lr: float
+    supervised_tokens: int
+
+
+class Progress(msgspec.Struct):
+    """What a checkpoint knows of a run besides its tensors."""
+
+    run: str
+    initial: str
+    points: list[Point] = []
+    own_tokens: int = 0
+    padded_tokens: int = 0
+    seconds: float = 0.0
+
+
+class State(msgspec.Struct):
+    """A checkpoint's state.json: runs in the order of the tensors, and those that have ended."""
+
+    step: int
+    limit: int
+    runs: list[Progress]
+    trained: list[Trained] = []
+    failed: list[Failed] = []
+
+
+@dataclass
+class Member:
+    """A run that is in the stack."""
+
+    run: Run
+    rows: Rows
+    steps: list[list[int]]
+    progress: Progress
+    supervised: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.supervised = self.rows.supervised
+
+
+def rate(run: Run, step: int) -> float:
+    """The learning rate of a step (from 0): linear warm-up, then a cosine to zero, as transformers' `cosine`."""
+    if step < run.warmup_steps:
+        return run.lr * step / run.warmup_steps
+    through = (step - run.warmup_steps) / max(1, run.steps - run.warmup_steps)
+    return run.lr * max(0.0, 0.5 * (1 + math.cos(math.pi * through)))
+
+
+def shares(rows: Rows, members: Sequence[int], norm: str) -> np.ndarray:
+    """What every token of `rows` counts in the loss of a step on these rows: the step's shares sum to 1.
+
+    `token`: its weight over the sum of weights in the step, as TRL's num_items_in_batch; `row`: the mean of row means.
+    """
+    share = rows.weights.astype(np.float64)
+    places = [rows.at(row) for row in members]
+    if norm == "token":
+        total = sum(float(share[at].sum()) for at in places)
+        return share / total
+    for row in set(members):
+        at = rows.at(row)
+        share[at] /= share[at].sum() * len(places)
+    return share
+
+
+class Training:
+    """A stack of runs being trained on a model that is already on its device.
+
+    Raises UsageError if the base or the adapters cannot be stacked exactly.
+    """
+
+    def __init__(
+        self, model: Any, pad: int, runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
+    ) -> None:
+        self.model, self.pad, self.setup, self.report = model, pad, setup, report
+        self.device = next(model.parameters()).device
+        self.started = time.monotonic()
+        refuse_base_dropout(model)
+        initial = adapters.initial_states(model, runs, setup)
+        self.head = losses.head_of(model)
+        model.requires_grad_(False)
+        first = next(iter(initial.values()))
+        rank = max(run.rank for run in runs)
+        self.stack = Stack(model, modules_of(first), runs=len(runs), rank=rank, dropout=setup.dropout)
+        self.members = []
+        for place, run in enumerate(runs):
+            config = adapters.lora_config(run.rank, run.alpha, setup).to_dict()
+            refuse_unstackable(config)
+            state = initial[adapters.origin(run)]
+            self.stack.load(place, state, scale_of(config))
+            steps = budget.laid_out(run, data[run.kind], setup.rows_per_step)
+            self.members.append(Member(run, data[run.kind], steps, Progress(run.run, adapters.digest_of(state))))
+        self.stack.train()
+        self.first = torch.zeros_like(self.stack.flat)  # AdamW's moments, (run, value)
+        self.second = torch.zeros_like(self.stack.flat)
+        self.step = 0
+        self.limit = setup.pass_tokens
+        self.trained: list[Trained] = []
+        self.failed: list[Failed] = []
+        self.folder = Path(setup.scratch) / "checkpoints" / group_name(runs)
+        self.saved = time.monotonic()
+
+    # --- the loop ---------------------------------------------------------------------------------------------------
+
+    def work(self) -> Iterator[Trained | Failed | Said]:
+        """Train until every run has ended, going on from a checkpoint; yields the ends, and what a person should know."""
+        self._resume()
+        yield from self.trained
+        yield from self.failed
+        _train_mode(self.model, self.setup, self.device)
+        try:
+            while self.members:
+                try:
+                    self._one_step()
+                except torch.OutOfMemoryError:
+                    yield self._smaller()
+                    continue
+                ended = self._leave()
+                if ended or time.monotonic() - self.saved >= self.setup.checkpoint_seconds:
+                    self._save()
+                yield from ended
+        finally:
+            self.stack.remove()
+
+    def time_steps(self, steps: int) -> float:
+        """Seconds a token, padding left out, of so many steps after a first one; nothing is written."""
+        _train_mode(self.model, self.setup, self.device)
+        for step in range(steps + 1):
+            if step == 1:
+                began, before = time.perf_counter(), sum(member.progress.own_tokens for member in self.members)
+            self.step = min(self.step, min(len(member.steps) for member in self.members) - 1)
+            self._one_step()
+        tokens = sum(member.progress.own_tokens for member in self.members) - before
+        return (time.perf_counter() - began) / tokens
+
+    def _one_step(self) -> None:
+        """One optimiser step of every run in the stack."""
+        began = time.monotonic()
+        members, grad = self.members, self.stack.grad
+        assert grad is not None
+        grad.zero_()
+        lost = torch.zeros(len(members), dtype=torch.float64, device=self.device)
+        own, padded = [0] * len(members), [0] * len(members)
+        for one in self._passes():
+            draws = self._draws(one)
+            with self.stack.routed(one.groups, draws):
+                hidden = losses.hidden_states(self.model, one.ids)
+                chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, one.at)
+                by_token = losses.token_losses(chosen, one.labels, self.head)
+                weighted = by_token * one.weights.to(by_token.dtype)
+                weighted.sum().backward()
+            of_runs = one.owners[None] == torch.arange(len(members), device=self.device)[:, None]
+            lost += torch.where(of_runs, weighted.detach().double(), 0.0).sum(1)  # a NaN stays with its own run
+            for place, count in one.own.items():
+                own[place] += count
+                padded[place] += one.padded[place]
+        norms = torch.linalg.vector_norm(grad, dim=1)
+        rates = [rate(member.run, self.step) for member in members]
+        _adamw(self.stack.flat, grad, self.first, self.second, norms, rates, self.step + 1, self.setup.weight_decay)
+        self.step += 1
+        losses_now, norms_now = lost.tolist(), norms.tolist()
+        seconds = time.monotonic() - began
+        for place, member in enumerate(members):
+            progress, supervised = member.progress, int(member.supervised[member.steps[self.step - 1]].sum())
+            progress.points.append(Point(self.step, losses_now[place], norms_now[place], rates[place], supervised))
+            progress.own_tokens += own[place]
+            progress.padded_tokens += padded[place]
+            progress.seconds += seconds * padded[place] / max(1, sum(padded))
+            if math.isfinite(losses_now[place]):
+                self.report(member.run.run, self.step, losses_now[place])
+
+    def _passes(self) -> Iterator[passes.Pass]:
+        units: list[passes.Unit] = []
+        share = []
+        for place, member in enumerate(self.members):
+            rows = member.steps[self.step]
+            lengths = member.rows.lengths
+            share.append(shares(member.rows, rows, self.setup.loss_norm))
+            parts = [[row] for row in rows]
+            if (
+                self.setup.dropout
+            ):  # a run's passes must be those that it would have alone, or it would draw other masks
+                parts = budget.micro_batches(rows, lengths, self.setup.rows_per_step, self.setup.micro_batch)
+            units += [passes.Unit(place, tuple(part), int(lengths[part].max())) for part in parts]
+        cost = passes.PASS_COST.get(self.device.type, passes.PASS_COST_ELSEWHERE)
+        data = [member.rows for member in self.members]
+        for group in passes.deal(units, self.limit, cost, once=bool(self.setup.dropout)):
+            yield passes.build(group, data, share, self.pad, self.device)
+
+    def _draws(self, one: passes.Pass) -> list[tuple[torch.Generator, int, int]]:
+        """The dropout streams of a pass: one a run and step, so that none depends on who else is in the stack."""
+        if not self.setup.dropout:
+            return []
+        if self._streams_of != self.step:
+            self._streams_of = self.step
+            self._streams = [self._stream(member.run) for member in self.members]
+        return [(self._streams[place], *shape) for place, shape in zip(one.groups, one.shapes, strict=True)]
+
+    _streams_of = -1
+    _streams: Sequence[torch.Generator] = ()
+
+    def _stream(self, run: Run) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(adapters.dropout_seed(run, self.step))
+
+    def _smaller(self) -> Said:
+        """After memory ran out: the same step again, in passes of half the tokens. The optimiser has not moved yet."""
+        longest = max(int(member.rows.lengths.max()) for member in self.members)
+        if self.limit < longest:
+            raise torch.OutOfMemoryError(f"memory ran out with passes of {self.limit} tokens, less than one row")
+        self.limit //= 2
+        self._streams_of = -1
+        torch.cuda.empty_cache()
+        return Said(f"memory ran out; passes have at most {self.limit} tokens from here on, steps are the same rows")
+
+    def _leave(self) -> list[Trained | Failed]:
+        """Take runs that are through, or have failed, out of the stack; write the adapters of the former."""
+        ended: list[Trained | Failed] = []
+        left = []
+        for place, member in enumerate(self.members):
+            last = member.progress.points[-1]
+            if not (math.isfinite(last.loss) and math.isfinite(last.grad_norm)):
+                why = f"loss {last.loss}, gradient norm {last.grad_norm} at step {last.step}"
+                self.failed.append(Failed(member.run.run, why))
+                ended.append(self.failed[-1])
+            elif self.step == len(member.steps):
+                self.trained.append(self._finished(place, member))
+                ended.append(self.trained[-1])
+            else:
+                left.append(place)
+        if ended:
+            self._keep(left)
+        return ended
+
+    def _keep(self, places: list[int]) -> None:
+        self.members = [self.members[place] for place in places]
+        if places:
+            self.stack.keep(places)
+            index = torch.tensor(places, device=self.device)
+            self.first, self.second = self.first[index], self.second[index]
+        self._streams_of = -1
+
+    def _finished(self, place: int, member: Member) -> Trained:
+        folder, progress = Path(self.setup.work) / member.run.run, member.progress
+        write_atomic(folder / "trajectory.jsonl", json_lines(progress.points))
+        config = adapters.lora_config(
+            member.run.rank, member.run.alpha, self.setup, adapters.short_names(self.stack.layers)
+        )
+        adapters.save_adapter(self.stack.state(place), config, folder, self.setup)
+        return Trained(
+            member.run.run,
+            progress.initial,
+            hashlib.blake2b(np.concatenate(member.steps)[: member.run.pool].tobytes(), digest_size=16).hexdigest(),
+            float(np.mean([point.loss for point in progress.points[-10:]])),
+            progress.seconds,
+            self.device.type,
+            str(next(self.model.parameters()).dtype).removeprefix("torch."),
+            padding=round(1 - progress.own_tokens / progress.padded_tokens, 4),
+        )
+
+    # --- checkpoints ------------------------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        """Write everything into a folder that is complete or not there, and drop older ones."""
+        state = State(self.step, self.limit, [m.progress for m in self.members], self.trained, self.failed)
+        target = self.folder / f"checkpoint-{self.step}"
+        tensors = {"flat": self.stack.flat, "first": self.first, "second": self.second} if self.members else {}
+        data = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+        write_atomic(target / "state.safetensors", data)
+        write_atomic(target / "state.json", dump_json(state))
+        seal(target)
+        for other in self.folder.glob("checkpoint-*"):
+            if other != target and int(other.name.rpartition("-")[2]) < self.step:
+                for file in sorted(other.iterdir(), key=lambda path: path.name != "complete.json"):
+                    file.unlink()
+                other.rmdir()
+        self.saved = time.monotonic()
+
+    def _resume(self) -> None:
+        found = newest_whole(self.folder)
+        if found is None:
+            return
+        state = msgspec.json.decode((found / "state.json").read_bytes(), type=State)
+        place = {member.run.run: number for number, member in enumerate(self.members)}
+        self.step, self.limit, self.trained, self.failed = state.step, state.limit, state.trained, state.failed
+        self._keep([place[progress.run] for progress in state.runs])
+        if not self.members:
+            return
+        for member, progress in zip(self.members, state.runs, strict=True):
+            member.progress = progress
+        tensors = safetensors.torch.load((found / "state.safetensors").read_bytes())
+        self.stack.flat.copy_(tensors["flat"])
+        self.first.copy_(tensors["first"])
+        self.second.copy_(tensors["second"])
+
+
+def _train_mode(model: Any, setup: Setup, device: torch.device) -> None:
+    model.train()
+    if setup.checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+
+@torch.no_grad()
+def _adamw(
+    flat: Tensor,
+    grad: Tensor,
+    first: Tensor,
+    second: Tensor,
+    norms: Tensor,
+    rates: Sequence[float],
+    step: int,
+    decay: float,
+) -> None:
+    """AdamW (arXiv 1711.05101) on (run, value), every run with its own clipping and rate; `step` counts from 1.
+
+    The operations and their order are those of torch.optim.AdamW and clip_grad_norm_.
+    """
+    lr = torch.tensor(rates, dtype=flat.dtype, device=flat.device)[:, None]
+    grad.mul_((CLIP / (norms + 1e-6)).clamp(max=1.0)[:, None])
+    if decay:
+        flat.mul_(1 - lr * decay)
+    first.lerp_(grad, 1 - BETAS[0])
+    second.mul_(BETAS[1]).addcmul_(grad, grad, value=1 - BETAS[1])
+    below = second.sqrt().div_(math.sqrt(1 - BETAS[1] ** step)).add_(EPSILON)
+    flat.sub_(torch.div(first, below).mul_(lr / (1 - BETAS[0] ** step)))

@@ -1,0 +1,148 @@
+"""Annotated solutions as dependency graphs: every calculation with what it used and where its numbers stand.
+
+GSM8K marks each calculation as `48/2 = <<48/2=24>>24`; the arithmetic family writes the same. Calculations written out
+without a mark (`20 + 60 = 80`) are read too. An operand is linked to the quantity of the question, or the earlier
+result, that has its value; where two have it, the link is ambiguous and stays open (a literal in the graph).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import NamedTuple
+
+from journey.generate.slips.equations import Equation, Operand, Step, Unreadable, read_step
+from journey.generate.slips.units import facts
+from journey.generate.slips.written import number_words, numerals, read_number
+from journey.schema import Problem, Quantity
+
+_SENTENCE_END = re.compile(
+    r"(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)(?<=[.!?])\s+(?=[A-Z])"
+)
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """A solution as a graph: `quantities` in order (given ones first), `final` the id of the answer."""
+
+    problem: Problem
+    steps: tuple[Step, ...]
+    quantities: tuple[Quantity, ...]
+    values: dict[str, Fraction]
+    final: str
+
+    def quantity(self, name: str | None) -> Quantity | None:
+        """The quantity of this id."""
+        return next((each for each in self.quantities if each.id == name), None)
+
+    def given(self, operand: Operand | None) -> Quantity | None:
+        """The quantity of the question that an operand surely comes from.
+
+        A small number that the solution uses more than once may have that value by chance.
+        """
+        name = operand.link if operand else None
+        found = self.quantity(name)
+        if found is None or found.span is None:
+            return None
+        uses = sum(name == each for s in self.steps for e in s.equations for o in e.operands for each, _ in o.sources)
+        return found if uses == 1 or self.values[found.id] > 12 else None
+
+
+class _Source(NamedTuple):
+    """Where an operand can come from: a quantity, one of its readings, and whether it only ever multiplies."""
+
+    id: str
+    value: Fraction
+    text: str
+    factor: bool = False
+
+
+def annotated(problem: Problem) -> Annotated:
+    """The graph of a problem's solution. Raises Unreadable with the reason it is counted under."""
+    body = (problem.solution or "").rpartition("####")[0] or (problem.solution or "")
+    givens = list(given_quantities(problem.question))
+    known = [
+        _Source(each.id, value, text, each.unit == "times") for each, readings in givens for value, text in readings
+    ]
+    values = {each.id: readings[0][0] for each, readings in givens}
+    steps: list[Step] = []
+    quantities = [quantity for quantity, _ in givens]
+    count = 0
+    for step in _steps(body):
+        equations = []
+        for equation in step.equations:
+            count += 1
+            linked = tuple(
+                _link(equation, each, known, f"{problem.question} {step.text}") for each in equation.operands
+            )
+            equation = replace(equation, id=f"s{count}", operands=linked)
+            equations.append(equation)
+            values[equation.id] = equation.value
+            quantities.append(Quantity(equation.id, str(equation.value), equation.linked))
+            if len(equation.operands) > 1 or not equation.operands[0].link:  # `x = 24` only repeats what it links to
+                known.append(_Source(equation.id, equation.value, equation.id))
+        from_nowhere = any(len(each.operands) == 1 and not each.operands[0].link for each in equations)
+        steps.append(replace(step, equations=tuple(equations), opaque=step.opaque or from_nowhere))
+    if not count:
+        raise Unreadable("no_annotation", "no calculation is annotated or written out")
+    answer = read_number(problem.answer)
+    if answer is None:
+        raise Unreadable("answer_not_a_number", problem.answer[:40])
+    last = quantities[-1]
+    if values[last.id] != answer:
+        raise Unreadable("answer_not_the_last_value", f"{last.value} is computed last, the answer is {problem.answer}")
+    return Annotated(problem, tuple(steps), tuple(quantities), values, last.id)
+
+
+def given_quantities(question: str) -> Iterator[tuple[Quantity, tuple[tuple[Fraction, str], ...]]]:
+    """The numbers of a question, digits and words, each with its readings: (value, expression over its id)."""
+    found: list[tuple[int, int, tuple[Fraction, ...], str | None]] = []
+    for number in numerals(question):
+        found.append((number.start, number.end, (number.value,), "%" if number.percent else None))
+    for word in number_words(question):
+        found.append((word.start, word.end, word.values, "times" if word.factor else None))
+    for place, (start, end, values, unit) in enumerate(sorted(found), start=1):
+        name, value, percent = f"q{place}", str(values[0]), unit == "%"
+        unit = "times" if question[end : end + 6].lower() == " times" else unit
+        readings = [(each, name if not at else f"(1 / {name})") for at, each in enumerate(values)]
+        if percent:
+            readings.append((Fraction(value) / 100, f"({name} / 100)"))
+        yield Quantity(name, value, span=(start, end), unit=unit), tuple(readings)
+
+
+def _link(equation: Equation, operand: Operand, known: list[_Source], context: str) -> Operand:
+    """The operand with every quantity it could come from; a constant of nature counts as one more possibility."""
+    tokens, at = equation.tokens, operand.token
+    scales = bool({"*", "/"} & set(tokens[max(at - 1, 0) : at + 2]))
+    found = {each.id: each.text for each in known if each.value == operand.value and (scales or not each.factor)}
+    if found and facts(operand.value, context):
+        found["fact"] = ""
+    return replace(operand, sources=tuple(found.items()))
+
+
+def _steps(body: str) -> Iterator[Step]:
+    """Sentences as steps; one without a calculation joins the next one that has one, or the last."""
+    waiting: tuple[str, str] | None = None
+    last: Step | None = None
+    for joint, raw in _sentences(body):
+        if waiting:
+            joint, raw = waiting[0], waiting[1] + joint + raw
+        step = read_step(joint, raw)
+        waiting = None if step.equations else (joint, raw)
+        if step.equations:
+            if last:
+                yield last
+            last = step
+    if last:
+        yield read_step(last.joint, last.raw + "".join(waiting)) if waiting else last
+
+
+def _sentences(body: str) -> Iterator[tuple[str, str]]:
+    for line in body.strip().split("\n"):
+        joint = "\n"
+        for sentence in _SENTENCE_END.split(line.strip()):
+            if sentence.strip():
+                yield joint, sentence.strip()
+                joint = " "

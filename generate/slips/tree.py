@@ -1,0 +1,192 @@
+"""From mistakes to records: the reasoning tree, and the shortcut and the journey told from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from journey.generate.made import Made
+from journey.generate.slips.annotated import Annotated
+from journey.generate.slips.checks import Reason
+from journey.generate.slips.narrate import Voice
+from journey.generate.slips.slip import Slip
+from journey.generate.slips.text import WrongStep, brief_number, right_brief
+from journey.rng import digest
+from journey.schema import Node, Pair, Problem, QuantityClaim, Role, Trace, Tree, pair_id
+from journey.views import lay_out
+
+Piece = tuple[Role, str, str, int]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One mistake with all that comes of it; `wrong` is None when it is to stop early, which writes no step."""
+
+    slip: Slip
+    wrong: WrongStep | None
+    window: tuple[WrongStep, ...]
+    reason: Reason
+
+    @property
+    def first(self) -> int:
+        """The step that the correct path resumes at."""
+        return self.slip.back
+
+    @property
+    def last(self) -> int:
+        """The last step written before the mistake is noticed."""
+        return self.slip.step + len(self.window)
+
+    @property
+    def delay(self) -> int:
+        """Steps written between the mistake and the notice."""
+        return len(self.window)
+
+
+def assemble(
+    graph: Annotated, episodes: list[Episode], voice: Voice, seed: int, attempt: int, settings: dict[str, Any]
+) -> Made:
+    """The tree and the pair."""
+    teller = _Teller(graph, voice)
+    for episode in episodes:
+        teller.upto(episode.first)
+        teller.episode(episode)
+    teller.upto(len(graph.steps))
+    problem = graph.problem
+    tree = Tree(
+        tree_id(problem, seed, attempt, settings),
+        problem,
+        "slips",
+        seed,
+        tuple(teller.nodes),
+        graph.quantities,
+        settings,
+    )
+    shortcut, journey = teller.traces()
+    provenance = {
+        "seed": seed,
+        "attempt": attempt,
+        "kinds": [each.slip.kind for each in episodes],
+        "delays": [each.delay for each in episodes],
+        "notices": [each.reason.check.kind for each in episodes],
+        "settings": settings,
+    }
+    ids = pair_id(problem.id, "slips", tree.id), problem, tree.id, "slips"
+    return Made(tree, Pair(*ids, shortcut, journey, len(episodes), provenance))
+
+
+def tree_id(problem: Problem, seed: int, attempt: int, settings: dict[str, Any]) -> str:
+    """The id of the tree that these settings and draws give."""
+    return digest("tree", problem.id, "slips", seed, attempt, repr(sorted(settings.items()))).hex()
+
+
+class _Teller:
+    """Writes nodes and the journey's pieces side by side, in the order in which they are told."""
+
+    def __init__(self, graph: Annotated, voice: Voice) -> None:
+        self.graph, self.voice = graph, voice
+        self.nodes: list[Node] = []
+        self.pieces: list[Piece] = []
+        self.right: dict[int, int] = {}  # step -> node of its right version
+        self.root = self._say("plan", voice.plan, "", None) if voice.plan else None
+
+    def upto(self, end: int) -> None:
+        """The right steps before `end` that are not written yet."""
+        for at in range(end):
+            if at not in self.right:
+                self._right(at, "step", self._step_text(at), self._last())
+
+    def episode(self, episode: Episode) -> None:
+        """A mistake, its consequences, the notice, the way back and the correction."""
+        slip, claim, truth = episode.slip, episode.slip.claim, str(episode.slip.truth)
+        before = self._last()
+        if episode.wrong is None:
+            text, brief = self.voice.early(slip.value), f"so answer {brief_number(slip.value)} ?"
+        else:
+            text, brief = self._wrong_text(episode.wrong), episode.wrong.brief
+        check, form = episode.reason.check, episode.reason.form
+        mistake = self._say(
+            "mistake", text, brief, before, verdict="wrong", claim=claim, truth=truth, check=check, kind=slip.kind
+        )
+        at, affected = mistake, []
+        for each in episode.window:
+            if each.changed:
+                name, value = list(each.changed.items())[-1]
+                affected.append(value)
+                at = self._say(
+                    "consequence",
+                    self._wrong_text(each),
+                    each.brief,
+                    at,
+                    verdict="wrong",
+                    claim=QuantityClaim(name, str(value)),
+                    truth=str(self.graph.values[name]),
+                )
+            else:
+                at = self._right(each.step, "step", self._step_text(each.step), at)
+        told = self.voice.notice(episode.reason, episode.delay)
+        notice = self._say("notice", told, episode.reason.brief, mistake, check=check, reason=form)
+        self._say(
+            "backtrack",
+            self.voice.backtrack(slip.value, affected, episode.delay, slip.kind),
+            self._back(episode),
+            notice,
+        )
+        self._correct(episode, before)
+
+    def _back(self, episode: Episode) -> str:
+        letters = self.graph.problem.facts.get("letters", [])
+        place = int(self.graph.steps[episode.first].equations[0].id[1:]) - 1
+        return f"back to {letters[place]} ." if place < len(letters) else "back ."
+
+    def _correct(self, episode: Episode, before: int | None) -> None:
+        """The right version of the step, then of the later ones that were wrong."""
+        steps = [at for at in range(episode.first, episode.last + 1) if at not in self.right]
+        for place, at in enumerate(steps):
+            text = self.graph.steps[at].text
+            told = self.voice.redo(text) if place else self.voice.correction(text, episode.slip.kind)
+            before = self._right(at, "step" if place else "correction", told, before)
+
+    def traces(self) -> tuple[Trace, Trace]:
+        """The shortcut and the journey, both ending in the same box."""
+        value = self.graph.values[self.graph.final]
+        answer, brief = str(value) if value.denominator == 1 else self._gold(), brief_number(value)
+        last = self.right[len(self.graph.steps) - 1]
+        text, terse = self.voice.answer(answer), f"\\boxed{{ {brief} }}"
+        node = self._node("answer", terse, last)
+        closing: Piece = ("answer", text, terse, node)
+        short: list[Piece] = [] if self.root is None else [self.pieces[0]]
+        for at, step in enumerate(self.graph.steps):
+            told = self.voice.step(step.text, step.joint, at == 0)
+            short.append(("step", told, right_brief(self.graph, step), self.right[at]))
+        traces = [Trace(lay_out([*pieces, closing]), answer, brief) for pieces in (short, self.pieces)]
+        return traces[0], traces[1]
+
+    def _gold(self) -> str:
+        return self.graph.problem.answer.strip().lstrip("$").replace(",", "")
+
+    def _step_text(self, at: int) -> str:
+        step = self.graph.steps[at]
+        return self.voice.step(step.text, step.joint, self._is_first())
+
+    def _is_first(self) -> bool:
+        return len(self.pieces) == (self.root is not None)
+
+    def _wrong_text(self, wrong: WrongStep) -> str:
+        return self.voice.step(wrong.text, self.graph.steps[wrong.step].joint, self._is_first())
+
+    def _right(self, at: int, role: Role, text: str, parent: int | None) -> int:
+        self.right[at] = self._say(role, text, right_brief(self.graph, self.graph.steps[at]), parent)
+        return self.right[at]
+
+    def _last(self) -> int | None:
+        return self.right[max(self.right)] if self.right else self.root
+
+    def _say(self, role: Role, text: str, brief: str, parent: int | None, **facts: Any) -> int:
+        node = self._node(role, brief, parent, **facts)
+        self.pieces.append((role, text, brief, node))
+        return node
+
+    def _node(self, role: Role, brief: str, parent: int | None, **facts: Any) -> int:
+        self.nodes.append(Node(len(self.nodes), parent, role, brief, **facts))
+        return len(self.nodes) - 1

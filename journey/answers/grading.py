@@ -1,0 +1,59 @@
+"""Grading: one model output to one problem, judged by the answer checker or by the problem's own family.
+
+grade(problem, "try 15 * 3 = 45 ... yes . \\\\boxed{ ( 15 * 3 ) - 12 }")   -> Grade("correct", "( 15 * 3 ) - 12", "box")
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+from journey.answers import checker
+from journey.answers.checker import Outcome
+from journey.catalog import FAMILIES
+from journey.schema import Problem
+
+GradeOutcome = Literal["correct", "wrong", "no_answer", "undecided"]
+OUTCOMES: tuple[GradeOutcome, ...] = get_args(GradeOutcome)
+_WORDS: dict[Outcome, GradeOutcome] = {
+    Outcome.SAME: "correct",
+    Outcome.DIFFERENT: "wrong",
+    Outcome.UNDECIDED: "undecided",
+}
+
+
+class Grade(NamedTuple):
+    """How an output was judged: the outcome, the answer taken from it, and where that was found or why it fails."""
+
+    outcome: GradeOutcome
+    answer: str | None
+    why: str
+
+
+def grade(problem: Problem, text: str, finish: Literal["stop", "length"] = "stop") -> Grade:
+    """Take the final answer from an output and judge it as `problem.check` says.
+
+    An output cut off at the cap of new tokens (`finish="length"`) has an answer only if it closed a box: a number in
+    an unfinished sentence is none. Where the problem's facts name a `tolerance` (a number, absolute), numbers that differ
+    by no more are the same. Raises UnknownName if `problem.check` names no family.
+    """
+    found = checker.extract(text)
+    if found.answer is None:
+        return Grade("no_answer", None, found.why)
+    if finish == "length" and found.why != "box":
+        return Grade("no_answer", None, "cut off before a box")
+    if problem.check == "value":
+        outcome = checker.compare(problem.answer, found.answer)
+        tolerance = problem.facts.get("tolerance")
+        if outcome is Outcome.DIFFERENT and tolerance and _within(problem.answer, found.answer, str(tolerance)):
+            return Grade("correct", found.answer, f"within {tolerance}")
+        return Grade(_WORDS[outcome], found.answer, found.why)
+    outcome, why = FAMILIES.get(problem.check)().check(problem, found.answer)
+    return Grade(_WORDS[outcome], found.answer, why or found.why)
+
+
+def _within(gold: str, answer: str, tolerance: str) -> bool:
+    """Whether two numbers differ by no more than the problem allows; not for lists, tuples and expressions."""
+    right, given, allowed = (checker.number(text) for text in (gold, answer, tolerance))
+    if right is None or given is None or allowed is None:
+        return False
+    return abs(right - given) <= allowed

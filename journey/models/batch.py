@@ -1,0 +1,296 @@
+"""Batches being written: rows of many adapters, which leave when they have ended, and batches that join when they thin out.
+
+Jobs are dealt into batches of a given width. A batch of which only half is still being written waits for others like it,
+and goes on together with them: so the long answers of all batches share steps, instead of each batch dragging a few.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from journey.models.completion import Completion, Finish, Job
+from journey.models.kv_cache import can_merge, merged, roomy_cache
+from journey.models.random import pick
+
+if TYPE_CHECKING:
+    from transformers.cache_utils import DynamicCache
+
+    from journey.models.decode import Decoder
+
+# Rows that have ended leave once no more than this share is still being written. On a GPU width costs little, and every
+# change of it changes how sums are rounded.
+STILL_WRITING = {"cpu": 0.9, "cuda": 0.5}
+# Rows of one adapter stand in groups of one size for all adapters; a further group costs about so many rows.
+GROUP_COST = {"cpu": 1, "cuda": 8}
+WAITS = 0.5  # of the width: a batch with fewer rows waits for others
+FILLER = -1  # a row that only makes its group as large as the others
+
+
+class NotNumbers(FloatingPointError):
+    """The logits of the adapter at this place are NaN."""
+
+    def __init__(self, run: int) -> None:
+        super().__init__("the model's logits are not numbers")
+        self.run = run
+
+
+@dataclass
+class _Batch:
+    """Rows that go through the model together.
+
+    `rows` has the job of every row (or FILLER), `runs` the adapter of every group. `ids` (row, token) is what the model
+    reads next, `positions` where it stands, `mask` (row, token) what is no padding, `at` (row,) how many tokens each row
+    has. `clock` is each row's share of the time so far.
+    """
+
+    rows: list[int]
+    runs: list[int]
+    ids: torch.Tensor
+    mask: torch.Tensor
+    positions: torch.Tensor
+    at: torch.Tensor
+    chances: torch.Tensor | None
+    cache: DynamicCache
+    clock: float = 0.0
+
+    def keep(self, rows: list[int], runs: list[int], sources: Sequence[int]) -> None:
+        """Go on with these jobs in these groups, each from the row that `sources` names."""
+        index = torch.tensor(list(sources), device=self.ids.device)
+        self.rows, self.runs = rows, runs
+        self.ids, self.mask, self.positions = self.ids[index], self.mask[index], self.positions[index]
+        self.at = self.at[index]
+        self.chances = None if self.chances is None else self.chances[index]
+        self.cache.batch_select_indices(index)
+
+
+class Writing:
+    """All jobs of one call, until each has ended or is at its cap."""
+
+    def __init__(self, decoder: Decoder, jobs: Sequence[Job], temperature: float, top_p: float, width: int) -> None:
+        self.decoder, self.jobs, self.width = decoder, jobs, width
+        self.temperature, self.top_p = temperature, top_p
+        self.device = decoder.model.device
+        self.caps = [decoder.cap if job.cap is None else job.cap for job in jobs]
+        self.written: list[list[int]] = [[] for _ in jobs]
+        self.logprobs = [0.0] * len(jobs)
+        self.seconds = [0.0] * len(jobs)
+        self.live = {place for place, cap in enumerate(self.caps) if cap > 0}
+        self.by_chance = jobs[0].chance is not None
+        self.accepts = _accepted(decoder.model)
+
+    def run(self) -> list[Completion]:
+        """Write everything; the completions in the order of the jobs."""
+        fresh, waiting = list(self._dealt())[::-1], list[_Batch]()
+        while fresh or waiting:
+            if waiting and (not fresh or sum(map(self._left, waiting)) >= self.width):
+                batch = self._together(waiting)
+            else:
+                batch = self._begin(fresh.pop())
+            others = bool(fresh or waiting) and can_merge(batch.cache)
+            self._write(batch, WAITS * self.width if others else 0)
+            if self._left(batch):
+                waiting.append(batch)
+        return self._results()
+
+    def _dealt(self) -> Iterator[list[int]]:
+        """Jobs of like length of prompt, as many of each adapter, at most `width` together."""
+        by_run: dict[int, list[int]] = {}
+        for job in sorted(self.live, key=lambda job: (len(self.jobs[job].prompt), job)):
+            by_run.setdefault(self.jobs[job].run, []).append(job)
+        if len(self.live) <= self.width:
+            yield from [[job for members in by_run.values() for job in members]] if by_run else []
+            return
+        size = max(1, self.width // len(by_run))
+        for start in range(0, max(map(len, by_run.values()), default=0), size):
+            yield [job for members in by_run.values() for job in members[start : start + size]]
+
+    def _left(self, batch: _Batch) -> int:
+        """How many of a batch's rows are still being written."""
+        return sum(job in self.live for job in batch.rows)
+
+    # --- layout ------------------------------------------------------------------------------------------------------
+
+    def _layout(self, jobs: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
+        """Jobs in groups of one size: the job of every row (or FILLER), the job it goes on from, the adapter of every group."""
+        by_run: dict[int, list[int]] = {}
+        for job in sorted(jobs):
+            by_run.setdefault(self.jobs[job].run, []).append(job)
+        size = self._group_size([len(members) for members in by_run.values()])
+        rows, sources, runs = [], [], []
+        for run, members in sorted(by_run.items()):
+            lacking = -len(members) % size
+            rows += members + [FILLER] * lacking
+            sources += members + members[:1] * lacking
+            runs += [run] * ((len(members) + lacking) // size)
+        return rows, sources, runs
+
+    def _group_size(self, counts: Sequence[int]) -> int:
+        """The size of a group for which rows and groups together cost least."""
+        cost = GROUP_COST.get(self.device.type, 8)
+        most = max(counts)
+
+        def price(size: int) -> int:
+            groups = sum(-(-count // size) for count in counts)
+            return groups * (size + cost)
+
+        sizes = {-(-most // parts) for parts in range(1, most + 1)} | set(counts)
+        return min(sizes, key=lambda size: (price(size), -size))
+
+    def _begin(self, jobs: Sequence[int]) -> _Batch:
+        """A batch at its prompts."""
+        rows, sources, runs = self._layout(jobs)
+        prompts = [self.jobs[job].prompt for job in sources]
+        longest, pad = max(map(len, prompts)), self.decoder.pad
+        ids = torch.tensor([[pad] * (longest - len(p)) + list(p) for p in prompts], device=self.device)
+        mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=self.device)
+        return _Batch(
+            rows,
+            runs,
+            ids,
+            mask,
+            (mask.cumsum(-1) - 1).clamp(min=0),
+            torch.zeros(len(rows), dtype=torch.long, device=self.device),
+            self._chances(rows),
+            roomy_cache(self.decoder.model.config),
+        )
+
+    def _chances(self, rows: Sequence[int]) -> torch.Tensor | None:
+        """The uniform numbers (row, step), or None where all is greedy."""
+        if not self.by_chance:
+            return None
+        steps = max(self.caps)
+        table = np.zeros((len(rows), steps), dtype=np.float32)
+        for row, job in enumerate(rows):
+            chance = self.jobs[job].chance if job != FILLER else None
+            if chance is not None:
+                table[row, : min(steps, len(chance))] = chance[:steps]
+        return torch.from_numpy(table).to(self.device)
+
+    def _together(self, waiting: list[_Batch]) -> _Batch:
+        """One batch of those that wait, the shortest first, within the width; they leave the list."""
+        waiting.sort(key=lambda batch: batch.mask.shape[1])
+        taken = [waiting.pop(0)]
+        while waiting and sum(map(self._left, [*taken, waiting[0]])) <= self.width:
+            taken.append(waiting.pop(0))
+        for batch in taken:
+            self._add_up(batch)
+        if len(taken) == 1:
+            return taken[0]
+        longest = max(batch.mask.shape[1] for batch in taken)
+        masks = [torch.nn.functional.pad(b.mask, (longest - b.mask.shape[1], 0)) for b in taken]
+        chances = [b.chances for b in taken if b.chances is not None]
+        whole = _Batch(
+            [job for b in taken for job in b.rows],
+            [],
+            torch.cat([b.ids for b in taken]),
+            torch.cat(masks),
+            torch.cat([b.positions for b in taken]),
+            torch.cat([b.at for b in taken]),
+            torch.cat(chances) if chances else None,
+            merged([b.cache for b in taken], self.decoder.model.config),
+        )
+        self._thin_out(whole, 1.0)
+        return whole
+
+    def _thin_out(self, batch: _Batch, share: float) -> bool:
+        """Drop rows that have ended, where that leaves out enough; groups of one size may not let it yet."""
+        live = [job for job in batch.rows if job in self.live]
+        if len(live) > share * len(batch.rows):
+            return False
+        rows, sources, runs = self._layout(live)
+        if len(rows) > share * len(batch.rows) and batch.runs:
+            return False
+        old = {job: row for row, job in enumerate(batch.rows) if job != FILLER}
+        batch.keep(rows, runs, [old[job] for job in sources])
+        return True
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def _write(self, batch: _Batch, until: float) -> None:
+        """Write until no more than so many rows are left, a token at least."""
+        with ExitStack() as routes:
+            self._route(routes, batch)
+            share = STILL_WRITING.get(self.device.type, 0.5)
+            padded = bool((batch.mask == 0).any())
+            left = self._left(batch)
+            first = True
+            while left and (left > until or first):
+                first, started = False, time.perf_counter()
+                ids, logprobs = self._next(batch, padded)
+                told = ids.tolist()  # waits for the device
+                batch.clock += (time.perf_counter() - started) / left
+                left -= self._take(batch, told, logprobs)
+                batch.ids, batch.positions = ids[:, None], batch.positions[:, -1:] + 1
+                batch.at = batch.at + 1
+                batch.mask = torch.cat([batch.mask, batch.mask.new_ones((len(ids), 1))], dim=-1)
+                if left and self._thin_out(batch, share):
+                    self._route(routes, batch)
+
+    def _route(self, routes: ExitStack, batch: _Batch) -> None:
+        """Put the adapters in force for the rows as they stand."""
+        routes.close()
+        if self.decoder.stack is not None:
+            routes.enter_context(self.decoder.stack.routed(batch.runs))
+
+    def _next(self, batch: _Batch, padded: bool) -> tuple[torch.Tensor, list[float] | None]:
+        """The next token of every row, and its log-probability where it is drawn."""
+        given: dict[str, Any] = {"past_key_values": batch.cache, "use_cache": True}
+        given["attention_mask"] = batch.mask if padded else None
+        if "logits_to_keep" in self.accepts:
+            given["logits_to_keep"] = 1
+        if "position_ids" in self.accepts:
+            given["position_ids"] = batch.positions
+        logits = self.decoder.model(input_ids=batch.ids, **given).logits[:, -1].float()
+        best = logits.max(-1)
+        bad = best.values.isnan()
+        if bad.any():
+            raise NotNumbers(batch.runs[int(bad.nonzero()[0]) // (len(batch.rows) // len(batch.runs))])
+        if batch.chances is None:
+            return best.indices, None
+        chance = batch.chances.gather(-1, batch.at[:, None].clamp(max=batch.chances.shape[1] - 1))[:, 0]
+        ids = pick(logits, chance, self.temperature, self.top_p)
+        own = logits.gather(-1, ids[:, None])[:, 0] - torch.logsumexp(logits, -1)
+        return ids, own.tolist()
+
+    def _take(self, batch: _Batch, tokens: Sequence[int], logprobs: Sequence[float] | None) -> int:
+        """Note one token of every row; gives how many rows have ended with it."""
+        ended = 0
+        for row, job in enumerate(batch.rows):
+            if job not in self.live:
+                continue
+            self.written[job].append(tokens[row])
+            if logprobs is not None:
+                self.logprobs[job] += logprobs[row]
+            if tokens[row] in self.decoder.stops or len(self.written[job]) >= self.caps[job]:
+                self.live.discard(job)
+                self.seconds[job] += batch.clock
+                ended += 1
+        return ended
+
+    def _add_up(self, batch: _Batch) -> None:
+        """Note the time of rows that go on in another batch."""
+        for job in batch.rows:
+            if job in self.live:
+                self.seconds[job] += batch.clock
+        batch.clock = 0.0
+
+    def _results(self) -> list[Completion]:
+        found = []
+        for ids, seconds, logprob in zip(self.written, self.seconds, self.logprobs, strict=True):
+            finish: Finish = "stop" if ids and ids[-1] in self.decoder.stops else "length"
+            found.append(Completion(tuple(ids), finish, seconds, logprob if self.by_chance else None))
+        return found
+
+
+def _accepted(model: Any) -> frozenset[str]:
+    """The arguments that the model's forward takes; of the base below a PEFT wrapper."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return frozenset(inspect.signature(inner.forward).parameters)

@@ -1,0 +1,73 @@
+"""Text from a causal language model: many prompts, samples and adapters in one batch, for any transformers decoder.
+
+A batch is left-padded, with its mask and positions given; rows that have ended leave the batch, and only the last
+position's logits are computed. Greedy tokens are those of `model.generate(do_sample=False)`: the loop is here because
+generate copies all keys and values at every token, goes on computing rows that have ended, and knows one adapter.
+
+    decoder = Decoder.of(model, tokenizer, cap=512)
+    decoder.greedy([prompt_ids(tokenizer, problem, view), ...])
+
+    with stacked(model, [None, first, second]) as stack:          # journey.models.lora: the base and two adapters
+        decoder = Decoder.of(model, tokenizer, cap=512, stack=stack)
+        decoder.write([Job(ids, run=run, chance=uniforms(512, "name of the sample")) for run in range(3)], 0.7, 0.95)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from journey.models.batch import Writing
+from journey.models.completion import Completion, Job
+from journey.models.template import end_of_turn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from journey.models.lora import Stack
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A model, the tokens that end an answer, the id to pad with, the most new tokens, and the adapters stacked on it."""
+
+    model: PreTrainedModel
+    stops: frozenset[int]
+    pad: int
+    cap: int
+    stack: Stack | None = None
+
+    @classmethod
+    def of(cls, model: Any, tokenizer: PreTrainedTokenizerBase, cap: int, stack: Stack | None = None) -> Decoder:
+        """The decoder that stops where `generate` would: at the end of the turn, and at nothing else."""
+        stops = stop_ids(model, tokenizer)
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(stops)
+        return cls(model, stops, pad, cap, stack)
+
+    def capped(self, cap: int) -> Decoder:
+        """The same with another cap of new tokens."""
+        return replace(self, cap=cap)
+
+    def greedy(self, prompts: Sequence[Sequence[int]]) -> list[Completion]:
+        """The most likely token each time, ties by lowest id; one completion a prompt, in their order."""
+        return self.write([Job(prompt) for prompt in prompts])
+
+    @torch.inference_mode()
+    def write(
+        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+    ) -> list[Completion]:
+        """Complete all jobs, in their order; all by chance or all greedy. At most `rows` stand in a batch (about).
+
+        Raises NotNumbers (a FloatingPointError) where the model computes NaN, which would look like an answer.
+        """
+        return Writing(self, jobs, temperature, top_p, rows or len(jobs)).run() if jobs else []
+
+
+def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The tokenizer's end of turn, and the further ones that the model's generation config lists."""
+    listed = model.generation_config.eos_token_id if model.generation_config is not None else None
+    more = [] if listed is None else [listed] if isinstance(listed, int) else listed
+    return frozenset([end_of_turn(tokenizer), *more])

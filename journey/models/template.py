@@ -1,0 +1,98 @@
+"""Problems and traces as a base's tokens: the prompt through its chat template, the completion and the end of the turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from journey import views
+from journey.errors import UsageError
+from journey.models.load import pocket_folder
+from journey.schema import Pair, Problem, Trace
+from journey.views import Span, View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training row: token ids of prompt and completion (end-of-turn included), and the completion's text."""
+
+    prompt: list[int]
+    completion: list[int]
+    text: str
+    spans: tuple[Span, ...]
+
+
+def covers(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
+    """Whether the tokenizer can carry a text: encoding and decoding gives it back, blanks apart."""
+    ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]  # said of texts longer than a row
+    return "".join(str(tokenizer.decode(ids)).split()) == "".join(text.split())
+
+
+def unknown_words(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
+    """The words of a text that the tokenizer cannot carry, in order, each once."""
+    return [word for word in dict.fromkeys(text.split()) if not covers(tokenizer, word)]
+
+
+def default_view(tokenizer: PreTrainedTokenizerBase) -> View:
+    """`think` where the tokenizer can carry prose, else `compact`: looked up, not guessed from the model's name."""
+    return "think" if covers(tokenizer, f"<think>\nSo 3 + 4 = 7.\n</think>\n\n{views.INSTRUCTION}") else "compact"
+
+
+def suggested_base(pairs: Iterable[Pair]) -> str:
+    """The catalog's smallest model that can read some pairs: `pocket` where it has all their terse words."""
+    from tokenizers import Tokenizer
+
+    words = Tokenizer.from_file(str(pocket_folder() / "tokenizer.json")).get_vocab()
+    texts = ((p.problem.brief, *(s.brief for t in (p.shortcut, p.journey) for s in t.segments)) for p in pairs)
+    carried = all(word in words for text in texts for part in text for word in part.split())
+    return "pocket" if carried else "smollm2-135m"
+
+
+def prompt_text(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> str:
+    """The prompt as text: through the chat template where there is one."""
+    return said_text(tokenizer, views.prompt(problem, view), view)
+
+
+def said_text(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> str:
+    """What the user says, as the model is to read it."""
+    if view == "compact":
+        return text
+    if not tokenizer.chat_template:
+        return f"{text}\n\n"
+    said = [{"role": "user", "content": text}]
+    return str(tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False))
+
+
+def prompt_start(tokenizer: PreTrainedTokenizerBase, view: View) -> list[int]:
+    """The tokens before a prompt's text: <bos>, where the tokenizer has one and no template writes it."""
+    templated = tokenizer.chat_template and view != "compact"
+    return [] if templated or tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> list[int]:
+    """The prompt's token ids: through the chat template where there is one, else the text after <bos>."""
+    return text_ids(tokenizer, views.prompt(problem, view), view)
+
+
+def text_ids(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> list[int]:
+    """The token ids of what the user says, as `prompt_ids` makes them."""
+    said = said_text(tokenizer, text, view)
+    return [*prompt_start(tokenizer, view), *tokenizer(said, add_special_tokens=False)["input_ids"]]
+
+
+def row(tokenizer: PreTrainedTokenizerBase, problem: Problem, trace: Trace, view: View) -> Row:
+    """Prompt and completion tokenised apart, so that the loss starts at the same boundary for every arm."""
+    rendered = views.render(trace, view)
+    ids = list(tokenizer(rendered.text, add_special_tokens=False)["input_ids"])
+    return Row(prompt_ids(tokenizer, problem, view), [*ids, end_of_turn(tokenizer)], rendered.text, rendered.spans)
+
+
+def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that ends an answer. Raises UsageError if the tokenizer has none."""
+    if tokenizer.eos_token_id is None:
+        raise UsageError("the tokenizer has no end-of-turn token", "set eos_token in its tokenizer_config.json")
+    return int(tokenizer.eos_token_id)

@@ -1,0 +1,162 @@
+"""Texts for strategies: requests by question and run, from the built-in decoder or from a server, one batch at a time.
+
+A strategy says what it wants written (`Request`): after which prompt and which earlier text, by which run, greedily or by
+chance. What it gets (`Text`) has the tokens, the seconds and the FLOPs that it cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from journey import views
+from journey.models import template
+from journey.models.completion import Completion, Finish, Job
+from journey.models.flops import Cost
+from journey.models.random import uniforms
+from journey.schema import Problem
+from journey.views import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class Writer(Protocol):
+    """What completes token ids: `journey.models.load.decode.Decoder`, or an endpoint with the same call."""
+
+    @property
+    def cap(self) -> int:
+        """The most new tokens."""
+
+    def write(
+        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+    ) -> list[Completion]:
+        """Complete all jobs, in their order, so many at a time."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as it is asked: its id, the problem, and the prompt's token ids."""
+
+    question: str
+    problem: Problem
+    prompt: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text written after a prompt. `tokens` and `flops` are what it takes to write it, `ids` are its tokens."""
+
+    text: str
+    ids: tuple[int, ...]
+    finish: Finish
+    tokens: int
+    prompt_tokens: int
+    flops: int | None
+    seconds: float
+    logprob: float | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One text that is wanted of a run (by its place). `said` are tokens that the answer begins with.
+
+    `prompt` replaces the question's own; `sample` numbers texts that are drawn by chance, None is greedy.
+    """
+
+    run: int
+    asked: Asked
+    said: tuple[int, ...] = ()
+    prompt: tuple[int, ...] | None = None
+    cap: int | None = None
+    sample: int | None = None
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Writes what strategies request. `runs` names the places, `seed` the streams of chance, `positions` the model's room.
+
+    `batch` is how many answers of each run are written together.
+    """
+
+    writer: Writer
+    tokenizer: PreTrainedTokenizerBase
+    view: View
+    runs: tuple[str, ...]
+    seed: int
+    cost: Cost | None
+    positions: int | None = None
+    batch: int | None = None
+
+    @property
+    def cap(self) -> int:
+        """The most new tokens of an answer."""
+        return self.writer.cap
+
+    def write(self, requests: Sequence[Request], temperature: float = 1.0, top_p: float = 1.0) -> list[Text]:
+        """All texts, in the order of the requests; a request without room comes back as it was, cut off."""
+        jobs = [self._job(request) for request in requests]
+        rows = None if self.batch is None else self.batch * len(self.runs)
+        done = self.writer.write(jobs, temperature, top_p, rows)
+        return [self._text(*both) for both in zip(requests, jobs, done, strict=True)]
+
+    def ids(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text that stands within an answer."""
+        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of tokens."""
+        return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+
+    def again(self, asked: Asked, attempt: str) -> tuple[int, ...]:
+        """The prompt of a revision; of an attempt that leaves no room for an answer, only its end is shown."""
+        prompt = template.text_ids(self.tokenizer, views.again(asked.problem, attempt, self.view), self.view)
+        over = 0 if self.positions is None else len(prompt) + self.cap - self.positions
+        while over > 0 and attempt:
+            attempt = self.decode(self.ids(attempt)[over:]).lstrip()
+            prompt = template.text_ids(self.tokenizer, views.again(asked.problem, attempt, self.view), self.view)
+            over = 0 if self.positions is None else len(prompt) + self.cap - self.positions
+        return tuple(prompt)
+
+    def _job(self, request: Request) -> Job:
+        prompt = (*(request.asked.prompt if request.prompt is None else request.prompt), *request.said)
+        cap = self.cap if request.cap is None else request.cap
+        if self.positions is not None:
+            cap = min(cap, self.positions - len(prompt))
+        chance = None
+        if request.sample is not None:
+            chance = uniforms(self.cap, self.seed, self.runs[request.run], request.asked.question, request.sample)
+        return Job(prompt, request.run, max(0, cap), chance)
+
+    def _text(self, request: Request, job: Job, done: Completion) -> Text:
+        ids = (*request.said, *(done.ids[:-1] if done.finish == "stop" else done.ids))
+        tokens = len(request.said) + done.tokens
+        prompt = len(job.prompt) - len(request.said)
+        flops = None if self.cost is None else self.cost.flops(prompt, tokens)
+        return Text(self.decode(ids), ids, done.finish, tokens, prompt, flops, done.seconds, done.logprob)
+
+
+Written: TypeAlias = list[list[list[Text]]]  # by run, question and number of the sample
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The settings that strategies take: samples and how they are drawn, rounds, continuations, caps."""
+
+    k: int
+    samples: int
+    temperature: float
+    top_p: float
+    rounds: int
+    waits: int
+    caps: tuple[int, ...]
+    logprob: str = "mean"
+    options: dict[str, float] = field(default_factory=dict)
+
+
+class Writing(Protocol):
+    """What the catalog of strategies has for every kind of samples: it asks a sampler for the texts of all questions."""
+
+    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+        """The texts by run, question and number; `first` has the greedy answers."""

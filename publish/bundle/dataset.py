@@ -1,0 +1,134 @@
+"""The dataset bundle: a curated folder as parquet that `load_dataset(FOLDER, "journey")` opens without a network.
+
+    bundle/README.md  journey/train-00000.parquet ...  recipes/  provenance/  manifest.json
+
+One config after the other, split by split, is streamed into shards; an interrupted call goes on after the last whole
+shard. `provenance/` holds what is needed to make the curated folder again, byte for byte, from the published tables.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from journey import console
+from journey.publish.bundle import card_dataset, provenance
+from journey.publish.bundle.source import Source
+from journey.publish.settings import PublishSettings
+from journey.publish.tables import columns, parquet
+from journey.publish.tables.columns import Config
+from journey.splits import SPLITS
+from journey.store import Folder, dump_json, manifest_hash, shards
+
+BUNDLE_VERSION = 1
+_MADE: tuple[Config, ...] = ("journey", "shortcut", "pairs", "trees", "stepwise")
+_BUILD = {"repo", "view", "license", "source_license"}  # settings that change the bytes of a dataset bundle
+
+
+def open_folder(source: Source, settings: PublishSettings, out: Path) -> Folder:
+    """The bundle's folder, begun, resumed or finished. Raises UsageError if it is in use."""
+    config = {"kind": "dataset", "format": BUNDLE_VERSION, **settings.model_dump(mode="json", include=_BUILD)}
+    config["licence"] = source.licence.id
+    inputs = {"curate": manifest_hash(source.curated)}
+    inputs |= {f"generate {place}": manifest_hash(path) for place, path in enumerate(source.trees)}
+    if source.preference.rows:
+        inputs["preference"] = source.preference.sha256
+    return Folder.open(out, "publish", config, inputs=inputs)
+
+
+def stage(source: Source, settings: PublishSettings, out: Path, *, shard_bytes: int = parquet.SHARD_BYTES) -> Path:
+    """Build the bundle of a curated folder and return it. Resumes; gives the same bytes every time."""
+    with open_folder(source, settings, out) as folder:
+        if not folder.finished:
+            rows = _tables(folder, source, settings, shard_bytes)
+            _provenance(folder, source)
+            for name, text in card_dataset.recipes(settings, rows).items():
+                folder.write(f"recipes/{name}", text.encode())
+            folder.write("README.md", card_dataset.dataset(source, settings, rows).encode())
+            counts = {"rows": rows, "pairs": dict(source.survey.pairs), "sources": dict(source.survey.sources)}
+            folder.finish({**counts, "policies": dict(source.survey.policies + source.preference.policies)})
+    return out
+
+
+def _tables(folder: Folder, source: Source, settings: PublishSettings, shard_bytes: int) -> dict[str, dict[str, int]]:
+    """Write what is missing of every config and split; gives rows by config and split."""
+    rows: dict[str, dict[str, int]] = {}
+    splits = [split for split in SPLITS if source.survey.pairs[split]]
+    configs: list[Config] = [*_MADE, "preference"] if source.preference.rows else [*_MADE]
+    total = sum(source.survey.pairs[split] for split in splits) * len(configs)
+    with console.progress("pairs, once a config", total) as bar:
+        for config in configs:
+            rows[config] = {}
+            for split in splits:
+                done = 0
+                for made in _table(folder, source, settings, config, split, shard_bytes):
+                    bar.advance(made["items"] - done, f"{config} {split}")
+                    done = made["items"]
+                    rows[config][split] = rows[config].get(split, 0) + made["rows"]
+    return {config: {split: n for split, n in by.items() if n} for config, by in rows.items()}
+
+
+def _table(
+    folder: Folder, source: Source, settings: PublishSettings, config: Config, split: str, shard_bytes: int
+) -> Iterator[dict[str, int]]:
+    """The counts of every shard of one table, old or new; {"rows", "items" (of the source, so far)}."""
+    number = spent = 0
+    end = f"{config}-{split}"
+    while not folder.missing([f"{end}-{number:05d}"]):
+        counts = folder.counts(f"{end}-{number:05d}")
+        yield counts
+        number, spent = number + 1, counts["items"]
+        if counts["last"]:
+            return
+    wanted = source.survey.pairs[split]
+    items = _items(source, settings, config, split, spent)
+    schema = columns.schema(config, settings.view)
+    place = lambda k: folder.path(f"{config}/{split}-{k:05d}.parquet")
+    written = parquet.write_shards(items, schema, place, first=number, spent=spent, shard_bytes=shard_bytes)
+    for shard in written:
+        counts = {"rows": shard.rows, "items": shard.items, "last": shard.items == wanted}
+        folder.mark_files(f"{end}-{shard.number:05d}", [f"{config}/{split}-{shard.number:05d}.parquet"], counts)
+        yield counts
+
+
+def _items(
+    source: Source, settings: PublishSettings, config: Config, split: str, spent: int
+) -> Iterator[list[dict[str, Any]]]:
+    """The rows that every pair of a split gives, the first `spent` pairs left out."""
+    if config in columns.NEEDS_TREE:
+        for pair, tree in provenance.joined(source.curated, source.trees, split, spent):
+            yield columns.rows_of(config, pair, tree, settings.view)
+        return
+    for pair in provenance.read(source.curated, split, spent):
+        if config == "preference":
+            yield source.preference.of(pair, settings.view)
+        else:
+            yield columns.rows_of(config, pair, None, settings.view)
+
+
+def _provenance(folder: Folder, source: Source) -> None:
+    """Manifests, ledger and funnel as they are, and the rows of every shard of the curated folder."""
+    names = []
+    for name in ("manifest.json", "funnel.json", "ledger.jsonl"):
+        there = source.curated / name
+        if there.is_file():
+            to = folder.path(f"provenance/curate/{name}")
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(there, to)
+            names.append(f"provenance/curate/{name}")
+    for place, path in enumerate(source.trees):
+        folder.write(f"provenance/generate-{place}/manifest.json", (path / "manifest.json").read_bytes())
+        names.append(f"provenance/generate-{place}/manifest.json")
+    told = {f"{split}/{path.name}": _shard(path) for split in SPLITS for path in shards(source.curated, split)}
+    folder.write("provenance/curate/shards.json", dump_json(told))
+    folder.mark_files("provenance", [*names, "provenance/curate/shards.json"])
+
+
+def _shard(path: Path) -> dict[str, Any]:
+    """What makes a shard again from its rows: how many, and which of them state the default check (all, none or a list)."""
+    with path.open("rb") as file:
+        stated = [columns.states_check(line) for line in file if line.strip()]
+    uniform = len(set(stated)) <= 1
+    return {"rows": len(stated), "stated": bool(stated and stated[0]) if uniform else stated}

@@ -1,0 +1,143 @@
+"""What a curated folder was made of: its counts, sources, licences and teachers, and the trees of its pairs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from journey.errors import PartialError, UsageError
+from journey.publish.tables import columns
+from journey.schema import Pair, Tree, decode
+from journey.splits import SPLITS
+from journey.store import manifest_hash, read_manifest, shards
+
+
+class _Problem(msgspec.Struct):
+    source: str
+    licence: str | None = None
+    level: int | None = None
+
+
+class _Seen(msgspec.Struct):
+    """The few fields of a pair that the survey needs; the rest is skipped unread."""
+
+    pair_id: str
+    problem: _Problem
+    method: str
+    mistakes: int
+    provenance: dict[str, Any] = {}
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+@dataclass
+class Survey:
+    """Counts over every pair of a folder."""
+
+    pairs: Counter[str] = field(default_factory=Counter)  # by split
+    sources: Counter[str] = field(default_factory=Counter)
+    licences: dict[str, str | None] = field(default_factory=dict)  # by source
+    methods: Counter[str] = field(default_factory=Counter)
+    policies: Counter[str] = field(default_factory=Counter)
+    levels: Counter[str] = field(default_factory=Counter)
+    mistakes: Counter[int] = field(default_factory=Counter)
+    oracle_timed: int = 0
+    unverified: int = 0
+
+    def add(self, split: str, seen: _Seen) -> None:
+        """Count one pair."""
+        problem = seen.problem
+        self.pairs[split] += 1
+        self.sources[problem.source] += 1
+        self.methods[seen.method] += 1
+        self.mistakes[seen.mistakes] += 1
+        self.levels[f"{problem.source} {problem.level}" if problem.level is not None else problem.source] += 1
+        known = self.licences.setdefault(problem.source, problem.licence)
+        if known != problem.licence:
+            raise UsageError(
+                f"the problems of {problem.source} have different licences: {known} and {problem.licence}",
+                "give the sources different names and generate again",
+            )
+        policy = columns.policy(seen.provenance)
+        if policy:
+            self.policies[policy] += 1
+        self.oracle_timed += bool(seen.provenance.get("oracle_timed"))
+        self.unverified += seen.provenance.get("roles") == columns.UNVERIFIED
+
+    @property
+    def total(self) -> int:
+        """Pairs in all splits."""
+        return sum(self.pairs.values())
+
+
+def survey(curated: Path) -> Survey:
+    """Look once through all pairs. Raises UsageError if there are none, or a source has two licences."""
+    found, decoder = Survey(), msgspec.json.Decoder(_Seen)
+    for split in SPLITS:
+        for line in lines(curated, split):
+            found.add(split, decoder.decode(line))
+    if not found.total:
+        raise UsageError(f"{curated} holds no pairs", "curate more pairs")
+    return found
+
+
+def lines(folder: Path, kind: str) -> Iterator[bytes]:
+    """The JSON lines of one kind, shard after shard."""
+    for path in shards(folder, kind):
+        with path.open("rb") as file:
+            yield from (line for line in file if line.strip())
+
+
+def trees_of(curated: Path, named: Iterable[Path] = ()) -> list[Path]:
+    """The generate folders that a curated folder was made from, in its order: those named, or any beside it.
+
+    Raises UsageError if one of them is not found; its manifest's hash says which it is.
+    """
+    inputs = read_manifest(curated, "curate")["inputs"]
+    wanted = [inputs[key] for key in sorted((k for k in inputs if k.startswith("generate")), key=_place)]
+    given = list(named)
+    beside = [path for path in sorted(curated.resolve().parent.iterdir()) if (path / "manifest.json").is_file()]
+    there: dict[str, Path] = {}
+    for path in [*given, *(beside if not given else [])]:
+        if given:
+            read_manifest(path, "generate")
+        there.setdefault(manifest_hash(path), path)
+    missing = [digest for digest in wanted if digest not in there]
+    if missing:
+        raise UsageError(
+            f"{curated} was made from a generate folder that is not beside it (manifest {missing[0][:12]}...)",
+            "say where it is: --trees GENERATE_DIR",
+        )
+    return [there[digest] for digest in wanted]
+
+
+def _place(key: str) -> int:
+    return int(key.rpartition(" ")[2] or 0)
+
+
+def read(curated: Path, split: str, skip: int = 0) -> Iterator[Pair]:
+    """The pairs of a split, the first `skip` left out undecoded."""
+    decoder = msgspec.json.Decoder(Pair)
+    for line in islice(lines(curated, split), skip, None):
+        yield decoder.decode(line)
+
+
+def joined(curated: Path, sources: list[Path], split: str, skip: int = 0) -> Iterator[tuple[Pair, Tree]]:
+    """The same with their trees. Curation keeps the order of its sources, so both are read once, side by side."""
+    ids = msgspec.json.Decoder(_Id)
+    grown = (line for source in sources for line in lines(source, "trees"))
+    for pair in read(curated, split, skip):
+        for line in grown:
+            if ids.decode(line).id == pair.tree:
+                yield pair, decode(line, Tree)
+                break
+        else:
+            raise PartialError(f"pair {pair.pair_id} of {curated} has no tree in {', '.join(map(str, sources))}")

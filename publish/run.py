@@ -1,0 +1,231 @@
+"""`journey publish`: plan the pieces, look at the Hub, build, look over, send, compare, keep the ids.
+
+journey publish data/runs/curated --repo USER/NAME
+OUT/bundle/          what goes up, and what `load_dataset` opens without a network
+OUT/published.json   every publication: repository, commit, tag, hashes, what changed
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from journey import console, hub
+from journey.errors import JourneyError, UsageError
+from journey.publish import pieces
+from journey.publish.bundle import base_model, card_dataset, runs
+from journey.publish.bundle.runs import Link
+from journey.publish.pieces import Given, Known, Piece
+from journey.publish.settings import PublishSettings
+from journey.publish.tables import parquet, scan
+from journey.publish.transfer import upload
+from journey.store import OtherRun, dump_json, read_manifest, write_atomic
+
+_STAGES = ("curate", "finetune", "evaluate")
+_KEPT_HERE = {"environment.json", "timing.json", "identity.json", ".lock"}  # machine and bookkeeping: never sent
+
+
+def publish(
+    target: str,
+    settings: PublishSettings,
+    *,
+    given: Given | None = None,
+    everything: bool = False,
+    out: Path | None = None,
+    dry_run: bool = False,
+) -> list[dict[str, Any]]:
+    """Publish a folder (or, with `everything`, all of a run) and return what was done, or would be, piece by piece.
+
+    Raises UsageError, AuthError or RemoteError; a piece that was published before the error stays, and is named.
+    """
+    hub.parse_id(settings.repo)
+    if settings.create_pr and settings.revision:
+        raise UsageError("--create-pr and --revision: a pull request has its own branch", "give one of them")
+    if settings.create_pr and settings.tag:
+        raise UsageError("--create-pr and --tag: a pull request is no version yet", "tag it when it is merged")
+    if dry_run:
+        planned = plan(target, settings, given or Given(), everything, out)
+        known = _expected(planned)
+        return [_tell(piece, _build(piece, None, known), settings) for piece in planned]
+    api = hub.api()
+    account = upload.who(api)
+    planned = plan(target, settings, given or Given(), everything, out)
+    targets = [upload.preflight(api, account, piece.repo, piece.type, settings) for piece in planned]
+    known = _expected(planned)
+    done: list[dict[str, Any]] = []
+    for piece, there in zip(planned, targets, strict=True):
+        try:
+            bundle = _build(piece, api, known)
+            message = f"{piece.kind.capitalize()} from manifest {piece.source[:12]}"
+            made = upload.publish(api, there, _files(bundle), settings, message, piece.source)
+        except JourneyError:
+            _say_state(there, done)
+            raise
+        known.links[piece.kind] = Link(made.repo, made.commit)
+        done.append(_log(piece, made))
+    return done
+
+
+def _expected(planned: list[Piece]) -> Known:
+    """The adapters go up last; what comes before names their repository, not their commit."""
+    names = [piece.repo for piece in planned if piece.kind == "adapters"]
+    return Known(links={"adapters": Link(names[0], None)} if len(names) == 1 else {})
+
+
+def plan(target: str, settings: PublishSettings, given: Given, everything: bool, out: Path | None) -> list[Piece]:
+    """The pieces of a target, in the order in which they go up. Raises UsageError if it is nothing that is published."""
+    folder = Path(target).expanduser()
+    if everything:
+        return _whole_run(folder, settings, given, out)
+    if base_model.is_model(target):
+        name = Path(target).name
+        return [
+            pieces.base(
+                target,
+                settings,
+                settings.repo,
+                out or Path(f"{folder}-published" if folder.is_dir() else f"data/runs/{name}-published"),
+            )
+        ]
+    if any((folder / stage / "manifest.json").is_file() for stage in _STAGES):
+        there = [str(folder / stage) for stage in _STAGES if (folder / stage / "manifest.json").is_file()]
+        raise UsageError(f"{folder} is a whole run", f"publish one of {', '.join(there)}, or add --all")
+    stage = read_manifest(folder).get("stage")
+    if stage == "generate":
+        raise UsageError(
+            f"{folder} holds pairs that no rule has looked at", f"journey curate {folder} --out DIR, then publish DIR"
+        )
+    if stage not in _STAGES:
+        raise UsageError(
+            f"{folder} was written by `journey {stage}`, which is not published",
+            "give a curate, finetune or evaluate folder",
+        )
+    place = out or _place(folder, pieces.STAGE_KINDS[stage])
+    if stage == "curate":
+        return [pieces.dataset(folder, settings, given, place)]
+    if stage == "evaluate":
+        return [pieces.evaluation(folder, settings, settings.repo, place)]
+    return pieces.adapters(folder, settings, given, place, own_base=False)
+
+
+def _place(folder: Path, kind: str) -> Path:
+    """Where a stage folder's publication lies: in the run that it is part of, else beside it."""
+    if folder.resolve().name in _STAGES:
+        return folder.parent / "publish" / kind
+    return folder.with_name(f"{folder.name}-published")
+
+
+def _whole_run(folder: Path, settings: PublishSettings, given: Given, out: Path | None) -> list[Piece]:
+    there = {stage for stage in _STAGES if (folder / stage / "manifest.json").is_file()}
+    if not there:
+        raise UsageError(f"{folder} holds no finished stage", "--all wants a folder that `journey run` or `demo` wrote")
+    place = out or folder / "publish"
+    found: list[Piece] = []
+    if "curate" in there:
+        found.append(pieces.dataset(folder / "curate", settings, given, place / "dataset"))
+    if "evaluate" in there:
+        found.append(
+            pieces.evaluation(folder / "evaluate", settings, f"{settings.repo}-evaluation", place / "evaluation")
+        )
+    if "finetune" in there:
+        name = runs.read(folder / "finetune").base["name"]
+        own = settings.base_repo is None and name == "pocket"  # shipped with the package, and on no Hub otherwise
+        if own:
+            found.append(
+                pieces.base(
+                    name, settings.model_copy(update={"license": None}), f"{settings.repo}-base", place / "base"
+                )
+            )
+        found += pieces.adapters(folder / "finetune", settings, given, place / "adapters", own_base=own)
+    return pieces.order(found)
+
+
+def _build(piece: Piece, api: Any, known: Known) -> Path:
+    """The piece's folder, built or found finished, looked over. One of other settings is built again."""
+    bundle = piece.out / "bundle"
+    if api is None and piece.kind != "adapters":
+        known.links.setdefault(piece.kind, Link(piece.repo, None))
+
+    def build() -> Path:
+        return piece.build(bundle, api, known)
+
+    made = _again(build, bundle)
+    known.manifests[piece.kind] = read_manifest(made, "publish")
+    _look_over(piece, made)
+    return made
+
+
+def _again(build: Callable[[], Path], bundle: Path) -> Path:
+    try:
+        return build()
+    except OtherRun:  # a bundle can always be made again; what was published is in published.json
+        for path in (bundle, bundle.with_name(bundle.name + ".partial")):
+            shutil.rmtree(path, ignore_errors=True)
+        return build()
+
+
+def _files(bundle: Path) -> dict[str, Path]:
+    """What goes up, by its path in the repository."""
+    return {
+        path.relative_to(bundle).as_posix(): path
+        for path in sorted(bundle.rglob("*"))
+        if (path.is_file() or path.is_symlink())
+        and path.name not in _KEPT_HERE
+        and ".done" not in path.relative_to(bundle).parts
+    }
+
+
+def _look_over(piece: Piece, bundle: Path) -> None:
+    """Raises UsageError or JourneyError if the folder may not go up: secrets, paths, pickles, broken tables or card."""
+    files = _files(bundle)
+    own = [str(bundle.resolve().parents[1])] if len(bundle.resolve().parents) > 2 else []
+    scan.check(files.items(), own=own)
+    card_dataset.check(files["README.md"].read_text(encoding="utf-8"), piece.type)
+    rows = read_manifest(bundle, "publish")["counts"].get("rows", {})
+    for name, wanted in rows.items():
+        by_split = wanted if isinstance(wanted, dict) else {"test": wanted}
+        for split, count in by_split.items():
+            found = sum(parquet.row_count(path) for path in sorted(bundle.glob(f"{name}/{split}-*.parquet")))
+            if found != count:
+                raise JourneyError(
+                    f"{bundle}: {name} {split} has {found} rows, {count} were written; remove the folder"
+                )
+
+
+def _tell(piece: Piece, bundle: Path, settings: PublishSettings) -> dict[str, Any]:
+    """What would go up."""
+    files = {name: path.stat().st_size for name, path in _files(bundle).items()}
+    manifest = read_manifest(bundle, "publish")
+    return {
+        "piece": piece.kind,
+        "repo": piece.repo,
+        "type": piece.type,
+        "visibility": "public" if settings.public else "private",
+        "licence": manifest["config"].get("licence"),
+        "counts": manifest["counts"],
+        "files": files,
+        "bytes": sum(files.values()),
+        "folder": str(bundle),
+    }
+
+
+def _log(piece: Piece, made: upload.Publication) -> dict[str, Any]:
+    """Append to published.json and return the line; a publication that changed nothing is not a new line."""
+    path = piece.out / "published.json"
+    line = {"piece": piece.kind, **msgspec.json.decode(msgspec.json.encode(made))}
+    before = pieces.read_log(path)
+    if made.changed or not any(one.get("commit") == made.commit and one.get("tag") == made.tag for one in before):
+        write_atomic(path, dump_json([*before, line]))
+    return line
+
+
+def _say_state(there: upload.Target, done: list[dict[str, Any]]) -> None:
+    """After an error: what stands, and that the same command goes on."""
+    for line in done:
+        console.note(f"{line['repo']} is published ({line['commit'][:12]})")
+    if not there.exists:
+        console.note(f"{there.repo}: nothing is published; if it was made, it is private and empty")

@@ -1,0 +1,47 @@
+"""What differs between two published versions, in words: for the commit, the log and the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from journey.publish.transfer.local import Local
+
+
+def changed(
+    local: Mapping[str, Local], there: Mapping[str, Any], stale: Iterable[str], before: Mapping[str, Any] | None
+) -> list[str]:
+    """Sentences on a new version: counts, settings and sources that differ, then files. `before`: the old manifest."""
+    now = json.loads(local["manifest.json"].path.read_bytes())
+    if before is None:
+        return ["first version", *(_said(name, None, value) for name, value in _flat(now["counts"]))]
+    said = []
+    for part in ("counts", "config", "inputs"):
+        old, new = dict(_flat(before.get(part, {}))), dict(_flat(now.get(part, {})))
+        said += [_said(name, old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)]
+    added = sum(name not in there for name in local)
+    other = sum(name in there and not one.same_as(there[name]) for name, one in local.items())
+    return [*said, f"files: {added} added, {other} changed, {len(list(stale))} removed"]
+
+
+def _flat(data: Mapping[str, Any], at: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in sorted(data.items()):
+        name = f"{at} {key}" if at else str(key)
+        if isinstance(value, Mapping):
+            yield from _flat(value, name)
+        else:
+            yield name, value
+
+
+def _said(name: str, old: Any, new: Any) -> str:
+    shown = [str(value)[:12] if isinstance(value, str) and len(value) == 64 else str(value) for value in (old, new)]
+    if old is None:
+        return f"{name}: {shown[1]}"
+    return f"{name}: {shown[0]}, gone" if new is None else f"{name}: {shown[0]} -> {shown[1]}"
+
+
+def describe(changes: Iterable[str]) -> str:
+    """The commit's description."""
+    return "\n".join(f"- {line}" for line in changes)
