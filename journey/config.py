@@ -25,6 +25,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def unset(value: Any) -> bool:
+    """For `exclude_if` of settings newer than 0.1: left out of manifests where not given, so that older hashes stand."""
+    return value is None
+
+
 class GenerateSettings(Settings):
     """What pairs are made of and how."""
 

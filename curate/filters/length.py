@@ -13,6 +13,7 @@ from pydantic import Field
 
 from journey import views
 from journey.catalog import FILTERS
+from journey.config import unset
 from journey.curate.item import HALVES, Drop, Half, Item
 from journey.curate.rules import Context
 from journey.errors import UsageError
@@ -42,7 +43,12 @@ class Length:
             Field(ge=16, description="tokens of the longest row (default: max_tokens, else the base's positions)"),
         ] = None,
         max_words: Annotated[
-            int | None, Field(ge=16, description="words of the longest row, where no base is given (default: no limit)")
+            int | None,
+            Field(
+                ge=16,
+                description="words of the longest row, where no base is given (default: no limit)",
+                exclude_if=unset,
+            ),
         ] = None,
         share: Annotated[
             float, Field(gt=0, le=1, description="part of that limit that may be used (strict: 0.75)")
