@@ -6,7 +6,6 @@ journey generate --problems gsm8k_train.jsonl --method slips --out data/runs/gsm
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -19,10 +18,14 @@ from journey import console
 from journey.catalog import FAMILIES, METHODS
 from journey.config import GenerateSettings, build
 from journey.errors import UsageError
+from journey.formats.curation import REJECTED
+from journey.formats.files import json_lines
+from journey.formats.manifest import MANIFEST
+from journey.formats.marks import Timing
 from journey.generate import sources
 from journey.generate.shards import Job, Shard, Source, add_counts, in_order, make_shard
 from journey.schema import Problem
-from journey.store import ROWS_PER_SHARD, Folder, json_lines
+from journey.store import ROWS_PER_SHARD, Folder
 
 _SAMPLE = 20  # pairs made in memory for an estimate
 _START = 2.0  # seconds that a worker process takes to start
@@ -93,7 +96,7 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     processes = _processes(settings, workers)
     return {
         "out": str(out),
-        "folder": _state(Path(out), Folder(Path(out), "generate", task.config, task.inputs, settings.seed)),
+        "folder": _state(Folder(Path(out), "generate", task.config, task.inputs, settings.seed)),
         "methods": task.config["methods"],
         **({} if problems is None else {"problems": problems}),
         "pairs": pairs,
@@ -105,20 +108,13 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     }
 
 
-def _state(out: Path, folder: Folder) -> str:
+def _state(folder: Folder) -> str:
     """What is there already, in words."""
-    for path, words in (
-        (out / "manifest.json", "finished"),
-        (folder.work / "identity.json", "begun: goes on from there"),
-    ):
-        if path.is_file():
-            try:
-                there = json.loads(path.read_bytes())
-            except ValueError:
-                continue
-            same = {key: there.get(key) for key in folder.identity} == folder.identity
-            return words if same else "holds another run: give another --out"
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    begun = folder.begun()
+    if begun is not None:
+        words = "finished" if (folder.out / MANIFEST).is_file() else "begun: goes on from there"
+        return words if begun == folder.identity else "holds another run: give another --out"
+    if folder.out.exists() and (not folder.out.is_dir() or any(folder.out.iterdir())):
         return "is there and is no finished folder: give another --out"
     return "new"
 
@@ -218,9 +214,9 @@ def _run(folder: Folder, task: _Task, workers: int) -> None:
         raise UsageError(
             f"no pair could be made ({reasons or 'no problems'})", "see `journey list methods` for what they read"
         )
-    folder.write("rejected.jsonl", b"".join(rejected))
+    folder.write(REJECTED, b"".join(rejected))
     seconds = time.time() - started
-    folder.finish(totals, {"seconds": seconds, "pairs_per_second": totals["pairs"] / max(seconds, 1e-9)})
+    folder.finish(totals, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
 
 
 def _rejected(key: int) -> str:

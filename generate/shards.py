@@ -17,20 +17,12 @@ import msgspec
 
 from journey.catalog import FAMILIES, METHODS
 from journey.errors import ResourceError
+from journey.formats.curation import RejectedLine
 from journey.generate.made import Made, Rejection
 from journey.processes import end_with_parent
 from journey.schema import Problem
 
 _REDRAWS = 100  # problems of a family drawn for one place before it is given up
-
-
-class Rejected(msgspec.Struct, frozen=True):
-    """A line of rejected.jsonl."""
-
-    index: int
-    problem: str
-    reason: str
-    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +64,7 @@ class Shard:
 
     key: int
     rows: list[Row]
-    rejected: list[Rejected]
+    rejected: list[RejectedLine]
 
     def cut(self, rows: int | None) -> Shard:
         """The shard as if it had ended with so many pairs (a problem file is read no further than asked)."""
@@ -111,14 +103,14 @@ def make_shard(job: Job) -> Shard:
     encode = msgspec.json.Encoder().encode
     makers = [_maker(source) for source in job.sources]
     rows: list[Row] = []
-    rejected: list[Rejected] = []
+    rejected: list[RejectedLine] = []
     with _uncollected():
         for place in range(job.first, job.first + job.count):
             for problem, made in _attempts(job, makers, place):
                 if isinstance(made, Made):
                     rows.append(Row(place, encode(made.pair), encode(made.tree), _counts(made)))
                     break
-                rejected.append(Rejected(place, problem, made.reason, made.detail))
+                rejected.append(RejectedLine(place, problem, made.reason, made.detail))
     return Shard(job.key, rows, rejected)
 
 

@@ -114,8 +114,8 @@ def generate(
     Example: `journey generate --family countdown@1 --method search --pairs 1000 --out data/runs/countdown`
     """
     from journey.config import GenerateSettings
+    from journey.formats.folders import read_manifest
     from journey.generate import run as stage
-    from journey.store import read_manifest
 
     flags = given(family=family, problems=problems, method=method, pairs=pairs, per_problem=per_problem, seed=seed)
     flags |= given(map=pairs_of(mapping, "--map"))
@@ -124,7 +124,7 @@ def generate(
         print_json(stage.plan(settings, out, workers=workers))
         return
     folder = stage.generate(settings, out, workers=workers)
-    show_counts(read_manifest(folder, "generate")["counts"], as_json)
+    show_counts(read_manifest(folder, "generate").counts, as_json)
     base = " --base pocket" if suggested(folder, "pairs") == "pocket" else ""
     next_(f"journey curate {folder}{base} --out {folder.with_name(folder.name + '-curated')}")
 
@@ -147,16 +147,16 @@ def curate(
     """
     from journey.config import CurateSettings
     from journey.curate import run as stage
-    from journey.store import read_manifest
+    from journey.formats.folders import read_manifest
 
     flags = given(base=base, preset=preset, benchmarks=split(benchmarks), max_tokens=max_tokens)
     settings = stage_settings(CurateSettings, "curate", flags, sets)
     if dry_run:
-        rows = {str(f): read_manifest(f, "generate")["counts"] for f in folders}
+        rows = {str(f): read_manifest(f, "generate").counts for f in folders}
         print_json({"out": str(out), "inputs": rows, "settings": settings.model_dump()})
         return
     folder = stage.curate(folders, settings, out)
-    show_counts(read_manifest(folder, "curate")["counts"], as_json)
+    show_counts(read_manifest(folder, "curate").counts, as_json)
     base = settings.base or suggested(folder, "train")
     next_(f"journey finetune {folder} --base {base} --out {folder.with_name(folder.name + '-runs')}")
 
@@ -210,8 +210,8 @@ def finetune(
     """
     from journey.config import FinetuneSettings
     from journey.finetune import run as stage
+    from journey.formats.folders import read_manifest
     from journey.publish.transfer.restore import local_folder, warmup_folder
-    from journey.store import read_manifest
 
     flags = given(
         base=base, arms=split(arms), seeds=seeds, match=match, pairs=pairs, rank=rank, lr=lr, epochs=epochs,
@@ -227,12 +227,13 @@ def finetune(
         return
     made = stage.finetune(folder, settings, out)
     if as_json:
-        print_json(read_manifest(made, "finetune")["counts"])
+        print_json(read_manifest(made, "finetune").counts)
     else:
         from journey import console
         from journey.finetune.planning import audit
+        from journey.formats.folders import open_finished
 
-        found = stage.read_audit(made)
+        found = open_finished(made, "finetune").audit
         for table in audit.tables(found):
             console.out.print(table)
         for sentence in found.notes:

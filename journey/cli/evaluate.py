@@ -21,7 +21,7 @@ from journey.cli.shared import (
     split,
     stage_settings,
 )
-from journey.errors import PartialError, UsageError
+from journey.errors import UsageError
 
 
 def evaluate(
@@ -127,17 +127,12 @@ def report(
     from journey.evaluate import report as stage
     from journey.evaluate.behaviour import judge as judging
     from journey.evaluate.behaviour import measure
-    from journey.store import corrupt_files, read_manifest
+    from journey.formats.folders import open_finished
 
     if not (folder / "manifest.json").is_file() and (folder / "evaluate" / "manifest.json").is_file():
         folder = folder / "evaluate"
-    read_manifest(folder, "evaluate")
-    damaged = corrupt_files(folder)
-    if damaged:
-        raise PartialError(f"{folder} is damaged: {', '.join(damaged[:5])}\n  run `journey evaluate` again")
-    if finetuned is not None:
-        read_manifest(finetuned, "finetune")
-    measure.build(folder, judging.judge(folder, judge, judge_answers) if judge else None)
-    stage.build(folder, finetuned)
+    evaluated = open_finished(folder, "evaluate")
+    measure.build(evaluated, judging.judge(evaluated, judge, judge_answers) if judge else None)
+    stage.build(evaluated, finetuned)
     show_scores(folder, as_json)
     next_(f"open {folder / 'report.html'}")

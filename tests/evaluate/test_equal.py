@@ -11,15 +11,16 @@ import pytest
 
 from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.runs import pairs
-from journey.evaluate.results import BenchmarkInfo, LargerInfo, Plan, RunInfo, Scores
 from journey.evaluate.sampling.work import draws_on, place
 from journey.evaluate.scoring import difficulty, equal_cost, score
 from journey.evaluate.scoring.difficulty import quantile_bins
 from journey.evaluate.scoring.graded import Book, read_book
+from journey.formats.files import dump_json, json_lines
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, LargerInfo, RunInfo
+from journey.formats.scores import Scores
 from journey.rng import rng_for
 from journey.sampling.requests import Numbers
 from journey.schema import Problem, Question, Sample
-from journey.store import dump_json, json_lines
 
 ARMS = ("shortcut@tokens", "journey")
 NUMBERS = Numbers(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=1, waits=1, caps=(8,))
@@ -39,7 +40,7 @@ def make(
     runs = [RunInfo("base", "base", None)]
     runs += [RunInfo(f"{arm[:8].strip('@')}-s{s}", arm, s, "there") for arm in ARMS for s in (0, 1)]
     infos = (info("main", problems, "main.dev" if dev else None),)
-    plan = Plan(
+    plan = EvaluationPlan(
         base="tiny", view="plain", runs=tuple(runs), benchmarks=infos, primary="main", strategies=names,
         comparisons=comparisons.family(
             names, infos, ARMS, pairs(runs[1:]), (), base=True, equal=True, larger=large

@@ -14,9 +14,10 @@ from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate import harness
 from journey.evaluate.run import evaluate
+from journey.formats.files import read_lines
 from journey.models import load
 from journey.schema import Problem, Question, Sample, encode
-from journey.store import Folder, read_shard, shards
+from journey.store import Folder, shards
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +82,10 @@ def test_the_same_score_on_every_problem(finetuned: Path, tmp_path: Path) -> Non
     scores = []
     for benchmark in ("arithmetic@1", "countdown@1"):
         task = harness.task_name(benchmark)
-        problems = {q.id: q.problem for q in read_shard(ours / f"questions/{benchmark}.jsonl", Question)}
+        problems = {q.id: q.problem for q in read_lines(ours / f"questions/{benchmark}.jsonl", Question)}
         for run in ("base", "shortcut-s0", "journey-s0"):
             samples = {
-                s.question: s for p in shards(ours, f"samples/{run}/{benchmark}/greedy") for s in read_shard(p, Sample)
+                s.question: s for p in shards(ours, f"samples/{run}/{benchmark}/greedy") for s in read_lines(p, Sample)
             }
             rows = {
                 row["id"]: row for row in map(json.loads, (theirs / run / f"{task}.jsonl").read_text().splitlines())

@@ -14,11 +14,12 @@ from journey.config import EvaluateSettings
 from journey.errors import JourneyError, ResourceError, UnknownName, UsageError
 from journey.evaluate.planning.plan import prepare
 from journey.evaluate.planning.runs import pairs, read_runs
-from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, expected_effect, plan
 from journey.evaluate.sampling import work as sampling
 from journey.evaluate.sampling.work import cut
 from journey.evaluate.scoring.score import rescore
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
 from journey.sampling import workers
 from journey.sampling.requests import Asked
 from journey.schema import Sample, decode
@@ -91,7 +92,7 @@ class TestTheFolder:
         }
 
     def test_the_plan(self, finished: Path) -> None:
-        made = decode((finished / "plan.json").read_bytes(), Plan)
+        made = decode((finished / "plan.json").read_bytes(), EvaluationPlan)
         assert [(r.run, r.arm, r.seed) for r in made.runs] == [
             ("base", "base", None),
             ("shortcut-tokens-s0", "shortcut@tokens", 0),

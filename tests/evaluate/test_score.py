@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from journey.errors import PartialError
-from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo, Scores
 from journey.evaluate.scoring.score import place, score
 from journey.evaluate.statistics.verdict import declare
+from journey.formats.files import dump_json, json_lines, sha256
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
+from journey.formats.scores import Scores
 from journey.rng import rng_for
 from journey.schema import Problem, Question, Sample
-from journey.store import dump_json, json_lines, sha256
 
 PROBLEMS = 120
 Answers = Callable[[str, int | None, int], str]  # (arm, seed, question) -> text
@@ -40,7 +41,7 @@ def make(
     benchmarks: tuple[str, ...] = ("main",),
     change: Callable[[str, list[Sample]], list[Sample]] = lambda run, samples: samples,
     **plan_changes: Any,
-) -> tuple[Plan, dict[str, float]]:
+) -> tuple[EvaluationPlan, dict[str, float]]:
     """An evaluation folder with these answers; gives its plan and the seconds."""
     seeds = seeds or {"shortcut@tokens": (0, 1), "journey": (0, 1)}
     runs = [RunInfo("base", "base", None)]
@@ -48,7 +49,7 @@ def make(
         runs += [RunInfo(f"{arm.replace('@', '-')}-s{n}", arm, n, "there") for n in numbers]
     info = [BenchmarkInfo(name, PROBLEMS, "test", None, None, "0", "value") for name in benchmarks]
     pairs = [("shortcut@tokens", "journey"), ("base", "shortcut@tokens"), ("base", "journey")]
-    plan = Plan(
+    plan = EvaluationPlan(
         base="tiny",
         view="plain",
         runs=tuple(runs),

@@ -16,8 +16,9 @@ from transformers import AutoTokenizer, LlamaForCausalLM, LlamaForSequenceClassi
 
 from journey.config import EvaluateSettings
 from journey.errors import AuthError, JourneyError, RemoteError, UsageError
-from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, plan
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
 from journey.models.endpoints import Endpoint, EndpointRef, reference
 from journey.models.load import find, load_classifier
 from journey.schema import Reward, Sample, decode
@@ -143,7 +144,7 @@ class TestRunsBehindAServer:
             assert one == two
         scores = decode((out / "scores.json").read_bytes(), Scores)
         assert [(a.against, a.problems, a.other_text) for a in scores.agreement] == [("built-in", 4, 0)] * 3
-        assert decode((out / "plan.json").read_bytes(), Plan).backend == server.url
+        assert decode((out / "plan.json").read_bytes(), EvaluationPlan).backend == server.url
         sampled = [body for path, body in server.asked if body["temperature"] and path.endswith("/completions")]
         assert {(b["temperature"], b["top_p"]) for b in sampled} == {(0.7, 0.95)}
         assert len({b["seed"] for b in sampled}) == len(sampled) == 3 * 6 * 4

@@ -13,11 +13,12 @@ import pytest
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.planning.plan import prepare
-from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, plan
 from journey.evaluate.sampling import work as sampling
 from journey.evaluate.sampling.other_ways import _agreement
 from journey.evaluate.scoring.score import rescore
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
 from journey.schema import Problem, Question, Sample, decode
 from journey.store import read_records
 
@@ -56,8 +57,8 @@ def finished(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return evaluate(finetuned, settings(), tmp_path_factory.mktemp("strategies") / "out")
 
 
-def plan_of(folder: Path) -> Plan:
-    return decode((folder / "plan.json").read_bytes(), Plan)
+def plan_of(folder: Path) -> EvaluationPlan:
+    return decode((folder / "plan.json").read_bytes(), EvaluationPlan)
 
 
 def scores_of(folder: Path) -> Scores:

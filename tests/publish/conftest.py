@@ -158,9 +158,10 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int], *
     import peft
     import torch
 
+    from journey.formats.manifest import manifest_hash
     from journey.models import load
     from journey.publish.transfer import bases
-    from journey.store import Folder, manifest_hash
+    from journey.store import Folder
 
     ref = load.find(base)
     shown = base if base in load.MODELS else Path(ref.source).name

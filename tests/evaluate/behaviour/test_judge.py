@@ -14,9 +14,9 @@ import pytest
 from journey.errors import UsageError
 from journey.evaluate.behaviour import judge
 from journey.evaluate.behaviour.judge import cell, parse
-from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
+from journey.formats.files import dump_json, json_lines
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
 from journey.schema import Problem, Question, Sample
-from journey.store import dump_json, json_lines
 
 REPLY = (
     "<backtracking>{b}</backtracking>\n<verification>0</verification>\n<subgoals>0</subgoals>\n<backward>0</backward>"
@@ -81,7 +81,7 @@ def folder(tmp_path: Path) -> Path:
     questions = [Question(f"q{n}", "w", Problem(f"q{n}", f"How many? {n}", "72", "w")) for n in range(len(TEXTS))]
     info = BenchmarkInfo("w", len(TEXTS), "made", None, None, "0" * 64, "value")
     run = RunInfo("base", "base", None)
-    plan = Plan("m", "think", (run,), (info,), "w", ("greedy",), (), 0.05, 64, 4, "float32", 0)
+    plan = EvaluationPlan("m", "think", (run,), (info,), "w", ("greedy",), (), 0.05, 64, 4, "float32", 0)
     (tmp_path / "plan.json").write_bytes(dump_json(plan))
     for path, rows in {
         "questions/w.jsonl": questions,

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from journey.evaluate.behaviour import measure, records
-from journey.evaluate.behaviour.records import Behaviour, BehaviourFile, Judged
-from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
+from journey.formats.behaviour import Behaviour, BehaviourFile, Judged
+from journey.formats.files import dump_json, json_lines, sha256
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
 from journey.schema import Problem, Question, Sample, decode
-from journey.store import dump_json, json_lines, sha256
 
 BRIEF = "a = 18 ; b = a * 3 ; c = b - 2 ; find c :"
 RIGHT = "b = 18 * 3 = 54 . c = 54 - 2 = 52 . \\boxed{ 52 }"
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     runs = [RunInfo("base", "base", None)]
     runs += [RunInfo(f"journey-s{seed}", "journey", seed, f"journey-s{seed}/a.safetensors") for seed in (0, 1)]
     info = BenchmarkInfo("sums", 4, "made", None, None, "0" * 64, "value")
-    plan = Plan("pocket", "compact", tuple(runs), (info,), "sums", ("greedy",), (), 0.05, 64, 4, "float32", 0)
+    plan = EvaluationPlan("pocket", "compact", tuple(runs), (info,), "sums", ("greedy",), (), 0.05, 64, 4, "float32", 0)
     write(tmp_path / "questions/sums.jsonl", questions)
     (tmp_path / "plan.json").write_bytes(dump_json(plan))
     for run, texts in ANSWERS.items():

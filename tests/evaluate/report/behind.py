@@ -14,18 +14,23 @@ import msgspec
 import numpy as np
 
 from journey.config import GenerateSettings
-from journey.evaluate.behaviour.records import (
+from journey.evaluate.statistics import paired as st
+from journey.evaluate.statistics import verdict as vd
+from journey.formats.behaviour import (
     HABITS,
     Behaviour,
     BehaviourFile,
-    Cell,
     Claims,
     Commitment,
     Habits,
+    JudgeAgreement,
     Judged,
     Steps,
 )
-from journey.evaluate.results import (
+from journey.formats.files import dump_json, json_lines, sha256
+from journey.formats.manifest import manifest_hash
+from journey.formats.plan import EarlierLook, EvaluationPlan, LargerInfo, Skipped, StrategyInfo
+from journey.formats.scores import (
     Agreement,
     Bin,
     BinScore,
@@ -33,23 +38,16 @@ from journey.evaluate.results import (
     Candidate,
     Compared,
     ComputeOptimal,
-    Curve,
     CurvePoint,
     Difficulty,
-    EarlierLook,
     EqualBudget,
-    LargerInfo,
     LargerScore,
-    Plan,
+    ScoreCurve,
     Scores,
-    Skipped,
-    StrategyInfo,
 )
-from journey.evaluate.statistics import paired as st
-from journey.evaluate.statistics import verdict as vd
 from journey.generate.run import generate
 from journey.schema import Pair, decode
-from journey.store import Folder, dump_json, json_lines, manifest_hash, read_records, sha256
+from journey.store import Folder, read_records
 
 FAILED = "journey-s1"
 STRATEGIES = ("majority", "revision", "best-of-k-gold")
@@ -75,7 +73,7 @@ def lineage(evaluation: Path, *, pairs: int = 40, steps: int = 60, failed: bool 
     }
     files = {"train/00000.jsonl": json_lines(kept), "funnel.json": dump_json({"rules": rules, "totals": totals})}
     _folder(beside / "curate", "curate", files, {"generate 0": manifest_hash(beside / "generate")})
-    plan = decode((evaluation / "plan.json").read_bytes(), Plan)
+    plan = decode((evaluation / "plan.json").read_bytes(), EvaluationPlan)
     files, audited = {}, []
     for run in plan.runs:
         if run.seed is None:
@@ -111,7 +109,7 @@ def _folder(out: Path, stage: str, files: dict[str, bytes], inputs: dict[str, st
 
 def strategies(evaluation: Path) -> None:
     """Add strategies, curves, equal budgets, difficulty, a larger model and earlier looks to plan and scores."""
-    plan = decode((evaluation / "plan.json").read_bytes(), Plan)
+    plan = decode((evaluation / "plan.json").read_bytes(), EvaluationPlan)
     scores = decode((evaluation / "scores.json").read_bytes(), Scores)
     first, second, where = "shortcut@tokens", "journey", plan.primary
     infos = [StrategyInfo(name, f"{name}@8", "samples", name, oracle="gold" in name) for name in STRATEGIES]
@@ -165,7 +163,7 @@ def strategies(evaluation: Path) -> None:
     (evaluation / "scores.json").write_bytes(dump_json(scores))
 
 
-def _curve(benchmark: str, arm: str, at: int, strategy: str) -> Curve:
+def _curve(benchmark: str, arm: str, at: int, strategy: str) -> ScoreCurve:
     points = []
     for k in (1,) if strategy == "greedy" else (1, 2, 4, 8):
         accuracy = min(0.95, 0.3 + 0.1 * at + 0.06 * math.log2(k))
@@ -174,7 +172,7 @@ def _curve(benchmark: str, arm: str, at: int, strategy: str) -> Curve:
         points.append(
             CurvePoint(policy, k, accuracy, accuracy - 0.05, accuracy + 0.05, 30.0 * k * (1 + at), flops, 0.01 * k)
         )
-    return Curve(benchmark, arm, strategy, "samples", "gold" in strategy, tuple(points))
+    return ScoreCurve(benchmark, arm, strategy, "samples", "gold" in strategy, tuple(points))
 
 
 def _candidates() -> tuple[Candidate, ...]:
@@ -205,11 +203,11 @@ def _optimal(benchmark: str, arm: str) -> ComputeOptimal:
 
 def behaviour(evaluation: Path) -> None:
     """Write behaviour.json: the journey goes back, the shortcuts hardly do, the base commits to nothing."""
-    plan = decode((evaluation / "plan.json").read_bytes(), Plan)
+    plan = decode((evaluation / "plan.json").read_bytes(), EvaluationPlan)
     arms = list(dict.fromkeys(run.arm for run in plan.runs))
     told = [_behaviour(None, arm, None, plan.primary) for arm in arms]
     runs = [_behaviour(run.run, run.arm, run.seed, plan.primary) for run in plan.runs]
-    cell = Cell(20, 3, 2, 75, 0.86)
+    cell = JudgeAgreement(20, 3, 2, 75, 0.86)
     even = dict.fromkeys(HABITS, 0.5)
     judge = Judged("judge-model", "ab" * 32, 100, 2, 1, dict.fromkeys(HABITS, cell), even, even)
     digest = decode((evaluation / "scores.json").read_bytes(), Scores).plan_sha256

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from journey.evaluate.results import ArmScore, BenchmarkInfo, Compared, Plan, RunInfo, RunScore, Scores
 from journey.evaluate.statistics import paired as st
 from journey.evaluate.statistics import verdict as vd
+from journey.formats.files import dump_json, json_lines, sha256
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
+from journey.formats.scores import ArmScore, Compared, RunScore, Scores
 from journey.rng import rng_for, seed_for
 from journey.schema import Problem, Question, Sample, problem_id
-from journey.store import dump_json, json_lines, sha256
 
 ARMS = ("shortcut@examples", "shortcut@tokens", "journey")
 PAIRS = (("shortcut@examples", "journey"), ("shortcut@tokens", "journey"))
@@ -64,7 +65,7 @@ def folder(
         infos.append(BenchmarkInfo(name, n, source, None, "Apache-2.0", digest, check, "held-out problems"))
     declared = tuple(vd.declare(sizes, PAIRS))
     where = ("pocket", view, tuple(runs), tuple(infos), "countdown@1", (STRATEGY,), declared)
-    plan = Plan(*where, MARGIN, CAP, 64, "float32", 0)
+    plan = EvaluationPlan(*where, MARGIN, CAP, 64, "float32", 0)
     (at / "plan.json").write_bytes(dump_json(plan))
     (at / "scores.json").write_bytes(dump_json(_scores(at, plan, right)))
     return at
@@ -118,7 +119,7 @@ def _sample(question: Question, run: RunInfo, right: bool, steps: int) -> Sample
     return Sample(question.id, run.run, text, len(text.split()), 0.01, "stop")
 
 
-def _scores(at: Path, plan: Plan, right: dict[tuple[str, str], np.ndarray]) -> Scores:
+def _scores(at: Path, plan: EvaluationPlan, right: dict[tuple[str, str], np.ndarray]) -> Scores:
     """What the evaluation stage would have found, by the project's own statistics."""
     table = {}
     for info in plan.benchmarks:

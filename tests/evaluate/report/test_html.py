@@ -14,7 +14,7 @@ import pytest
 
 from journey.evaluate import report
 from journey.evaluate.report import viewer
-from journey.store import dump_json
+from journey.formats.files import dump_json
 
 Make = Callable[..., Path]
 

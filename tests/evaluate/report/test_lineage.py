@@ -13,8 +13,9 @@ import pytest
 from journey.evaluate import report
 from journey.evaluate.report import lineage, training
 from journey.evaluate.report.examples import MOST_CHARACTERS, PER_KIND
+from journey.formats.files import sha256
 from journey.schema import Tree
-from journey.store import read_records, sha256
+from journey.store import read_records
 
 Make = Callable[..., Path]
 

@@ -12,13 +12,14 @@ import msgspec
 import pytest
 
 from journey.evaluate import report
-from journey.evaluate.behaviour.records import BehaviourFile
 from journey.evaluate.report import behaviour, costs, training
 from journey.evaluate.report.content import content
-from journey.evaluate.report.lineage import Training
-from journey.evaluate.results import Plan, Scores
+from journey.formats.behaviour import BehaviourFile
+from journey.formats.files import dump_json
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
+from journey.formats.training_view import TrainingView
 from journey.schema import decode
-from journey.store import dump_json
 
 Make = Callable[..., Path]
 
@@ -42,7 +43,7 @@ class Words(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def loaded(whole: Path) -> tuple[Plan, Scores]:
+def loaded(whole: Path) -> tuple[EvaluationPlan, Scores]:
     return report.load(whole)
 
 
@@ -72,7 +73,7 @@ def test_no_part_without_data_is_shown(make: Make) -> None:
 
 @pytest.mark.parametrize("form", ["page", "markdown"])
 def test_equal_test_tokens_with_all_candidates(
-    form: str, loaded: tuple[Plan, Scores], request: pytest.FixtureRequest
+    form: str, loaded: tuple[EvaluationPlan, Scores], request: pytest.FixtureRequest
 ) -> None:
     found = request.getfixturevalue(form)
     text = found.text if isinstance(found, Words) else found
@@ -90,13 +91,13 @@ def test_equal_test_tokens_with_all_candidates(
     )
 
 
-def test_unknown_dev_costs_are_not_zero(loaded: tuple[Plan, Scores]) -> None:
+def test_unknown_dev_costs_are_not_zero(loaded: tuple[EvaluationPlan, Scores]) -> None:
     rows = costs.costs(*loaded).equal[0].rows
     assert rows[-1] == (("best-of-k-checker@8 (uses the checker)", "n/a", "n/a", "no", "70.0%", "240"), False)
     assert [chosen for _, chosen in rows] == [False, True, False, False]
 
 
-def test_the_equal_tokens_comparison_is_a_headline_of_its_own(loaded: tuple[Plan, Scores]) -> None:
+def test_the_equal_tokens_comparison_is_a_headline_of_its_own(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     told = content(plan, scores)
     assert len(told.headlines) == 3 and told.headlines[2].sentence == scores.headline[2]
@@ -107,7 +108,7 @@ def test_the_equal_tokens_comparison_is_a_headline_of_its_own(loaded: tuple[Plan
     assert len(told.compared) == len(plan.comparisons)
 
 
-def test_a_curve_for_every_strategy_and_unit_with_greedy_in_each(loaded: tuple[Plan, Scores]) -> None:
+def test_a_curve_for_every_strategy_and_unit_with_greedy_in_each(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     found = costs.costs(plan, scores).curves
     assert [(group.benchmark, group.unit) for group in found] == [("countdown@1", unit) for unit in costs.UNITS]
@@ -120,7 +121,7 @@ def test_a_curve_for_every_strategy_and_unit_with_greedy_in_each(loaded: tuple[P
     assert "best-of-k-gold (oracle)" in found[0].pictures[2]
 
 
-def test_bins_mark_the_best_and_leave_unknown_ones_open(loaded: tuple[Plan, Scores]) -> None:
+def test_bins_mark_the_best_and_leave_unknown_ones_open(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     whole = costs.costs(plan, scores).bins[0]
     assert [[best for _, _, best in cells] for _, cells in whole.rows] == [[False] * 5, [True] * 5]
@@ -138,7 +139,7 @@ def test_oracle_strategies_earlier_looks_and_what_was_skipped_are_said(page: Wor
     assert "majority@8" in page.text
 
 
-def test_an_a_a_comparison_says_so(loaded: tuple[Plan, Scores]) -> None:
+def test_an_a_a_comparison_says_so(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     assert any("seeds alone" in text for text in content(msgspec.structs.replace(plan, aa=True), scores).caveats)
 
@@ -191,13 +192,13 @@ def test_axes_are_columns_of_their_own() -> None:
     runs = [
         {"run": "a", "arm": "journey", "axis": axis, "seed": 0, "rank": rank} for axis, rank in (("r8", 8), ("r16", 16))
     ]
-    told = training.trained(Training("", audit={"runs": runs}), "compact")
+    told = training.trained(TrainingView("", audit={"runs": runs}), "compact")
     assert told.budget is not None
     assert (told.budget.arms, told.budget.rows) == (("journey r8", "journey r16"), (("LoRA rank", "8", "16"),))
 
 
 def test_an_empty_audit_and_funnel_do_no_harm() -> None:
-    told = training.trained(Training("", audit={"runs": [{}]}, funnel={"rules": [], "totals": {}}), "think")
+    told = training.trained(TrainingView("", audit={"runs": [{}]}, funnel={"rules": [], "totals": {}}), "think")
     assert told.budget is not None and told.budget.rows == () and told.panels == ()
     assert told.funnel is not None and told.funnel.kept_share is None
 

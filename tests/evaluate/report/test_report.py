@@ -10,7 +10,7 @@ import pytest
 
 from journey.errors import PartialError, UsageError
 from journey.evaluate import report
-from journey.store import dump_json
+from journey.formats.files import dump_json
 
 Make = Callable[..., Path]
 

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from journey.evaluate import report
 from journey.evaluate.report import terminal
-from journey.evaluate.results import Plan, Scores
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
 
 
-def shown(plan: Plan, scores: Scores, width: int) -> str:
+def shown(plan: EvaluationPlan, scores: Scores, width: int) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
     console.print(terminal.summary(scores, plan))
     return console.file.getvalue()  # type: ignore[attr-defined]

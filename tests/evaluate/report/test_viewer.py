@@ -13,7 +13,7 @@ import pytest
 
 from journey.evaluate import report
 from journey.evaluate.report import answers, viewer
-from journey.evaluate.results import Plan
+from journey.formats.plan import EvaluationPlan
 from journey.schema import Problem
 
 BUDGET = 20_000
@@ -25,7 +25,7 @@ def read(folder: Path, **settings: Any) -> dict[str, Any]:
     return viewer.unpacked(viewer.embedded(folder, plan, **settings))
 
 
-def differs(plan: Plan, problem: dict[str, Any]) -> bool:
+def differs(plan: EvaluationPlan, problem: dict[str, Any]) -> bool:
     right = {
         (run.arm, run.seed): answer[0] == "correct" for run, answer in zip(plan.runs, problem["answers"], strict=True)
     }
