@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from journey.answers.equations import Unreadable
 from journey.catalog import METHODS
 from journey.errors import UnknownName
 from journey.generate.made import Made, Rejection
 from journey.generate.slips.annotated import Annotated, annotated
-from journey.generate.slips.equations import Unreadable
 from journey.generate.slips.kinds import KINDS
 from journey.generate.slips.narrate import Voice
 from journey.generate.slips.notices import choose, reasons
