@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +14,7 @@ import pytest
 
 from journey import views
 from journey.answers.grading import grade
-from journey.catalog import ARMS, FAMILIES, METHODS
+from journey.catalog import ARMS, METHODS
 from journey.finetune.rows.doubts import backwards, doubt, last_equation
 from journey.finetune.rows.rows import ANSWER, FRAME, MISTAKE, draw, encode
 from journey.finetune.runs import Arm, Reading
@@ -23,31 +22,18 @@ from journey.generate.sources import read_problems
 from journey.models import template
 from journey.rng import rng_for
 from journey.schema import Pair, Trace
-from journey.splits import split_of
 from journey.views import View
+from journey_testing.golden import GOLDEN, check_golden
+from journey_testing.pairs import pairs_of
 
-GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 TRAINED = [name for name in ARMS.names() if ARMS.entry(name).facts["trains"]]
 RIGHT = sorted(set(TRAINED) - {"only-wrong"})
-
-
-def slip_pairs(count: int) -> list[Pair]:
-    family, method = FAMILIES.get("arithmetic")(), METHODS.get("slips")()
-    found: list[Pair] = []
-    for index in itertools.count():
-        problem = family.problem(0, index, 1)
-        made = method.make(problem, 0) if split_of(problem) == "train" else None
-        if hasattr(made, "pair"):
-            found.append(made.pair)
-        if len(found) == count:
-            return found
-    raise AssertionError
 
 
 @pytest.fixture(scope="session")
 def slips() -> list[Pair]:
     """40 arithmetic pairs with slips."""
-    return slip_pairs(40)
+    return pairs_of("arithmetic", "slips", 40, split="train")
 
 
 @pytest.fixture(scope="session")
@@ -74,13 +60,6 @@ def drawn(pairs: list[Pair], tokenizer_of: Callable[[list[Trace]], Any], view: V
         tokenizer = tokenizer_of([trace, pair.journey])
         said.append(f"{name}\n    {draw(encode([pair], arm, tokenizer, view, [trace]), 0, tokenizer)}\n")
     return "\n".join(said)
-
-
-def check_golden(name: str, text: str) -> None:
-    path = GOLDEN / name
-    if os.environ.get("JOURNEY_WRITE_GOLDEN"):
-        path.write_text(text)
-    assert text == path.read_text(), f"if this is meant: JOURNEY_WRITE_GOLDEN=1 pytest {__file__}"
 
 
 def test_first_rows_of_countdown_on_the_embedded_base(pairs: list[Pair], pocket: Any) -> None:
