@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from journey import console
-from journey.catalog import FAMILIES, METHODS
 from journey.config import GenerateSettings, build
 from journey.errors import UsageError
 from journey.formats.curation import REJECTED
@@ -23,6 +22,7 @@ from journey.formats.files import json_lines
 from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Timing
 from journey.generate import sources
+from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import Job, Shard, Source, add_counts, in_order, make_shard
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
@@ -158,12 +158,12 @@ def _resolve(settings: GenerateSettings) -> _Task:
     return _Task(settings, combined, config, inputs)
 
 
-def _options(settings: GenerateSettings, name: str, method: Any) -> dict[str, Any]:
+def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:
     options: dict[str, Any] = build(method.Settings, settings.options.get(name, {}), f"method {name}").model_dump()
     return options
 
 
-def _of_file(settings: GenerateSettings, known: dict[str, Any]) -> tuple[Source, ...]:
+def _of_file(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[Source, ...]:
     able = [entry.name for entry in METHODS.entries() if entry.facts.get("problems")]
     fitting = [name for name in known if name in able]
     if not fitting:
@@ -171,7 +171,7 @@ def _of_file(settings: GenerateSettings, known: dict[str, Any]) -> tuple[Source,
     return tuple(Source(name, _options(settings, name, known[name])) for name in fitting)
 
 
-def _of_families(settings: GenerateSettings, known: dict[str, Any]) -> tuple[Source, ...]:
+def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[Source, ...]:
     """The combinations of families and methods that fit, in the order given."""
     found = []
     for spec in settings.family:

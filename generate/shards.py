@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
-from journey.catalog import FAMILIES, METHODS
 from journey.errors import ResourceError
 from journey.formats.curation import RejectedLine
 from journey.generate.made import Made, Rejection
+from journey.generate.protocols import FAMILIES, METHODS, Family, Method
 from journey.processes import end_with_parent
 from journey.schema import Problem
 
@@ -33,6 +33,9 @@ class Source:
     options: dict[str, Any]
     family: str = ""
     level: int = 1
+
+
+_Maker = tuple[Method, Family | None, int]  # what makes pairs, of which family (None: of a file) at which level
 
 
 @dataclass(frozen=True)
@@ -114,13 +117,13 @@ def make_shard(job: Job) -> Shard:
     return Shard(job.key, rows, rejected)
 
 
-def _maker(source: Source) -> tuple[Any, Any, int]:
+def _maker(source: Source) -> _Maker:
     method = METHODS.get(source.method)
     family = FAMILIES.get(source.family)() if source.family else None
     return method(method.Settings(**source.options)), family, source.level
 
 
-def _attempts(job: Job, makers: list[tuple[Any, Any, int]], place: int) -> Iterator[tuple[str, Made | Rejection]]:
+def _attempts(job: Job, makers: list[_Maker], place: int) -> Iterator[tuple[str, Made | Rejection]]:
     """What is tried for one place of the output: a family is redrawn until a pair comes, a given problem is not."""
     number, attempt = divmod(place, job.per_problem)
     method, family, level = makers[number % len(makers)]
@@ -128,6 +131,7 @@ def _attempts(job: Job, makers: list[tuple[Any, Any, int]], place: int) -> Itera
         problem = job.problems[(place - job.first) // job.per_problem]
         yield problem.id, method.make(problem, job.seed, attempt)
         return
+    assert family is not None
     for redraw in range(_REDRAWS):
         problem = family.problem(job.seed, number, level, redraw)
         yield problem.id, method.make(problem, job.seed, attempt)

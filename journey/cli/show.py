@@ -112,7 +112,18 @@ def catalog_rows(kind: str) -> list[dict[str, Any]]:
     if kind not in _KINDS:
         raise UnknownName("kind", kind, [*_KINDS, "models", "recipes"])
     wanted = _KINDS[kind]
-    return [{"name": e.name, "kind": wanted.kind, "summary": e.summary, "facts": e.facts} for e in wanted.entries()]
+    return [
+        {"name": e.name, "kind": wanted.kind, "summary": e.summary, "facts": {**_derived(kind, e.name), **e.facts}}
+        for e in wanted.entries()
+    ]
+
+
+def _derived(kind: str, name: str) -> dict[str, Any]:
+    """Facts that other entries state: a family names its methods, so a method's families are looked up."""
+    if kind != "methods":
+        return {}
+    families = tuple(family.name for family in catalog.FAMILIES.entries() if name in family.facts["methods"])
+    return {"families": families} if families else {}
 
 
 def _fact(value: Any) -> str:

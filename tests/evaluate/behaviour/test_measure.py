@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from journey.formats.behaviour import Behaviour, BehaviourFile, Judged
 from journey.formats.files import dump_json, json_lines, sha256
 from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
 from journey.schema import Problem, Question, Sample, decode
+from journey_testing import synthetic_evaluation
 
 BRIEF = "a = 18 ; b = a * 3 ; c = b - 2 ; find c :"
 RIGHT = "b = 18 * 3 = 54 . c = 54 - 2 = 52 . \\boxed{ 52 }"
@@ -126,12 +126,7 @@ def test_a_judge_is_added_and_kept(folder: Path) -> None:
 
 
 def test_hostile_texts_and_benchmarks_without_problems(tmp_path: Path) -> None:
-    path = Path(__file__).parent.parent / "report/synthetic.py"
-    spec = importlib.util.spec_from_file_location("synthetic", path)
-    assert spec is not None and spec.loader is not None
-    synthetic = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(synthetic)
-    made = synthetic.folder(tmp_path, problems={"countdown@1": 20, "arithmetic": 8})
+    made = synthetic_evaluation.folder(tmp_path, problems={"countdown@1": 20, "arithmetic": 8})
     file = built(made)
     empty = next(one for one in file.runs if one.benchmark == "countdown@2")
     assert (empty.answers, empty.habits, empty.commitment, empty.steps) == (0, {}, None, None)

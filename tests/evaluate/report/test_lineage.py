@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -16,12 +15,13 @@ from journey.evaluate.report.examples import MOST_CHARACTERS, PER_KIND
 from journey.formats.files import sha256
 from journey.schema import Tree
 from journey.store import read_records
+from journey_testing import behind_evaluation as behind
 
 Make = Callable[..., Path]
 
 
 @pytest.fixture
-def behind_it(make: Make, behind: ModuleType) -> tuple[Path, Path]:
+def behind_it(make: Make) -> tuple[Path, Path]:
     """An evaluation folder and its finetune folder."""
     evaluation = make(problems=2)
     return evaluation, behind.lineage(evaluation)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 
 import msgspec
 import pytest
@@ -20,6 +19,7 @@ from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
 from journey.formats.training_view import TrainingView
 from journey.schema import decode
+from journey_testing import behind_evaluation as behind
 
 Make = Callable[..., Path]
 
@@ -161,9 +161,7 @@ def test_behaviour_in_numbers(page: Words, markdown: str) -> None:
         (lambda data: re.sub(rb'"plan_sha256": "\w+"', b'"plan_sha256": "other"', data), "belongs to another plan"),
     ],
 )
-def test_behaviour_that_does_not_belong_here(
-    make: Make, behind: ModuleType, change: Callable[[bytes], bytes], words: str
-) -> None:
+def test_behaviour_that_does_not_belong_here(make: Make, change: Callable[[bytes], bytes], words: str) -> None:
     folder = make(problems=2)
     behind.behaviour(folder)
     path = folder / behaviour.FILE
@@ -172,7 +170,7 @@ def test_behaviour_that_does_not_belong_here(
     assert words in page.text and "Goes back" not in page.text
 
 
-def test_no_answers_are_no_rates(make: Make, behind: ModuleType) -> None:
+def test_no_answers_are_no_rates(make: Make) -> None:
     folder = make(problems=2)
     behind.behaviour(folder)
     file = decode((folder / behaviour.FILE).read_bytes(), BehaviourFile)
@@ -209,7 +207,7 @@ def test_funnel(page: Words, markdown: str) -> None:
     assert "40 pairs came in, 36 were kept (train 36, dev 0, test 0; solved at the first try 3)" in markdown
 
 
-def test_hostile_words_everywhere(make: Make, behind: ModuleType) -> None:
+def test_hostile_words_everywhere(make: Make) -> None:
     folder = make(problems=2)
     behind.strategies(folder)
     plan, scores = report.load(folder)

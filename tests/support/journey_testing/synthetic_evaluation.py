@@ -1,6 +1,6 @@
 """An evaluation folder as `journey evaluate` leaves it, with drawn outcomes and texts, some of them hostile.
 
-Loaded by path (tests are no package): `made = load_synthetic(); made.folder(tmp_path, problems=100)`.
+synthetic_evaluation.folder(tmp_path, problems=100)
 """
 
 from __future__ import annotations

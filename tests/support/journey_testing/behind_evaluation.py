@@ -1,6 +1,6 @@
 """What lies behind and beside a synthetic evaluation: the folders it goes back to, strategies, behaviour.
 
-Loaded by path, like `synthetic.py`: `behind.lineage(folder)`, `behind.strategies(folder)`, `behind.behaviour(folder)`.
+`behind_evaluation.lineage(folder)`, `.strategies(folder)`, `.behaviour(folder)`, for a folder of `synthetic_evaluation`.
 """
 
 from __future__ import annotations
