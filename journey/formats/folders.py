@@ -225,8 +225,13 @@ class FinetunedFolder(FinishedFolder):
         return self.file(weights).parent
 
     def adapter_config(self, run: str) -> AdapterConfig | None:
-        """PEFT's configuration of a run's adapter; None for a whole model."""
-        return read_adapter_config(self.run_folder(run)) if self.has(f"{run}/{CONFIG}") else None
+        """PEFT's configuration of a run's adapter; None for a whole model. Raises PartialError for a base elsewhere."""
+        if not self.has(f"{run}/{CONFIG}"):
+            return None
+        config = read_adapter_config(self.run_folder(run))
+        if config.base.startswith("../") and (config.base != f"../{WARMUP}" or self.warmup is None):
+            raise PartialError(f"{self.path / run}: its base {config.base!r} is no model of this folder")
+        return config
 
     @property
     def warmup(self) -> Path | None:

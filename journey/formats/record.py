@@ -60,7 +60,7 @@ class FileRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def plain(self) -> dict[str, Any]:
         """The record as plain data, as it stands in the file."""
-        data: dict[str, Any] = msgspec.to_builtins(self)
+        data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         for field in msgspec.structs.fields(self):
             default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
             if field.name in self.NEWER and getattr(self, field.name) == default:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from journey.evaluate import report
+from journey.formats.folders import open_finished
 from journey_testing import behind_evaluation as behind
 from journey_testing import synthetic_evaluation as synthetic
 
@@ -28,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     behind.strategies(made)
     behind.lineage(made)
     behind.behaviour(made)
-    report.build(made)
+    report.build(open_finished(made, "evaluate"))
     return made
 
 

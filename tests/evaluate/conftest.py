@@ -12,6 +12,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import LlamaForCausalLM
 
 from journey.store import Folder
+from journey_testing.folders import audit_file, keep_adapter, run_file
 from journey_testing.models import save_model, tiny_model, word_tokenizer
 
 SIGNS = "<pad> <bos> <eos> <unk> use make : . try left yes low high = + - * / ( ) \\boxed{ }"
@@ -37,9 +38,11 @@ def make_finetuned(
             torch.manual_seed(number if seeds == 1 else 1000 + number)
             config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
             get_peft_model(model, config).save_pretrained(folder.work / name)
-            facts = {"run": name, "arm": arm, "seed": seed, "view": "compact", "base": {"name": str(base)}}
-            folder.write(f"{name}/run.json", facts)
-        folder.write("audit.json", {"arms": {"journey": {"completion_tokens_p995": 17.2}}})
+            keep_adapter(folder, name)
+            run_file(name, arm, seed, base=str(base), view="compact", completion_tokens_p995=17).write(
+                folder, f"{name}/run.json"
+            )
+        audit_file().write(folder)
         folder.finish({})
     return out
 

@@ -22,7 +22,7 @@ from journey.formats.scores import Scores
 from journey.models.endpoints import Endpoint, EndpointRef, reference
 from journey.models.load import find, load_classifier
 from journey.schema import Reward, Sample, decode
-from journey.store import read_records
+from journey_testing.folders import records
 
 ONE = "countdown@1"
 
@@ -135,10 +135,7 @@ class TestRunsBehindAServer:
         built_in = evaluate(finetuned, settings(server, endpoint=None), tmp_path / "b" / "out")
         for run in ("base", "shortcut-tokens-s0", "journey-s0"):
             one, two = (
-                {
-                    s.question: (s.text, s.tokens, s.finish)
-                    for s in read_records(f, f"samples/{run}/{ONE}/greedy", Sample)
-                }
+                {s.question: (s.text, s.tokens, s.finish) for s in records(f, f"samples/{run}/{ONE}/greedy", Sample)}
                 for f in (out, built_in)
             )
             assert one == two
@@ -203,7 +200,7 @@ class TestRewards:
             equal_tokens=False,
         )
         out = evaluate(finetuned, asked, tmp_path / "out")
-        found = list(read_records(out, f"rewards/journey-s0/{ONE}", Reward))
+        found = list(records(out, f"rewards/journey-s0/{ONE}", Reward))
         assert len(found) == 6 * 4 and {round(r.reward, 3) for r in found} == {0.909, 0.786}
         assert all(
             "Is the final answer of this solution correct?" in b["messages"][0]["content"] for _, b in server.asked
@@ -222,8 +219,8 @@ class TestRewards:
             reward=str(tmp_path / "reward"),
         )  # fmt: skip
         out = evaluate(finetuned, asked, tmp_path / "out" / "e")
-        found = list(read_records(out, f"rewards/base/{ONE}", Reward))
-        samples = list(read_records(out, f"samples/base/{ONE}/samples", Sample))
+        found = list(records(out, f"rewards/base/{ONE}", Reward))
+        samples = list(records(out, f"samples/base/{ONE}/samples", Sample))
         model, tokenizer = load_classifier(find(str(tmp_path / "reward")), device="cpu")
         question = json.loads((out / f"questions/{ONE}.jsonl").read_text().splitlines()[0])
         mine = next(s for s in samples if s.question == question["id"] and s.index == 1)

@@ -8,18 +8,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from journey.evaluate import report
 from journey.evaluate.report import words
 from journey.evaluate.report.content import Content, content
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
+from journey_testing.folders import plan_and_scores
 
 Make = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
 def loaded(folder: Path) -> tuple[EvaluationPlan, Scores]:
-    return report.load(folder)
+    return plan_and_scores(folder)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_caveats_for_failed_runs_and_frequent_truncation(loaded: tuple[Evaluatio
 
 
 def test_one_seed_has_no_interval(make: Make) -> None:
-    told = content(*report.load(make(problems=120, seeds=1)))
+    told = content(*plan_and_scores(make(problems=120, seeds=1)))
     row = next(row for row in told.compared if row.points)
     assert (row.interval, row.p, row.detectable, row.tone) == ("n/a", "n/a", "n/a", "open")
     assert row.points is not None and row.points[1:] == (None, None)

@@ -14,12 +14,15 @@ from journey.evaluate import report
 from journey.evaluate.report import behaviour, costs, training
 from journey.evaluate.report.content import content
 from journey.formats.behaviour import BehaviourFile
-from journey.formats.files import dump_json
+from journey.formats.curation import FunnelFile, FunnelTotals
+from journey.formats.finetune import RunCounts
+from journey.formats.folders import open_finished
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
 from journey.formats.training_view import TrainingView
 from journey.schema import decode
 from journey_testing import behind_evaluation as behind
+from journey_testing.folders import audit_file, change, plan_and_scores, run_counts
 
 Make = Callable[..., Path]
 
@@ -44,7 +47,7 @@ class Words(HTMLParser):
 
 @pytest.fixture(scope="module")
 def loaded(whole: Path) -> tuple[EvaluationPlan, Scores]:
-    return report.load(whole)
+    return plan_and_scores(whole)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def test_sections_in_the_order_of_a_readers_questions(page: Words) -> None:
 
 def test_no_part_without_data_is_shown(make: Make) -> None:
     folder = make(problems=3)
-    page = Words(report.build(folder)[0])
+    page = Words(report.build(open_finished(folder, "evaluate"))[0])
     assert not {"costs", "behaviour", "budgets", "curves", "funnel", "pairs"} & set(page.ids)
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "Test-time" not in text and "Behaviour" not in text and "does not name the training folder" in text
@@ -156,7 +159,7 @@ def test_behaviour_in_numbers(page: Words, markdown: str) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda data: b"{", "cannot be read"),
+        (lambda data: b"{", "is left out"),
         (lambda data: data.replace(b'"version": 1', b'"version": 9'), "is of version 9"),
         (lambda data: re.sub(rb'"plan_sha256": "\w+"', b'"plan_sha256": "other"', data), "belongs to another plan"),
     ],
@@ -164,40 +167,44 @@ def test_behaviour_in_numbers(page: Words, markdown: str) -> None:
 def test_behaviour_that_does_not_belong_here(make: Make, change: Callable[[bytes], bytes], words: str) -> None:
     folder = make(problems=2)
     behind.behaviour(folder)
-    path = folder / behaviour.FILE
+    path = folder / BehaviourFile.FILE
     path.write_bytes(change(path.read_bytes()))
-    page = Words(report.build(folder)[0])
+    page = Words(report.build(open_finished(folder, "evaluate"))[0])
     assert words in page.text and "Goes back" not in page.text
 
 
 def test_no_answers_are_no_rates(make: Make) -> None:
     folder = make(problems=2)
     behind.behaviour(folder)
-    file = decode((folder / behaviour.FILE).read_bytes(), BehaviourFile)
+    file = decode((folder / BehaviourFile.FILE).read_bytes(), BehaviourFile)
     none = msgspec.structs.replace(file.arms[0], answers=0, habits={}, commitment=None, steps=None, claims=None)
     told = behaviour.told(msgspec.structs.replace(file, arms=(none,), runs=(), judge=None))
     assert told.arms[0].rows == (("base", "n = 0", *[""] * 8),)
     assert told.arms[0].steps == told.arms[0].claims == () and set(told.rates[0][2:]) == {"n/a"}
 
 
-def test_budgets_show_what_the_audit_holds_and_unknown_names_too(page: Words, markdown: str) -> None:
+def test_budgets_show_what_the_audit_holds(page: Words, markdown: str) -> None:
     for text in (page.text, markdown):
-        assert "Rows seen" in text and "100 to 101" in text and "Something new" in text and "37.0%" in text
+        assert "Rows seen" in text and "100 to 101" in text and "37.0%" in text
     assert "journey-s1: NotFinite" in page.text
 
 
 def test_axes_are_columns_of_their_own() -> None:
-    runs = [
-        {"run": "a", "arm": "journey", "axis": axis, "seed": 0, "rank": rank} for axis, rank in (("r8", 8), ("r16", 16))
-    ]
-    told = training.trained(TrainingView("", audit={"runs": runs}), "compact")
-    assert told.budget is not None
-    assert (told.budget.arms, told.budget.rows) == (("journey r8", "journey r16"), (("LoRA rank", "8", "16"),))
+    runs = [run_counts("a", "journey", axis=axis, rank=rank) for axis, rank in (("r8", 8), ("r16", 16))]
+    told = training.trained(TrainingView("", audit=audit_file(runs)), "compact")
+    assert told.budget is not None and told.budget.arms == ("journey r8", "journey r16")
+    assert ("LoRA rank", "8", "16") in told.budget.rows
+
+
+def test_every_number_of_the_audit_has_words() -> None:
+    named = set(RunCounts.__struct_fields__) - training._NAMES
+    assert named <= set(training.LABELS), "give the field words in LABELS"
 
 
 def test_an_empty_audit_and_funnel_do_no_harm() -> None:
-    told = training.trained(TrainingView("", audit={"runs": [{}]}, funnel={"rules": [], "totals": {}}), "think")
-    assert told.budget is not None and told.budget.rows == () and told.panels == ()
+    funnel = FunnelFile((), FunnelTotals(0, 0, 0, 0, 0, 0, 0))
+    told = training.trained(TrainingView("", audit=audit_file(), funnel=funnel), "think")
+    assert told.budget is not None and told.budget.arms == () and told.panels == ()
     assert told.funnel is not None and told.funnel.kept_share is None
 
 
@@ -210,13 +217,12 @@ def test_funnel(page: Words, markdown: str) -> None:
 def test_hostile_words_everywhere(make: Make) -> None:
     folder = make(problems=2)
     behind.strategies(folder)
-    plan, scores = report.load(folder)
+    plan, scores = plan_and_scores(folder)
     evil = "</td></section><script>alert(1)</script>"
     plan = msgspec.structs.replace(plan, skipped=(msgspec.structs.replace(plan.skipped[0], why=evil),))
-    (folder / "plan.json").write_bytes(dump_json(plan))
     curve = msgspec.structs.replace(scores.curves[1], arm=evil, strategy=evil)
     equal = msgspec.structs.replace(scores.equal_tokens[1], why=evil, first=evil)
     scores = msgspec.structs.replace(scores, curves=(curve,), equal_tokens=(equal,), looked_before=evil)
-    (folder / "scores.json").write_bytes(dump_json(scores))
-    text = report.build(folder)[0].read_text(encoding="utf-8")
+    change(folder, {EvaluationPlan.FILE: plan.encoded(), Scores.FILE: scores.encoded()})
+    text = report.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
     assert "<script>alert" not in text and text.count("&lt;script&gt;alert(1)") >= 4
