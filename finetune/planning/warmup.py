@@ -29,7 +29,7 @@ from journey.finetune.training import side_runs
 from journey.finetune.training.protocol import LABELS, Setup, Trained
 from journey.formats.adapter import CONFIG, read_adapter_config
 from journey.formats.files import sha256, write_atomic
-from journey.formats.finetune import ADAPTER, WARMUP, WarmupFile
+from journey.formats.finetune import ADAPTER, WARMUP, BaseFacts, RunFile, WarmupFile
 from journey.formats.folders import open_finished, open_run, read_manifest
 from journey.formats.manifest import MANIFEST
 from journey.models import load, template
@@ -154,7 +154,11 @@ def _run(rows: Rows, settings: FinetuneSettings) -> Run:
 def check_adapter(path: Path, ref: load.ModelRef) -> list[str]:
     """Notes on an adapter. Raises UsageError if it was trained on another base or would match no layer of this one."""
     config, run = read_adapter_config(path), open_run(path)
-    base = run[0].runs[run[1]].base if run is not None else None
+    base: BaseFacts | None
+    if run is not None:
+        base = run[0].runs[run[1]].base
+    else:  # of another maker, or taken out of its folder
+        base = RunFile.read(path).base if (path / RunFile.FILE).is_file() else None
     other = "give the --base that it was trained on, or another adapter"
     before, now = base and base.weights, cost.weights_digest(ref)
     if base is not None and before and now and before != now:
