@@ -12,12 +12,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from journey import views
+from journey import numbers, views
 from journey.console import clean
-from journey.evaluate.report import words
 from journey.evaluate.report.charts import chart, tree
 from journey.evaluate.report.lineage import Curve, Example, Training
-from journey.evaluate.report.words import NOT_KNOWN
+from journey.numbers import NOT_KNOWN
 from journey.schema import Trace
 from journey.views import View
 
@@ -161,16 +160,11 @@ def _range(key: str, values: Iterable[Any]) -> str:
     known = [value for value in values if isinstance(value, int | float)]
     if not known:
         return NOT_KNOWN
-    low, high = (_number(key, value) for value in (min(known), max(known)))
-    return low if low == high else f"{low} to {high}"
+    return numbers.spread(_number(key, min(known)), _number(key, max(known)))
 
 
 def _number(key: str, value: float) -> str:
-    if key.endswith("_share"):
-        return words.percent(value)
-    if abs(value) >= 1e9:
-        return f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return numbers.percent(value) if key.endswith("_share") else numbers.number(value, commas=False)
 
 
 def _panels(curves: Sequence[Curve], arms: Iterable[str]) -> Iterable[Panel]:
@@ -231,8 +225,8 @@ def _funnel(funnel: Mapping[str, Any], generated: Sequence[Mapping[str, Any]]) -
 def _made(counts: Mapping[str, Any]) -> Iterable[str]:
     """Sentences on one generate folder."""
     if "pairs" in counts:
-        yield f"Generated: {words.count(counts['pairs'], 'pair')}" + (
-            f" with {words.count(counts['mistakes'], 'mistake')}." if "mistakes" in counts else "."
+        yield f"Generated: {numbers.plural(counts['pairs'], 'pair')}" + (
+            f" with {numbers.plural(counts['mistakes'], 'mistake')}." if "mistakes" in counts else "."
         )
     for key, head in (("kinds", "Kinds of mistakes"), ("notices", "How they are noticed"), ("rejected", "Rejected")):
         if isinstance(counts.get(key), dict) and counts[key]:
@@ -258,7 +252,7 @@ def _shown(example: Example, view: View) -> Shown:
         prose=(_pieces(traces[0], "plain"), _pieces(traces[1], "plain")) if compact else None,
         tree=None if example.tree is None else tree.draw(example.tree, correct),
         left_out=0 if example.tree is None else tree.left_out(example.tree),
-        mistakes=words.count(pair.mistakes, "mistake") if pair.mistakes else "no mistake",
+        mistakes=numbers.plural(pair.mistakes, "mistake") if pair.mistakes else "no mistake",
     )
 
 

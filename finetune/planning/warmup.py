@@ -29,6 +29,7 @@ from journey.finetune.runs import Reading, Run
 from journey.finetune.training import side_runs
 from journey.finetune.training.protocol import LABELS, Setup, Trained
 from journey.models import load, template
+from journey.numbers import gib
 from journey.rng import seed_for
 from journey.schema import Pair
 from journey.store import Folder, dump_json, manifest_hash, read_manifest, read_records, sha256, write_atomic
@@ -96,9 +97,7 @@ def find(
     kind, digest, size = kind_of(path), digest_of(path), shape.parameters * 4
     need, free = 2 * size + cost.PROCESS_BYTES, cost.free_memory("cpu")
     if need > free:
-        raise ResourceError(
-            f"merging the warm-up is expected to need {need / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free"
-        )
+        raise ResourceError(f"merging the warm-up is expected to need {gib(need)}, {gib(free)} are free")
     if kind == "data":
         rows, notes = _rows(path, settings, reading, max_length)
         return Start(kind, path, digest, size, tuple(notes), _run(rows, settings), rows)

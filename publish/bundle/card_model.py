@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from journey.numbers import NOT_KNOWN, interval, number, points, spread
 from journey.publish.bundle import card_dataset
 from journey.publish.bundle.evaluated import Evaluation, read, schemas
 from journey.publish.bundle.runs import Link, Plan, label
@@ -75,8 +76,7 @@ def _audit_rows(plan: Plan, arms: list[str]) -> list[list[str]]:
         cells = []
         for arm in arms:
             values = sorted(one[key] for one in by_arm[arm] if key in one)
-            low, high = (card_dataset.number(values[0]), card_dataset.number(values[-1])) if values else ("n/a", "n/a")
-            cells.append(low if low == high else f"{low} to {high}")
+            cells.append(spread(number(values[0]), number(values[-1])) if values else NOT_KNOWN)
         rows.append([words, *cells])
     return rows
 
@@ -155,17 +155,12 @@ def _compared(found: Evaluation | None) -> list[dict[str, Any]]:
             {
                 "benchmark": one["benchmark"],
                 "arms": f"{one['second']} minus {one['first']}",
-                "difference": f"{100 * result['difference']:+.1f}",
-                "interval": _interval(result),
+                "difference": points(result["difference"]),
+                "interval": interval(result.get("low"), result.get("high")),
                 "words": "; ".join([verdict["words"], *verdict["qualifiers"]]),
             }
         )
     return rows
-
-
-def _interval(result: Mapping[str, Any]) -> str:
-    low, high = result.get("low"), result.get("high")
-    return "n/a" if low is None or high is None else f"{100 * low:+.1f} to {100 * high:+.1f}"
 
 
 def evaluation(
