@@ -165,6 +165,44 @@ def test_a_later_evaluation_takes_samples_over_and_says_that_it_looked(
         evaluate(more, settings(benchmarks=["countdown@2"], after=[str(finished)]), tmp_path / "other")
 
 
+@pytest.fixture(scope="module")
+def runs_in(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`runs_in(view)`: the runs of the finetune folder as if they were trained in another view of the same prompts."""
+    import shutil
+
+    def copy(view: str) -> Path:
+        folder = tmp_path_factory.mktemp(view) / "runs"
+        shutil.copytree(finetuned, folder)
+        for path in folder.glob("*/run.json"):
+            path.write_text(path.read_text().replace('"compact"', f'"{view}"'))
+        return folder
+
+    return copy
+
+
+def greedy_after(runs: Path, out: Path, *after: Path, **changes: Any) -> Path:
+    plain: dict[str, Any] = {"strategy": ["greedy"], "limit": 4, "flips": 0, "dtype": "float32", "max_new_tokens": 12}
+    return evaluate(runs, settings(**{**plain, **changes}, after=[str(folder) for folder in after]), out)
+
+
+def test_samples_are_taken_over_only_where_nothing_they_depend_on_differs(
+    runs_in: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cap, batch, precision and view each change an answer, so that the earlier one is none of this evaluation's."""
+    told = "are taken over from earlier evaluations"
+    plain, think = runs_in("plain"), runs_in("think")
+    first = greedy_after(plain, tmp_path / "first")
+    assert told not in capsys.readouterr().err
+    again = greedy_after(plain, tmp_path / "again", first)
+    assert told in " ".join(capsys.readouterr().err.split()) and samples_of(again) == samples_of(first)
+    others: list[tuple[Path, dict[str, Any]]] = [
+        (plain, {"max_new_tokens": 11}), (plain, {"batch": 4}), (plain, {"dtype": "bfloat16"}), (think, {}),
+    ]  # fmt: skip
+    for number, (runs, changes) in enumerate(others):
+        greedy_after(runs, tmp_path / f"other{number}", first, **changes)
+        assert told not in " ".join(capsys.readouterr().err.split()), changes or "view"
+
+
 def test_one_arm_against_itself(make_runs: Callable[..., Path], tmp_path: Path) -> None:
     runs = make_runs(tmp_path / "runs", ("journey",), 5)
     made = prepare(runs, settings(aa=True, strategy=["greedy"])).plan
