@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from journey import views
 from journey.answers.grading import grade
 from journey.catalog import FAMILIES, METHODS, Entry
+from journey.cli.show import catalog_rows
 from journey.config import CurateSettings
 from journey.curate.item import Item
 from journey.curate.rules import Context, bind, resolve_options
@@ -67,6 +68,14 @@ class TestEveryMethod:
         bare = Problem("0" * 32, "Why?", "because", "somewhere")
         refused = entry.target().make(bare, 0)
         assert isinstance(refused, Rejection) and re.fullmatch("[a-z_]+", refused.reason)
+
+
+def test_the_lists_show_the_link_of_families_and_methods_from_both_ends() -> None:
+    """It is declared by the family alone."""
+    by_family = {row["name"]: row["facts"]["methods"] for row in catalog_rows("families")}
+    for row in catalog_rows("methods"):
+        working = tuple(family for family, methods in by_family.items() if row["name"] in methods)
+        assert row["facts"].get("families", ()) == working
 
 
 @EVERY_COMBINATION
