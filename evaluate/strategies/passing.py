@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from journey.catalog import STRATEGIES
-from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.contract import Strategy, in_catalog
 from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
 from journey.evaluate.test_time.votes import passes
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("pass", draw="samples", oracle=True)
+@in_catalog
 class Pass(Strategy):
     """pass@k, unbiased: 1 - C(n-c, k) / C(n, k). An oracle, never in a verdict."""
 

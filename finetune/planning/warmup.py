@@ -33,6 +33,7 @@ from journey.formats.finetune import ADAPTER, WARMUP, BaseFacts, RunFile, Warmup
 from journey.formats.folders import open_finished, open_run, read_manifest
 from journey.formats.manifest import MANIFEST
 from journey.models import load, template
+from journey.numbers import gib
 from journey.rng import seed_for
 from journey.store import Folder
 
@@ -100,9 +101,7 @@ def find(
     kind, digest, size = kind_of(path), digest_of(path), shape.parameters * 4
     need, free = 2 * size + cost.PROCESS_BYTES, cost.free_memory("cpu")
     if need > free:
-        raise ResourceError(
-            f"merging the warm-up is expected to need {need / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free"
-        )
+        raise ResourceError(f"merging the warm-up is expected to need {gib(need)}, {gib(free)} are free")
     if kind == "data":
         rows, notes = _rows(path, settings, reading, max_length)
         return Start(kind, path, digest, size, tuple(notes), _run(rows, settings), rows)

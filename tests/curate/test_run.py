@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from journey.catalog import FILTERS
 from journey.config import CurateSettings
 from journey.curate import run
 from journey.curate.item import Item
-from journey.curate.rules import Context, bind, resolve_options
+from journey.curate.rules import Context, bind, in_order, resolve_options
 from journey.errors import PartialError, UnknownName, UsageError
 from journey.formats.folders import read_manifest
 from journey.schema import Pair, Problem, Question
@@ -76,9 +75,7 @@ def test_books_balance(
     out = run.curate(generated(tmp_path / "made", mixed), settings, tmp_path / "out")
     funnel = json.loads((out / "funnel.json").read_bytes())
     rows, lines = len(mixed), ledger(out)
-    assert [row["rule"] for row in funnel["rules"]] == [
-        entry.name for entry in sorted(FILTERS.entries(), key=lambda entry: entry.facts["order"])
-    ]
+    assert [row["rule"] for row in funnel["rules"]] == [entry.name for entry in in_order()]
     for row in funnel["rules"]:
         assert (row["in"], row["in"] - row["dropped"]) == (rows, row["kept"])
         mine = [line for line in lines if line["rule"] == row["rule"]]

@@ -69,7 +69,7 @@ class TestFolder:
         assert manifest.counts["kinds"] == {"wrong branch": manifest.counts["mistakes"]}
         assert sum(manifest.counts["notices"].values()) == manifest.counts["mistakes"]
         assert manifest.config["methods"][0]["strategy"] == "depth-first" and manifest.seed == 0
-        assert all(sha256(folder / name) == facts["sha256"] for name, facts in manifest.files.items())
+        assert all(sha256(folder / name) == facts.sha256 for name, facts in manifest.files.items())
         assert {"environment.json", "timing.json"} <= {path.name for path in folder.iterdir()}
         assert not folder.with_name("out.partial").exists()
 
