@@ -32,6 +32,7 @@ import msgspec
 import orjson
 
 from journey.errors import PartialError, ResourceError, UsageError
+from journey.interrupts import uninterrupted
 from journey.schema import SCHEMA_VERSION, encode
 
 T = TypeVar("T")
@@ -127,6 +128,7 @@ class Folder:
         )
         self.finished = False
         self.started = time.time()
+        self._goes_on = False  # whether shards that are there are kept: somebody has asked which are missing
         self._lock: Any = None
 
     @classmethod
@@ -208,9 +210,18 @@ class Folder:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if isinstance(error, UsageError) and self._is_untouched():
             shutil.rmtree(self.work)  # a bad input must not stand in the way of the corrected one
+        if isinstance(error, KeyboardInterrupt) and not self.finished:
+            error.add_note(self._kept())
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _kept(self) -> str:
+        """What an interrupted run leaves for the next one, in words."""
+        whole = len(list((self.work / ".done").glob("*.json"))) if self._goes_on else 0
+        if not whole:
+            return f"nothing of {self.out} is finished yet"
+        return f"{whole} finished part{'' if whole == 1 else 's'} of {self.out} {'is' if whole == 1 else 'are'} kept in {self.work}"
 
     def _is_untouched(self) -> bool:
         """Whether nothing but our own bookkeeping lies in the partial folder."""
@@ -226,6 +237,7 @@ class Folder:
 
     def missing(self, keys: Iterable[int | str]) -> list[int | str]:
         """Those shards that are not there whole; files whose bytes do not match their mark are quarantined first."""
+        self._goes_on = True
         left = []
         for key in keys:
             mark = self._mark(_key(key))
@@ -253,13 +265,14 @@ class Folder:
     def write_shard(
         self, key: int | str, files: Mapping[str, Iterable[Any] | bytes], counts: Mapping[str, Any] | None = None
     ) -> None:
-        """Write the shard's files (records, or bytes as they are) and mark the shard as whole."""
-        hashes = {}
-        for name, content in files.items():
-            data = content if isinstance(content, bytes) else json_lines(content)
-            write_atomic(self.work / name, data)
-            hashes[name] = hashlib.sha256(data).hexdigest()
-        write_atomic(self._mark(_key(key)), dump_json({"files": hashes, "counts": counts or {}}))
+        """Write the shard's files (records, or bytes as they are) and mark the shard as whole. Ctrl-C waits for it."""
+        with uninterrupted():
+            hashes = {}
+            for name, content in files.items():
+                data = content if isinstance(content, bytes) else json_lines(content)
+                write_atomic(self.work / name, data)
+                hashes[name] = hashlib.sha256(data).hexdigest()
+            write_atomic(self._mark(_key(key)), dump_json({"files": hashes, "counts": counts or {}}))
 
     def mark_files(self, key: int | str, names: Iterable[str], counts: Mapping[str, Any] | None = None) -> None:
         """Mark files that something else wrote into the work folder (e.g. an adapter) as a whole shard."""
@@ -292,9 +305,10 @@ class Folder:
             if path.is_file() and name not in _NEVER_HASHED and not name.startswith(".done/"):
                 files[name] = {"sha256": sha256(path), "bytes": path.stat().st_size}
         manifest = {**self.identity, "counts": dict(counts), "files": files}
-        write_atomic(self.work / "manifest.json", dump_json(manifest))
-        os.rename(self.work, self.out)  # the marks in .done stay: a later repair makes only broken shards again
-        self.finished = True
+        with uninterrupted():
+            write_atomic(self.work / "manifest.json", dump_json(manifest))
+            os.rename(self.work, self.out)  # the marks in .done stay: a later repair makes only broken shards again
+            self.finished = True
         return manifest
 
 
