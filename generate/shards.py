@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -159,7 +159,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def in_order(jobs: Iterable[ShardJob | int], workers: int) -> Iterator[PairShard | int]:
+def in_order(jobs: Iterable[ShardJob | int], workers: int) -> Generator[PairShard | int, None, None]:
     """Shards in the order of their jobs; a number (the key of a finished shard) passes through in its place.
 
     At most one shard more than there are workers is under way, so memory does not grow with the count. Raises

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 # A folder called `evaluate` in the current directory would shadow Hugging Face's library; and tokenizers warn in children.
 _ALWAYS = {"PYTHONSAFEPATH": "1", "TOKENIZERS_PARALLELISM": "false"}

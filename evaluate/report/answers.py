@@ -1,15 +1,12 @@
 """One answer as the viewer gets it: graded and marked from its text, and short enough to be embedded.
 
-Many answers are dealt to processes, a run on a benchmark at a time: to mark one takes a millisecond or two.
+Many answers are dealt to worker processes, a run on a benchmark at a time: to mark one takes a millisecond or two.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,14 +14,14 @@ from journey import console
 from journey.answers.grading import grade
 from journey.evaluate.behaviour.reading import read
 from journey.evaluate.behaviour.records import Kind, Mark
-from journey.processes import end_with_parent
+from journey.processes import WorkerPool, cores
 from journey.schema import Problem, Question, Sample
 from journey.store import read_shard, shards
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 HEAD, TAIL = 4_500, 1_500  # characters shown of a longer text
 MANY = 4_000  # answers from which processes are worth their start
-MOST_PROCESSES = 8
+MOST_WORKERS = 8
 
 # Outcome, cut off, tokens, answer found, why, text, marks as [kind, start, end, kind, ...].
 Answer = list[Any]
@@ -35,19 +32,16 @@ def answers(questions: Path, folders: Sequence[Path], problems: int) -> list[dic
 
     Raises PartialError naming the line where samples cannot be read.
     """
-    processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(folders))
-    if problems * len(folders) < MANY or processes < 2:
+    workers = min(cores(logical=True), MOST_WORKERS, len(folders))
+    if problems * len(folders) < MANY or workers < 2:
         return [_of_folder(questions, folder) for folder in folders]
-    context = multiprocessing.get_context("spawn")
-    found = []
-    with (
-        console.progress("answers read", problems * len(folders)) as ticker,
-        ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent) as pool,
-    ):
-        for folder, given in zip(folders, pool.map(_of_folder, repeat(questions), folders), strict=True):
-            found.append(given)
+    read: list[dict[str, Answer]] = []
+    hint = f"free some memory and run `journey report` again: {workers} processes read the answers"
+    with console.progress("answers read", problems * len(folders)) as ticker, WorkerPool(workers, hint=hint) as pool:
+        for folder, given in zip(folders, pool.ordered(partial(_of_folder, questions), folders), strict=True):
+            read.append(given)
             ticker.advance(len(given), folder.parent.parent.name)
-    return found
+    return read
 
 
 def _of_folder(questions: Path, folder: Path) -> dict[str, Answer]:

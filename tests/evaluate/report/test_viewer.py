@@ -174,7 +174,7 @@ def test_many_answers_are_read_in_processes_and_give_the_same(make: Make, monkey
     plan, _ = report.load(folder)
     one = viewer.embedded(folder, plan)
     monkeypatch.setattr(answers, "MANY", 10)
-    monkeypatch.setattr(answers.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(answers, "cores", lambda *, logical: 2)
     assert viewer.embedded(folder, plan) == one
 
 
