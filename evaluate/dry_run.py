@@ -11,7 +11,7 @@ import numpy as np
 
 from journey.config import EvaluateSettings
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
-from journey.evaluate.sampling import work
+from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.evaluate.sampling.serving import serve_line
 from journey.evaluate.statistics.paired import Comparison, compare, needed
 from journey.evaluate.statistics.verdict import BASE
@@ -26,13 +26,13 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
     finetuned = Path(finetuned)
     prepared = prepare(finetuned, settings)
     fixed = prepared.plan
-    seeds = Counter(run.arm for run in work.sampled(fixed) if run.arm != BASE)
+    seeds = Counter(run.arm for run in sampled_runs(fixed) if run.arm != BASE)
     samples = {draw.name: draw.samples for draw in fixed.draws}
     answers = sum(
         info.problems * samples[draw]
-        for info in work.all_benchmarks(fixed)
-        for run in work.sampled(fixed)
-        for draw in work.draws_on(fixed, info.name, run)
+        for info in all_benchmarks(fixed)
+        for run in sampled_runs(fixed)
+        for draw in draws_on(fixed, info.name, run)
     )
     expected = {b.name: expect(b.problems, min(seeds.values())) for b in fixed.benchmarks if b.problems > 1}
     told = {

@@ -292,16 +292,18 @@ def _exit_when_gone(sentinel: int) -> NoReturn:
     os._exit(1)
 
 
-def map_in_threads(function: Callable[[T], R], items: Iterable[T], at_once: int) -> list[R]:
-    """The results in order, from so many threads: for requests to a server. An exception does not wait for the others."""
+def map_in_threads(function: Callable[[T], R], items: Iterable[T], at_once: int) -> Iterator[R]:
+    """The results in order as they come, from so many threads: for requests to a server.
+
+    An exception does not wait for the requests that are under way.
+    """
     pool = ThreadPoolExecutor(at_once)
     try:
-        results = list(pool.map(function, items))
+        yield from pool.map(function, items)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
-    return results
 
 
 # --- programs of our own ---------------------------------------------------------------------------------------------

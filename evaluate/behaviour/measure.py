@@ -29,8 +29,9 @@ from journey.evaluate.behaviour.records import (
     Steps,
 )
 from journey.evaluate.behaviour.sentences import RULES_VERSION
+from journey.evaluate.planning.sample_sets import draws_on
 from journey.evaluate.results import Plan, RunInfo
-from journey.evaluate.sampling.work import draws_on, place
+from journey.sampling.shards import samples_folder
 from journey.schema import Problem, Question, Sample, decode
 from journey.store import dump_json, read_shard, shards, write_atomic
 
@@ -161,7 +162,7 @@ def stored(folder: Path, plan: Plan) -> Iterable[tuple[RunInfo, str, str, list[A
             draw = GREEDY if GREEDY in draws else draws[0]
             samples = [
                 sample
-                for path in shards(folder, place(run.run, benchmark.name, draw))
+                for path in shards(folder, samples_folder(run.run, benchmark.name, draw))
                 for sample in read_shard(path, Sample)
             ]
             answers = [

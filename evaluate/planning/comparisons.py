@@ -10,7 +10,7 @@ from journey.errors import UnknownName, UsageError
 from journey.evaluate.results import BenchmarkInfo, DrawInfo, Plan, Skipped, StrategyInfo
 from journey.evaluate.statistics.verdict import BASE, EQUAL_FLOPS, EQUAL_TOKENS, LARGER, Declared, declare
 from journey.evaluate.test_time.contract import Strategy
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
 
 CAP_SHARES = (8, 4, 2)  # budget-cap's default levels are these parts of the cap of new tokens
 GREEDY, SAMPLES = "greedy", "samples"
@@ -22,15 +22,15 @@ def strategy(name: str) -> Strategy:
     return made
 
 
-def numbers(settings: EvaluateSettings, cap: int) -> Numbers:
-    """The numbers that strategies take. Raises UsageError where they do not go together."""
+def strategy_settings(settings: EvaluateSettings, cap: int) -> StrategySettings:
+    """What strategies are carried out with. Raises UsageError where it does not go together."""
     samples = settings.samples or 2 * settings.k
     if samples < settings.k:
         raise UsageError(f"{samples} samples cannot give the best of {settings.k}", "raise samples or lower --k")
     caps = settings.caps or sorted({max(1, cap // share) for share in CAP_SHARES})
     if min(caps) < 1 or sorted(set(caps)) != list(caps):
         raise UsageError(f"caps {list(caps)} are no rising numbers of tokens", "e.g. --set caps=[64,128]")
-    return Numbers(
+    return StrategySettings(
         k=settings.k,
         samples=samples,
         temperature=settings.temperature,
@@ -42,15 +42,17 @@ def numbers(settings: EvaluateSettings, cap: int) -> Numbers:
     )
 
 
-def numbers_of(plan: Plan) -> Numbers:
-    """The same numbers, from a plan."""
-    return Numbers(**{**plan.numbers, "caps": tuple(plan.numbers.get("caps", ()))}) if plan.numbers else _FIRST_PLANS
+def settings_of(plan: Plan) -> StrategySettings:
+    """The same, from a plan."""
+    if not plan.numbers:
+        return _FIRST_PLANS
+    return StrategySettings(**{**plan.numbers, "caps": tuple(plan.numbers.get("caps", ()))})
 
 
-_FIRST_PLANS = Numbers(1, 1, 0.7, 0.95, 0, 0, ())  # of plans made when greedy was the only strategy
+_FIRST_PLANS = StrategySettings(1, 1, 0.7, 0.95, 0, 0, ())  # of plans made when greedy was the only strategy
 
 
-def policies(names: Sequence[str], given: Numbers) -> tuple[StrategyInfo, ...]:
+def policies(names: Sequence[str], given: StrategySettings) -> tuple[StrategyInfo, ...]:
     """One entry for each strategy."""
     found = []
     for name in names:
@@ -61,7 +63,7 @@ def policies(names: Sequence[str], given: Numbers) -> tuple[StrategyInfo, ...]:
     return tuple(found)
 
 
-def draws(names: Sequence[str], given: Numbers) -> tuple[DrawInfo, ...]:
+def draws(names: Sequence[str], given: StrategySettings) -> tuple[DrawInfo, ...]:
     """What is drawn for these strategies, each draw once; greedy first, which the equal-token comparison needs too."""
     found = dict.fromkeys([GREEDY, *(strategy(name).draw for name in names)])
     return tuple(strategy(name).drawn(given) for name in found)

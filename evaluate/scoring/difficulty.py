@@ -121,14 +121,14 @@ def _options(book: Book, benchmark: str, arm: str, *, last_only: bool) -> list[O
     for name in dict.fromkeys(["greedy", *book.plan.strategies_on(benchmark)]):
         one = strategy(name)
         half = book.cells[book.runs_of(arm)[0].run, benchmark, SAMPLES].pool.samples // 2
-        places = [k for k in one.places(book.numbers) if one.draw != SAMPLES or k <= half]
+        places = [k for k in one.places(book.strategy_settings) if one.draw != SAMPLES or k <= half]
         for k in places[-1:] if last_only else places:
             scores, tokens = [], []
             for fold in (0, 1):
                 pools = [book.pool(run.run, benchmark, name) for run in book.runs_of(arm)]
                 if one.draw == SAMPLES:
                     pools = [pool.columns(range(1 - fold, 2 * half, 2)) for pool in pools]
-                each = [one.apply(pool, k, book.numbers) for pool in pools]
+                each = [one.apply(pool, k, book.strategy_settings) for pool in pools]
                 scores.append(np.mean([applied.scores for applied in each], axis=0))
                 tokens.append(np.mean([applied.tokens for applied in each], axis=0))
             found.append(Option(one.policy(k), name, one.oracle, (scores[0], scores[1]), (tokens[0], tokens[1])))

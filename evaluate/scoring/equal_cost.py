@@ -153,7 +153,7 @@ def _policies(
         if one.oracle or name == GREEDY:
             continue
         if one.draw != SAMPLES:
-            for k in one.places(book.numbers):
+            for k in one.places(book.strategy_settings):
                 if one.axis == "cap" or k:  # no round is greedy
                     yield Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name} {k}")
             continue
@@ -166,11 +166,11 @@ def _of_samples(
 ) -> Iterable[Policy]:
     """The settings up to `most` samples, and between the last that the budget pays for and the next."""
     one = strategy(name)
-    places = [k for k in one.places(book.numbers) if k <= most]
+    places = [k for k in one.places(book.strategy_settings) if k <= most]
     for k in places:
         if k > 1 or name in (SAMPLES, "majority"):  # of one sample nothing is chosen
             yield Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name} {k}")
-    if len(one.places(book.numbers)) < 2 or not places:
+    if len(one.places(book.strategy_settings)) < 2 or not places:
         return  # a strategy of one setting
     below = None
     for k in range(places[0], most + 1):

@@ -15,12 +15,13 @@ import numpy as np
 from journey.answers import voting
 from journey.answers.grading import Grade, grade
 from journey.errors import PartialError, UsageError
-from journey.evaluate.planning.comparisons import numbers_of, strategy
+from journey.evaluate.planning.comparisons import settings_of, strategy
+from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
-from journey.evaluate.sampling.work import all_benchmarks, draws_on, place, sampled
 from journey.evaluate.statistics.verdict import LARGER, Declared
 from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Array, Pool
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
+from journey.sampling.shards import samples_folder
 from journey.schema import Question, Reward, Sample, decode
 from journey.store import read_manifest, read_shard, shards
 
@@ -73,11 +74,11 @@ class Book:
 
     plan: Plan
     cells: dict[tuple[str, str, str], Cell]
-    numbers: Numbers = field(init=False)
+    strategy_settings: StrategySettings = field(init=False)
     _applied: dict[tuple[str, str, str, int], Applied] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.numbers = numbers_of(self.plan)
+        self.strategy_settings = settings_of(self.plan)
 
     def has(self, run: str, benchmark: str, draw: str) -> bool:
         """Whether samples of this draw are there."""
@@ -90,23 +91,23 @@ class Book:
     def applied(self, run: str, benchmark: str, name: str, k: int | None = None) -> Applied:
         """What a strategy gives at one setting; without one as the plan has it."""
         one = strategy(name)
-        k = one.places(self.numbers)[-1] if k is None else k
+        k = one.places(self.strategy_settings)[-1] if k is None else k
         key = (run, benchmark, name, k)
         if key not in self._applied:
-            self._applied[key] = one.apply(self.pool(run, benchmark, name), k, self.numbers)
+            self._applied[key] = one.apply(self.pool(run, benchmark, name), k, self.strategy_settings)
         return self._applied[key]
 
     def runs_of(self, arm: str) -> list[RunInfo]:
         """The runs of an arm that were sampled."""
-        return [run for run in sampled(self.plan) if run.arm == arm]
+        return [run for run in sampled_runs(self.plan) if run.arm == arm]
 
     def runs(self) -> list[RunInfo]:
         """All runs that were sampled."""
-        return sampled(self.plan)
+        return sampled_runs(self.plan)
 
     def arms(self) -> list[str]:
         """All arms that were sampled, the base first."""
-        return list(dict.fromkeys(run.arm for run in sampled(self.plan)))
+        return list(dict.fromkeys(run.arm for run in sampled_runs(self.plan)))
 
     def questions(self, benchmark: str) -> list[Question]:
         """The questions of a benchmark."""
@@ -130,11 +131,15 @@ def read_book(folder: Path, plan: Plan, seconds: Seconds) -> Book:
     cells: dict[tuple[str, str, str], Cell] = {}
     for info in all_benchmarks(plan):
         questions = list(read_shard(folder / "questions" / f"{info.name}.jsonl", Question))
-        for run in sampled(plan):
+        for run in sampled_runs(plan):
             for draw in draws_on(plan, info.name, run):
-                cells[run.run, info.name, draw] = _cell(folder, place(run.run, info.name, draw), questions, seconds)
+                cells[run.run, info.name, draw] = _cell(
+                    folder, samples_folder(run.run, info.name, draw), questions, seconds
+                )
         if plan.larger is not None and info in plan.benchmarks:
-            cells[LARGER, info.name, "greedy"] = _cell(folder, place(LARGER, info.name, "greedy"), questions, seconds)
+            cells[LARGER, info.name, "greedy"] = _cell(
+                folder, samples_folder(LARGER, info.name, "greedy"), questions, seconds
+            )
     return Book(plan, cells)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from journey.evaluate.planning.comparisons import strategy
 from journey.evaluate.planning.earlier_looks import looked, sentence
+from journey.evaluate.planning.sample_sets import sampled_runs
 from journey.evaluate.results import ArmScore, Compared, EqualBudget, Plan, RunInfo, RunScore, Scores
-from journey.evaluate.sampling.work import place, sampled
 from journey.evaluate.scoring import curves, difficulty, equal_cost, larger_scores
 from journey.evaluate.scoring.graded import Book, Seconds, comparison_options, matrix, read_book, read_plan
 from journey.evaluate.statistics import paired, verdict
@@ -33,7 +33,7 @@ from journey.evaluate.statistics.verdict import (
 )
 from journey.store import sha256
 
-__all__ = ["place", "rescore", "sampled", "score", "score_book"]
+__all__ = ["rescore", "score", "score_book"]
 
 
 def rescore(folder: Path) -> Scores:
@@ -93,7 +93,7 @@ def _rows(book: Book) -> list[tuple[RunInfo, str, str]]:
         (run, benchmark.name, name)
         for benchmark in plan.benchmarks
         for name in plan.strategies_on(benchmark.name)
-        for run in sampled(plan)
+        for run in sampled_runs(plan)
     ]
 
 
@@ -232,7 +232,7 @@ def _sentence(item: Compared) -> str:
 
 def _failed(plan: Plan) -> list[str]:
     """Runs without weights, and the seeds that an arm lacks though others have them."""
-    there = {run.run for run in sampled(plan)}
+    there = {run.run for run in sampled_runs(plan)}
     failed = [run.run for run in plan.runs if run.run not in there]
     trained = [run for run in plan.runs if run.seed is not None]
     listed = {(run.arm, run.seed) for run in trained}

@@ -8,7 +8,7 @@ from journey.catalog import STRATEGIES
 from journey.evaluate.test_time import votes
 from journey.evaluate.test_time.contract import Strategy
 from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Array, Pool, doubling
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
 
 
 @STRATEGIES.add("adaptive", draw="samples")
@@ -17,11 +17,11 @@ class Adaptive(Strategy):
 
     name, draw = "adaptive", "samples"
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """2, 4, ... k samples."""
-        return [k for k in doubling(numbers.k) if k > 1] or [2]
+        return [k for k in doubling(settings.k) if k > 1] or [2]
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
         """The exact mean over all orders of the samples; the others are paid for only where they are drawn."""
         scores = np.array([votes.adaptive(*problem, k)[0] for problem in pool.votes()])
         flops = None if pool.flops is None else self._cost(pool.flops, pool, k)

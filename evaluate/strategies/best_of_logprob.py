@@ -8,7 +8,7 @@ from journey.catalog import STRATEGIES
 from journey.evaluate.test_time.contract import Strategy
 from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, doubling, of_samples
 from journey.evaluate.test_time.votes import best_of
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
 
 
 @STRATEGIES.add("best-of-logprob", draw="samples")
@@ -17,14 +17,14 @@ class BestOfLogprob(Strategy):
 
     name, draw = "best-of-logprob", "samples"
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""
-        return doubling(numbers.k)
+        return doubling(settings.k)
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
         """Samples without an answer are taken last."""
         if pool.logprobs is None:
             raise ValueError("these samples have no log-probabilities")
-        values = pool.logprobs / pool.tokens if numbers.logprob == "mean" else pool.logprobs
+        values = pool.logprobs / pool.tokens if settings.logprob == "mean" else pool.logprobs
         values = np.where(pool.classes == NO_CLASS, -np.inf, values)
         return of_samples(pool, k, [best_of(*both, k) for both in zip(pool.points, values, strict=True)])

@@ -8,7 +8,7 @@ from journey.catalog import STRATEGIES
 from journey.evaluate.test_time.contract import Strategy
 from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, doubling, of_samples
 from journey.evaluate.test_time.votes import best_of
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
 
 
 @STRATEGIES.add("best-of-reward", draw="samples", reward=True)
@@ -17,11 +17,11 @@ class BestOfReward(Strategy):
 
     name, draw, reward = "best-of-reward", "samples", True
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""
-        return doubling(numbers.k)
+        return doubling(settings.k)
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
         """Samples without an answer are taken last."""
         if pool.rewards is None:
             raise ValueError("these samples have no rewards")

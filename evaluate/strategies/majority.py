@@ -6,7 +6,7 @@ from journey.catalog import STRATEGIES
 from journey.evaluate.test_time import votes
 from journey.evaluate.test_time.contract import Strategy
 from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
 
 
 @STRATEGIES.add("majority", draw="samples")
@@ -15,10 +15,10 @@ class Majority(Strategy):
 
     name, draw = "majority", "samples"
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""
-        return doubling(numbers.k)
+        return doubling(settings.k)
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
         """The exact mean over all subsets of k samples."""
         return of_samples(pool, k, [votes.majority(*problem, k) for problem in pool.votes()])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from journey.models.completion import Completion, Finish, Job
+from journey.models.completion import Completion, CompletionRequest, Finish
 from journey.models.kv_cache import can_merge, merged, roomy_cache
 from journey.models.random import pick
 
@@ -74,7 +74,9 @@ class _Batch:
 class Writing:
     """All jobs of one call, until each has ended or is at its cap."""
 
-    def __init__(self, decoder: Decoder, jobs: Sequence[Job], temperature: float, top_p: float, width: int) -> None:
+    def __init__(
+        self, decoder: Decoder, jobs: Sequence[CompletionRequest], temperature: float, top_p: float, width: int
+    ) -> None:
         self.decoder, self.jobs, self.width = decoder, jobs, width
         self.temperature, self.top_p = temperature, top_p
         self.device = decoder.model.device

@@ -9,7 +9,7 @@ generate copies all keys and values at every token, goes on computing rows that 
 
     with stacked(model, [None, first, second]) as stack:          # journey.models.lora: the base and two adapters
         decoder = Decoder.of(model, tokenizer, cap=512, stack=stack)
-        decoder.write([Job(ids, run=run, chance=uniforms(512, "name of the sample")) for run in range(3)], 0.7, 0.95)
+        decoder.write([CompletionRequest(ids, run=run, chance=uniforms(512, "name of the sample")) for run in range(3)], 0.7, 0.95)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from journey.models.batch import Writing
-from journey.models.completion import Completion, Job
+from journey.models.completion import Completion, CompletionRequest
 from journey.models.template import end_of_turn
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ class Decoder:
 
     def greedy(self, prompts: Sequence[Sequence[int]]) -> list[Completion]:
         """The most likely token each time, ties by lowest id; one completion a prompt, in their order."""
-        return self.write([Job(prompt) for prompt in prompts])
+        return self.write([CompletionRequest(prompt) for prompt in prompts])
 
     @torch.inference_mode()
     def write(
-        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+        self, jobs: Sequence[CompletionRequest], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
     ) -> list[Completion]:
         """Complete all jobs, in their order; all by chance or all greedy. At most `rows` stand in a batch (about).
 

@@ -14,13 +14,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from journey.errors import AuthError, RemoteError, UsageError
-from journey.models.completion import Completion, Finish, Job
+from journey.models.completion import Completion, CompletionRequest, Finish
+from journey.processes import map_in_threads
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -199,11 +199,11 @@ class EndpointWriter:
     cap: int
 
     def write(
-        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+        self, jobs: Sequence[CompletionRequest], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
     ) -> list[Completion]:
         """All jobs, many at a time (the server makes its own batches); the server's seed of a sample comes from its stream."""
 
-        def one(job: Job) -> Completion:
+        def one(job: CompletionRequest) -> Completion:
             cap = self.cap if job.cap is None else job.cap
             if cap < 1:
                 return Completion((), "length")
@@ -222,5 +222,4 @@ class EndpointWriter:
                 ids.append(int(self.tokenizer.eos_token_id))  # what ended it is not in the text
             return Completion(tuple(ids), reply.finish, reply.seconds, reply.logprob, reply.tokens or None)
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(one, jobs))
+        return list(map_in_threads(one, jobs, AT_ONCE))

@@ -11,18 +11,19 @@ import pytest
 
 from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.runs import pairs
+from journey.evaluate.planning.sample_sets import draws_on
 from journey.evaluate.results import BenchmarkInfo, LargerInfo, Plan, RunInfo, Scores
-from journey.evaluate.sampling.work import draws_on, place
 from journey.evaluate.scoring import difficulty, equal_cost, score
 from journey.evaluate.scoring.difficulty import quantile_bins
 from journey.evaluate.scoring.graded import Book, read_book
 from journey.rng import rng_for
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
+from journey.sampling.shards import samples_folder
 from journey.schema import Problem, Question, Sample
 from journey.store import dump_json, json_lines
 
 ARMS = ("shortcut@tokens", "journey")
-NUMBERS = Numbers(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=1, waits=1, caps=(8,))
+NUMBERS = StrategySettings(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=1, waits=1, caps=(8,))
 SHORT, LONG = 10, 35  # tokens of a shortcut's and of a journey's answer
 NAMES = ("greedy", "majority", "pass", "adaptive")
 
@@ -79,7 +80,7 @@ def put(folder: Path, seconds: Any, run: str, arm: str, asked: list[Question], d
             samples.append(
                 Sample(question.id, run, f"\\boxed{{{answer}}}", tokens, 0.0, "stop", index, 5, 1000 * tokens, -1.0)
             )
-    where = place(run, asked[0].benchmark, draw)
+    where = samples_folder(run, asked[0].benchmark, draw)
     write(folder / where / "00000.jsonl", json_lines(samples))
     seconds[where] = [0.5] * len(samples)
 

@@ -11,9 +11,10 @@ import pytest
 
 from journey.errors import PartialError
 from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo, Scores
-from journey.evaluate.scoring.score import place, score
+from journey.evaluate.scoring.score import score
 from journey.evaluate.statistics.verdict import declare
 from journey.rng import rng_for
+from journey.sampling.shards import samples_folder
 from journey.schema import Problem, Question, Sample
 from journey.store import dump_json, json_lines, sha256
 
@@ -71,7 +72,7 @@ def make(
             samples = [
                 Sample(f"{name}-{n}", run.run, answers(run.arm, run.seed, n), 10, 0.0, "stop") for n in range(PROBLEMS)
             ]
-            where = place(run.run, name, "greedy")
+            where = samples_folder(run.run, name, "greedy")
             write(folder / where / "00000.jsonl", json_lines(change(run.run, samples)))
             seconds[where] = 0.5
     return plan, seconds
@@ -195,7 +196,7 @@ def test_mixed_over_benchmarks(tmp_path: Path) -> None:
         turned = [
             Sample(f"other-{n}", run.run, often(names[run.arm], run.seed, n), 10, 0.0, "stop") for n in range(PROBLEMS)
         ]
-        write(tmp_path / place(run.run, "other", "greedy") / "00000.jsonl", json_lines(turned))
+        write(tmp_path / samples_folder(run.run, "other", "greedy") / "00000.jsonl", json_lines(turned))
     scores = score(tmp_path, plan, seconds)
     assert scores.qualifiers == ("mixed",)
     assert len(scores.headline) == 1 and len(scores.compared) == 6

@@ -12,13 +12,13 @@ from journey import views
 from journey.catalog import STRATEGIES
 from journey.evaluate.test_time.contract import Strategy
 from journey.evaluate.test_time.outcomes import Pool
-from journey.models.completion import Completion, Job
+from journey.models.completion import Completion, CompletionRequest
 from journey.models.flops import Cost
-from journey.sampling.requests import Asked, Numbers, Sampler, Written
+from journey.sampling.requests import PromptedQuestion, Sampler, StrategySettings, Written
 from journey.schema import Problem
 from journey.views import View
 
-NUMBERS = Numbers(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=2, waits=2, caps=(10, 40))
+NUMBERS = StrategySettings(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=2, waits=2, caps=(10, 40))
 NAMES = STRATEGIES.names()
 ORACLES = {"pass", "best-of-gold"}
 
@@ -137,7 +137,7 @@ class Script:
         self.says, self.cap, self.asked = says, cap, []  # type: ignore[var-annotated]
 
     def write(
-        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+        self, jobs: Sequence[CompletionRequest], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
     ) -> list[Completion]:
         done = []
         for job in jobs:
@@ -160,12 +160,16 @@ def sampler(
     return Sampler(script, letters, view, ("base", "journey-s0"), 0, Cost(1, 10, 5, 1, 2), positions), script
 
 
-def asked(view: View) -> list[Asked]:
-    return [Asked("q", PROBLEM, tuple(map(ord, views.prompt(PROBLEM, view) + ("" if view == "compact" else "\n\n"))))]
+def asked(view: View) -> list[PromptedQuestion]:
+    return [
+        PromptedQuestion(
+            "q", PROBLEM, tuple(map(ord, views.prompt(PROBLEM, view) + ("" if view == "compact" else "\n\n")))
+        )
+    ]
 
 
 def draw(
-    name: str, view: View, says: Callable[[str], str], numbers: Numbers = NUMBERS, **more: Any
+    name: str, view: View, says: Callable[[str], str], numbers: StrategySettings = NUMBERS, **more: Any
 ) -> tuple[Written, Script]:
     one, script = sampler(says, view, **more)
     first = made("greedy").write(one, asked(view), numbers, [])

@@ -15,9 +15,9 @@ from journey.errors import UsageError
 from journey.evaluate.planning.plan import prepare
 from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, plan
-from journey.evaluate.sampling import work as sampling
-from journey.evaluate.sampling.other_ways import _agreement
+from journey.evaluate.sampling.parity import _agreement
 from journey.evaluate.scoring.score import rescore
+from journey.sampling import shards, workers
 from journey.schema import Problem, Question, Sample, decode
 from journey.store import read_records
 
@@ -38,7 +38,7 @@ RUNS = ("base", "shortcut-tokens-s0", "journey-s0")
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "SHARD_ROWS", 8)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 8)
 
 
 def settings(**changes: Any) -> EvaluateSettings:
@@ -52,7 +52,7 @@ def settings(**changes: Any) -> EvaluateSettings:
 @pytest.fixture(scope="module")
 def finished(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampling, "SHARD_ROWS", 8)
+        patch.setattr(shards, "SHARD_ROWS", 8)
         return evaluate(finetuned, settings(), tmp_path_factory.mktemp("strategies") / "out")
 
 
@@ -141,13 +141,13 @@ def test_a_later_evaluation_takes_samples_over_and_says_that_it_looked(
         shutil.rmtree(more / name)
         shutil.copytree(finetuned / name, more / name)
     asked: list[str] = []
-    done = sampling.workers.do_all
+    done = workers.answer_all
 
     def noted(base: Any, pieces: Any, count: int) -> Any:
         asked.extend(run for piece in pieces for run, _ in piece.runs)
         return done(base, pieces, count)
 
-    monkeypatch.setattr(sampling.workers, "do_all", noted)
+    monkeypatch.setattr(workers, "answer_all", noted)
     few = settings(strategy=["greedy", "majority"], after=[str(finished)], flips=0)
     out = evaluate(more, few, tmp_path / "out")
     old, new = samples_of(finished), samples_of(out)

@@ -1,0 +1,126 @@
+"""The same questions again in another way: is a server the built-in sampler, and does the batch flip answers?
+
+`parity.json` compares a server's answers with the built-in sampler's, before the server is used; `flips.json` compares the
+stored greedy answers with those written one prompt and one run at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from journey import console
+from journey.answers.grading import grade
+from journey.evaluate.planning.plan import STACKED, Prepared
+from journey.evaluate.planning.runs import by_base
+from journey.evaluate.planning.sample_sets import sampled_runs
+from journey.evaluate.results import Agreement, RunInfo
+from journey.evaluate.sampling.run_samples import named_adapter, prompted_questions, worker_model
+from journey.evaluate.sampling.serving import BASE_NAME, check_parity, check_served, serve_line
+from journey.models.endpoints import Endpoint, EndpointRef
+from journey.sampling import workers
+from journey.sampling.requests import PromptedQuestion, Text
+from journey.sampling.shards import samples_folder
+from journey.sampling.workers import WorkUnit
+from journey.schema import Question, Sample
+from journey.store import Folder, read_shard, shards
+
+FLIPS = 16  # problems answered again one at a time, where precision is low
+_PARITY_FILE, _FLIPS_FILE = "parity.json", "flips.json"
+
+
+def check_endpoint(folder: Folder, finetuned: Path, prepared: Prepared, problems: int, least: float) -> list[Agreement]:
+    """Before an endpoint is used: does it know every run, and answer as the built-in sampler does?
+
+    Raises UsageError or JourneyError where it does not.
+    """
+    plan = prepared.plan
+    line = serve_line(finetuned, prepared.ref, plan.runs, prepared.positions, plan.dtype)
+    console.note(f"served by: {line}")
+    if folder.path(_PARITY_FILE).is_file():
+        return _read(folder, _PARITY_FILE)
+    known = Endpoint(EndpointRef(BASE_NAME, plan.backend)).models()
+    check_served(plan, known, [run.run for run in sampled_runs(plan)], line)
+    found = _compare_all(finetuned, prepared, [plan.primary], problems, "built-in")
+    check_parity(found, least)
+    folder.write(_PARITY_FILE, {"agreement": msgspec.to_builtins(found)})
+    return found
+
+
+def flips(folder: Folder, finetuned: Path, prepared: Prepared, problems: int | None) -> list[Agreement]:
+    """Greedy answers again, one prompt and one run at a time; in bfloat16 unless a number of problems is given."""
+    plan = prepared.plan
+    wanted = (FLIPS if plan.dtype == "bfloat16" else 0) if problems is None else problems
+    if not wanted or plan.backend != STACKED:
+        return []
+    if folder.path(_FLIPS_FILE).is_file():
+        return _read(folder, _FLIPS_FILE)
+    found = _compare_all(finetuned, prepared, [b.name for b in plan.benchmarks], wanted, "batch 1", folder.path(""))
+    folder.write(_FLIPS_FILE, {"agreement": msgspec.to_builtins(found)})
+    return found
+
+
+def _read(folder: Folder, name: str) -> list[Agreement]:
+    return msgspec.convert(orjson.loads(folder.path(name).read_bytes())["agreement"], list[Agreement])
+
+
+def _compare_all(
+    finetuned: Path, prepared: Prepared, names: Sequence[str], problems: int, against: Any, stored: Path | None = None
+) -> list[Agreement]:
+    """Greedy answers of every run to the first problems: built in and one at a time, against those stored or served."""
+    plan = prepared.plan
+    found: list[Agreement] = []
+    questions = {name: prepared.questions[name][:problems] for name in names}
+    with console.progress(f"runs answering again ({against})", len(questions) * len(sampled_runs(plan))) as ticker:
+        for name, asked in questions.items():
+            batch = tuple(prompted_questions(prepared, name, asked))
+            for runs in by_base(finetuned, sampled_runs(plan)):
+                for one in _compare_group(finetuned, prepared, against, runs, asked, batch, stored):
+                    found.append(one)
+                    ticker.advance(1, one.run)
+    return found
+
+
+def _compare_group(
+    finetuned: Path,
+    prepared: Prepared,
+    against: Any,
+    infos: Sequence[RunInfo],
+    asked: Sequence[Question],
+    batch: tuple[PromptedQuestion, ...],
+    stored: Path | None,
+) -> Iterator[Agreement]:
+    """Runs of one base on one benchmark."""
+    name = asked[0].benchmark
+    runs = tuple(named_adapter(finetuned, info) for info in infos)
+    served = worker_model(prepared)
+    built_in = replace(served, server=None)
+    if stored is None:  # both ways, all runs together
+        unit = WorkUnit(f"{name}/parity", runs, ("greedy",), batch, len(batch))
+        ours, theirs = (next(workers.answer_all(model, [unit], 1)).written["greedy"] for model in (built_in, served))
+        for (run, _), left, right in zip(runs, ours, theirs, strict=True):
+            yield _agreement(against, run, asked, [texts[0] for texts in left], [texts[0] for texts in right])
+        return
+    alone = [WorkUnit(f"{name}/{run[0]}", (run,), ("greedy",), batch, 1) for run in runs]
+    for result, (run, _) in zip(workers.answer_all(built_in, alone, 1), runs, strict=True):
+        files = shards(stored, samples_folder(run, name, "greedy"))
+        before = {sample.question: sample for file in files for sample in read_shard(file, Sample)}
+        again = [texts[0] for texts in result.written["greedy"][0]]
+        yield _agreement(against, run, asked, [before[q.id] for q in asked], again)
+
+
+def _agreement(
+    against: Any, run: str, asked: Sequence[Question], ours: Sequence[Text | Sample], theirs: Sequence[Text | Sample]
+) -> Agreement:
+    texts = answers = outcomes = 0
+    for question, left, right in zip(asked, ours, theirs, strict=True):
+        one, two = (grade(question.problem, text.text, text.finish) for text in (left, right))
+        texts += left.text != right.text
+        answers += one.answer != two.answer
+        outcomes += one.outcome != two.outcome
+    return Agreement(against, run, asked[0].benchmark, len(asked), texts, answers, outcomes)
