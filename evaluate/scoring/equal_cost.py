@@ -21,7 +21,7 @@ from journey.evaluate.scoring.graded import Book, comparison_options, info_of, m
 from journey.evaluate.statistics import paired
 from journey.evaluate.statistics.paired import Comparison
 from journey.evaluate.statistics.verdict import EQUAL_FLOPS, EQUAL_TOKENS, LARGER, Declared
-from journey.evaluate.test_time.outcomes import Applied, Array
+from journey.evaluate.test_time.outcomes import Array, PolicyResult
 
 GREEDY = "greedy"
 TO_BUDGET = " to the budget"
@@ -42,7 +42,7 @@ class Policy:
     name: str
     strategy: str
     k: float | None
-    each: list[Applied]
+    each: list[PolicyResult]
     key: str  # the same on dev and test problems, where interpolated numbers of samples differ
     short: bool = False  # the budget pays for more samples than count
 
@@ -157,7 +157,7 @@ def _policies(
                 if one.axis == "cap" or k:  # no round is greedy
                     yield Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name} {k}")
             continue
-        most = book.pool(runs[0].run, benchmark, name).samples // 2
+        most = book.matrix(runs[0].run, benchmark, name).samples // 2
         yield from _of_samples(book, runs, benchmark, name, most, budget, unit)
 
 
@@ -193,7 +193,7 @@ def _between(below: Policy, above: Policy, budget: float, unit: str) -> Policy:
     return Policy(f"{below.strategy}@{k:.1f}", below.strategy, k, mixed, below.key)
 
 
-def _each(book: Book, runs: Sequence[RunInfo], benchmark: str, name: str, k: int) -> list[Applied]:
+def _each(book: Book, runs: Sequence[RunInfo], benchmark: str, name: str, k: int) -> list[PolicyResult]:
     return [book.applied(run.run, benchmark, name, k) for run in runs]
 
 

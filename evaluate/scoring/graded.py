@@ -19,7 +19,7 @@ from journey.evaluate.planning.comparisons import settings_of, strategy
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
 from journey.evaluate.statistics.verdict import LARGER, Declared
-from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Array, Pool
+from journey.evaluate.test_time.outcomes import NO_CLASS, Array, PolicyResult, SampleMatrix
 from journey.sampling.requests import StrategySettings
 from journey.sampling.shards import samples_folder
 from journey.schema import Question, Reward, Sample, decode
@@ -41,13 +41,13 @@ class Cell:
     rewards: Array | None = None
 
     @cached_property
-    def pool(self) -> Pool:
+    def matrix(self) -> SampleMatrix:
         """The arrays that policies work on."""
         flat = [sample for of_one in self.samples for sample in of_one]
         shape = (len(self.samples), len(self.samples[0]))
         flops = None if any(sample.flops is None for sample in flat) else [sample.flops for sample in flat]
         logprobs = None if any(sample.logprob is None for sample in flat) else [sample.logprob for sample in flat]
-        return Pool(
+        return SampleMatrix(
             points=np.array([[float(g.outcome == "correct") for g in of_one] for of_one in self.grades]),
             classes=self._classes(),
             tokens=np.array([float(sample.tokens) for sample in flat]).reshape(shape),
@@ -75,7 +75,7 @@ class Book:
     plan: Plan
     cells: dict[tuple[str, str, str], Cell]
     strategy_settings: StrategySettings = field(init=False)
-    _applied: dict[tuple[str, str, str, int], Applied] = field(default_factory=dict)
+    _applied: dict[tuple[str, str, str, int], PolicyResult] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.strategy_settings = settings_of(self.plan)
@@ -84,17 +84,17 @@ class Book:
         """Whether samples of this draw are there."""
         return (run, benchmark, draw) in self.cells
 
-    def pool(self, run: str, benchmark: str, name: str) -> Pool:
+    def matrix(self, run: str, benchmark: str, name: str) -> SampleMatrix:
         """The samples that a strategy reads."""
-        return self.cells[run, benchmark, self.plan.draw_of(name)].pool
+        return self.cells[run, benchmark, self.plan.draw_of(name)].matrix
 
-    def applied(self, run: str, benchmark: str, name: str, k: int | None = None) -> Applied:
+    def applied(self, run: str, benchmark: str, name: str, k: int | None = None) -> PolicyResult:
         """What a strategy gives at one setting; without one as the plan has it."""
         one = strategy(name)
         k = one.places(self.strategy_settings)[-1] if k is None else k
         key = (run, benchmark, name, k)
         if key not in self._applied:
-            self._applied[key] = one.apply(self.pool(run, benchmark, name), k, self.strategy_settings)
+            self._applied[key] = one.apply(self.matrix(run, benchmark, name), k, self.strategy_settings)
         return self._applied[key]
 
     def runs_of(self, arm: str) -> list[RunInfo]:

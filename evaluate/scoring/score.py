@@ -101,9 +101,9 @@ def _run_score(book: Book, run: RunInfo, benchmark: str, name: str) -> RunScore:
     """Outcomes of all samples that a policy reads; of rounds, continuations and caps those of the last."""
     cell = book.cells[run.run, benchmark, book.plan.draw_of(name)]
     applied, one = book.applied(run.run, benchmark, name), strategy(name)
-    columns = range(cell.pool.samples)
+    columns = range(cell.matrix.samples)
     if one.axis != "samples":
-        columns = range(cell.pool.samples - 1, cell.pool.samples)
+        columns = range(cell.matrix.samples - 1, cell.matrix.samples)
     outcomes = Counter(grades[n].outcome for grades in cell.grades for n in columns)
     return RunScore(
         run=run.run,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from journey.catalog import STRATEGIES
 from journey.evaluate.test_time.contract import Strategy
-from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, doubling, of_samples
 from journey.evaluate.test_time.votes import passes
 from journey.sampling.requests import StrategySettings
 
@@ -19,7 +19,7 @@ class BestOfChecker(Strategy):
         """1, 2, 4, ... k samples."""
         return doubling(settings.k)
 
-    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """What the checker accepts is right, so it finds one wherever k samples hold one."""
-        right = pool.points.sum(axis=1).astype(int).tolist()
-        return of_samples(pool, k, [passes(count, pool.samples, k) for count in right])
+        right = matrix.points.sum(axis=1).astype(int).tolist()
+        return of_samples(matrix, k, [passes(count, matrix.samples, k) for count in right])

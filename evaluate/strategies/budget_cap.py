@@ -13,7 +13,7 @@ from journey import views
 from journey.catalog import STRATEGIES
 from journey.evaluate.results import DrawInfo
 from journey.evaluate.test_time.contract import Axis, Strategy, each, go_on
-from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, of_column
 from journey.sampling.requests import PromptedQuestion, Sampler, StrategySettings, Written
 
 ANSWER_TOKENS = 64  # for the answer itself, once it is asked for
@@ -30,9 +30,9 @@ class BudgetCap(Strategy):
         """The caps in tokens, rising."""
         return list(settings.caps)
 
-    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """The answer under this cap."""
-        return of_column(pool, settings.caps.index(k))
+        return of_column(matrix, settings.caps.index(k))
 
     def drawn(self, settings: StrategySettings) -> DrawInfo:
         """One text a cap."""

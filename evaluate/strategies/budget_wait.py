@@ -13,7 +13,7 @@ from journey import views
 from journey.catalog import STRATEGIES
 from journey.evaluate.results import DrawInfo
 from journey.evaluate.test_time.contract import Axis, Strategy, each, go_on
-from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, of_column
 from journey.sampling.requests import PromptedQuestion, Sampler, StrategySettings, Written
 
 
@@ -28,9 +28,9 @@ class BudgetWait(Strategy):
         """0 to n continuations; 0 is greedy."""
         return list(range(settings.waits + 1))
 
-    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """The answer after so many continuations; answers taken away are not in the text and not paid for."""
-        return of_column(pool, k)
+        return of_column(matrix, k)
 
     def drawn(self, settings: StrategySettings) -> DrawInfo:
         """Greedy and its continuations."""

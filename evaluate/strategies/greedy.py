@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from journey.catalog import STRATEGIES
 from journey.evaluate.results import DrawInfo
 from journey.evaluate.test_time.contract import Strategy, each
-from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, of_column
 from journey.sampling.requests import PromptedQuestion, Request, Sampler, StrategySettings, Written
 
 
@@ -25,9 +25,9 @@ class Greedy(Strategy):
         """Its name."""
         return self.name
 
-    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """That answer."""
-        return of_column(pool, 0)
+        return of_column(matrix, 0)
 
     def drawn(self, settings: StrategySettings) -> DrawInfo:
         """One greedy sample."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from journey.catalog import STRATEGIES
 from journey.evaluate.test_time import votes
 from journey.evaluate.test_time.contract import Strategy
-from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, doubling, of_samples
 from journey.sampling.requests import StrategySettings
 
 
@@ -19,6 +19,6 @@ class Majority(Strategy):
         """1, 2, 4, ... k samples."""
         return doubling(settings.k)
 
-    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """The exact mean over all subsets of k samples."""
-        return of_samples(pool, k, [votes.majority(*problem, k) for problem in pool.votes()])
+        return of_samples(matrix, k, [votes.majority(*problem, k) for problem in matrix.votes()])

@@ -10,7 +10,7 @@ import numpy as np
 from journey.catalog import STRATEGIES
 from journey.evaluate.results import DrawInfo
 from journey.evaluate.test_time.contract import Axis, Strategy, each
-from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, of_column
+from journey.evaluate.test_time.outcomes import NO_CLASS, PolicyResult, SampleMatrix, of_column
 from journey.sampling.requests import PromptedQuestion, Request, Sampler, StrategySettings, Written
 
 
@@ -25,11 +25,11 @@ class Revision(Strategy):
         """0 to n rounds; 0 is greedy."""
         return list(range(settings.rounds + 1))
 
-    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """The last round that gave an answer; every round is paid for."""
-        answered = pool.classes[:, : k + 1] != NO_CLASS
+        answered = matrix.classes[:, : k + 1] != NO_CLASS
         last = np.where(answered.any(axis=1), k - np.argmax(answered[:, ::-1], axis=1), k)
-        return of_column(pool, k, pool.points[np.arange(len(last)), last], add_up=True)
+        return of_column(matrix, k, matrix.points[np.arange(len(last)), last], add_up=True)
 
     def drawn(self, settings: StrategySettings) -> DrawInfo:
         """Greedy and its revisions."""

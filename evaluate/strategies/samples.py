@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from journey.catalog import STRATEGIES
 from journey.evaluate.results import DrawInfo
 from journey.evaluate.test_time.contract import Strategy, each
-from journey.evaluate.test_time.outcomes import Applied, Pool, of_samples
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, of_samples
 from journey.sampling.requests import PromptedQuestion, Request, Sampler, StrategySettings, Written
 
 
@@ -25,12 +25,12 @@ class Samples(Strategy):
         """One sample."""
         return [1]
 
-    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """The mean over the samples."""
-        return of_samples(pool, 1, list(pool.points.mean(axis=1)))
+        return of_samples(matrix, 1, list(matrix.points.mean(axis=1)))
 
     def drawn(self, settings: StrategySettings) -> DrawInfo:
-        """The pool that k samples are taken from."""
+        """The samples from which k are taken."""
         return DrawInfo(self.name, settings.samples, settings.temperature, settings.top_p)
 
     def write(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from journey.evaluate.results import DrawInfo
-from journey.evaluate.test_time.outcomes import Applied, Pool
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix
 from journey.sampling.requests import PromptedQuestion, Request, Sampler, StrategySettings, Text, Written
 
 Axis = Literal["samples", "rounds", "continuations", "cap"]
@@ -34,7 +34,7 @@ class Strategy:
         """Its name at one setting, e.g. majority@8."""
         return f"{self.name}@{k}"
 
-    def apply(self, pool: Pool, k: int, settings: StrategySettings) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """Expected score and costs of every problem at this setting."""
         raise NotImplementedError
 

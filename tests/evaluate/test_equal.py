@@ -138,7 +138,7 @@ class TestEqualTokens:
         book = make(tmp_path, problems=30, names=("greedy", "majority"))
         for (_, benchmark, draw), cell in book.cells.items():
             if (benchmark, draw) in (("main.dev", "greedy"), ("main", "samples")):
-                cell.__dict__["pool"] = _replaced(cell.pool, np.ones_like(cell.pool.points))
+                cell.__dict__["matrix"] = _replaced(cell.matrix, np.ones_like(cell.matrix.points))
         (told,) = (b.told for b in equal_cost.all_budgets(book).values())
         by_name = {c.policy: c for c in told.candidates}
         assert told.chosen == "greedy" and by_name["greedy"].accuracy < by_name["majority@3.5"].accuracy
@@ -209,11 +209,11 @@ class TestDifficulty:
         rng = np.random.default_rng(0)
         for (_, benchmark, draw), cell in list(book.cells.items()):
             if benchmark == "main" and draw == "samples":
-                cell.__dict__["pool"] = _replaced(cell.pool, (rng.random(cell.pool.points.shape) < 0.5) * 1.0)
+                cell.__dict__["matrix"] = _replaced(cell.matrix, (rng.random(cell.matrix.points.shape) < 0.5) * 1.0)
         fresh = Book(book.plan, book.cells)
         told = list(difficulty.all_difficulties(fresh))[1]
         for cell in book.cells.values():
-            cell.__dict__.pop("pool", None)
+            cell.__dict__.pop("matrix", None)
         single = [next(s for s in b.scores if s.strategy == "pass").accuracy for b in told.bins]
         assert max(single) - min(single) < 0.15
 
@@ -235,10 +235,10 @@ class TestDifficulty:
         assert not any("pass" in name for p in told.points for half in p.policies for name in half)
 
 
-def _replaced(pool: Any, points: Any) -> Any:
+def _replaced(matrix: Any, points: Any) -> Any:
     from dataclasses import replace
 
-    return replace(pool, points=points)
+    return replace(matrix, points=points)
 
 
 class TestCurves:

@@ -11,7 +11,7 @@ import pytest
 from journey import views
 from journey.catalog import STRATEGIES
 from journey.evaluate.test_time.contract import Strategy
-from journey.evaluate.test_time.outcomes import Pool
+from journey.evaluate.test_time.outcomes import SampleMatrix
 from journey.models.completion import Completion, CompletionRequest
 from journey.models.flops import Cost
 from journey.sampling.requests import PromptedQuestion, Sampler, StrategySettings, Written
@@ -28,14 +28,14 @@ def made(name: str) -> Strategy:
     return strategy
 
 
-def pool(strategy: Strategy, problems: int = 60) -> Pool:
+def matrix(strategy: Strategy, problems: int = 60) -> SampleMatrix:
     """Random samples; class 0 is right."""
     rng = np.random.default_rng(0)
     shape = (problems, made(strategy.draw).drawn(NUMBERS).samples)
     classes = rng.integers(-1, 4, shape)
     more: dict[str, Any] = {"logprobs": -rng.random(shape) * 40, "rewards": rng.random(shape)}
     costs = [rng.integers(5, 50, shape).astype(float) for _ in range(3)]
-    return Pool((classes == 0).astype(float), classes, costs[0], costs[1], costs[2], **more)
+    return SampleMatrix((classes == 0).astype(float), classes, costs[0], costs[1], costs[2], **more)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,7 +49,7 @@ class TestEveryStrategy:
 
     def test_scores_and_costs(self, name: str) -> None:
         one = made(name)
-        samples, last = pool(one), 0.0
+        samples, last = matrix(one), 0.0
         places = one.places(NUMBERS)
         assert places == sorted(set(places)) and len({one.policy(k) for k in places}) == len(places)
         for k in places:
@@ -62,22 +62,22 @@ class TestEveryStrategy:
 
     def test_the_order_of_problems_does_not_matter(self, name: str) -> None:
         one = made(name)
-        samples, k = pool(one), one.places(NUMBERS)[-1]
-        turned = Pool(*(None if values is None else values[::-1] for values in vars(samples).values()))
+        samples, k = matrix(one), one.places(NUMBERS)[-1]
+        turned = SampleMatrix(*(None if values is None else values[::-1] for values in vars(samples).values()))
         assert (one.apply(turned, k, NUMBERS).scores == one.apply(samples, k, NUMBERS).scores[::-1]).all()
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if made(n).draw == "samples" and n != "adaptive"])
 def test_one_of_one_is_a_sample(name: str) -> None:
     """At k = 1 nothing is chosen, so every strategy is the mean over the samples; the cost is one sample's."""
-    samples = pool(made(name))
+    samples = matrix(made(name))
     applied = made(name).apply(samples, 1, NUMBERS)
     assert applied.scores == pytest.approx(samples.points.mean(axis=1))
     assert applied.tokens == pytest.approx(samples.tokens.mean(axis=1))
 
 
 def test_no_oracle_is_beaten_and_more_samples_pass_more_often() -> None:
-    samples = pool(made("majority"))
+    samples = matrix(made("majority"))
     passed = [made("pass").apply(samples, k, NUMBERS).scores for k in (1, 2, 4)]
     assert (passed[1] >= passed[0] - 1e-12).all() and (passed[2] >= passed[1] - 1e-12).all()
     for name in ("majority", "best-of-logprob", "best-of-reward", "adaptive"):
@@ -87,7 +87,7 @@ def test_no_oracle_is_beaten_and_more_samples_pass_more_often() -> None:
 
 def test_best_of_takes_an_answer_before_none() -> None:
     classes = np.array([[-1, 0, 1, 1]])
-    samples = Pool(
+    samples = SampleMatrix(
         (classes == 0) * 1.0, classes, np.ones((1, 4)), np.ones((1, 4)), rewards=np.array([[9.0, 5.0, 1.0, 1.0]]),
         logprobs=np.array([[-0.1, -0.2, -9.0, -9.0]]),
     )  # fmt: skip
@@ -98,7 +98,7 @@ def test_best_of_takes_an_answer_before_none() -> None:
 def test_adaptive_pays_for_what_it_draws() -> None:
     classes = np.array([[0, 0, 0, 0], [0, 1, 2, 3]])
     tokens = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0]])
-    samples = Pool((classes == 0) * 1.0, classes, tokens, tokens)
+    samples = SampleMatrix((classes == 0) * 1.0, classes, tokens, tokens)
     applied = made("adaptive").apply(samples, 4, NUMBERS)
     assert applied.tokens == pytest.approx([2.0, 10.0]) and applied.scores == pytest.approx([1.0, 0.25])
 
@@ -106,7 +106,7 @@ def test_adaptive_pays_for_what_it_draws() -> None:
 def test_revision_keeps_the_last_answer_and_pays_for_every_round() -> None:
     classes = np.array([[0, 1, -1], [1, 0, 0], [-1, -1, -1]])
     tokens = np.full((3, 3), 5.0)
-    samples = Pool((classes == 0) * 1.0, classes, tokens, tokens)
+    samples = SampleMatrix((classes == 0) * 1.0, classes, tokens, tokens)
     one = made("revision")
     assert one.apply(samples, 0, NUMBERS).scores.tolist() == [1, 0, 0]
     assert one.apply(samples, 2, NUMBERS).scores.tolist() == [0, 1, 0]
