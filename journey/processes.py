@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, NoReturn, Self, TypeVar
 
-from journey.errors import ResourceError
+from journey.errors import JourneyError, ResourceError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -264,16 +264,30 @@ def _work(connection: Connection, setup: Callable[..., None] | None, arguments: 
 
 
 def _portable(error: Exception) -> Exception:
-    """The exception with its traceback as a note; one that cannot be sent to another process is put into words."""
+    """The exception with its traceback as a note, as far as it can be sent to another process.
+
+    Sending one calls its constructor with its message alone. Where that does not do, an error of ours becomes the nearest
+    kind for which it does, and any other is put into words.
+    """
+    told = "".join(traceback.format_exception(error))
+    if _can_be_sent(error):
+        error.add_note(f"in a worker process:\n{told}")
+        return error
+    for kind in type(error).__mro__:
+        if issubclass(kind, JourneyError):
+            with contextlib.suppress(TypeError):
+                return kind(str(error))
+    return RuntimeError(told)
+
+
+def _can_be_sent(error: Exception) -> bool:
     from multiprocessing.reduction import ForkingPickler
 
-    told = "".join(traceback.format_exception(error))
     try:
-        error.add_note(f"in a worker process:\n{told}")
         ForkingPickler.loads(ForkingPickler.dumps(error))
     except Exception:  # noqa: BLE001 - its constructor may want anything
-        return RuntimeError(told)
-    return error
+        return False
+    return True
 
 
 def end_with_parent() -> None:
