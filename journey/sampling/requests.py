@@ -31,7 +31,11 @@ class Writer(Protocol):
         """The most new tokens."""
 
     def write(
-        self, jobs: Sequence[CompletionRequest], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+        self,
+        requests: Sequence[CompletionRequest],
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        rows: int | None = None,
     ) -> list[Completion]:
         """Complete all requests, in their order, so many at a time."""
 
@@ -165,8 +169,8 @@ class StrategySettings:
     options: dict[str, float] = field(default_factory=dict)
 
 
-class Writing(Protocol):
-    """What the catalog of strategies has for every kind of samples: it asks a sampler for the texts of all questions."""
+class DrawWriter(Protocol):
+    """What the catalog of strategies has for every draw: it asks a sampler for the texts of all questions."""
 
     def write(
         self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written

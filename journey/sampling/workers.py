@@ -18,7 +18,7 @@ from journey.errors import JourneyError, ResourceError
 from journey.models.load import ModelRef
 from journey.models.threads import one_thread_on, use_one_thread
 from journey.processes import WorkerPool, cores
-from journey.sampling.requests import PromptedQuestion, Sampler, StrategySettings, Text
+from journey.sampling.requests import DrawWriter, PromptedQuestion, Sampler, StrategySettings, Text
 from journey.views import View
 
 if TYPE_CHECKING:
@@ -128,14 +128,15 @@ class Worker:
             model.positions,
             unit.batch,
         )
-        greedy: Written = []
-        if set(unit.draws) != {"samples"}:
-            greedy = STRATEGIES.get("greedy")().write(sampler, unit.questions, model.settings, [])
+
+        def write(draw: str, greedy: Written) -> Written:
+            writer: DrawWriter = STRATEGIES.get(draw)()
+            return writer.write(sampler, unit.questions, model.settings, greedy)
+
+        greedy = [] if set(unit.draws) == {"samples"} else write("greedy", [])
         written: dict[str, Written] = {}
         for draw in unit.draws:
-            texts = greedy
-            if draw != "greedy":
-                texts = STRATEGIES.get(draw)().write(sampler, unit.questions, model.settings, greedy)
+            texts = greedy if draw == "greedy" else write(draw, greedy)
             written[draw] = [[[_without_ids(text) for text in of_one] for of_one in of_run] for of_run in texts]
         return written
 
