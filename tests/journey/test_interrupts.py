@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import psutil
 
@@ -119,3 +120,55 @@ def test_the_notes_of_the_interrupt_behind_an_exception() -> None:
         except SystemExit as exit_:
             assert interrupts.kept(exit_) == ["3 are kept"]
     assert interrupts.kept(ValueError()) == []
+
+
+def test_a_shard_is_whole_or_not_there(tmp_path: Path) -> None:
+    """Ctrl-C while the first of two files is written: both are there and marked, and the note says so."""
+    done = run(
+        f"""
+        from pathlib import Path
+        from journey import store
+        write = store.write_atomic
+
+        def interrupted(path, data):
+            write(path, data)
+            if path.name == "one.jsonl":
+                ctrl_c()
+
+        store.write_atomic = interrupted
+        try:
+            with store.Folder.open(Path({str(tmp_path / "out")!r}), "generate", {{}}) as folder:
+                for key in folder.missing([0, 1]):
+                    folder.write_shard(key, {{"one.jsonl": b"1", "two.jsonl": b"2"}})
+        except KeyboardInterrupt as error:
+            print(*error.__notes__)
+        """
+    )
+    partial = tmp_path / "out.partial"
+    assert done.stdout.strip() == f"1 finished part of {tmp_path / 'out'} is kept in {partial}"
+    assert (partial / "two.jsonl").read_bytes() == b"2" and (partial / ".done/00000.json").is_file()
+    assert not (partial / ".done/00001.json").exists()
+
+
+def test_a_folder_is_finished_or_not(tmp_path: Path) -> None:
+    """Ctrl-C while the manifest is written: the folder gets its name, and nothing is said to be kept elsewhere."""
+    done = run(
+        f"""
+        from pathlib import Path
+        from journey import store
+        write = store.write_atomic
+
+        def interrupted(path, data):
+            write(path, data)
+            if path.name == "manifest.json":
+                ctrl_c()
+
+        store.write_atomic = interrupted
+        try:
+            with store.Folder.open(Path({str(tmp_path / "out")!r}), "generate", {{}}) as folder:
+                folder.finish({{}})
+        except KeyboardInterrupt as error:
+            print(getattr(error, "__notes__", "no notes"))
+        """
+    )
+    assert done.stdout.strip() == "no notes" and (tmp_path / "out" / "manifest.json").is_file()
