@@ -104,7 +104,7 @@ def sampling(base: str, quick: bool) -> dict[str, Any]:
     from peft import PeftModel
 
     from journey.models import load
-    from journey.models.completion import Job
+    from journey.models.completion import CompletionRequest
     from journey.models.decode import Decoder
     from journey.models.lora import stacked
 
@@ -116,7 +116,7 @@ def sampling(base: str, quick: bool) -> dict[str, Any]:
         rng = torch.Generator().manual_seed(0)
         prompts = [torch.randint(5, len(tokenizer), (48,), generator=rng).tolist() for _ in range(rows)]
         model: Any = load.load_model(ref)
-        jobs = [Job(prompt, run) for run in range(count) for prompt in prompts]
+        jobs = [CompletionRequest(prompt, run) for run in range(count) for prompt in prompts]
         with stacked(model, folders) as stack:
             decoder = Decoder.of(model, tokenizer, cap, stack)
             together, seconds = _timed(lambda: [one.ids for one in decoder.write(jobs)])

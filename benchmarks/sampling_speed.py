@@ -28,7 +28,7 @@ from peft import PeftModel
 
 from journey.evaluate.planning.runs import read_runs
 from journey.models import load, template
-from journey.models.completion import Job
+from journey.models.completion import CompletionRequest
 from journey.models.decode import Decoder
 from journey.models.load import adapted
 from journey.models.lora import stacked
@@ -77,7 +77,7 @@ def measure(ref: Any, tokenizer: Any, folders: Sequence[Path], batches: Sequence
             decoder = Decoder.of(base, tokenizer, asked.cap, stack)
             written: Written = [[] for _ in folders]
             everything = [prompt for batch in batches for prompt in batch]
-            jobs = [Job(prompt, run) for run in range(len(folders)) for prompt in everything]
+            jobs = [CompletionRequest(prompt, run) for run in range(len(folders)) for prompt in everything]
             for at, one in enumerate(decoder.write(jobs, rows=len(folders) * len(batches[0]))):
                 written[at // len(everything)].append(one.ids)
         return written
@@ -87,7 +87,7 @@ def measure(ref: Any, tokenizer: Any, folders: Sequence[Path], batches: Sequence
         for folder in folders:
             with adapted(base, folder) as model:
                 decoder = Decoder.of(model, tokenizer, asked.cap)
-                jobs = [Job(prompt) for batch in batches for prompt in batch]
+                jobs = [CompletionRequest(prompt) for batch in batches for prompt in batch]
                 written.append([one.ids for one in decoder.write(jobs, rows=len(batches[0]))])
         return written
 

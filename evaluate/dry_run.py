@@ -11,7 +11,7 @@ import numpy as np
 
 from journey.config import EvaluateSettings
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
-from journey.evaluate.sampling import work
+from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.evaluate.sampling.serving import serve_line
 from journey.evaluate.statistics.paired import compare, needed
 from journey.evaluate.statistics.verdict import BASE
@@ -25,16 +25,16 @@ REPEATS = 40
 
 def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
     """What `evaluate` would do, for `--dry-run`: the plan, how much is asked, and the effects that could be seen."""
-    finetuned = Path(finetuned)
-    prepared = prepare(open_finished(finetuned, "finetune"), settings)
+    opened = open_finished(finetuned, "finetune")
+    prepared = prepare(opened, settings)
     fixed = prepared.plan
-    seeds = Counter(run.arm for run in work.sampled(fixed) if run.arm != BASE)
+    seeds = Counter(run.arm for run in sampled_runs(fixed) if run.arm != BASE)
     samples = {draw.name: draw.samples for draw in fixed.draws}
     answers = sum(
         info.problems * samples[draw]
-        for info in work.all_benchmarks(fixed)
-        for run in work.sampled(fixed)
-        for draw in work.draws_on(fixed, info.name, run)
+        for info in all_benchmarks(fixed)
+        for run in sampled_runs(fixed)
+        for draw in draws_on(fixed, info.name, run)
     )
     expected = {b.name: expect(b.problems, min(seeds.values())) for b in fixed.benchmarks if b.problems > 1}
     told = {
@@ -49,7 +49,7 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
         "to_halve_it": {name: one["to_halve_it"] for name, one in expected.items() if one is not None},
     }
     if fixed.backend not in (STACKED, ONE_BY_ONE):
-        told["serve"] = serve_line(finetuned, prepared.ref, fixed.runs, prepared.positions, fixed.dtype)
+        told["serve"] = serve_line(opened, prepared.ref, fixed.runs, prepared.positions, fixed.dtype)
     return told
 
 

@@ -30,7 +30,7 @@ from journey.evaluate.planning.plan import Prepared, prepare
 from journey.evaluate.planning.runs import read_runs
 from journey.evaluate.statistics.verdict import BASE
 from journey.formats.files import dump_json
-from journey.formats.folders import open_finished
+from journey.formats.folders import FinetunedFolder, open_finished
 from journey.formats.harness import HarnessFile, TaskScore
 from journey.formats.plan import RunInfo
 from journey.models import load
@@ -72,7 +72,7 @@ def recheck(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str], o
     Raises UsageError where the harness is not installed, or where neither a benchmark nor a task is named, and
     RemoteError where a task's data cannot be had.
     """
-    finetuned, out = Path(finetuned), Path(out)
+    out = Path(out)
     version = installed()
     if not settings.benchmarks and not tasks:
         raise UsageError("--harness lm-eval has nothing to run", "name --benchmarks of ours or --tasks of the harness")
@@ -87,7 +87,7 @@ def recheck(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str], o
             return out
         own = _write_tasks(folder, prepared) if prepared else []
         asked = [RunInfo(BASE, BASE, None), *(run for run in runs if run.adapter is not None)]
-        _run_all(folder, ref, finetuned, asked, [*own, *tasks], settings)
+        _run_all(folder, ref, opened, asked, [*own, *tasks], settings)
         scores = tuple(score for run in asked for score in _scores(folder, run))
         HarnessFile(f"{NAME} {version}", ref.name, scores).write(folder)
         folder.finish({"runs": len(asked), "tasks": len({score.task for score in scores})})
@@ -199,7 +199,7 @@ The `data_files` in each task name the place where this folder was written; chan
 def _run_all(
     folder: Folder,
     ref: ModelRef,
-    finetuned: Path,
+    finetuned: FinetunedFolder,
     runs: Sequence[RunInfo],
     tasks: Sequence[str],
     settings: EvaluateSettings,
@@ -209,7 +209,7 @@ def _run_all(
     with console.progress("runs of the harness", len(runs), len(runs) - len(missing)) as ticker:
         for name in missing:
             adapter = by_name[name].adapter
-            where = None if adapter is None else (finetuned / adapter).parent
+            where = None if adapter is None else finetuned.file(adapter).parent
             found = _harness(ref, where, tasks, folder.work / "tasks", settings)
             files: dict[str, Any] = {f"{name}/results.json": dump_json(found["results"])}
             for task, samples in found["samples"].items():

@@ -19,14 +19,16 @@ from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
 from journey.evaluate.planning.earlier_looks import earlier_looks
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, Prepared, prepare
-from journey.evaluate.sampling import other_ways, work
+from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
+from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples
 from journey.evaluate.scoring import score
 from journey.evaluate.scoring.graded import read_book
 from journey.evaluate.scoring.parquet import write_parquet
 from journey.formats.files import json_lines
-from journey.formats.folders import open_finished
+from journey.formats.folders import EvaluatedFolder, FinetunedFolder, open_finished
 from journey.formats.marks import Timing
 from journey.formats.plan import EarlierLook, EvaluationPlan
+from journey.sampling.resume import identities_of, seconds_of
 from journey.store import Folder
 
 __all__ = ["evaluate", "expected_effect", "plan"]
@@ -55,38 +57,45 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     looks = earlier_looks(prepared.plan, after, [out.parent, runs.path.parent], out)
     with opened() as folder:
         prepared = _write_plan(folder, prepared, looks)
-        _sample(folder, runs.path, prepared, settings)
-        _finish(folder, runs.path, prepared, settings)
+        _sample(folder, runs, prepared, settings, after)
+        _finish(folder, runs, prepared, settings)
     return _reported(out, runs.path)
 
 
-def _sample(folder: Folder, finetuned: Path, prepared: Prepared, settings: EvaluateSettings) -> None:
+def _sample(
+    folder: Folder,
+    finetuned: FinetunedFolder,
+    prepared: Prepared,
+    settings: EvaluateSettings,
+    after: Sequence[EvaluatedFolder],
+) -> None:
     """Everything that needs a model."""
     if prepared.plan.backend not in (STACKED, ONE_BY_ONE):
-        other_ways.check_endpoint(folder, finetuned, prepared, settings.parity, settings.parity_least)
-    work.sample_all(
+        parity.check_endpoint(folder, finetuned, prepared, settings.parity, settings.parity_least)
+    run_samples.sample_all(
         folder,
         finetuned,
         prepared,
         count=settings.workers,
         stack=settings.stack,
-        earlier=[Path(name) for name in settings.after],
+        earlier=after,
     )
-    other_ways.sample_larger(folder, prepared, settings.workers)
-    other_ways.reward_all(folder, prepared)
-    other_ways.flips(folder, finetuned, prepared, settings.flips)
+    larger_answers.sample_larger(folder, prepared, settings.workers)
+    rewards.reward_all(folder, prepared)
+    parity.flips(folder, finetuned, prepared, settings.flips)
 
 
-def _finish(folder: Folder, finetuned: Path, prepared: Prepared, settings: EvaluateSettings) -> None:
-    keys = work.keys_of(finetuned, prepared, settings.stack) + other_ways.larger_keys(prepared)
-    seconds = work.seconds_of(folder, keys)
+def _finish(folder: Folder, finetuned: FinetunedFolder, prepared: Prepared, settings: EvaluateSettings) -> None:
+    keys = run_samples.sample_keys(finetuned, prepared, settings.stack) + larger_answers.larger_keys(prepared)
+    seconds = seconds_of(folder, keys)
     book = read_book(folder, prepared.plan, seconds)
     score.score_book(folder, book).write(folder)
+    identities_of(folder, keys).write(folder)
     write_parquet(folder.work, book)
     asked = {benchmark.name: benchmark.problems for benchmark in prepared.plan.benchmarks}
-    counts = {"runs": len(work.sampled(prepared.plan)), "questions": asked}
+    counts = {"runs": len(sampled_runs(prepared.plan)), "questions": asked}
     each = {name: sum(spent) for name, spent in seconds.items()}
-    problems = {info.name: info.problems for info in work.all_benchmarks(prepared.plan)}
+    problems = {info.name: info.problems for info in all_benchmarks(prepared.plan)}
     per_problem = {name: total / problems[name.split("/")[2]] for name, total in each.items()}
     folder.finish(counts, Timing(seconds_per_problem=per_problem, seconds_per_sample=seconds))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,14 +128,6 @@ def weights_digest(ref: ModelRef) -> str | None:
     for path in sorted(Path(ref.source).glob("*.safetensors")):
         hashed.update(f"{path.name} {sha256(path)}\n".encode())
     return hashed.hexdigest()
-
-
-def cores() -> int:
-    """Physical cores that this process may use."""
-    import psutil
-
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
 def free_memory(device: str) -> int:

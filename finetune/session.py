@@ -15,8 +15,9 @@ from journey.finetune.planning.prepare import setup_of, shown_name
 from journey.finetune.planning.prepared import Prepared
 from journey.finetune.runs import Run
 from journey.finetune.training import pool
+from journey.finetune.training.events import Event
 from journey.finetune.training.protocol import Trained, group_name
-from journey.finetune.training.worker import Event, Plan
+from journey.finetune.training.worker import WorkerPlan
 from journey.formats.files import dump_json, write_atomic
 from journey.formats.finetune import PROBLEMS, AuditFile, BaseFacts, RunFile
 from journey.formats.marks import Timing
@@ -56,12 +57,12 @@ class Session:
         console.note(f"{plural(len(runs), 'run')} in {plural(len(groups), 'group')}, {workers} at a time on {device}")
         with console.progress("training steps", sum(run.steps for run in runs)) as ticker:
 
-            def done(event: Event) -> None:
+            def on_end(event: Event) -> None:
                 if event.run in missing:
-                    self._done(event)
+                    self._ended(event)
 
             pool.train_all(
-                ordered, plan_file, workers, one_thread=device == "cpu", tell=pool.telling(ticker), done=done
+                ordered, plan_file, workers, one_thread=device == "cpu", on_step=pool.show_on(ticker), on_end=on_end
             )
         for group in ordered:
             if not any(run.run in self.again for run in group):
@@ -79,10 +80,10 @@ class Session:
         )
         for kind, rows in made.data.items():
             rows.save(self.scratch / f"{kind}.npz")
-        write_atomic(self.scratch / "plan.json", dump_json(Plan(setup, tuple(made.runs))))
+        write_atomic(self.scratch / "plan.json", dump_json(WorkerPlan(setup, tuple(made.runs))))
         return self.scratch / "plan.json"
 
-    def _done(self, event: Event) -> None:
+    def _ended(self, event: Event) -> None:
         if event.failed is None:
             self._record(self.runs[event.run], event.trained, None)
             return

@@ -6,9 +6,9 @@ journey generate --problems gsm8k_train.jsonl --method slips --out data/runs/gsm
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -23,7 +23,8 @@ from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Timing
 from journey.generate import sources
 from journey.generate.protocols import FAMILIES, METHODS, Method
-from journey.generate.shards import Job, Shard, Source, add_counts, in_order, make_shard
+from journey.generate.shards import PairShard, ShardJob, Source, add_counts, in_order, make_shard
+from journey.processes import cores
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
 
@@ -46,17 +47,17 @@ class _Task:
             return None
         return sources.read_problems(self.settings.problems, dict(self.settings.map) or None)
 
-    def jobs(self) -> Iterator[Job]:
+    def jobs(self) -> Iterator[ShardJob]:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
         each, seed, total = self.settings.per_problem, self.settings.seed, self.settings.pairs or 0
         problems = self.problems()
         if problems is None:
             for key, first in enumerate(range(0, total, ROWS_PER_SHARD)):
-                yield Job(key, first, min(ROWS_PER_SHARD, total - first), seed, each, self.sources)
+                yield ShardJob(key, first, min(ROWS_PER_SHARD, total - first), seed, each, self.sources)
             return
         step, key = max(1, ROWS_PER_SHARD // each), 0
         while chunk := tuple(islice(problems, step)):
-            yield Job(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk)
+            yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk)
             key += 1
 
 
@@ -185,9 +186,8 @@ def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> 
 
 
 def _processes(settings: GenerateSettings, workers: int | None) -> int:
-    """Worker processes: one a core, and no more than a family's shards."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    wanted = workers or cores
+    """Worker processes: one a hardware thread (it is all plain Python), and no more than a family's shards."""
+    wanted = workers or cores(logical=True)
     if settings.problems:
         return wanted
     return max(1, min(wanted, -(-(settings.pairs or 0) // ROWS_PER_SHARD)))
@@ -199,8 +199,8 @@ def _run(folder: Folder, task: _Task, workers: int) -> None:
     rejected: list[bytes] = []
     started = time.time()
     jobs = (job if folder.missing([job.key]) else job.key for job in task.jobs())
-    with console.progress("pairs", asked or 0) as bar:
-        for shard in in_order(jobs, workers):
+    with console.progress("pairs", asked or 0) as bar, closing(in_order(jobs, workers)) as made:
+        for shard in made:
             left = None if asked is None else asked - totals["pairs"]
             if left == 0:
                 break
@@ -223,7 +223,7 @@ def _rejected(key: int) -> str:
     return f".done/{key:05d}.rejected.jsonl"
 
 
-def _write(folder: Folder, shard: Shard) -> int:
+def _write(folder: Folder, shard: PairShard) -> int:
     """Write one shard; returns its key."""
     files: dict[str, Iterable[Any] | bytes] = {
         f"pairs/{shard.key:05d}.jsonl": b"".join(row.pair + b"\n" for row in shard.rows),

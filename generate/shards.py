@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
-import signal
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from journey.errors import ResourceError
 from journey.formats.curation import RejectedLine
 from journey.generate.made import Made, Rejection
 from journey.generate.protocols import FAMILIES, METHODS, Family, Method
-from journey.processes import end_with_parent
+from journey.processes import WorkerPool
 from journey.schema import Problem
 
 _REDRAWS = 100  # problems of a family drawn for one place before it is given up
@@ -39,7 +34,7 @@ _Maker = tuple[Method, Family | None, int]  # what makes pairs, of which family 
 
 
 @dataclass(frozen=True)
-class Job:
+class ShardJob:
     """One shard: the places `first` to `first + count`, and the problems where they come from a file."""
 
     key: int
@@ -62,19 +57,19 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Shard:
+class PairShard:
     """What a worker sends back."""
 
     key: int
     rows: list[Row]
     rejected: list[RejectedLine]
 
-    def cut(self, rows: int | None) -> Shard:
+    def cut(self, rows: int | None) -> PairShard:
         """The shard as if it had ended with so many pairs (a problem file is read no further than asked)."""
         if rows is None or len(self.rows) < rows:
             return self
         kept = self.rows[:rows]
-        return Shard(self.key, kept, [each for each in self.rejected if each.index <= kept[-1].place])
+        return PairShard(self.key, kept, [each for each in self.rejected if each.index <= kept[-1].place])
 
     def counts(self) -> dict[str, Any]:
         """Pairs, mistakes by kind, notices by kind, and rejections by reason."""
@@ -101,7 +96,7 @@ def add_counts(total: dict[str, Any], counts: dict[str, Any]) -> None:
             total[name] = total.get(name, 0) + value
 
 
-def make_shard(job: Job) -> Shard:
+def make_shard(job: ShardJob) -> PairShard:
     """Every pair of one shard. Pure: the same job gives the same bytes in any process."""
     encode = msgspec.json.Encoder().encode
     makers = [_maker(source) for source in job.sources]
@@ -114,7 +109,7 @@ def make_shard(job: Job) -> Shard:
                     rows.append(Row(place, encode(made.pair), encode(made.tree), _counts(made)))
                     break
                 rejected.append(RejectedLine(place, problem, made.reason, made.detail))
-    return Shard(job.key, rows, rejected)
+    return PairShard(job.key, rows, rejected)
 
 
 def _maker(source: Source) -> _Maker:
@@ -123,7 +118,7 @@ def _maker(source: Source) -> _Maker:
     return method(method.Settings(**source.options)), family, source.level
 
 
-def _attempts(job: Job, makers: list[_Maker], place: int) -> Iterator[tuple[str, Made | Rejection]]:
+def _attempts(job: ShardJob, makers: list[_Maker], place: int) -> Iterator[tuple[str, Made | Rejection]]:
     """What is tried for one place of the output: a family is redrawn until a pair comes, a given problem is not."""
     number, attempt = divmod(place, job.per_problem)
     method, family, level = makers[number % len(makers)]
@@ -160,37 +155,18 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def in_order(jobs: Iterable[Job | int], workers: int) -> Iterator[Shard | int]:
+def in_order(jobs: Iterable[ShardJob | int], workers: int) -> Generator[PairShard | int, None, None]:
     """Shards in the order of their jobs; a number (the key of a finished shard) passes through in its place.
 
     At most one shard more than there are workers is under way, so memory does not grow with the count. Raises
     ResourceError if a worker dies.
     """
     if workers == 1:
-        for job in jobs:
-            yield job if isinstance(job, int) else make_shard(job)
+        yield from map(_made, jobs)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
-    waiting: deque[Future[Shard] | int] = deque()
-    try:
-        for job in jobs:
-            waiting.append(job if isinstance(job, int) else pool.submit(make_shard, job))
-            if len(waiting) > workers:
-                yield _result(waiting.popleft())
-        while waiting:
-            yield _result(waiting.popleft())
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with WorkerPool(workers) as pool:
+        yield from pool.ordered(_made, jobs)
 
 
-def _result(of: Future[Shard] | int) -> Shard | int:
-    try:
-        return of if isinstance(of, int) else of.result()
-    except BrokenProcessPool as error:
-        raise ResourceError("a worker process died, perhaps for lack of memory: use fewer --workers") from error
-
-
-def _start_worker() -> None:
-    """An interrupt is the parent's business; and a worker must not outlive a parent that was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
+def _made(job: ShardJob | int) -> PairShard | int:
+    return job if isinstance(job, int) else make_shard(job)

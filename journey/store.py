@@ -31,6 +31,7 @@ from journey.errors import JourneyError, PartialError, UsageError
 from journey.formats.files import dump_json, inside, json_lines, sha256, sha256_of, write_atomic
 from journey.formats.manifest import MANIFEST, ListedFile, Manifest
 from journey.formats.marks import DONE, Environment, Identity, ShardMark, Timing
+from journey.interrupts import uninterrupted
 from journey.schema import SCHEMA_VERSION
 
 ROWS_PER_SHARD = 1000
@@ -94,6 +95,7 @@ class Folder:
         self.identity = Identity(stage, plain, dict(inputs), seed, SCHEMA_VERSION)
         self.finished = False
         self.started = time.time()
+        self._goes_on = False  # whether shards that are there are kept: somebody has asked which are missing
         self._lock: Lock | None = None
         self._marks: dict[str, ShardMark] | None = None
 
@@ -204,12 +206,21 @@ class Folder:
     ) -> None:
         if isinstance(error, UsageError) and self._lock is not None and self._is_untouched():
             shutil.rmtree(self.work)  # a bad input must not stand in the way of the corrected one
+        if isinstance(error, KeyboardInterrupt) and not self.finished:
+            error.add_note(self._kept())
         self._release()
 
     def _release(self) -> None:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    def _kept(self) -> str:
+        """What an interrupted run leaves for the next one, in words."""
+        whole = len(self.marks().keys() - {_WHOLE}) if self._goes_on else 0
+        if not whole:
+            return f"nothing of {self.out} is finished yet"
+        return f"{whole} finished part{'' if whole == 1 else 's'} of {self.out} {'is' if whole == 1 else 'are'} kept in {self.work}"
 
     def _is_untouched(self) -> bool:
         """Whether nothing but our own bookkeeping lies in the partial folder."""
@@ -242,6 +253,7 @@ class Folder:
 
     def missing(self, keys: Iterable[int | str]) -> list[int | str]:
         """Those shards that are not there whole; files whose bytes do not match their mark are quarantined first."""
+        self._goes_on = True
         left = []
         for key in keys:
             mark = self.marks().get(_key(key))
@@ -276,13 +288,14 @@ class Folder:
     def write_shard(
         self, key: int | str, files: Mapping[str, Iterable[Any] | bytes], counts: Mapping[str, Any] | None = None
     ) -> None:
-        """Write the shard's files (records, or bytes as they are) and mark the shard as whole."""
-        hashes = {}
-        for name, content in files.items():
-            data = content if isinstance(content, bytes) else json_lines(content)
-            write_atomic(self.work / name, data)
-            hashes[name] = sha256_of(data)
-        self._mark(_key(key), hashes, counts or {})
+        """Write the shard's files (records, or bytes as they are) and mark the shard as whole. Ctrl-C waits for it."""
+        with uninterrupted():
+            hashes = {}
+            for name, content in files.items():
+                data = content if isinstance(content, bytes) else json_lines(content)
+                write_atomic(self.work / name, data)
+                hashes[name] = sha256_of(data)
+            self._mark(_key(key), hashes, counts or {})
 
     def mark_files(self, key: int | str, names: Iterable[str], counts: Mapping[str, Any] | None = None) -> None:
         """Mark files that something else wrote into the work folder (e.g. an adapter) as a whole shard."""
@@ -341,11 +354,14 @@ class Folder:
         of = self.identity
         plain: dict[str, Any] = json.loads(dump_json(counts))
         manifest = Manifest(of.stage, of.config, of.inputs, of.seed, of.schema, plain, files).sealed()
-        write_atomic(self.work / MANIFEST, manifest.encoded())
-        (self.work / DONE).mkdir(exist_ok=True)
-        os.replace(self.work / Identity.FILE, self.work / DONE / Identity.FILE)  # with the marks, for a later repair
-        os.rename(self.work, self.out)
-        self.finished = True
+        with uninterrupted():
+            write_atomic(self.work / MANIFEST, manifest.encoded())
+            (self.work / DONE).mkdir(exist_ok=True)
+            os.replace(
+                self.work / Identity.FILE, self.work / DONE / Identity.FILE
+            )  # with the marks, for a later repair
+            os.rename(self.work, self.out)
+            self.finished = True
         return manifest
 
 

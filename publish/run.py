@@ -68,7 +68,12 @@ def publish(
             message = f"{piece.kind.capitalize()} from manifest {piece.source[:12]}"
             made = upload.publish(api, there, _files(bundle), settings, message, piece.source)
         except JourneyError:
-            _say_state(there, done)
+            for sentence in _state(there, done):
+                console.note(sentence)
+            raise
+        except KeyboardInterrupt as error:
+            for sentence in _state(there, done):
+                error.add_note(sentence)
             raise
         known.links[piece.kind] = Link(made.repo, made.commit)
         done.append(_log(piece, made))
@@ -224,9 +229,9 @@ def _log(piece: Piece, made: Publication) -> dict[str, Any]:
     return plain
 
 
-def _say_state(there: upload.Target, done: list[dict[str, Any]]) -> None:
-    """After an error: what stands, and that the same command goes on."""
-    for line in done:
-        console.note(f"{line['repo']} is published ({line['commit'][:12]})")
+def _state(there: upload.Target, done: list[dict[str, Any]]) -> list[str]:
+    """After an error: what stands; the same command goes on from it."""
+    sentences = [f"{line['repo']} is published ({line['commit'][:12]})" for line in done]
     if not there.exists:
-        console.note(f"{there.repo}: nothing is published; if it was made, it is private and empty")
+        sentences.append(f"{there.repo}: nothing is published; if it was made, it is private and empty")
+    return sentences

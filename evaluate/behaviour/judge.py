@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from journey.formats.files import write_atomic
 from journey.formats.folders import EvaluatedFolder
 from journey.models import load
 from journey.models.endpoints import AT_ONCE, Endpoint, reference
+from journey.processes import map_in_threads
 from journey.rng import digest, seed_for
 
 REPLIES = "judge.jsonl"
@@ -175,8 +175,7 @@ def asker(model: str) -> Ask:
                 console.note(f"a reply is missing: {error}")
                 return None
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            yield from enumerate(pool.map(one, prompts))
+        yield from enumerate(map_in_threads(one, prompts, AT_ONCE))
 
     return ask
 

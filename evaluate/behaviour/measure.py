@@ -16,7 +16,7 @@ from journey.answers.grading import grade
 from journey.errors import JourneyError
 from journey.evaluate.behaviour.reading import Reading, read
 from journey.evaluate.behaviour.sentences import RULES_VERSION
-from journey.evaluate.sampling.work import draws_on
+from journey.evaluate.planning.sample_sets import draws_on
 from journey.formats.behaviour import HABITS, Behaviour, BehaviourFile, Claims, Commitment, Habit, Habits, Judged, Steps
 from journey.formats.files import write_atomic
 from journey.formats.folders import EvaluatedFolder

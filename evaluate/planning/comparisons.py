@@ -11,7 +11,7 @@ from journey.evaluate.statistics.verdict import BASE, EQUAL_FLOPS, EQUAL_TOKENS,
 from journey.evaluate.test_time.contract import Strategy
 from journey.formats.comparison import Declared
 from journey.formats.plan import BenchmarkInfo, DrawInfo, EvaluationPlan, Skipped, StrategyInfo
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
 
 CAP_SHARES = (8, 4, 2)  # budget-cap's default levels are these parts of the cap of new tokens
 GREEDY, SAMPLES = "greedy", "samples"
@@ -23,15 +23,15 @@ def strategy(name: str) -> Strategy:
     return made
 
 
-def numbers(settings: EvaluateSettings, cap: int) -> Numbers:
-    """The numbers that strategies take. Raises UsageError where they do not go together."""
+def strategy_settings(settings: EvaluateSettings, cap: int) -> StrategySettings:
+    """What strategies are carried out with. Raises UsageError where it does not go together."""
     samples = settings.samples or 2 * settings.k
     if samples < settings.k:
         raise UsageError(f"{samples} samples cannot give the best of {settings.k}", "raise samples or lower --k")
     caps = settings.caps or sorted({max(1, cap // share) for share in CAP_SHARES})
     if min(caps) < 1 or sorted(set(caps)) != list(caps):
         raise UsageError(f"caps {list(caps)} are no rising numbers of tokens", "e.g. --set caps=[64,128]")
-    return Numbers(
+    return StrategySettings(
         k=settings.k,
         samples=samples,
         temperature=settings.temperature,
@@ -43,15 +43,17 @@ def numbers(settings: EvaluateSettings, cap: int) -> Numbers:
     )
 
 
-def numbers_of(plan: EvaluationPlan) -> Numbers:
-    """The same numbers, from a plan."""
-    return Numbers(**{**plan.numbers, "caps": tuple(plan.numbers.get("caps", ()))}) if plan.numbers else _FIRST_PLANS
+def settings_of(plan: EvaluationPlan) -> StrategySettings:
+    """The same, from a plan."""
+    if not plan.numbers:
+        return _FIRST_PLANS
+    return StrategySettings(**{**plan.numbers, "caps": tuple(plan.numbers.get("caps", ()))})
 
 
-_FIRST_PLANS = Numbers(1, 1, 0.7, 0.95, 0, 0, ())  # of plans made when greedy was the only strategy
+_FIRST_PLANS = StrategySettings(1, 1, 0.7, 0.95, 0, 0, ())  # of plans made when greedy was the only strategy
 
 
-def policies(names: Sequence[str], given: Numbers) -> tuple[StrategyInfo, ...]:
+def policies(names: Sequence[str], given: StrategySettings) -> tuple[StrategyInfo, ...]:
     """One entry for each strategy."""
     found = []
     for name in names:
@@ -62,7 +64,7 @@ def policies(names: Sequence[str], given: Numbers) -> tuple[StrategyInfo, ...]:
     return tuple(found)
 
 
-def draws(names: Sequence[str], given: Numbers) -> tuple[DrawInfo, ...]:
+def draws(names: Sequence[str], given: StrategySettings) -> tuple[DrawInfo, ...]:
     """What is drawn for these strategies, each draw once; greedy first, which the equal-token comparison needs too."""
     found = dict.fromkeys([GREEDY, *(strategy(name).draw for name in names)])
     return tuple(strategy(name).drawn(given) for name in found)

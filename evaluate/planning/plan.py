@@ -24,14 +24,14 @@ from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
 from journey.models import load, template
 from journey.questions import BenchmarkFacts
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings, roomy_cap
 from journey.schema import Question
 from journey.views import View
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-CAP, SLACK, ROUND = 512, 1.25, 32  # new tokens: where no length is told; over the longest journeys; rounded up to
+CAP = 512  # new tokens, where no length is known
 STACKED, ONE_BY_ONE = "stacked", "one adapter at a time"
 
 
@@ -45,7 +45,7 @@ class Prepared:
     questions: dict[str, list[Question]]
     prompts: dict[str, dict[str, list[int]]]
     device: str
-    numbers: Numbers
+    strategy_settings: StrategySettings
     positions: int | None
     larger: Larger | None = None
 
@@ -70,9 +70,9 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Prepared:
     longest = max(len(prompt) for of_one in prompts.values() for prompt in of_one.values())
     positions = _positions(ref)
     cap = _cap(settings, finetuned, ref, longest, positions)
-    numbers = comparisons.numbers(settings, cap)
+    strategy_settings = comparisons.strategy_settings(settings, cap)
     larger = None if settings.larger is None else find_larger(settings, questions)
-    plan = _plan(settings, runs, infos, numbers, larger)
+    plan = _plan(settings, runs, infos, strategy_settings, larger)
     plan = msgspec.structs.replace(
         plan,
         base=ref.name,
@@ -81,14 +81,14 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Prepared:
         dtype=settings.dtype or ("float32" if device == "cpu" else "bfloat16"),
         backend=settings.endpoint or _backend(finetuned, runs),
     )
-    return Prepared(plan, ref, tokenizer, questions, prompts, device, numbers, positions, larger)
+    return Prepared(plan, ref, tokenizer, questions, prompts, device, strategy_settings, positions, larger)
 
 
 def _plan(
     settings: EvaluateSettings,
     runs: Sequence[RunInfo],
     asked: Mapping[str, BenchmarkInfo],
-    numbers: Numbers,
+    strategy_settings: StrategySettings,
     larger: Larger | None,
 ) -> EvaluationPlan:
     """The plan as far as the settings say it; `asked` are all benchmarks by the name as asked for, dev ones too."""
@@ -120,13 +120,13 @@ def _plan(
         batch=settings.batch,
         dtype="",
         seed=settings.seed,
-        policies=comparisons.policies(names, numbers),
-        draws=comparisons.draws(names, numbers),
+        policies=comparisons.policies(names, strategy_settings),
+        draws=comparisons.draws(names, strategy_settings),
         skipped=tuple(left_out),
         dev=tuple(dev),
         larger=None if larger is None else larger.info,
         aa=settings.aa,
-        numbers=msgspec.to_builtins(numbers),
+        numbers=msgspec.to_builtins(strategy_settings),
         reward=settings.reward,
     )
 
@@ -234,7 +234,7 @@ def _cap(
     cap = settings.max_new_tokens
     if cap is None:
         longest_row = finetuned.longest_row or CAP
-        cap = int(min(longest_row if least is None else math.ceil(least * SLACK / ROUND) * ROUND, room))
+        cap = int(min(longest_row if least is None else roomy_cap(least), room))
     if cap > room or cap < 1:
         raise UsageError(
             f"{ref.name} has {positions} positions: a prompt of {longest} tokens leaves room for {max(0, int(room))}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -125,7 +124,7 @@ def why_not_stacked(finetuned: FinetunedFolder, runs: Iterable[RunInfo]) -> str:
     return "" if len(layers) < 2 else "the adapters are on different layers"
 
 
-def by_base(finetuned: Path, runs: Iterable[RunInfo], *, apart: bool = False) -> list[list[RunInfo]]:
+def by_base(finetuned: FinetunedFolder, runs: Iterable[RunInfo], *, apart: bool = False) -> list[list[RunInfo]]:
     """Runs that can share a batch: those of one base (the base itself among them); a whole model is alone.
 
     With `apart` every run is alone.
@@ -134,6 +133,6 @@ def by_base(finetuned: Path, runs: Iterable[RunInfo], *, apart: bool = False) ->
 
     found: dict[str, list[RunInfo]] = {}
     for run in runs:
-        own = None if run.adapter is None else own_base((finetuned / run.adapter).parent)
+        own = None if run.adapter is None else own_base(finetuned.file(run.adapter).parent)
         found.setdefault(run.run if apart else str(own and own.resolve()), []).append(run)
     return list(found.values())

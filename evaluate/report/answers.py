@@ -1,15 +1,12 @@
 """One answer as the viewer gets it: graded and marked from its text, and short enough to be embedded.
 
-Many answers are dealt to processes, a run on a benchmark at a time: to mark one takes a millisecond or two.
+Many answers are dealt to worker processes, a run on a benchmark at a time: to mark one takes a millisecond or two.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,13 +16,13 @@ from journey.evaluate.behaviour.reading import read
 from journey.evaluate.behaviour.records import Mark
 from journey.formats.behaviour import Kind
 from journey.formats.files import read_lines
-from journey.processes import end_with_parent
+from journey.processes import WorkerPool, cores
 from journey.schema import Problem, Question, Sample
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 HEAD, TAIL = 4_500, 1_500  # characters shown of a longer text
 MANY = 4_000  # answers from which processes are worth their start
-MOST_PROCESSES = 8
+MOST_WORKERS = 8
 
 # Outcome, cut off, tokens, answer found, why, text, marks as [kind, start, end, kind, ...].
 Answer = list[Any]
@@ -36,20 +33,17 @@ def answers(questions: Path, runs: Sequence[tuple[str, Sequence[Path]]], problem
 
     Raises PartialError naming the line where samples cannot be read.
     """
-    processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(runs))
-    if problems * len(runs) < MANY or processes < 2:
+    workers = min(cores(logical=True), MOST_WORKERS, len(runs))
+    if problems * len(runs) < MANY or workers < 2:
         return [_of_files(questions, files) for _, files in runs]
-    context = multiprocessing.get_context("spawn")
-    found = []
-    with (
-        console.progress("answers read", problems * len(runs)) as ticker,
-        ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent) as pool,
-    ):
-        files = [of_one for _, of_one in runs]
-        for (run, _), given in zip(runs, pool.map(_of_files, repeat(questions), files), strict=True):
-            found.append(given)
-            ticker.advance(len(given), run)
-    return found
+    read: list[dict[str, Answer]] = []
+    hint = f"free some memory and run `journey report` again: {workers} processes read the answers"
+    with console.progress("answers read", problems * len(runs)) as ticker, WorkerPool(workers, hint=hint) as pool:
+        given = pool.ordered(partial(_of_files, questions), [files for _, files in runs])
+        for (run, _), of_one in zip(runs, given, strict=True):
+            read.append(of_one)
+            ticker.advance(len(of_one), run)
+    return read
 
 
 def _of_files(questions: Path, files: Sequence[Path]) -> dict[str, Answer]:

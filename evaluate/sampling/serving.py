@@ -7,12 +7,12 @@ answers differ too often is not used.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from journey.errors import JourneyError, UsageError
+from journey.formats.adapter import read_adapter_config
+from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import EvaluationPlan, RunInfo
 from journey.formats.scores import Agreement
 from journey.models.load import ModelRef
@@ -21,25 +21,28 @@ LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM accepts as --ma
 BASE_NAME = "base"
 
 
-def serve_line(finetuned: Path, ref: ModelRef, runs: Sequence[RunInfo], positions: int | None, dtype: str) -> str:
+def serve_line(
+    finetuned: FinetunedFolder, ref: ModelRef, runs: Sequence[RunInfo], positions: int | None, dtype: str
+) -> str:
     """The command that serves the base and every run under its name."""
     trained = [run for run in runs if run.adapter is not None]
-    rank = max((_rank(finetuned / str(run.adapter)) for run in trained), default=1)
+    rank = max((_rank(finetuned, run) for run in trained), default=1)
     allowed = next((size for size in LORA_RANKS if size >= rank), rank)
     words = ["vllm", "serve", ref.source, "--served-model-name", BASE_NAME, "--dtype", dtype]
     words += ["--revision", ref.revision] if ref.revision else []
     words += ["--max-model-len", str(positions)] if positions else []
     if trained:
         words += ["--enable-lora", "--max-loras", str(len(trained)), "--max-lora-rank", str(allowed), "--lora-modules"]
-        words += [f"{run.run}={(finetuned / str(run.adapter)).parent}" for run in trained]
+        words += [f"{run.run}={finetuned.file(str(run.adapter)).parent}" for run in trained]
     return shlex.join(words)
 
 
-def _rank(adapter: Path) -> int:
+def _rank(finetuned: FinetunedFolder, run: RunInfo) -> int:
+    adapter = finetuned.file(str(run.adapter)).parent
     try:
-        return int(json.loads(adapter.with_name("adapter_config.json").read_bytes())["r"])
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{adapter.parent} holds no readable adapter: {error!r}", "train it again") from None
+        return read_adapter_config(adapter).rank
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"{adapter} holds no readable adapter: {error!r}", "train it again") from None
 
 
 def check_served(plan: EvaluationPlan, known: Sequence[str], wanted: Sequence[str], line: str) -> None:

@@ -18,7 +18,7 @@ def all_curves(book: Book) -> Iterator[ScoreCurve]:
         for name in book.plan.strategies_on(info.name):
             one = strategy(name)
             for arm in book.arms():
-                places = one.places(book.numbers)
+                places = one.places(book.strategy_settings)
                 points = tuple(_point(book, info.name, name, arm, k) for k in places)
                 yield ScoreCurve(info.name, arm, name, one.axis, one.oracle, points)
 

@@ -75,7 +75,7 @@ def _binned(book: Book) -> Iterator[tuple[str, Binning]]:
     for info in book.plan.benchmarks:
         runs = [run.run for run in book.runs() if run.seed is not None]
         there = bool(runs) and all(book.has(run, info.name, SAMPLES) for run in runs)
-        if there and book.cells[runs[0], info.name, SAMPLES].pool.samples >= 2:
+        if there and book.cells[runs[0], info.name, SAMPLES].matrix.samples >= 2:
             yield info.name, _binning(book, info.name, runs)
 
 
@@ -83,7 +83,7 @@ def _binning(book: Book, benchmark: str, runs: Sequence[str]) -> Binning:
     """Bins by pooled pass rate, or by the family's own measure."""
     hard = []
     for fold in (0, 1):
-        rates = [book.cells[run, benchmark, SAMPLES].pool.points[:, fold::2].mean(axis=1) for run in runs]
+        rates = [book.cells[run, benchmark, SAMPLES].matrix.points[:, fold::2].mean(axis=1) for run in runs]
         hard.append(1 - np.mean(rates, axis=0))
     bins = [quantile_bins(values) for values in hard]
     share = float(max(np.bincount(one).max() / len(one) for one in bins))
@@ -120,15 +120,15 @@ def _options(book: Book, benchmark: str, arm: str, *, last_only: bool) -> list[O
     found = []
     for name in dict.fromkeys(["greedy", *book.plan.strategies_on(benchmark)]):
         one = strategy(name)
-        half = book.cells[book.runs_of(arm)[0].run, benchmark, SAMPLES].pool.samples // 2
-        places = [k for k in one.places(book.numbers) if one.draw != SAMPLES or k <= half]
+        half = book.cells[book.runs_of(arm)[0].run, benchmark, SAMPLES].matrix.samples // 2
+        places = [k for k in one.places(book.strategy_settings) if one.draw != SAMPLES or k <= half]
         for k in places[-1:] if last_only else places:
             scores, tokens = [], []
             for fold in (0, 1):
-                pools = [book.pool(run.run, benchmark, name) for run in book.runs_of(arm)]
+                matrices = [book.matrix(run.run, benchmark, name) for run in book.runs_of(arm)]
                 if one.draw == SAMPLES:
-                    pools = [pool.columns(range(1 - fold, 2 * half, 2)) for pool in pools]
-                each = [one.apply(pool, k, book.numbers) for pool in pools]
+                    matrices = [matrix.columns(range(1 - fold, 2 * half, 2)) for matrix in matrices]
+                each = [one.apply(matrix, k, book.strategy_settings) for matrix in matrices]
                 scores.append(np.mean([applied.scores for applied in each], axis=0))
                 tokens.append(np.mean([applied.tokens for applied in each], axis=0))
             found.append(Option(one.policy(k), name, one.oracle, (scores[0], scores[1]), (tokens[0], tokens[1])))

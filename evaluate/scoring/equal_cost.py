@@ -19,7 +19,7 @@ from journey.evaluate.planning.comparisons import SAMPLES, strategy
 from journey.evaluate.scoring.graded import Book, comparison_options, info_of, matrix
 from journey.evaluate.statistics import paired
 from journey.evaluate.statistics.verdict import EQUAL_FLOPS, EQUAL_TOKENS, LARGER
-from journey.evaluate.test_time.outcomes import Applied, Array
+from journey.evaluate.test_time.outcomes import Array, PolicyResult
 from journey.formats.comparison import Comparison, Declared
 from journey.formats.plan import RunInfo
 from journey.formats.scores import Candidate, EqualBudget
@@ -43,7 +43,7 @@ class Policy:
     name: str
     strategy: str
     k: float | None
-    each: list[Applied]
+    each: list[PolicyResult]
     key: str  # the same on dev and test problems, where interpolated numbers of samples differ
     short: bool = False  # the budget pays for more samples than count
 
@@ -154,11 +154,11 @@ def _policies(
         if one.oracle or name == GREEDY:
             continue
         if one.draw != SAMPLES:
-            for k in one.places(book.numbers):
+            for k in one.places(book.strategy_settings):
                 if one.axis == "cap" or k:  # no round is greedy
                     yield Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name} {k}")
             continue
-        most = book.pool(runs[0].run, benchmark, name).samples // 2
+        most = book.matrix(runs[0].run, benchmark, name).samples // 2
         yield from _of_samples(book, runs, benchmark, name, most, budget, unit)
 
 
@@ -167,11 +167,11 @@ def _of_samples(
 ) -> Iterable[Policy]:
     """The settings up to `most` samples, and between the last that the budget pays for and the next."""
     one = strategy(name)
-    places = [k for k in one.places(book.numbers) if k <= most]
+    places = [k for k in one.places(book.strategy_settings) if k <= most]
     for k in places:
         if k > 1 or name in (SAMPLES, "majority"):  # of one sample nothing is chosen
             yield Policy(one.policy(k), name, k, _each(book, runs, benchmark, name, k), f"{name} {k}")
-    if len(one.places(book.numbers)) < 2 or not places:
+    if len(one.places(book.strategy_settings)) < 2 or not places:
         return  # a strategy of one setting
     below = None
     for k in range(places[0], most + 1):
@@ -194,7 +194,7 @@ def _between(below: Policy, above: Policy, budget: float, unit: str) -> Policy:
     return Policy(f"{below.strategy}@{k:.1f}", below.strategy, k, mixed, below.key)
 
 
-def _each(book: Book, runs: Sequence[RunInfo], benchmark: str, name: str, k: int) -> list[Applied]:
+def _each(book: Book, runs: Sequence[RunInfo], benchmark: str, name: str, k: int) -> list[PolicyResult]:
     return [book.applied(run.run, benchmark, name, k) for run in runs]
 
 

@@ -12,15 +12,16 @@ import numpy as np
 from journey.answers import voting
 from journey.answers.grading import Grade, grade
 from journey.errors import PartialError
-from journey.evaluate.planning.comparisons import numbers_of, strategy
-from journey.evaluate.sampling.work import all_benchmarks, draws_on, place, sampled
+from journey.evaluate.planning.comparisons import settings_of, strategy
+from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.evaluate.statistics.verdict import LARGER
-from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Array, Pool
+from journey.evaluate.test_time.outcomes import NO_CLASS, Array, PolicyResult, SampleMatrix
 from journey.formats.comparison import Declared
 from journey.formats.files import read_lines
 from journey.formats.folders import StoredFiles
 from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
+from journey.sampling.shards import samples_folder
 from journey.schema import Question, Reward, Sample
 
 FLIPS, FLIPS_EACH = 2000, 100  # sign flips: at least, and for each member of the family
@@ -39,13 +40,13 @@ class Cell:
     rewards: Array | None = None
 
     @cached_property
-    def pool(self) -> Pool:
+    def matrix(self) -> SampleMatrix:
         """The arrays that policies work on."""
         flat = [sample for of_one in self.samples for sample in of_one]
         shape = (len(self.samples), len(self.samples[0]))
         flops = None if any(sample.flops is None for sample in flat) else [sample.flops for sample in flat]
         logprobs = None if any(sample.logprob is None for sample in flat) else [sample.logprob for sample in flat]
-        return Pool(
+        return SampleMatrix(
             points=np.array([[float(g.outcome == "correct") for g in of_one] for of_one in self.grades]),
             classes=self._classes(),
             tokens=np.array([float(sample.tokens) for sample in flat]).reshape(shape),
@@ -72,40 +73,40 @@ class Book:
 
     plan: EvaluationPlan
     cells: dict[tuple[str, str, str], Cell]
-    numbers: Numbers = field(init=False)
-    _applied: dict[tuple[str, str, str, int], Applied] = field(default_factory=dict)
+    strategy_settings: StrategySettings = field(init=False)
+    _applied: dict[tuple[str, str, str, int], PolicyResult] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.numbers = numbers_of(self.plan)
+        self.strategy_settings = settings_of(self.plan)
 
     def has(self, run: str, benchmark: str, draw: str) -> bool:
         """Whether samples of this draw are there."""
         return (run, benchmark, draw) in self.cells
 
-    def pool(self, run: str, benchmark: str, name: str) -> Pool:
+    def matrix(self, run: str, benchmark: str, name: str) -> SampleMatrix:
         """The samples that a strategy reads."""
-        return self.cells[run, benchmark, self.plan.draw_of(name)].pool
+        return self.cells[run, benchmark, self.plan.draw_of(name)].matrix
 
-    def applied(self, run: str, benchmark: str, name: str, k: int | None = None) -> Applied:
+    def applied(self, run: str, benchmark: str, name: str, k: int | None = None) -> PolicyResult:
         """What a strategy gives at one setting; without one as the plan has it."""
         one = strategy(name)
-        k = one.places(self.numbers)[-1] if k is None else k
+        k = one.places(self.strategy_settings)[-1] if k is None else k
         key = (run, benchmark, name, k)
         if key not in self._applied:
-            self._applied[key] = one.apply(self.pool(run, benchmark, name), k, self.numbers)
+            self._applied[key] = one.apply(self.matrix(run, benchmark, name), k, self.strategy_settings)
         return self._applied[key]
 
     def runs_of(self, arm: str) -> list[RunInfo]:
         """The runs of an arm that were sampled."""
-        return [run for run in sampled(self.plan) if run.arm == arm]
+        return [run for run in sampled_runs(self.plan) if run.arm == arm]
 
     def runs(self) -> list[RunInfo]:
         """All runs that were sampled."""
-        return sampled(self.plan)
+        return sampled_runs(self.plan)
 
     def arms(self) -> list[str]:
         """All arms that were sampled, the base first."""
-        return list(dict.fromkeys(run.arm for run in sampled(self.plan)))
+        return list(dict.fromkeys(run.arm for run in sampled_runs(self.plan)))
 
     def questions(self, benchmark: str) -> list[Question]:
         """The questions of a benchmark."""
@@ -117,11 +118,13 @@ def read_book(stored: StoredFiles, plan: EvaluationPlan, seconds: Seconds) -> Bo
     cells: dict[tuple[str, str, str], Cell] = {}
     for info in all_benchmarks(plan):
         questions = list(read_lines(stored.file(f"questions/{info.name}.jsonl"), Question))
-        for run in sampled(plan):
+        for run in sampled_runs(plan):
             for draw in draws_on(plan, info.name, run):
-                cells[run.run, info.name, draw] = _cell(stored, place(run.run, info.name, draw), questions, seconds)
+                where = samples_folder(run.run, info.name, draw)
+                cells[run.run, info.name, draw] = _cell(stored, where, questions, seconds)
         if plan.larger is not None and info in plan.benchmarks:
-            cells[LARGER, info.name, "greedy"] = _cell(stored, place(LARGER, info.name, "greedy"), questions, seconds)
+            where = samples_folder(LARGER, info.name, "greedy")
+            cells[LARGER, info.name, "greedy"] = _cell(stored, where, questions, seconds)
     return Book(plan, cells)
 
 

@@ -68,7 +68,7 @@ def _rows(book: Book, key: tuple[str, str, str]) -> Iterator[dict[str, Any]]:
                 "outcome": grade.outcome,
                 "answer": grade.answer,
                 "why": grade.why,
-                "answer_class": int(cell.pool.classes[at, number]),
+                "answer_class": int(cell.matrix.classes[at, number]),
                 "tokens": sample.tokens,
                 "prompt_tokens": sample.prompt_tokens or None,
                 "flops": sample.flops,

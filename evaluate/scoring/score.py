@@ -16,7 +16,7 @@ from journey import numbers
 from journey.errors import UsageError
 from journey.evaluate.planning.comparisons import strategy
 from journey.evaluate.planning.earlier_looks import looked, sentence
-from journey.evaluate.sampling.work import place, sampled
+from journey.evaluate.planning.sample_sets import sampled_runs
 from journey.evaluate.scoring import curves, difficulty, equal_cost, larger_scores
 from journey.evaluate.scoring.graded import Book, comparison_options, matrix, read_book
 from journey.evaluate.statistics import paired, verdict
@@ -29,7 +29,7 @@ from journey.formats.marks import Timing
 from journey.formats.plan import EvaluationPlan, RunInfo
 from journey.formats.scores import ArmScore, Compared, EqualBudget, RunScore, Scores
 
-__all__ = ["place", "rescore", "sampled", "score_book"]
+__all__ = ["rescore", "score_book"]
 
 
 def rescore(evaluated: EvaluatedFolder) -> Scores:
@@ -88,7 +88,7 @@ def _rows(book: Book) -> list[tuple[RunInfo, str, str]]:
         (run, benchmark.name, name)
         for benchmark in plan.benchmarks
         for name in plan.strategies_on(benchmark.name)
-        for run in sampled(plan)
+        for run in sampled_runs(plan)
     ]
 
 
@@ -96,9 +96,9 @@ def _run_score(book: Book, run: RunInfo, benchmark: str, name: str) -> RunScore:
     """Outcomes of all samples that a policy reads; of rounds, continuations and caps those of the last."""
     cell = book.cells[run.run, benchmark, book.plan.draw_of(name)]
     applied, one = book.applied(run.run, benchmark, name), strategy(name)
-    columns = range(cell.pool.samples)
+    columns = range(cell.matrix.samples)
     if one.axis != "samples":
-        columns = range(cell.pool.samples - 1, cell.pool.samples)
+        columns = range(cell.matrix.samples - 1, cell.matrix.samples)
     outcomes = Counter(grades[n].outcome for grades in cell.grades for n in columns)
     return RunScore(
         run=run.run,
@@ -227,7 +227,7 @@ def _sentence(item: Compared) -> str:
 
 def _failed(plan: EvaluationPlan) -> list[str]:
     """Runs without weights, and the seeds that an arm lacks though others have them."""
-    there = {run.run for run in sampled(plan)}
+    there = {run.run for run in sampled_runs(plan)}
     failed = [run.run for run in plan.runs if run.run not in there]
     trained = [run for run in plan.runs if run.seed is not None]
     listed = {(run.arm, run.seed) for run in trained}

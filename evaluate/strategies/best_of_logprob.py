@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from journey.evaluate.test_time.contract import Strategy, in_catalog
-from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, doubling, of_samples
+from journey.evaluate.test_time.outcomes import NO_CLASS, PolicyResult, SampleMatrix, doubling, of_samples
 from journey.evaluate.test_time.votes import best_of
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
 
 
 @in_catalog
@@ -16,14 +16,14 @@ class BestOfLogprob(Strategy):
 
     name, draw = "best-of-logprob", "samples"
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""
-        return doubling(numbers.k)
+        return doubling(settings.k)
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """Samples without an answer are taken last."""
-        if pool.logprobs is None:
+        if matrix.logprobs is None:
             raise ValueError("these samples have no log-probabilities")
-        values = pool.logprobs / pool.tokens if numbers.logprob == "mean" else pool.logprobs
-        values = np.where(pool.classes == NO_CLASS, -np.inf, values)
-        return of_samples(pool, k, [best_of(*both, k) for both in zip(pool.points, values, strict=True)])
+        values = matrix.logprobs / matrix.tokens if settings.logprob == "mean" else matrix.logprobs
+        values = np.where(matrix.classes == NO_CLASS, -np.inf, values)
+        return of_samples(matrix, k, [best_of(*both, k) for both in zip(matrix.points, values, strict=True)])

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from journey import views
 from journey.evaluate.test_time.contract import Axis, Strategy, each, go_on, in_catalog
-from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, of_column
 from journey.formats.plan import DrawInfo
-from journey.sampling.requests import Asked, Numbers, Sampler, Written
+from journey.sampling.requests import PromptedQuestion, Sampler, StrategySettings, Written
 
 ANSWER_TOKENS = 64  # for the answer itself, once it is asked for
 
@@ -25,30 +25,32 @@ class BudgetCap(Strategy):
     name = draw = "budget-cap"
     axis: ClassVar[Axis] = "cap"
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """The caps in tokens, rising."""
-        return list(numbers.caps)
+        return list(settings.caps)
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """The answer under this cap."""
-        return of_column(pool, numbers.caps.index(k))
+        return of_column(matrix, settings.caps.index(k))
 
-    def drawn(self, numbers: Numbers) -> DrawInfo:
+    def drawn(self, settings: StrategySettings) -> DrawInfo:
         """One text a cap."""
-        return DrawInfo(self.name, len(numbers.caps), 0.0, options={"caps": list(numbers.caps)})
+        return DrawInfo(self.name, len(settings.caps), 0.0, options={"caps": list(settings.caps)})
 
-    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+    def write(
+        self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written
+    ) -> Written:
         """Greedy answers that end within a cap stay; the others are cut and asked, all of one cap in one batch."""
-        found: Written = [[[] for _ in asked] for _ in sampler.runs]
-        for cap in numbers.caps:
+        found: Written = [[[] for _ in questions] for _ in sampler.runs]
+        for cap in settings.caps:
             cut: dict[tuple[int, int], tuple[int, ...]] = {}
-            for run, place in each(sampler, asked):
+            for run, place in each(sampler, questions):
                 greedy = first[run][place][0]
                 if greedy.tokens > cap or greedy.finish == "length":
                     now = self._now(sampler, greedy.ids[:cap])
                     cut |= {(run, place): (*greedy.ids[:cap], *now)} if now else {}
-            asked_now = go_on(sampler, asked, cut, cap + ANSWER_TOKENS)
-            for run, place in each(sampler, asked):
+            asked_now = go_on(sampler, questions, cut, cap + ANSWER_TOKENS)
+            for run, place in each(sampler, questions):
                 greedy = first[run][place][0]
                 text = asked_now.get((run, place), greedy)
                 # What was written up to the cap took its share of the greedy answer's time.
@@ -58,8 +60,8 @@ class BudgetCap(Strategy):
 
     def _now(self, sampler: Sampler, ids: Sequence[int]) -> tuple[int, ...]:
         """What asks for the answer after these tokens; nothing where a box is open already."""
-        said, words = sampler.decode(ids), views.ANSWER_NOW[sampler.view]
-        if "\\boxed{" in said:
+        text, words = sampler.decode(ids), views.ANSWER_NOW[sampler.view]
+        if "\\boxed{" in text:
             return ()
-        closed = views.THINK_CLOSE.strip() in said
+        closed = views.THINK_CLOSE.strip() in text
         return sampler.ids(f"\n\n{words.removeprefix(views.THINK_CLOSE)}" if closed else words)

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from journey import views
 from journey.evaluate.test_time.contract import Axis, Strategy, each, go_on, in_catalog
-from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, of_column
 from journey.formats.plan import DrawInfo
-from journey.sampling.requests import Asked, Numbers, Sampler, Written
+from journey.sampling.requests import PromptedQuestion, Sampler, StrategySettings, Written
 
 
 @in_catalog
@@ -23,28 +23,30 @@ class BudgetWait(Strategy):
     name = draw = "budget-wait"
     axis: ClassVar[Axis] = "continuations"
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """0 to n continuations; 0 is greedy."""
-        return list(range(numbers.waits + 1))
+        return list(range(settings.waits + 1))
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """The answer after so many continuations; answers taken away are not in the text and not paid for."""
-        return of_column(pool, k)
+        return of_column(matrix, k)
 
-    def drawn(self, numbers: Numbers) -> DrawInfo:
+    def drawn(self, settings: StrategySettings) -> DrawInfo:
         """Greedy and its continuations."""
-        return DrawInfo(self.name, numbers.waits + 1, 0.0)
+        return DrawInfo(self.name, settings.waits + 1, 0.0)
 
-    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+    def write(
+        self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written
+    ) -> Written:
         """Continuation after continuation, each in one batch; a text at the cap of new tokens stays as it is."""
         found = [[list(texts) for texts in of_run] for of_run in first]
-        for _ in range(numbers.waits):
-            said = {}
-            for run, place in each(sampler, asked):
+        for _ in range(settings.waits):
+            prefixes = {}
+            for run, place in each(sampler, questions):
                 before = views.without_answer(found[run][place][-1].text, sampler.view)
-                said[run, place] = sampler.ids(before + views.GO_ON[sampler.view])
-            written = go_on(sampler, asked, said, sampler.cap)
-            for run, place in each(sampler, asked):
+                prefixes[run, place] = sampler.ids(before + views.GO_ON[sampler.view])
+            written = go_on(sampler, questions, prefixes, sampler.cap)
+            for run, place in each(sampler, questions):
                 last = found[run][place][-1]
                 text = written.get((run, place), last)
                 found[run][place].append(text if text is last else replace(text, seconds=text.seconds + last.seconds))

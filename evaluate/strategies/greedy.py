@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from journey.evaluate.test_time.contract import Strategy, each, in_catalog
-from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, of_column
 from journey.formats.plan import DrawInfo
-from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
+from journey.sampling.requests import PromptedQuestion, Request, Sampler, StrategySettings, Written
 
 
 @in_catalog
@@ -16,7 +16,7 @@ class Greedy(Strategy):
 
     name = draw = "greedy"
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """One answer."""
         return [1]
 
@@ -24,15 +24,17 @@ class Greedy(Strategy):
         """Its name."""
         return self.name
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """That answer."""
-        return of_column(pool, 0)
+        return of_column(matrix, 0)
 
-    def drawn(self, numbers: Numbers) -> DrawInfo:
+    def drawn(self, settings: StrategySettings) -> DrawInfo:
         """One greedy sample."""
         return DrawInfo(self.name, 1, 0.0)
 
-    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+    def write(
+        self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written
+    ) -> Written:
         """One batch of greedy answers."""
-        done = iter(sampler.write([Request(run, asked[place]) for run, place in each(sampler, asked)]))
-        return [[[next(done)] for _ in asked] for _ in sampler.runs]
+        done = iter(sampler.write([Request(run, questions[place]) for run, place in each(sampler, questions)]))
+        return [[[next(done)] for _ in questions] for _ in sampler.runs]

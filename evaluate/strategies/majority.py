@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from journey.evaluate.test_time import votes
 from journey.evaluate.test_time.contract import Strategy, in_catalog
-from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
-from journey.sampling.requests import Numbers
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, doubling, of_samples
+from journey.sampling.requests import StrategySettings
 
 
 @in_catalog
@@ -14,10 +14,10 @@ class Majority(Strategy):
 
     name, draw = "majority", "samples"
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""
-        return doubling(numbers.k)
+        return doubling(settings.k)
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """The exact mean over all subsets of k samples."""
-        return of_samples(pool, k, [votes.majority(*problem, k) for problem in pool.votes()])
+        return of_samples(matrix, k, [votes.majority(*problem, k) for problem in matrix.votes()])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from journey.evaluate.test_time.contract import Strategy, in_catalog
-from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, doubling, of_samples
 from journey.evaluate.test_time.votes import passes
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
 
 
 @in_catalog
@@ -14,11 +14,11 @@ class Pass(Strategy):
 
     name, draw, oracle = "pass", "samples", True
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""
-        return doubling(numbers.k)
+        return doubling(settings.k)
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """Chen et al. 2021 (arXiv 2107.03374), section 2.1."""
-        right = pool.points.sum(axis=1).astype(int).tolist()
-        return of_samples(pool, k, [passes(count, pool.samples, k) for count in right])
+        right = matrix.points.sum(axis=1).astype(int).tolist()
+        return of_samples(matrix, k, [passes(count, matrix.samples, k) for count in right])

@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from journey.evaluate.test_time.contract import Axis, Strategy, each, in_catalog
-from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, of_column
+from journey.evaluate.test_time.outcomes import NO_CLASS, PolicyResult, SampleMatrix, of_column
 from journey.formats.plan import DrawInfo
-from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
+from journey.sampling.requests import PromptedQuestion, Request, Sampler, StrategySettings, Written
 
 
 @in_catalog
@@ -20,28 +20,30 @@ class Revision(Strategy):
     name = draw = "revision"
     axis: ClassVar[Axis] = "rounds"
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """0 to n rounds; 0 is greedy."""
-        return list(range(numbers.rounds + 1))
+        return list(range(settings.rounds + 1))
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """The last round that gave an answer; every round is paid for."""
-        answered = pool.classes[:, : k + 1] != NO_CLASS
+        answered = matrix.classes[:, : k + 1] != NO_CLASS
         last = np.where(answered.any(axis=1), k - np.argmax(answered[:, ::-1], axis=1), k)
-        return of_column(pool, k, pool.points[np.arange(len(last)), last], add_up=True)
+        return of_column(matrix, k, matrix.points[np.arange(len(last)), last], add_up=True)
 
-    def drawn(self, numbers: Numbers) -> DrawInfo:
+    def drawn(self, settings: StrategySettings) -> DrawInfo:
         """Greedy and its revisions."""
-        return DrawInfo(self.name, numbers.rounds + 1, 0.0)
+        return DrawInfo(self.name, settings.rounds + 1, 0.0)
 
-    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+    def write(
+        self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written
+    ) -> Written:
         """Round after round, each in one batch."""
         rounds = [[list(texts) for texts in of_run] for of_run in first]
-        for _ in range(numbers.rounds):
+        for _ in range(settings.rounds):
             wanted = [
-                Request(run, asked[place], prompt=sampler.again(asked[place], rounds[run][place][-1].text))
-                for run, place in each(sampler, asked)
+                Request(run, questions[place], prompt=sampler.again(questions[place], rounds[run][place][-1].text))
+                for run, place in each(sampler, questions)
             ]
-            for (run, place), text in zip(each(sampler, asked), sampler.write(wanted), strict=True):
+            for (run, place), text in zip(each(sampler, questions), sampler.write(wanted), strict=True):
                 rounds[run][place].append(text)
         return rounds

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from journey.evaluate.test_time.contract import Strategy, each, in_catalog
-from journey.evaluate.test_time.outcomes import Applied, Pool, of_samples
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix, of_samples
 from journey.formats.plan import DrawInfo
-from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
+from journey.sampling.requests import PromptedQuestion, Request, Sampler, StrategySettings, Written
 
 
 @in_catalog
@@ -20,21 +20,23 @@ class Samples(Strategy):
 
     name = draw = "samples"
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """One sample."""
         return [1]
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """The mean over the samples."""
-        return of_samples(pool, 1, list(pool.points.mean(axis=1)))
+        return of_samples(matrix, 1, list(matrix.points.mean(axis=1)))
 
-    def drawn(self, numbers: Numbers) -> DrawInfo:
-        """The pool that k samples are taken from."""
-        return DrawInfo(self.name, numbers.samples, numbers.temperature, numbers.top_p)
+    def drawn(self, settings: StrategySettings) -> DrawInfo:
+        """The samples from which k are taken."""
+        return DrawInfo(self.name, settings.samples, settings.temperature, settings.top_p)
 
-    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+    def write(
+        self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written
+    ) -> Written:
         """All samples of these questions in one batch."""
-        count = range(numbers.samples)
-        wanted = [Request(run, asked[place], sample=n) for run, place in each(sampler, asked) for n in count]
-        done = iter(sampler.write(wanted, numbers.temperature, numbers.top_p))
-        return [[[next(done) for _ in count] for _ in asked] for _ in sampler.runs]
+        count = range(settings.samples)
+        wanted = [Request(run, questions[place], sample=n) for run, place in each(sampler, questions) for n in count]
+        done = iter(sampler.write(wanted, settings.temperature, settings.top_p))
+        return [[[next(done) for _ in count] for _ in questions] for _ in sampler.runs]

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from journey import catalog
 from journey.catalog import Catalog
-from journey.evaluate.test_time.outcomes import Applied, Pool
+from journey.evaluate.test_time.outcomes import PolicyResult, SampleMatrix
 from journey.formats.plan import DrawInfo
-from journey.sampling.requests import Asked, Numbers, Request, Sampler, Text, Written
+from journey.sampling.requests import PromptedQuestion, Request, Sampler, StrategySettings, Text, Written
 
 Axis = Literal["samples", "rounds", "continuations", "cap"]
 
@@ -33,7 +33,7 @@ class Strategy:
     checker: ClassVar[bool] = False  # needs a checker that works from the problem alone
     reward: ClassVar[bool] = False  # needs a reward model
 
-    def places(self, numbers: Numbers) -> list[int]:
+    def places(self, settings: StrategySettings) -> list[int]:
         """The settings on the curve; the last is the strategy as the plan names it."""
         raise NotImplementedError
 
@@ -41,15 +41,17 @@ class Strategy:
         """Its name at one setting, e.g. majority@8."""
         return f"{self.name}@{k}"
 
-    def apply(self, pool: Pool, k: int, numbers: Numbers) -> Applied:
+    def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
         """Expected score and costs of every problem at this setting."""
         raise NotImplementedError
 
-    def drawn(self, numbers: Numbers) -> DrawInfo:
+    def drawn(self, settings: StrategySettings) -> DrawInfo:
         """What `write` writes: how many samples, and how."""
         raise NotImplementedError(f"{self.name} reads the samples of {self.draw}")
 
-    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+    def write(
+        self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written
+    ) -> Written:
         """The samples of all questions and runs; `first` has the greedy answers."""
         raise NotImplementedError(f"{self.name} reads the samples of {self.draw}")
 
@@ -66,15 +68,17 @@ def in_catalog(kind: S) -> S:
     return kind
 
 
-def each(sampler: Sampler, asked: Sequence[Asked]) -> list[tuple[int, int]]:
+def each(sampler: Sampler, questions: Sequence[PromptedQuestion]) -> list[tuple[int, int]]:
     """Every (run, question) by place, runs outside."""
-    return [(run, place) for run in range(len(sampler.runs)) for place in range(len(asked))]
+    return [(run, place) for run in range(len(sampler.runs)) for place in range(len(questions))]
 
 
 def go_on(
-    sampler: Sampler, asked: Sequence[Asked], said: dict[tuple[int, int], tuple[int, ...]], cap: int
+    sampler: Sampler, questions: Sequence[PromptedQuestion], prefixes: dict[tuple[int, int], tuple[int, ...]], cap: int
 ) -> dict[tuple[int, int], Text]:
-    """Greedy texts that begin with what was said, up to `cap` tokens in all, in one batch."""
-    keys = [key for key in said if len(said[key]) < cap]
-    requests = [Request(run, asked[place], said[run, place], cap=cap - len(said[run, place])) for run, place in keys]
+    """Greedy texts by (run, question) that begin with these tokens, up to `cap` tokens in all, in one batch."""
+    keys = [key for key, prefix in prefixes.items() if len(prefix) < cap]
+    requests = [
+        Request(run, questions[place], prefixes[run, place], cap=cap - len(prefixes[run, place])) for run, place in keys
+    ]
     return dict(zip(keys, sampler.write(requests), strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,7 +14,7 @@ NO_CLASS = -1  # of a sample without an answer
 
 
 @dataclass(frozen=True)
-class Pool:
+class SampleMatrix:
     """Arrays (problem, sample). `points` is 1 for correct; `classes` are of equal answers, -1 without one.
 
     What a draw does not have (rewards, log-probabilities, FLOPs of an unknown model) is None.
@@ -33,11 +33,11 @@ class Pool:
         """How many samples each problem has."""
         return int(self.points.shape[1])
 
-    def columns(self, which: Sequence[int]) -> Pool:
+    def columns(self, which: Sequence[int]) -> SampleMatrix:
         """The same with only these samples of every problem."""
         at = list(which)
         more = {name: None if getattr(self, name) is None else getattr(self, name)[:, at] for name in _MAYBE}
-        return Pool(self.points[:, at], self.classes[:, at], self.tokens[:, at], self.seconds[:, at], **more)
+        return SampleMatrix(self.points[:, at], self.classes[:, at], self.tokens[:, at], self.seconds[:, at], **more)
 
     def votes(self) -> list[tuple[tuple[int, ...], tuple[float, ...], int]]:
         """For every problem: sizes of its classes, the mean score of each, and the samples without an answer."""
@@ -55,7 +55,7 @@ _MAYBE = ("flops", "logprobs", "rewards")
 
 
 @dataclass(frozen=True)
-class Applied:
+class PolicyResult:
     """What a policy gives: expected score and costs of every problem (problem,)."""
 
     scores: Array
@@ -63,14 +63,14 @@ class Applied:
     seconds: Array
     flops: Array | None = None
 
-    def mixed(self, other: Applied, share: float) -> Applied:
+    def mixed(self, other: PolicyResult, share: float) -> PolicyResult:
         """Between this and another policy: each problem gets the other one with this chance."""
 
         def between(a: Array, b: Array) -> Array:
             return (1 - share) * a + share * b
 
         flops = None if self.flops is None or other.flops is None else between(self.flops, other.flops)
-        return Applied(
+        return PolicyResult(
             between(self.scores, other.scores),
             between(self.tokens, other.tokens),
             between(self.seconds, other.seconds),
@@ -83,21 +83,21 @@ class Applied:
         return None if found is None else float(found.mean())
 
 
-def of_samples(pool: Pool, k: int, scores: Sequence[float]) -> Applied:
+def of_samples(matrix: SampleMatrix, k: int, scores: Sequence[float]) -> PolicyResult:
     """A policy that draws k samples of each problem and comes to these expected scores."""
-    flops = None if pool.flops is None else k * pool.flops.mean(axis=1)
-    return Applied(np.array(scores), k * pool.tokens.mean(axis=1), k * pool.seconds.mean(axis=1), flops)
+    flops = None if matrix.flops is None else k * matrix.flops.mean(axis=1)
+    return PolicyResult(np.array(scores), k * matrix.tokens.mean(axis=1), k * matrix.seconds.mean(axis=1), flops)
 
 
-def of_column(pool: Pool, column: int, scores: Array | None = None, *, add_up: bool = False) -> Applied:
+def of_column(matrix: SampleMatrix, column: int, scores: Array | None = None, *, add_up: bool = False) -> PolicyResult:
     """A policy that stops at one column (a round, a level); with `add_up` the columns before it cost as well."""
 
     def cost(values: Array) -> Array:
         return values[:, : column + 1].sum(axis=1) if add_up else values[:, column]
 
-    flops = None if pool.flops is None else cost(pool.flops)
-    points = pool.points[:, column] if scores is None else scores
-    return Applied(points, cost(pool.tokens), cost(pool.seconds), flops)
+    flops = None if matrix.flops is None else cost(matrix.flops)
+    points = matrix.points[:, column] if scores is None else scores
+    return PolicyResult(points, cost(matrix.tokens), cost(matrix.seconds), flops)
 
 
 def doubling(most: int) -> list[int]:
@@ -106,6 +106,3 @@ def doubling(most: int) -> list[int]:
     while found[-1] * 2 < most:
         found.append(found[-1] * 2)
     return found if most == 1 else [*found, most]
-
-
-Rule: TypeAlias = Callable[[Pool, int], Applied]

@@ -8,13 +8,13 @@ from typing import Any
 from journey.catalog import ENGINES
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
-from journey.finetune.training.protocol import IGNORED, LABELS, Failed, Report, Said, Setup, Trained
+from journey.finetune.training.protocol import IGNORED, LABELS, EngineMessage, Failed, Report, Setup, Trained
 
 
 @ENGINES.add("stacked", together=True)
 def train(
     runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
-) -> Iterator[Trained | Failed | Said]:
+) -> Iterator[Trained | Failed | EngineMessage]:
     """All runs at once over one frozen base, each exactly as if it were trained alone; LoRA on one device."""
     import torch
 

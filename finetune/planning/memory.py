@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from journey import processes
 from journey.catalog import ENGINES
 from journey.config import FinetuneSettings
 from journey.errors import ResourceError
@@ -79,5 +80,5 @@ def _workers(settings: FinetuneSettings, groups: int, peak: int, free: int, devi
     """Groups at the same time: one a core on a CPU, one on a GPU, fewer if memory is short."""
     if device != "cpu":
         return max(1, min(settings.workers or 1, free // peak, groups))  # a process of a run each has a GPU of its own
-    wanted = settings.workers or cost.cores() // settings.processes
+    wanted = settings.workers or processes.cores() // settings.processes
     return max(1, min(wanted, free // (peak * settings.processes), groups))

@@ -1,14 +1,11 @@
-"""Groups of runs side by side in processes of one thread each: on a CPU two threads in one process can be slower than one.
+"""Groups of runs side by side in worker processes of one thread each: on a CPU two threads in one process can be slower.
 
-A process that dies takes only its own group with it; an interrupted command leaves no process behind.
+A worker that dies takes only its own group with it; an interrupted command leaves no worker behind.
 """
 
 from __future__ import annotations
 
-import os
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -17,91 +14,74 @@ from pathlib import Path
 
 import msgspec
 
-from journey import console
+from journey import console, processes
 from journey.finetune.runs import Run
-from journey.finetune.training.worker import Event
+from journey.finetune.training.events import Event, read_events
 
-_QUIET = {
-    "PYTHONSAFEPATH": "1",
-    "PYTHONWARNINGS": "ignore",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+EventHandler = Callable[[Event], None]
 
 
 def command(plan: Path) -> list[str]:
-    """What is started to train runs of a plan."""
-    return [sys.executable, "-P", "-m", "journey.finetune.training.worker", str(plan)]
+    """The command of a worker for the runs of a plan."""
+    return processes.python("journey.finetune.training.worker", str(plan))
 
 
-class _Process:
-    """One worker process and what it was last told to train."""
+class TrainingWorker:
+    """One worker process; its stderr goes to `log`."""
 
     def __init__(self, plan: Path, log: Path, one_thread: bool) -> None:
         self.log = log
         with log.open("ab") as stderr:
-            # A session of its own: Ctrl-C reaches this command alone, which then ends the process.
-            self.popen = subprocess.Popen(
-                command(plan),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env={**os.environ, **_QUIET, **(_ONE_THREAD if one_thread else {})},
-                start_new_session=True,
-            )
+            self.program = processes.start_program(command(plan), stderr=stderr, threads=1 if one_thread else None)
 
-    def train(self, group: Sequence[Run], tell: Callable[[Event], None], done: Callable[[Event], None]) -> None:
-        """Train a group. `done` hears how every run of it ended; where the process dies, the rest have failed."""
-        assert self.popen.stdin is not None and self.popen.stdout is not None
+    def train(self, group: Sequence[Run], on_step: EventHandler, on_end: EventHandler) -> None:
+        """Train a group. `on_end` gets the end of every run; where the worker dies, the rest have failed."""
+        assert self.program.stdin is not None and self.program.stdout is not None
         left = [run.run for run in group]
         try:
-            self.popen.stdin.write(msgspec.json.encode(left) + b"\n")
-            self.popen.stdin.flush()
+            self.program.stdin.write(msgspec.json.encode(left) + b"\n")
+            self.program.stdin.flush()
         except BrokenPipeError:
-            pass  # it has died: its output ends too
-        for line in self.popen.stdout:
-            event = msgspec.json.decode(line, type=Event)
+            pass  # it has died: its events end too
+        for event in read_events(self.program.stdout):
             if not event.ends:
-                tell(event)
+                on_step(event)
                 continue
             left.remove(event.run)
-            done(event)
+            on_end(event)
             if not left:
                 return
-        code = self.popen.wait()
-        said = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        why = f"its process {processes.how_it_ended(self.program.wait(), self.log)}"
         for name in left:
-            done(Event(name, failed=f"its process ended with code {code}: {said[-1] if said else 'it said nothing'}"))
+            on_end(Event(name, failed=why))
 
     @property
     def alive(self) -> bool:
-        return self.popen.poll() is None
+        return self.program.poll() is None
 
     def close(self) -> None:
-        """End the process, which ends when its input does; it is idle or dead."""
-        assert self.popen.stdin is not None and self.popen.stdout is not None
+        """End the worker, which is idle or dead: it ends when its stdin does."""
+        assert self.program.stdin is not None and self.program.stdout is not None
         try:
-            self.popen.stdin.close()
+            self.program.stdin.close()
         except BrokenPipeError:
             pass
-        self.popen.wait()
-        self.popen.stdout.close()
+        self.program.wait()
+        self.program.stdout.close()
 
 
-def telling(ticker: console.Ticker) -> Callable[[Event], None]:
-    """What shows the steps of all runs in one progress bar, and says what a person should know."""
-    at: dict[str, int] = {}
+def show_on(ticker: console.Ticker) -> EventHandler:
+    """A handler that shows the steps of all runs in one progress bar, and the messages for a person."""
+    shown: dict[str, int] = {}  # the last step of each run
 
-    def tell(event: Event) -> None:
-        if event.said is not None:
-            console.note(event.said)
+    def show(event: Event) -> None:
+        if event.message is not None:
+            console.note(event.message)
             return
-        ticker.advance(event.step - at.get(event.run, 0), f"{event.run} loss {event.loss:.3f}")
-        at[event.run] = event.step
+        ticker.advance(event.step - shown.get(event.run, 0), f"{event.run} loss {event.loss:.3f}")
+        shown[event.run] = event.step
 
-    return tell
+    return show
 
 
 def train_all(
@@ -110,47 +90,47 @@ def train_all(
     workers: int,
     *,
     one_thread: bool,
-    tell: Callable[[Event], None],
-    done: Callable[[Event], None],
+    on_step: EventHandler,
+    on_end: EventHandler,
 ) -> None:
-    """Train the groups in the order given, so many at a time. `tell` hears of steps, `done` of ends, one call at a time."""
+    """Train the groups in the order given, so many at a time. The handlers are called one at a time, from any thread."""
     waiting: queue.SimpleQueue[Sequence[Run]] = queue.SimpleQueue()
     for group in groups:
         waiting.put(group)
     lock, stop = threading.Lock(), threading.Event()
-    started: list[_Process] = []
+    started: list[TrainingWorker] = []
 
-    def start(number: int) -> _Process:
+    def start(number: int) -> TrainingWorker:
         with lock:
             if stop.is_set():
                 raise InterruptedError
-            started.append(_Process(plan, plan.with_name(f"worker-{number}.log"), one_thread))
+            started.append(TrainingWorker(plan, plan.with_name(f"worker-{number}.log"), one_thread))
             return started[-1]
 
-    def locked(call: Callable[[Event], None], event: Event) -> None:
+    def locked(handler: EventHandler, event: Event) -> None:
         with lock:
             if not stop.is_set():
-                call(event)
+                handler(event)
 
     def serve(number: int) -> None:
-        process = None
+        worker = None
         try:
             while not stop.is_set():
                 group = waiting.get_nowait()
-                if process is not None and not process.alive:
-                    process.close()
-                    process = None
-                process = process or start(number)
-                process.train(group, partial(locked, tell), partial(locked, done))
+                if worker is not None and not worker.alive:
+                    worker.close()
+                    worker = None
+                worker = worker or start(number)
+                worker.train(group, partial(locked, on_step), partial(locked, on_end))
         except queue.Empty:
             return
         except BaseException:
-            if process is not None:
-                process.popen.kill()
+            if worker is not None:
+                worker.program.kill()
             raise
         finally:
-            if process is not None:
-                process.close()
+            if worker is not None:
+                worker.close()
 
     count = max(1, min(workers, len(groups)))
     with ThreadPoolExecutor(max_workers=count) as threads:
@@ -159,7 +139,7 @@ def train_all(
             for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                 future.result()
         finally:
-            with lock:
+            with lock:  # what a handler is writing is finished first
                 stop.set()
-            for process in started:
-                process.popen.kill()
+            for worker in started:
+                worker.program.kill()

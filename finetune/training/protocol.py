@@ -2,7 +2,7 @@
 
 An engine is registered in ENGINES and has one interface:
 
-    train(runs, data, setup, report) -> yields a Trained or a Failed for every run, and a Said now and then
+    train(runs, data, setup, report) -> yields a Trained or a Failed for every run, and an EngineMessage now and then
 
 It writes `RUN/{adapter_model.safetensors,adapter_config.json,trajectory.jsonl}` into `setup.work` (a whole model's
 files in place of the adapter's with `setup.full`), reports every optimiser step, and goes on from `setup.scratch` if it
@@ -95,7 +95,7 @@ class Failed(msgspec.Struct, frozen=True):
     why: str
 
 
-class Said(msgspec.Struct, frozen=True):
+class EngineMessage(msgspec.Struct, frozen=True):
     """Something that a person should know while the training goes on."""
 
     text: str
@@ -106,7 +106,7 @@ class Engine(Protocol):
 
     def __call__(
         self, runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
-    ) -> Iterator[Trained | Failed | Said]: ...
+    ) -> Iterator[Trained | Failed | EngineMessage]: ...
 
 
 def group_name(runs: Sequence[Run]) -> str:

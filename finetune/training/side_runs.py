@@ -12,8 +12,9 @@ from journey.errors import PartialError
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training import pool
+from journey.finetune.training.events import Event
 from journey.finetune.training.protocol import Setup, Trained
-from journey.finetune.training.worker import Event, Plan
+from journey.finetune.training.worker import WorkerPlan
 from journey.formats.files import dump_json, write_atomic
 
 
@@ -45,11 +46,11 @@ def train_apart(
     if left:
         for kind in {run.kind for run in runs}:
             data[kind].save(scratch / f"{kind}.npz")
-        write_atomic(scratch / "plan.json", dump_json(Plan(setup, tuple(runs))))
+        write_atomic(scratch / "plan.json", dump_json(WorkerPlan(setup, tuple(runs))))
         waiting = [run for group in left for run in group]
         with console.progress(what, sum(run.steps for run in waiting)) as ticker:
 
-            def done(event: Event) -> None:
+            def on_end(event: Event) -> None:
                 if event.failed is not None and event.again:
                     again[event.run] = event.failed
                     return
@@ -57,7 +58,12 @@ def train_apart(
                 write_atomic(_place(scratch, event.run), dump_json(ended[event.run]))
 
             pool.train_all(
-                left, scratch / "plan.json", workers, one_thread=one_thread, tell=pool.telling(ticker), done=done
+                left,
+                scratch / "plan.json",
+                workers,
+                one_thread=one_thread,
+                on_step=pool.show_on(ticker),
+                on_end=on_end,
             )
     if again:
         said = "; ".join(f"{name} failed: {reason}" for name, reason in again.items())

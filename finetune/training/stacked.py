@@ -5,7 +5,7 @@ learning rate, schedule, weight decay, dropout stream and the number of steps ar
 take their optimiser steps side by side; one that is through, or whose loss is no number, leaves the stack.
 
     stack = Training(model, pad, runs, data, setup, report)
-    for said in stack.work():        # Trained, Failed or Said
+    for said in stack.work():        # Trained, Failed or EngineMessage
         ...
 """
 
@@ -29,7 +29,16 @@ from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training import adapters, losses, passes
-from journey.finetune.training.protocol import Failed, Report, Said, Setup, Trained, group_name, newest_whole, seal
+from journey.finetune.training.protocol import (
+    EngineMessage,
+    Failed,
+    Report,
+    Setup,
+    Trained,
+    group_name,
+    newest_whole,
+    seal,
+)
 from journey.formats.files import dump_json, json_lines, write_atomic
 from journey.models.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable, scale_of
 
@@ -145,7 +154,7 @@ class Training:
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 
-    def work(self) -> Iterator[Trained | Failed | Said]:
+    def work(self) -> Iterator[Trained | Failed | EngineMessage]:
         """Train until every run has ended, going on from a checkpoint; yields the ends, and what a person should know."""
         self._resume()
         yield from self.trained
@@ -245,7 +254,7 @@ class Training:
     def _stream(self, run: Run) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(adapters.dropout_seed(run, self.step))
 
-    def _smaller(self) -> Said:
+    def _smaller(self) -> EngineMessage:
         """After memory ran out: the same step again, in passes of half the tokens. The optimiser has not moved yet."""
         longest = max(int(member.rows.lengths.max()) for member in self.members)
         if self.limit < longest:
@@ -253,7 +262,9 @@ class Training:
         self.limit //= 2
         self._streams_of = -1
         torch.cuda.empty_cache()
-        return Said(f"memory ran out; passes have at most {self.limit} tokens from here on, steps are the same rows")
+        return EngineMessage(
+            f"memory ran out; passes have at most {self.limit} tokens from here on, steps are the same rows"
+        )
 
     def _leave(self) -> list[Trained | Failed]:
         """Take runs that are through, or have failed, out of the stack; write the adapters of the former."""

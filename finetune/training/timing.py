@@ -11,6 +11,7 @@ from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training.protocol import Setup
 from journey.models.load import ModelRef
+from journey.models.threads import one_thread_on
 
 _STEPS = 2  # timed after one that is not
 
@@ -56,14 +57,8 @@ def _per_token(ref: ModelRef, group: Sequence[Run], data: Mapping[str, Rows], se
     if getattr(text, "layer_types", None):
         text.layer_types = text.layer_types[: text.num_hidden_layers]
     device = load.best_device()
-    before = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
-        if device == "cpu":
-            torch.set_num_threads(1)  # as the worker processes have
-        try:
-            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32 if device == "cpu" else torch.bfloat16)
-            here = msgspec.structs.replace(setup, work=folder, scratch=folder)
-            training = Training(model.to(device), 0, group, data, here, lambda *_: None)
-            return training.time_steps(_STEPS)
-        finally:
-            torch.set_num_threads(before)
+    with torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder, one_thread_on(device):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32 if device == "cpu" else torch.bfloat16)
+        here = msgspec.structs.replace(setup, work=folder, scratch=folder)
+        training = Training(model.to(device), 0, group, data, here, lambda *_: None)
+        return training.time_steps(_STEPS)

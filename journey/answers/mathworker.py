@@ -2,8 +2,8 @@
 
 Parsing LaTeX with sympy may hang, eat memory or crash, and math-verify's own time limit is a signal that works in the
 main thread only. So one child process answers all questions of its parent: started at the first question, reused,
-killed at the deadline and replaced, gone when the parent is. Run as a program this file is that child; it imports
-math-verify and nothing of this project, and evaluates no text of a model as Python.
+killed at the deadline and replaced, gone when the parent is. Run as a program this module is that child; it imports
+math-verify and next to nothing of this project, and evaluates no text of a model as Python.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from typing import Any
+from typing import Any, BinaryIO
+
+from journey import processes
+from journey.errors import JourneyError
 
 START_SECONDS = 120.0  # importing sympy on a busy machine
 MEMORY_BYTES = 4 << 30  # address space of the child
@@ -66,8 +68,6 @@ class MathWorker:
         if not self._ready:
             greeting = self._exchange(process, b"", START_SECONDS)
             if greeting != "ready":
-                from journey.errors import JourneyError  # here, so that the child needs nothing of this package
-
                 self.close()
                 raise JourneyError(f"the answer checker's process could not start: {greeting or 'it died or hung'}")
             self._ready = True
@@ -75,10 +75,8 @@ class MathWorker:
 
     def _spawn(self) -> None:
         self._ready = False
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", os.path.abspath(__file__)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+        self._process = processes.start_program(
+            processes.python("journey.answers.mathworker"),
             stderr=subprocess.DEVNULL,
             bufsize=0,  # nothing buffered that a forked child could send a second time
         )
@@ -132,9 +130,8 @@ WORKER = MathWorker()
 
 def serve() -> None:
     """The child: a line `[gold, answer, seconds]` in, one word out, until the input ends."""
-    replies = os.fdopen(os.dup(1), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is no reply
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    replies = processes.own_stdout()
+    requests = processes.requests()
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -142,17 +139,24 @@ def serve() -> None:
     try:
         decide = _decider()
     except ImportError as error:
-        print(f"{error} (pip install math-verify)", file=replies, flush=True)
+        _reply(replies, f"{error} (pip install math-verify)")
         return
-    print("ready", file=replies, flush=True)
-    for line in sys.stdin:
+    _reply(replies, "ready")
+    for line in requests:
         gold, answer, seconds = json.loads(line)
-        if hasattr(signal, "setitimer"):  # should the parent die meanwhile: SIGALRM ends this process
+        # Should the parent die while one long operation on huge numbers keeps every other thread waiting, the one that
+        # watches stdin too, SIGALRM ends this process.
+        if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, seconds + 1)
         verdict = decide(gold, answer)
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
-        print(verdict, file=replies, flush=True)
+        _reply(replies, verdict)
+
+
+def _reply(stream: BinaryIO, word: str) -> None:
+    stream.write(word.encode() + b"\n")
+    stream.flush()
 
 
 def _decider() -> Any:

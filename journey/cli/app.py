@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from journey import interrupts
 from journey.cli import evaluate, hub
 from journey.cli.shared import (
     AsJson,
@@ -307,19 +308,31 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def main() -> None:
-    """Run the command line; every error of ours becomes one message and its exit code."""
+    """Run the command line; every error of ours becomes one message and its exit code, Ctrl-C becomes 130."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    interrupts.handle()
     try:
         app()
-    except JourneyError as error:
-        _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted; run the same command again to go on from here", 130)
-    except MemoryError:
-        _fail("out of memory", ResourceError.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except BaseException as error:
+        # Typer turns a KeyboardInterrupt into a silent exit, and a library may make an error of its own of it.
+        if interrupts.received() or isinstance(error, KeyboardInterrupt):
+            _say_interrupted(interrupts.kept(error))
+            interrupts.leave()
+        if isinstance(error, JourneyError):
+            _fail(str(error), error.exit_code)
+        if isinstance(error, MemoryError):
+            _fail("out of memory", ResourceError.exit_code)
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        raise
+
+
+def _say_interrupted(kept: list[str]) -> None:
+    from journey import console
+
+    go_on = "run the same command again" + (" to go on from here" if kept else "")
+    console.err.print("interrupted;", "; ".join([*kept, go_on]), markup=False, highlight=False, soft_wrap=True)
 
 
 def _fail(message: str, code: int) -> None:

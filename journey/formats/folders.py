@@ -22,8 +22,9 @@ from journey.formats.curation import FunnelFile, GenerateCounts
 from journey.formats.files import inside, read_lines, sha256, sha256_of
 from journey.formats.finetune import ADAPTER, PROBLEMS, TRAJECTORY, WARMUP, AuditFile, RunFile, TrajectoryPoint
 from journey.formats.manifest import MANIFEST, Manifest
-from journey.formats.marks import Timing
+from journey.formats.marks import DONE, ShardMark, Timing
 from journey.formats.plan import EvaluationPlan
+from journey.formats.sampled import SampleIdentities
 from journey.formats.scores import Scores
 from journey.schema import Pair, Question, Reward, Sample, Tree
 from journey.splits import Split
@@ -305,6 +306,14 @@ class EvaluatedFolder(FinishedFolder):
         """(run, benchmark, draw) of all stored samples, sorted."""
         parts = (name.split("/") for name in self.manifest.files if name.startswith("samples/"))
         return sorted({(part[1], part[2], part[3]) for part in parts if len(part) == 5})
+
+    def identities(self) -> dict[str, str]:
+        """By file of samples, the hash of all that they depend on: equal hashes, equal bytes."""
+        if self.has(SampleIdentities.FILE):
+            where = str(self.path / SampleIdentities.FILE)
+            return SampleIdentities.parse(self.read(SampleIdentities.FILE), where).samples
+        marks = (ShardMark.read(path.parent, path.name) for path in sorted((self.path / DONE).glob("samples--*.json")))
+        return {name: mark.counts["identity"] for mark in marks for name in mark.files if "identity" in mark.counts}
 
     def rewards(self, run: str, benchmark: str) -> Iterator[Reward]:
         """What a reward model gave a run's samples."""

@@ -1,6 +1,6 @@
 """Batches being written: rows of many adapters, which leave when they have ended, and batches that join when they thin out.
 
-Jobs are dealt into batches of a given width. A batch of which only half is still being written waits for others like it,
+Requests are dealt into batches of a given width. A batch of which only half is still being written waits for others like it,
 and goes on together with them: so the long answers of all batches share steps, instead of each batch dragging a few.
 """
 
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from journey.models.completion import Completion, Finish, Job
+from journey.models.completion import Completion, CompletionRequest, Finish
 from journey.models.kv_cache import can_merge, merged, roomy_cache
 from journey.models.random import pick
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
     from transformers.cache_utils import DynamicCache
 
     from journey.models.lora import Stack
@@ -42,12 +43,23 @@ class NotNumbers(FloatingPointError):
         self.run = run
 
 
+@dataclass(frozen=True)
+class DecodingModel:
+    """A model, the tokens that end an answer, the id to pad with, the most new tokens, and the adapters stacked on it."""
+
+    model: PreTrainedModel
+    stops: frozenset[int]
+    pad: int
+    cap: int
+    stack: Stack | None = None
+
+
 @dataclass
 class _Batch:
     """Rows that go through the model together.
 
-    `rows` has the job of every row (or FILLER), `runs` the adapter of every group. `ids` (row, token) is what the model
-    reads next, `positions` where it stands, `mask` (row, token) what is no padding, `at` (row,) how many tokens each row
+    `rows` has the index of every row's request (or FILLER), `runs` the adapter of every group. `ids` (row, token) is what
+    the model reads next, `positions` where it stands, `mask` (row, token) what is no padding, `at` (row,) how many tokens each row
     has. `clock` is each row's share of the time so far.
     """
 
@@ -62,7 +74,7 @@ class _Batch:
     clock: float = 0.0
 
     def keep(self, rows: list[int], runs: list[int], sources: Sequence[int]) -> None:
-        """Go on with these jobs in these groups, each from the row that `sources` names."""
+        """Go on with these requests in these groups, each from the row that `sources` names."""
         index = torch.tensor(list(sources), device=self.ids.device)
         self.rows, self.runs = rows, runs
         self.ids, self.mask, self.positions = self.ids[index], self.mask[index], self.positions[index]
@@ -87,22 +99,29 @@ class Decoding(Protocol):
 
 
 class Writing:
-    """All jobs of one call, until each has ended or is at its cap."""
+    """All requests of one call, until each has ended or is at its cap."""
 
-    def __init__(self, decoder: Decoding, jobs: Sequence[Job], temperature: float, top_p: float, width: int) -> None:
-        self.decoder, self.jobs, self.width = decoder, jobs, width
+    def __init__(
+        self,
+        decoder: Decoding,
+        requests: Sequence[CompletionRequest],
+        temperature: float,
+        top_p: float,
+        width: int,
+    ) -> None:
+        self.decoder, self.requests, self.width = decoder, requests, width
         self.temperature, self.top_p = temperature, top_p
         self.device = decoder.model.device
-        self.caps = [decoder.cap if job.cap is None else job.cap for job in jobs]
-        self.written: list[list[int]] = [[] for _ in jobs]
-        self.logprobs = [0.0] * len(jobs)
-        self.seconds = [0.0] * len(jobs)
+        self.caps = [decoder.cap if request.cap is None else request.cap for request in requests]
+        self.written: list[list[int]] = [[] for _ in requests]
+        self.logprobs = [0.0] * len(requests)
+        self.seconds = [0.0] * len(requests)
         self.live = {place for place, cap in enumerate(self.caps) if cap > 0}
-        self.by_chance = jobs[0].chance is not None
+        self.by_chance = requests[0].chance is not None
         self.accepts = _accepted(decoder.model)
 
     def run(self) -> list[Completion]:
-        """Write everything; the completions in the order of the jobs."""
+        """Write everything; the completions in the order of the requests."""
         fresh, waiting = list(self._dealt())[::-1], list[_Batch]()
         while fresh or waiting:
             if waiting and (not fresh or sum(map(self._left, waiting)) >= self.width):
@@ -116,28 +135,29 @@ class Writing:
         return self._results()
 
     def _dealt(self) -> Iterator[list[int]]:
-        """Jobs of like length of prompt, as many of each adapter, at most `width` together."""
+        """Requests of like length of prompt, as many of each adapter, at most `width` together."""
         by_run: dict[int, list[int]] = {}
-        for job in sorted(self.live, key=lambda job: (len(self.jobs[job].prompt), job)):
-            by_run.setdefault(self.jobs[job].run, []).append(job)
+        for request in sorted(self.live, key=lambda request: (len(self.requests[request].prompt), request)):
+            by_run.setdefault(self.requests[request].run, []).append(request)
         if len(self.live) <= self.width:
-            yield from [[job for members in by_run.values() for job in members]] if by_run else []
+            yield from [[request for members in by_run.values() for request in members]] if by_run else []
             return
         size = max(1, self.width // len(by_run))
         for start in range(0, max(map(len, by_run.values()), default=0), size):
-            yield [job for members in by_run.values() for job in members[start : start + size]]
+            yield [request for members in by_run.values() for request in members[start : start + size]]
 
     def _left(self, batch: _Batch) -> int:
         """How many of a batch's rows are still being written."""
-        return sum(job in self.live for job in batch.rows)
+        return sum(request in self.live for request in batch.rows)
 
     # --- layout ------------------------------------------------------------------------------------------------------
 
-    def _layout(self, jobs: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
-        """Jobs in groups of one size: the job of every row (or FILLER), the job it goes on from, the adapter of every group."""
+    def _layout(self, requests: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
+        """Requests in groups of one size: the index of every row's request (or FILLER), of the request it goes on from, and the
+        adapter of every group."""
         by_run: dict[int, list[int]] = {}
-        for job in sorted(jobs):
-            by_run.setdefault(self.jobs[job].run, []).append(job)
+        for request in sorted(requests):
+            by_run.setdefault(self.requests[request].run, []).append(request)
         size = self._group_size([len(members) for members in by_run.values()])
         rows, sources, runs = [], [], []
         for run, members in sorted(by_run.items()):
@@ -159,10 +179,10 @@ class Writing:
         sizes = {-(-most // parts) for parts in range(1, most + 1)} | set(counts)
         return min(sizes, key=lambda size: (price(size), -size))
 
-    def _begin(self, jobs: Sequence[int]) -> _Batch:
+    def _begin(self, requests: Sequence[int]) -> _Batch:
         """A batch at its prompts."""
-        rows, sources, runs = self._layout(jobs)
-        prompts = [self.jobs[job].prompt for job in sources]
+        rows, sources, runs = self._layout(requests)
+        prompts = [self.requests[request].prompt for request in sources]
         longest, pad = max(map(len, prompts)), self.decoder.pad
         ids = torch.tensor([[pad] * (longest - len(p)) + list(p) for p in prompts], device=self.device)
         mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=self.device)
@@ -183,8 +203,8 @@ class Writing:
             return None
         steps = max(self.caps)
         table = np.zeros((len(rows), steps), dtype=np.float32)
-        for row, job in enumerate(rows):
-            chance = self.jobs[job].chance if job != FILLER else None
+        for row, request in enumerate(rows):
+            chance = self.requests[request].chance if request != FILLER else None
             if chance is not None:
                 table[row, : min(steps, len(chance))] = chance[:steps]
         return torch.from_numpy(table).to(self.device)
@@ -203,7 +223,7 @@ class Writing:
         masks = [torch.nn.functional.pad(b.mask, (longest - b.mask.shape[1], 0)) for b in taken]
         chances = [b.chances for b in taken if b.chances is not None]
         whole = _Batch(
-            [job for b in taken for job in b.rows],
+            [request for b in taken for request in b.rows],
             [],
             torch.cat([b.ids for b in taken]),
             torch.cat(masks),
@@ -217,14 +237,14 @@ class Writing:
 
     def _thin_out(self, batch: _Batch, share: float) -> bool:
         """Drop rows that have ended, where that leaves out enough; groups of one size may not let it yet."""
-        live = [job for job in batch.rows if job in self.live]
+        live = [request for request in batch.rows if request in self.live]
         if len(live) > share * len(batch.rows):
             return False
         rows, sources, runs = self._layout(live)
         if len(rows) > share * len(batch.rows) and batch.runs:
             return False
-        old = {job: row for row, job in enumerate(batch.rows) if job != FILLER}
-        batch.keep(rows, runs, [old[job] for job in sources])
+        old = {request: row for row, request in enumerate(batch.rows) if request != FILLER}
+        batch.keep(rows, runs, [old[request] for request in sources])
         return True
 
     # --- writing -----------------------------------------------------------------------------------------------------
@@ -278,23 +298,23 @@ class Writing:
     def _take(self, batch: _Batch, tokens: Sequence[int], logprobs: Sequence[float] | None) -> int:
         """Note one token of every row; gives how many rows have ended with it."""
         ended = 0
-        for row, job in enumerate(batch.rows):
-            if job not in self.live:
+        for row, request in enumerate(batch.rows):
+            if request not in self.live:
                 continue
-            self.written[job].append(tokens[row])
+            self.written[request].append(tokens[row])
             if logprobs is not None:
-                self.logprobs[job] += logprobs[row]
-            if tokens[row] in self.decoder.stops or len(self.written[job]) >= self.caps[job]:
-                self.live.discard(job)
-                self.seconds[job] += batch.clock
+                self.logprobs[request] += logprobs[row]
+            if tokens[row] in self.decoder.stops or len(self.written[request]) >= self.caps[request]:
+                self.live.discard(request)
+                self.seconds[request] += batch.clock
                 ended += 1
         return ended
 
     def _add_up(self, batch: _Batch) -> None:
         """Note the time of rows that go on in another batch."""
-        for job in batch.rows:
-            if job in self.live:
-                self.seconds[job] += batch.clock
+        for request in batch.rows:
+            if request in self.live:
+                self.seconds[request] += batch.clock
         batch.clock = 0.0
 
     def _results(self) -> list[Completion]:

@@ -14,7 +14,7 @@ Finish = Literal["stop", "length"]
 
 
 @dataclass(frozen=True)
-class Job:
+class CompletionRequest:
     """One text to write after a prompt (token ids), with the adapter at place `run` of the stack.
 
     `chance` holds a uniform number for every new token, None is greedy; `cap` is the decoder's unless given.

@@ -9,36 +9,29 @@ generate copies all keys and values at every token, goes on computing rows that 
 
     with stacked(model, [None, first, second]) as stack:          # journey.models.lora: the base and two adapters
         decoder = Decoder.of(model, tokenizer, cap=512, stack=stack)
-        decoder.write([Job(ids, run=run, chance=uniforms(512, "name of the sample")) for run in range(3)], 0.7, 0.95)
+        decoder.write([CompletionRequest(ids, run=run, chance=uniforms(512, "name of the sample")) for run in range(3)], 0.7, 0.95)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from journey.models.batch import Writing
-from journey.models.completion import Completion, Job
+from journey.models.batch import DecodingModel, Writing
+from journey.models.completion import Completion, CompletionRequest
 from journey.models.template import end_of_turn
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
     from journey.models.lora import Stack
 
 
-@dataclass(frozen=True)
-class Decoder:
-    """A model, the tokens that end an answer, the id to pad with, the most new tokens, and the adapters stacked on it."""
-
-    model: PreTrainedModel
-    stops: frozenset[int]
-    pad: int
-    cap: int
-    stack: Stack | None = None
+class Decoder(DecodingModel):
+    """A model that writes texts."""
 
     @classmethod
     def of(cls, model: Any, tokenizer: PreTrainedTokenizerBase, cap: int, stack: Stack | None = None) -> Decoder:
@@ -53,17 +46,21 @@ class Decoder:
 
     def greedy(self, prompts: Sequence[Sequence[int]]) -> list[Completion]:
         """The most likely token each time, ties by lowest id; one completion a prompt, in their order."""
-        return self.write([Job(prompt) for prompt in prompts])
+        return self.write([CompletionRequest(prompt) for prompt in prompts])
 
     @torch.inference_mode()
     def write(
-        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+        self,
+        requests: Sequence[CompletionRequest],
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        rows: int | None = None,
     ) -> list[Completion]:
-        """Complete all jobs, in their order; all by chance or all greedy. At most `rows` stand in a batch (about).
+        """Complete all requests, in their order; all by chance or all greedy. At most `rows` stand in a batch (about).
 
         Raises NotNumbers (a FloatingPointError) where the model computes NaN, which would look like an answer.
         """
-        return Writing(self, jobs, temperature, top_p, rows or len(jobs)).run() if jobs else []
+        return Writing(self, requests, temperature, top_p, rows or len(requests)).run() if requests else []
 
 
 def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -14,13 +14,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from journey.errors import AuthError, RemoteError, UsageError
-from journey.models.completion import Completion, Finish, Job
+from journey.models.completion import Completion, CompletionRequest, Finish
+from journey.processes import map_in_threads
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -191,7 +191,7 @@ def _first_line(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class EndpointWriter:
-    """Completes jobs as `Decoder.write` does, from a server that knows every run by a name."""
+    """Completes requests as `Decoder.write` does, from a server that knows every run by a name."""
 
     endpoint: Endpoint
     names: tuple[str, ...]  # by place of the run
@@ -199,28 +199,31 @@ class EndpointWriter:
     cap: int
 
     def write(
-        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+        self,
+        requests: Sequence[CompletionRequest],
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        rows: int | None = None,
     ) -> list[Completion]:
-        """All jobs, many at a time (the server makes its own batches); the server's seed of a sample comes from its stream."""
+        """All requests, many at a time (the server makes its own batches); the server's seed of a sample comes from its stream."""
 
-        def one(job: Job) -> Completion:
-            cap = self.cap if job.cap is None else job.cap
+        def one(request: CompletionRequest) -> Completion:
+            cap = self.cap if request.cap is None else request.cap
             if cap < 1:
                 return Completion((), "length")
-            seed = None if job.chance is None else int.from_bytes(job.chance[:1].tobytes(), "little") >> 1
+            seed = None if request.chance is None else int.from_bytes(request.chance[:1].tobytes(), "little") >> 1
             reply = self.endpoint.complete(
-                job.prompt,
+                request.prompt,
                 cap=cap,
-                temperature=0.0 if job.chance is None else temperature,
-                top_p=1.0 if job.chance is None else top_p,
+                temperature=0.0 if request.chance is None else temperature,
+                top_p=1.0 if request.chance is None else top_p,
                 seed=seed,
-                logprobs=job.chance is not None,
-                model=self.names[job.run],
+                logprobs=request.chance is not None,
+                model=self.names[request.run],
             )
             ids = list(self.tokenizer(reply.text, add_special_tokens=False)["input_ids"])
             if reply.finish == "stop":
                 ids.append(int(self.tokenizer.eos_token_id))  # what ended it is not in the text
             return Completion(tuple(ids), reply.finish, reply.seconds, reply.logprob, reply.tokens or None)
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(one, jobs))
+        return list(map_in_threads(one, requests, AT_ONCE))

@@ -6,13 +6,14 @@ chance. What it gets (`Text`) has the tokens, the seconds and the FLOPs that it 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from journey import views
 from journey.models import template
-from journey.models.completion import Completion, Finish, Job
+from journey.models.completion import Completion, CompletionRequest, Finish
 from journey.models.flops import Cost
 from journey.models.random import uniforms
 from journey.schema import Problem
@@ -23,23 +24,27 @@ if TYPE_CHECKING:
 
 
 class Writer(Protocol):
-    """What completes token ids: `journey.models.load.decode.Decoder`, or an endpoint with the same call."""
+    """What completes token ids: `journey.models.decode.Decoder`, or an endpoint with the same call."""
 
     @property
     def cap(self) -> int:
         """The most new tokens."""
 
     def write(
-        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+        self,
+        requests: Sequence[CompletionRequest],
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        rows: int | None = None,
     ) -> list[Completion]:
-        """Complete all jobs, in their order, so many at a time."""
+        """Complete all requests, in their order, so many at a time."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question as it is asked: its id, the problem, and the prompt's token ids."""
+class PromptedQuestion:
+    """A question as it is put to a model: its id, the problem, and the prompt's token ids."""
 
-    question: str
+    id: str
     problem: Problem
     prompt: tuple[int, ...]
 
@@ -60,14 +65,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Request:
-    """One text that is wanted of a run (by its place). `said` are tokens that the answer begins with.
+    """One text that is wanted of a run (by its index). `prefix` are tokens that the answer begins with.
 
     `prompt` replaces the question's own; `sample` numbers texts that are drawn by chance, None is greedy.
     """
 
     run: int
-    asked: Asked
-    said: tuple[int, ...] = ()
+    question: PromptedQuestion
+    prefix: tuple[int, ...] = ()
     prompt: tuple[int, ...] | None = None
     cap: int | None = None
     sample: int | None = None
@@ -75,8 +80,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Sampler:
-    """Writes what strategies request. `runs` names the places, `seed` the streams of chance, `positions` the model's room.
+    """Writes what strategies request. `runs` are the runs' names, `seed` names the streams of chance.
 
+    `positions` is how many tokens, prompt included, the model has positions for (None: any number).
     `batch` is how many answers of each run are written together.
     """
 
@@ -96,10 +102,10 @@ class Sampler:
 
     def write(self, requests: Sequence[Request], temperature: float = 1.0, top_p: float = 1.0) -> list[Text]:
         """All texts, in the order of the requests; a request without room comes back as it was, cut off."""
-        jobs = [self._job(request) for request in requests]
+        asked = [self._completion_request(request) for request in requests]
         rows = None if self.batch is None else self.batch * len(self.runs)
-        done = self.writer.write(jobs, temperature, top_p, rows)
-        return [self._text(*both) for both in zip(requests, jobs, done, strict=True)]
+        completions = self.writer.write(asked, temperature, top_p, rows)
+        return [self._text(*each) for each in zip(requests, asked, completions, strict=True)]
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The tokens of a text that stands within an answer."""
@@ -109,40 +115,48 @@ class Sampler:
         """The text of tokens."""
         return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
 
-    def again(self, asked: Asked, attempt: str) -> tuple[int, ...]:
+    def again(self, question: PromptedQuestion, attempt: str) -> tuple[int, ...]:
         """The prompt of a revision; of an attempt that leaves no room for an answer, only its end is shown."""
-        prompt = template.text_ids(self.tokenizer, views.again(asked.problem, attempt, self.view), self.view)
+        prompt = template.text_ids(self.tokenizer, views.again(question.problem, attempt, self.view), self.view)
         over = 0 if self.positions is None else len(prompt) + self.cap - self.positions
         while over > 0 and attempt:
             attempt = self.decode(self.ids(attempt)[over:]).lstrip()
-            prompt = template.text_ids(self.tokenizer, views.again(asked.problem, attempt, self.view), self.view)
+            prompt = template.text_ids(self.tokenizer, views.again(question.problem, attempt, self.view), self.view)
             over = 0 if self.positions is None else len(prompt) + self.cap - self.positions
         return tuple(prompt)
 
-    def _job(self, request: Request) -> Job:
-        prompt = (*(request.asked.prompt if request.prompt is None else request.prompt), *request.said)
+    def _completion_request(self, request: Request) -> CompletionRequest:
+        prompt = (*(request.question.prompt if request.prompt is None else request.prompt), *request.prefix)
         cap = self.cap if request.cap is None else request.cap
         if self.positions is not None:
             cap = min(cap, self.positions - len(prompt))
         chance = None
         if request.sample is not None:
-            chance = uniforms(self.cap, self.seed, self.runs[request.run], request.asked.question, request.sample)
-        return Job(prompt, request.run, max(0, cap), chance)
+            chance = uniforms(self.cap, self.seed, self.runs[request.run], request.question.id, request.sample)
+        return CompletionRequest(prompt, request.run, max(0, cap), chance)
 
-    def _text(self, request: Request, job: Job, done: Completion) -> Text:
-        ids = (*request.said, *(done.ids[:-1] if done.finish == "stop" else done.ids))
-        tokens = len(request.said) + done.tokens
-        prompt = len(job.prompt) - len(request.said)
+    def _text(self, request: Request, asked: CompletionRequest, completion: Completion) -> Text:
+        own = completion.ids[:-1] if completion.finish == "stop" else completion.ids
+        ids = (*request.prefix, *own)
+        tokens = len(request.prefix) + completion.tokens
+        prompt = len(asked.prompt) - len(request.prefix)
         flops = None if self.cost is None else self.cost.flops(prompt, tokens)
-        return Text(self.decode(ids), ids, done.finish, tokens, prompt, flops, done.seconds, done.logprob)
+        text = self.decode(ids)
+        return Text(text, ids, completion.finish, tokens, prompt, flops, completion.seconds, completion.logprob)
 
 
 Written: TypeAlias = list[list[list[Text]]]  # by run, question and number of the sample
+CAP_SLACK, CAP_STEP = 1.25, 32  # new tokens over the longest answer that is expected, and what they are rounded up to
+
+
+def roomy_cap(longest: float) -> int:
+    """A cap of new tokens a quarter above the longest answer that is expected, rounded up."""
+    return math.ceil(longest * CAP_SLACK / CAP_STEP) * CAP_STEP
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """The settings that strategies take: samples and how they are drawn, rounds, continuations, caps."""
+class StrategySettings:
+    """What strategies are carried out with: samples and how they are drawn, rounds, continuations, caps."""
 
     k: int
     samples: int
@@ -155,8 +169,10 @@ class Numbers:
     options: dict[str, float] = field(default_factory=dict)
 
 
-class Writing(Protocol):
-    """What the catalog of strategies has for every kind of samples: it asks a sampler for the texts of all questions."""
+class DrawWriter(Protocol):
+    """What the catalog of strategies has for every draw: it asks a sampler for the texts of all questions."""
 
-    def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
+    def write(
+        self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written
+    ) -> Written:
         """The texts by run, question and number; `first` has the greedy answers."""

@@ -1,18 +1,13 @@
-"""Processes that split the problems, never the arms: each takes the next piece of work, which holds every run.
+"""Workers that answer questions: they split the problems, never the runs, since each unit of work holds every run.
 
-What a piece contains is fixed beforehand, so the samples are the same for any number of workers. On a CPU every
-worker has one thread: two threads in one process are slower than one on a small model.
+What a unit contains is fixed beforehand, so the samples are the same for any number of workers. On a CPU every worker has
+one thread: two threads in one process are slower than one on a small model.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,20 +16,20 @@ from journey import console
 from journey.catalog import STRATEGIES
 from journey.errors import JourneyError, ResourceError
 from journey.models.load import ModelRef
-from journey.processes import end_with_parent
-from journey.sampling.requests import Asked, Numbers, Sampler, Text
+from journey.models.threads import one_thread_on, use_one_thread
+from journey.processes import WorkerPool, cores
+from journey.sampling.requests import DrawWriter, PromptedQuestion, Sampler, StrategySettings, Text
 from journey.views import View
 
 if TYPE_CHECKING:
     from journey.sampling.requests import Written
 
 _LESS = "use fewer --workers or a smaller --batch"
-_ENVIRONMENT = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 @dataclass(frozen=True)
-class Base:
-    """What every worker loads: the base on a device, how it is asked, and the cap of new tokens.
+class WorkerModel:
+    """What every worker loads: the base on a device, how it is prompted, and the cap of new tokens.
 
     With `one_by_one` adapters that cannot be stacked take turns. `server` answers instead of the base, which then gives
     its tokenizer only.
@@ -45,7 +40,7 @@ class Base:
     cap: int
     view: View
     seed: int
-    numbers: Numbers
+    settings: StrategySettings
     positions: int | None = None
     dtype: str | None = None
     one_by_one: bool = False
@@ -53,8 +48,8 @@ class Base:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One piece of work: questions for some runs (name, folder of the adapter or None), with some draws.
+class WorkUnit:
+    """What one worker does at a time: questions for some runs (name, folder of the adapter or None), with some draws.
 
     `batch` is how many answers of each run are written together.
     """
@@ -62,40 +57,40 @@ class Piece:
     key: str
     runs: tuple[tuple[str, Path | None], ...]
     draws: tuple[str, ...]
-    asked: tuple[Asked, ...]
+    questions: tuple[PromptedQuestion, ...]
     batch: int
 
 
 @dataclass(frozen=True)
-class Done:
-    """What was written for a piece: draw -> texts by run, question and number."""
+class WorkUnitResult:
+    """What was written for a unit of work: draw -> texts by run, question and number."""
 
     key: str
     written: dict[str, Written]
 
 
 class Worker:
-    """A loaded base that keeps the adapters of the last piece on it."""
+    """A loaded base that keeps the adapters of the last unit on it."""
 
-    def __init__(self, base: Base) -> None:
+    def __init__(self, model: WorkerModel) -> None:
         import torch
         from transformers.utils import logging
 
         from journey.models import flops, load
 
         logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
-        self.base = base
-        self.tokenizer = load.load_tokenizer(base.ref)
-        dtype = None if base.dtype is None else getattr(torch, base.dtype)
-        self.model: Any = None if base.server else load.load_model(base.ref, device=base.device, dtype=dtype)
-        self.cost = flops.cost_of(base.ref)
+        self.settings = model
+        self.tokenizer = load.load_tokenizer(model.ref)
+        dtype = None if model.dtype is None else getattr(torch, model.dtype)
+        self.model: Any = None if model.server else load.load_model(model.ref, device=model.device, dtype=dtype)
+        self.cost = flops.cost_of(model.ref)
         self.adapters: tuple[Path | None, ...] | None = None
         self.writer: Any = None
         self.stack = ExitStack()
         self.other: tuple[Path, Any] | None = None
 
-    def do(self, piece: Piece) -> Done:
-        """Write what a piece asks for, in smaller batches where memory runs out.
+    def answer(self, unit: WorkUnit) -> WorkUnitResult:
+        """Write what a unit asks for, in smaller batches where memory runs out.
 
         Raises ResourceError where it does even so, JourneyError on NaN.
         """
@@ -104,68 +99,72 @@ class Worker:
         from journey.models.batch import NotNumbers
 
         try:
-            return Done(piece.key, self._draw(piece))
+            return WorkUnitResult(unit.key, self._draw(unit))
         except NotNumbers as error:
-            name = piece.runs[error.run if len(piece.runs) > 1 else 0][0]
+            name = unit.runs[error.run if len(unit.runs) > 1 else 0][0]
             raise JourneyError(f"{name}: {error}; did the training diverge?") from None
         except (torch.OutOfMemoryError, MemoryError):
             pass  # outside, where nothing holds the tensors of the attempt any more
-        smaller = min(piece.batch, len(piece.asked)) // 2
+        smaller = min(unit.batch, len(unit.questions)) // 2
         if not smaller:
-            raise ResourceError(f"memory ran out while sampling {piece.key}\n  {_LESS}")
+            raise ResourceError(f"memory ran out while sampling {unit.key}\n  {_LESS}")
         self.close()
-        if self.base.device != "cpu":
+        if self.settings.device != "cpu":
             torch.cuda.empty_cache()
-        console.note(f"memory ran out: {piece.key} is sampled {smaller} answers of each run at a time")
-        return self.do(replace(piece, batch=smaller))
+        console.note(f"memory ran out: {unit.key} is sampled {smaller} answers of each run at a time")
+        return self.answer(replace(unit, batch=smaller))
 
-    def _draw(self, piece: Piece) -> dict[str, Written]:
-        """All draws of a piece; those that start from the greedy answers get them written once."""
-        names = tuple(name for name, _ in piece.runs)
+    def _draw(self, unit: WorkUnit) -> dict[str, Written]:
+        """All draws of a unit; those that start from the greedy answers get them written once."""
+        names = tuple(name for name, _ in unit.runs)
+        model = self.settings
         sampler = Sampler(
-            self._writer(piece),
+            self._writer(unit),
             self.tokenizer,
-            self.base.view,
+            model.view,
             names,
-            self.base.seed,
+            model.seed,
             self.cost,
-            self.base.positions,
-            piece.batch,
+            model.positions,
+            unit.batch,
         )
-        numbers, greedy = self.base.numbers, STRATEGIES.get("greedy")()
-        first: Written = []
-        if set(piece.draws) != {"samples"}:
-            first = greedy.write(sampler, piece.asked, numbers, [])
-        found: dict[str, Written] = {}
-        for draw in piece.draws:
-            made = first if draw == "greedy" else STRATEGIES.get(draw)().write(sampler, piece.asked, numbers, first)
-            found[draw] = [[[_sent(text) for text in of_one] for of_one in texts] for texts in made]
-        return found
 
-    def _writer(self, piece: Piece) -> Any:
-        """The decoder with the piece's adapters on the base, or the server that knows its runs by name."""
+        def write(draw: str, greedy: Written) -> Written:
+            writer: DrawWriter = STRATEGIES.get(draw)()
+            return writer.write(sampler, unit.questions, model.settings, greedy)
+
+        greedy = [] if set(unit.draws) == {"samples"} else write("greedy", [])
+        written: dict[str, Written] = {}
+        for draw in unit.draws:
+            texts = greedy if draw == "greedy" else write(draw, greedy)
+            written[draw] = [[[_without_ids(text) for text in of_one] for of_one in of_run] for of_run in texts]
+        return written
+
+    def _writer(self, unit: WorkUnit) -> Any:
+        """The decoder with the unit's adapters on the base, or the server that knows its runs by name."""
         from journey.models.decode import Decoder
         from journey.models.endpoints import Endpoint, EndpointRef, EndpointWriter
         from journey.models.load import adapted, own_base
         from journey.models.lora import stacked
 
-        if self.base.server:
-            endpoint = Endpoint(EndpointRef(piece.runs[0][0], self.base.server))
-            return EndpointWriter(endpoint, tuple(name for name, _ in piece.runs), self.tokenizer, self.base.cap)
-        adapters = tuple(folder for _, folder in piece.runs)
+        cap = self.settings.cap
+        if self.settings.server:
+            endpoint = Endpoint(EndpointRef(unit.runs[0][0], self.settings.server))
+            return EndpointWriter(endpoint, tuple(name for name, _ in unit.runs), self.tokenizer, cap)
+        adapters = tuple(folder for _, folder in unit.runs)
         if adapters == self.adapters:
             return self.writer
         self.close()
         own = next((own_base(folder) for folder in adapters if folder is not None), None)
         # The model that the others were trained on may be a run itself, without an adapter.
         on_it = [None if f is None or (own and f.resolve() == own.resolve()) else f for f in adapters]
-        if self.base.one_by_one or not any(on_it):
+        if self.settings.one_by_one or not any(on_it):
             model = self.stack.enter_context(adapted(self.model, adapters[0]))
-            self.writer = Decoder.of(model, self.tokenizer, self.base.cap)
+            self.writer = Decoder.of(model, self.tokenizer, cap)
         else:
             model = self.model if own is None else self._other(own)
             stack = self.stack.enter_context(stacked(model, on_it))
-            self.writer = Decoder.of(model, self.tokenizer, self.base.cap, stack)
+            self.writer = Decoder.of(model, self.tokenizer, cap, stack)
         self.adapters = adapters
         return self.writer
 
@@ -175,7 +174,8 @@ class Worker:
 
         if self.other is None or self.other[0] != folder.resolve():
             ref = ModelRef(folder.name, str(folder))
-            self.other = folder.resolve(), load.load_model(ref, device=self.base.device, dtype=self.model.dtype)
+            device, dtype = self.settings.device, self.model.dtype
+            self.other = folder.resolve(), load.load_model(ref, device=device, dtype=dtype)
         return self.other[1]
 
     def close(self) -> None:
@@ -184,101 +184,46 @@ class Worker:
         self.stack.close()
 
 
-def _sent(text: Text) -> Text:
-    """A text without its tokens, which nobody needs any more."""
+def _without_ids(text: Text) -> Text:
+    """A text without its tokens, which nobody needs once all draws are written."""
     return replace(text, ids=())
 
 
-def do_all(base: Base, pieces: Sequence[Piece], workers: int) -> Iterator[Done]:
-    """Do all pieces, in any order; with one worker in this very process.
+def answer_all(model: WorkerModel, units: Sequence[WorkUnit], workers: int) -> Generator[WorkUnitResult, None, None]:
+    """The results of all units, as they come; with one worker it is this very process.
 
     Raises ResourceError when a worker runs out of memory or dies.
     """
-    workers = min(1 if base.server else workers, len(pieces))  # a server has its own
+    workers = min(1 if model.server else workers, len(units))  # a server has its own
     if workers > 1:
-        yield from _in_processes(base, pieces, workers)
-    elif pieces:
-        with _threads(1 if base.device == "cpu" else None):
-            worker = Worker(base)
+        with WorkerPool(workers, setup=_set_up, arguments=(model,), hint=_LESS) as pool:
+            yield from pool.unordered(_answer, units)
+    elif units:
+        with one_thread_on(model.device):
+            worker = Worker(model)
             try:
-                for piece in pieces:
-                    yield worker.do(piece)
+                for unit in units:
+                    yield worker.answer(unit)
             finally:
                 worker.close()
 
 
 def default_workers(device: str) -> int:
     """One a physical core that this process may use on a CPU, one on a GPU."""
-    import psutil
-
-    if device != "cpu":
-        return 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+    return cores() if device == "cpu" else 1
 
 
-def _in_processes(base: Base, pieces: Sequence[Piece], workers: int) -> Iterator[Done]:
-    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half
-    with (
-        _environ(_ENVIRONMENT),
-        ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(base.device,)) as pool,
-    ):
-        futures = [pool.submit(_do, base, piece) for piece in pieces]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool:
-            raise ResourceError(f"a sampling process died, most likely of too little memory\n  {_LESS}") from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+_model: list[WorkerModel] = []  # of this process
+_worker: list[Worker] = []  # of this process, loaded for its first unit
 
 
-_worker: list[Worker] = []  # of this process, loaded for its first piece
+def _set_up(model: WorkerModel) -> None:
+    _model.append(model)
+    if model.device == "cpu":
+        use_one_thread()
 
 
-def _start(device: str) -> None:
-    end_with_parent()
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a shell's background job
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once; finished shards are on disk
-    if device == "cpu":
-        _set_threads(1)
-
-
-def _do(base: Base, piece: Piece) -> Done:
+def _answer(unit: WorkUnit) -> WorkUnitResult:
     if not _worker:
-        _worker.append(Worker(base))
-    return _worker[0].do(piece)
-
-
-def _set_threads(count: int) -> None:
-    import torch
-
-    torch.set_num_threads(count)
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """So many threads for torch (None: as they are), put back afterwards."""
-    import torch
-
-    before = torch.get_num_threads()
-    _set_threads(count or before)
-    try:
-        yield
-    finally:
-        _set_threads(before)
-
-
-@contextmanager
-def _environ(changed: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for the processes started inside, put back afterwards."""
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        _worker.append(Worker(_model[0]))
+    return _worker[0].answer(unit)

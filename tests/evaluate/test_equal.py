@@ -11,7 +11,7 @@ import pytest
 
 from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.runs import pairs
-from journey.evaluate.sampling.work import draws_on, place
+from journey.evaluate.planning.sample_sets import draws_on
 from journey.evaluate.scoring import difficulty, equal_cost, score
 from journey.evaluate.scoring.difficulty import quantile_bins
 from journey.evaluate.scoring.graded import Book, read_book
@@ -19,12 +19,13 @@ from journey.formats.folders import EvaluatedFolder, open_finished
 from journey.formats.plan import BenchmarkInfo, EvaluationPlan, LargerInfo, RunInfo
 from journey.formats.scores import Scores
 from journey.rng import rng_for
-from journey.sampling.requests import Numbers
+from journey.sampling.requests import StrategySettings
+from journey.sampling.shards import samples_folder
 from journey.schema import Problem, Question, Sample
 from journey_testing.folders import write_folder
 
 ARMS = ("shortcut@tokens", "journey")
-NUMBERS = Numbers(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=1, waits=1, caps=(8,))
+NUMBERS = StrategySettings(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=1, waits=1, caps=(8,))
 SHORT, LONG = 10, 35  # tokens of a shortcut's and of a journey's answer
 MORE: dict[str, int] = {}  # tokens that the answers of a run have more than those of its arm
 NAMES = ("greedy", "majority", "pass", "adaptive")
@@ -82,7 +83,7 @@ def put(files: dict[str, Any], seconds: Any, run: str, arm: str, asked: list[Que
             samples.append(
                 Sample(question.id, run, f"\\boxed{{{answer}}}", tokens, 0.0, "stop", index, 5, 1000 * tokens, -1.0)
             )
-    where = place(run, asked[0].benchmark, draw)
+    where = samples_folder(run, asked[0].benchmark, draw)
     files[f"{where}/00000.jsonl"] = samples
     seconds[where] = [0.5] * len(samples)
 
@@ -145,7 +146,7 @@ class TestEqualTokens:
         book = make(tmp_path, problems=30, names=("greedy", "majority"))
         for (_, benchmark, draw), cell in book.cells.items():
             if (benchmark, draw) in (("main.dev", "greedy"), ("main", "samples")):
-                cell.__dict__["pool"] = _replaced(cell.pool, np.ones_like(cell.pool.points))
+                cell.__dict__["matrix"] = _replaced(cell.matrix, np.ones_like(cell.matrix.points))
         (told,) = (b.told for b in equal_cost.all_budgets(book).values())
         by_name = {c.policy: c for c in told.candidates}
         assert told.chosen == "greedy" and by_name["greedy"].accuracy < by_name["majority@3.5"].accuracy
@@ -216,11 +217,11 @@ class TestDifficulty:
         rng = np.random.default_rng(0)
         for (_, benchmark, draw), cell in list(book.cells.items()):
             if benchmark == "main" and draw == "samples":
-                cell.__dict__["pool"] = _replaced(cell.pool, (rng.random(cell.pool.points.shape) < 0.5) * 1.0)
+                cell.__dict__["matrix"] = _replaced(cell.matrix, (rng.random(cell.matrix.points.shape) < 0.5) * 1.0)
         fresh = Book(book.plan, book.cells)
         told = list(difficulty.all_difficulties(fresh))[1]
         for cell in book.cells.values():
-            cell.__dict__.pop("pool", None)
+            cell.__dict__.pop("matrix", None)
         single = [next(s for s in b.scores if s.strategy == "pass").accuracy for b in told.bins]
         assert max(single) - min(single) < 0.15
 
@@ -242,10 +243,10 @@ class TestDifficulty:
         assert not any("pass" in name for p in told.points for half in p.policies for name in half)
 
 
-def _replaced(pool: Any, points: Any) -> Any:
+def _replaced(matrix: Any, points: Any) -> Any:
     from dataclasses import replace
 
-    return replace(pool, points=points)
+    return replace(matrix, points=points)
 
 
 class TestCurves:

@@ -16,14 +16,14 @@ from journey.errors import JourneyError, PartialError, ResourceError, UnknownNam
 from journey.evaluate.planning.plan import prepare
 from journey.evaluate.planning.runs import pairs, read_runs
 from journey.evaluate.run import evaluate, expected_effect, plan
-from journey.evaluate.sampling import work as sampling
-from journey.evaluate.sampling.work import cut
+from journey.evaluate.sampling.run_samples import worker_model
 from journey.evaluate.scoring.score import rescore
 from journey.formats.folders import open_finished
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
-from journey.sampling import workers
-from journey.sampling.requests import Asked
+from journey.sampling import shards, workers
+from journey.sampling.requests import PromptedQuestion
+from journey.sampling.shards import cut
 from journey.schema import Sample, decode
 from journey.store import Folder
 from journey_testing.folders import change, records, run_file, write_folder
@@ -51,7 +51,7 @@ def test_runs_are_compared_within_a_value_of_an_axis(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "SHARD_ROWS", 8)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 8)
 
 
 def settings(**changes: Any) -> EvaluateSettings:
@@ -62,7 +62,7 @@ def settings(**changes: Any) -> EvaluateSettings:
 @pytest.fixture(scope="module")
 def finished(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampling, "SHARD_ROWS", 8)
+        patch.setattr(shards, "SHARD_ROWS", 8)
         return evaluate(finetuned, settings(), tmp_path_factory.mktemp("finished") / "out")
 
 
@@ -89,7 +89,7 @@ class TestTheFolder:
         names = set(json.loads((finished / "manifest.json").read_bytes())["files"])
         runs = ("base", "shortcut-tokens-s0", "journey-s0")
         shards = {f"samples/{r}/{b}/greedy/0000{k}.jsonl" for r in runs for b in TWO for k in (0, 1)}
-        assert names == {"plan.json", "scores.json", *(f"questions/{b}.jsonl" for b in TWO), *shards}
+        assert names == {"identities.json", "plan.json", "scores.json", *(f"questions/{b}.jsonl" for b in TWO), *shards}
         assert (finished / "report.html").is_file() and (finished / "report.md").is_file()
         assert json.loads((finished / "timing.json").read_bytes())["seconds_per_problem"].keys() == {
             f"samples/{r}/{b}/greedy" for r in runs for b in TWO
@@ -146,9 +146,9 @@ class TestTheSameBytes:
     def test_after_an_interruption(
         self, finetuned: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        done = workers.do_all
+        done = workers.answer_all
 
-        def interrupted(*args: Any) -> Iterator[workers.Done]:
+        def interrupted(*args: Any) -> Iterator[workers.WorkUnitResult]:
             assert (tmp_path / "out.partial/plan.json").is_file()  # fixed before the first sample
             assert not (tmp_path / "out.partial/samples").exists()
             for number, one in enumerate(done(*args)):
@@ -156,11 +156,11 @@ class TestTheSameBytes:
                     raise KeyboardInterrupt
                 yield one
 
-        monkeypatch.setattr(workers, "do_all", interrupted)
+        monkeypatch.setattr(workers, "answer_all", interrupted)
         with pytest.raises(KeyboardInterrupt):
             evaluate(finetuned, settings(), tmp_path / "out")
         assert len(list((tmp_path / "out.partial/samples").rglob("*.jsonl"))) == 9  # three pieces of three runs
-        monkeypatch.setattr(workers, "do_all", done)
+        monkeypatch.setattr(workers, "answer_all", done)
         evaluate(finetuned, settings(), tmp_path / "out")
         assert content(tmp_path / "out") == content(finished)
 
@@ -173,20 +173,20 @@ class TestOneGeometry:
     def test_every_piece_holds_every_run(
         self, finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        pieces: list[workers.Piece] = []
+        pieces: list[workers.WorkUnit] = []
 
-        def collect(base: workers.Base, given: Any, count: int) -> Iterator[workers.Done]:
+        def collect(base: workers.WorkerModel, given: Any, count: int) -> Iterator[workers.WorkUnitResult]:
             pieces.extend(given)
             raise KeyboardInterrupt
             yield
 
-        monkeypatch.setattr(workers, "do_all", collect)
+        monkeypatch.setattr(workers, "answer_all", collect)
         with pytest.raises(KeyboardInterrupt):
             evaluate(finetuned, settings(), tmp_path / "out")
         assert len(pieces) == 4
         for piece in pieces:
             assert [name for name, _ in piece.runs] == ["base", "shortcut-tokens-s0", "journey-s0"]
-            assert len(piece.asked) in (8, 7) and piece.batch == 4
+            assert len(piece.questions) in (8, 7) and piece.batch == 4
 
     def test_cut(self) -> None:
         assert cut([5, 3, 4, 3, 9], 2) == [[1, 3, 2, 0, 4]]
@@ -288,10 +288,10 @@ def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
     save_file({name: w * float("nan") for name, w in weights.items()}, adapter / "adapter_model.safetensors")
     ready = prepare(open_finished(finetuned, "finetune"), settings())
     question = ready.questions[TWO[0]][0]
-    asked = Asked(question.id, question.problem, tuple(ready.prompts[TWO[0]][question.id]))
-    piece = workers.Piece("p", (("base", None), ("journey-s0", adapter)), ("greedy",), (asked,), 4)
+    asked = PromptedQuestion(question.id, question.problem, tuple(ready.prompts[TWO[0]][question.id]))
+    piece = workers.WorkUnit("p", (("base", None), ("journey-s0", adapter)), ("greedy",), (asked,), 4)
     with pytest.raises(JourneyError, match="journey-s0: .* did the training diverge"):
-        list(workers.do_all(sampling.base_of(ready), [piece], 1))
+        list(workers.answer_all(worker_model(ready), [piece], 1))
 
 
 def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,16 +307,18 @@ def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pyt
             raise torch.OutOfMemoryError
         return write(self, jobs, temperature, top_p, rows)
 
-    asked = tuple(Asked(q.id, q.problem, tuple(ready.prompts[TWO[0]][q.id])) for q in ready.questions[TWO[0]][:5])
-    piece = workers.Piece("p", (("base", None), ("journey-s0", finetuned / "journey-s0")), ("greedy",), asked, 64)
-    whole = next(workers.do_all(sampling.base_of(ready), [piece], 1)).written["greedy"]
+    asked = tuple(
+        PromptedQuestion(q.id, q.problem, tuple(ready.prompts[TWO[0]][q.id])) for q in ready.questions[TWO[0]][:5]
+    )
+    piece = workers.WorkUnit("p", (("base", None), ("journey-s0", finetuned / "journey-s0")), ("greedy",), asked, 64)
+    whole = next(workers.answer_all(worker_model(ready), [piece], 1)).written["greedy"]
     monkeypatch.setattr(Decoder, "write", narrow)
-    parts = next(workers.do_all(sampling.base_of(ready), [piece], 1)).written["greedy"]
+    parts = next(workers.answer_all(worker_model(ready), [piece], 1)).written["greedy"]
     assert widths == [128, 4, 2]
     assert [[t[0].text for t in of_run] for of_run in parts] == [[t[0].text for t in of_run] for of_run in whole]
     monkeypatch.setattr(Decoder, "write", lambda *args: narrow(None, []))
     with pytest.raises(ResourceError, match="memory ran out while sampling p"):
-        list(workers.do_all(sampling.base_of(ready), [piece], 1))
+        list(workers.answer_all(worker_model(ready), [piece], 1))
 
 
 def test_dry_run(finetuned: Path) -> None:

@@ -11,13 +11,14 @@ import pytest
 
 from journey.errors import PartialError
 from journey.evaluate.scoring.graded import read_book
-from journey.evaluate.scoring.score import place, score_book
+from journey.evaluate.scoring.score import score_book
 from journey.evaluate.statistics.verdict import declare
 from journey.formats.files import json_lines, sha256
 from journey.formats.folders import open_finished
 from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
 from journey.formats.scores import Scores
 from journey.rng import rng_for
+from journey.sampling.shards import samples_folder
 from journey.schema import Problem, Question, Sample
 from journey_testing.folders import change as rewrite
 from journey_testing.folders import write_folder
@@ -76,7 +77,7 @@ def make(
             samples = [
                 Sample(f"{name}-{n}", run.run, answers(run.arm, run.seed, n), 10, 0.0, "stop") for n in range(PROBLEMS)
             ]
-            where = place(run.run, name, "greedy")
+            where = samples_folder(run.run, name, "greedy")
             files[f"{where}/00000.jsonl"] = change(run.run, samples)
             seconds[where] = 0.5
     write_folder(folder, "evaluate", files)
@@ -201,7 +202,8 @@ def test_mixed_over_benchmarks(tmp_path: Path) -> None:
         turned = [
             Sample(f"other-{n}", run.run, often(names[run.arm], run.seed, n), 10, 0.0, "stop") for n in range(PROBLEMS)
         ]
-        rewrite(tmp_path, {f"{place(run.run, 'other', 'greedy')}/00000.jsonl": json_lines(turned)})
+        where = samples_folder(run.run, "other", "greedy")
+        rewrite(tmp_path, {f"{where}/00000.jsonl": json_lines(turned)})
     scores = score(tmp_path, plan, seconds)
     assert scores.qualifiers == ("mixed",)
     assert len(scores.headline) == 1 and len(scores.compared) == 6

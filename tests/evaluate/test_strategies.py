@@ -11,14 +11,14 @@ import pytest
 from journey import views
 from journey.catalog import STRATEGIES
 from journey.evaluate.test_time.contract import Strategy
-from journey.evaluate.test_time.outcomes import Pool
-from journey.models.completion import Completion, Job
+from journey.evaluate.test_time.outcomes import SampleMatrix
+from journey.models.completion import Completion, CompletionRequest
 from journey.models.flops import Cost
-from journey.sampling.requests import Asked, Numbers, Sampler, Written
+from journey.sampling.requests import PromptedQuestion, Sampler, StrategySettings, Written
 from journey.schema import Problem
 from journey.views import View
 
-NUMBERS = Numbers(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=2, waits=2, caps=(10, 40))
+NUMBERS = StrategySettings(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=2, waits=2, caps=(10, 40))
 
 
 def made(name: str) -> Strategy:
@@ -28,7 +28,7 @@ def made(name: str) -> Strategy:
 def test_more_samples_pass_more_often_and_the_best_by_gold_passes() -> None:
     rng = np.random.default_rng(0)
     classes = rng.integers(-1, 4, (60, 8))
-    samples = Pool((classes == 0) * 1.0, classes, np.ones((60, 8)), np.ones((60, 8)))
+    samples = SampleMatrix((classes == 0) * 1.0, classes, np.ones((60, 8)), np.ones((60, 8)))
     passed = [made("pass").apply(samples, k, NUMBERS).scores for k in (1, 2, 4)]
     assert (passed[1] >= passed[0] - 1e-12).all() and (passed[2] >= passed[1] - 1e-12).all()
     assert (made("best-of-gold").apply(samples, 4, NUMBERS).scores == passed[2]).all()
@@ -36,7 +36,7 @@ def test_more_samples_pass_more_often_and_the_best_by_gold_passes() -> None:
 
 def test_best_of_takes_an_answer_before_none() -> None:
     classes = np.array([[-1, 0, 1, 1]])
-    samples = Pool(
+    samples = SampleMatrix(
         (classes == 0) * 1.0, classes, np.ones((1, 4)), np.ones((1, 4)), rewards=np.array([[9.0, 5.0, 1.0, 1.0]]),
         logprobs=np.array([[-0.1, -0.2, -9.0, -9.0]]),
     )  # fmt: skip
@@ -47,7 +47,7 @@ def test_best_of_takes_an_answer_before_none() -> None:
 def test_adaptive_pays_for_what_it_draws() -> None:
     classes = np.array([[0, 0, 0, 0], [0, 1, 2, 3]])
     tokens = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0]])
-    samples = Pool((classes == 0) * 1.0, classes, tokens, tokens)
+    samples = SampleMatrix((classes == 0) * 1.0, classes, tokens, tokens)
     applied = made("adaptive").apply(samples, 4, NUMBERS)
     assert applied.tokens == pytest.approx([2.0, 10.0]) and applied.scores == pytest.approx([1.0, 0.25])
 
@@ -55,7 +55,7 @@ def test_adaptive_pays_for_what_it_draws() -> None:
 def test_revision_keeps_the_last_answer_and_pays_for_every_round() -> None:
     classes = np.array([[0, 1, -1], [1, 0, 0], [-1, -1, -1]])
     tokens = np.full((3, 3), 5.0)
-    samples = Pool((classes == 0) * 1.0, classes, tokens, tokens)
+    samples = SampleMatrix((classes == 0) * 1.0, classes, tokens, tokens)
     one = made("revision")
     assert one.apply(samples, 0, NUMBERS).scores.tolist() == [1, 0, 0]
     assert one.apply(samples, 2, NUMBERS).scores.tolist() == [0, 1, 0]
@@ -86,7 +86,7 @@ class Script:
         self.says, self.cap, self.asked = says, cap, []  # type: ignore[var-annotated]
 
     def write(
-        self, jobs: Sequence[Job], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
+        self, jobs: Sequence[CompletionRequest], temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None
     ) -> list[Completion]:
         done = []
         for job in jobs:
@@ -109,12 +109,16 @@ def sampler(
     return Sampler(script, letters, view, ("base", "journey-s0"), 0, Cost(1, 10, 5, 1, 2), positions), script
 
 
-def asked(view: View) -> list[Asked]:
-    return [Asked("q", PROBLEM, tuple(map(ord, views.prompt(PROBLEM, view) + ("" if view == "compact" else "\n\n"))))]
+def asked(view: View) -> list[PromptedQuestion]:
+    return [
+        PromptedQuestion(
+            "q", PROBLEM, tuple(map(ord, views.prompt(PROBLEM, view) + ("" if view == "compact" else "\n\n")))
+        )
+    ]
 
 
 def draw(
-    name: str, view: View, says: Callable[[str], str], numbers: Numbers = NUMBERS, **more: Any
+    name: str, view: View, says: Callable[[str], str], numbers: StrategySettings = NUMBERS, **more: Any
 ) -> tuple[Written, Script]:
     one, script = sampler(says, view, **more)
     first = made("greedy").write(one, asked(view), numbers, [])

@@ -15,13 +15,13 @@ from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.planning.plan import prepare
 from journey.evaluate.run import evaluate, plan
-from journey.evaluate.sampling import work as sampling
-from journey.evaluate.sampling.other_ways import _agreement
+from journey.evaluate.sampling.parity import _agreement
 from journey.evaluate.scoring.score import rescore
 from journey.formats.finetune import RunFile
 from journey.formats.folders import open_finished
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
+from journey.sampling import shards, workers
 from journey.schema import Problem, Question, Sample, decode
 from journey_testing.folders import change, records, relist, run_file
 
@@ -42,7 +42,7 @@ RUNS = ("base", "shortcut-tokens-s0", "journey-s0")
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "SHARD_ROWS", 8)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 8)
 
 
 def settings(**changes: Any) -> EvaluateSettings:
@@ -56,7 +56,7 @@ def settings(**changes: Any) -> EvaluateSettings:
 @pytest.fixture(scope="module")
 def finished(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampling, "SHARD_ROWS", 8)
+        patch.setattr(shards, "SHARD_ROWS", 8)
         return evaluate(finetuned, settings(), tmp_path_factory.mktemp("strategies") / "out")
 
 
@@ -146,13 +146,13 @@ def test_a_later_evaluation_takes_samples_over_and_says_that_it_looked(
         shutil.copytree(finetuned / name, more / name)
     relist(more)
     asked: list[str] = []
-    done = sampling.workers.do_all
+    done = workers.answer_all
 
     def noted(base: Any, pieces: Any, count: int) -> Any:
         asked.extend(run for piece in pieces for run, _ in piece.runs)
         return done(base, pieces, count)
 
-    monkeypatch.setattr(sampling.workers, "do_all", noted)
+    monkeypatch.setattr(workers, "answer_all", noted)
     few = settings(strategy=["greedy", "majority"], after=[str(finished)], flips=0)
     out = evaluate(more, few, tmp_path / "out")
     old, new = samples_of(finished), samples_of(out)
@@ -338,8 +338,9 @@ def test_whole_models_and_adapters_on_a_common_start(base: Path, finetuned: Path
     (whole / "adapter_config.json").unlink()
     (whole / "adapter_model.safetensors").unlink()
     start.save_pretrained(whole)
-    infos = read_runs(open_finished(relist(runs), "finetune"))
-    groups = [[run.run for run in group] for group in by_base(runs, infos)]
+    opened = open_finished(relist(runs), "finetune")
+    infos = read_runs(opened)
+    groups = [[run.run for run in group] for group in by_base(opened, infos)]
     assert groups == [["warmup", "journey-s0", "journey-s1"], ["shortcut-tokens-s0"]]
     out = evaluate(runs, settings(strategy=["greedy"], flips=0), tmp_path / "out" / "e")
     texts = {

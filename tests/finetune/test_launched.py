@@ -66,8 +66,12 @@ def test_two_processes_give_the_weights_of_one(rows: Rows, base: Path, tmp_path:
 @pytest.mark.parametrize(
     ("says", "error", "words"),
     [
-        ('{"step": 1, "loss": 2.0}\\n{"not_finite": "loss nan at step 2"}', NotFinite, "loss nan at step 2"),
-        ('{"step": 1, "loss": 2.0}', RuntimeError, "its 2 processes ended with code 3"),
+        (
+            '{"run": "journey-s0", "step": 1, "loss": 2.0}\\n{"run": "journey-s0", "failed": "loss nan"}',
+            NotFinite,
+            "loss nan",
+        ),
+        ('{"run": "journey-s0", "step": 1, "loss": 2.0}', RuntimeError, "its 2 processes ended with code 3"),
     ],
 )
 def test_how_processes_end_is_told(
@@ -76,7 +80,7 @@ def test_how_processes_end_is_told(
     import sys
 
     script = f"import sys; print('{says}'); sys.exit(3)"
-    monkeypatch.setattr(distributed, "command", lambda folder, processes: [sys.executable, "-c", script])
+    monkeypatch.setattr(distributed, "command", lambda folder, count: [sys.executable, "-c", script])
     heard: list[tuple[str, int, float]] = []
     with pytest.raises(error, match=words):
         distributed.train(RUN, rows, setup_in(tmp_path, base, processes=2), lambda *said: heard.append(said))

@@ -13,7 +13,7 @@ import pytest
 
 from journey.finetune.runs import Run
 from journey.finetune.training import pool
-from journey.finetune.training.worker import Event
+from journey.finetune.training.events import Event
 
 PRETENDER = """
 import json, os, sys, time
@@ -52,7 +52,7 @@ def train(names: list[str], plan: Path, workers: int) -> tuple[list[Event], list
     steps: list[Event] = []
     ends: list[Event] = []
     groups = [[run(name) for name in words.split()] for words in names]
-    pool.train_all(groups, plan, workers, one_thread=True, tell=steps.append, done=ends.append)
+    pool.train_all(groups, plan, workers, one_thread=True, on_step=steps.append, on_end=ends.append)
     return steps, ends
 
 
@@ -74,7 +74,7 @@ def test_a_process_that_dies_takes_only_its_own_run_with_it(plan: Path) -> None:
     _, ends = train(["a", "dies", "b", "fails", "c"], plan, 1)
     assert [end.run for end in ends] == ["a", "dies", "b", "fails", "c"]
     by_run = {end.run: end for end in ends}
-    assert by_run["dies"].failed == "its process ended with code -9: out of memory"
+    assert by_run["dies"].failed == "its process ended with code -9 (SIGKILL): loading / out of memory"
     assert by_run["dies"].again
     assert by_run["fails"].failed == "no good"
     assert not by_run["fails"].again
@@ -95,27 +95,27 @@ def test_a_process_that_dies_takes_the_rest_of_its_group_with_it(plan: Path) -> 
 def test_an_interruption_leaves_no_process_behind(
     plan: Path, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[pool._Process] = []
-    real = pool._Process
+    started: list[pool.TrainingWorker] = []
+    real = pool.TrainingWorker
 
-    def watched(*args: object) -> pool._Process:
+    def watched(*args: object) -> pool.TrainingWorker:
         started.append(real(*args))  # type: ignore[arg-type]
         return started[-1]
 
-    monkeypatch.setattr(pool, "_Process", watched)
+    monkeypatch.setattr(pool, "TrainingWorker", watched)
 
     heard: set[str] = set()
 
-    def tell(event: Event) -> None:
+    def on_step(event: Event) -> None:
         heard.add(event.run)
         if heard == {"hangs", "hangs too"}:
             raise error("stop")
 
     with pytest.raises(error):
         groups = [[run("hangs")], [run("hangs too")], [run("b")]]
-        pool.train_all(groups, plan, 2, one_thread=True, tell=tell, done=lambda event: None)
+        pool.train_all(groups, plan, 2, one_thread=True, on_step=on_step, on_end=lambda event: None)
     assert len(started) == 2
-    for process in started:
-        assert process.popen.returncode is not None
+    for worker in started:
+        assert worker.program.returncode is not None
         with pytest.raises(ProcessLookupError):
-            os.kill(process.popen.pid, 0)
+            os.kill(worker.program.pid, 0)

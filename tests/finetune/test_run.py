@@ -16,8 +16,8 @@ from journey.finetune import cost, session
 from journey.finetune.run import finetune, plan
 from journey.finetune.runs import Run
 from journey.finetune.training import pool
+from journey.finetune.training.events import Event
 from journey.finetune.training.protocol import Trained
-from journey.finetune.training.worker import Event
 from journey.formats.folders import open_finished, read_manifest
 from journey.models import load
 from journey.schema import Pair
@@ -35,18 +35,20 @@ def pretend(monkeypatch: pytest.MonkeyPatch, fails: dict[str, Event] | None = No
     """Put a training in place that writes empty adapters at once; gives the names of the runs trained."""
     trained: list[str] = []
 
-    def train_all(groups: list[list[Run]], plan_file: Path, workers: int, *, tell: Any, done: Any, **_: Any) -> None:
+    def train_all(
+        groups: list[list[Run]], plan_file: Path, workers: int, *, on_step: Any, on_end: Any, **_: Any
+    ) -> None:
         for run in (run for group in groups for run in group):
             trained.append(run.run)
             if fails and run.run in fails:
-                done(fails[run.run])
+                on_end(fails[run.run])
                 continue
             folder = plan_file.parent.parent / run.run
             folder.mkdir(exist_ok=True)
             for name in ADAPTER - {"run.json"}:
                 (folder / name).write_text("{}\n")
-            tell(Event(run.run, run.steps, 1.0))
-            done(Event(run.run, trained=Trained(run.run, "a" * 32, "b" * 32, 1.0, 2.0, "cpu", "float32")))
+            on_step(Event(run.run, run.steps, 1.0))
+            on_end(Event(run.run, trained=Trained(run.run, "a" * 32, "b" * 32, 1.0, 2.0, "cpu", "float32")))
 
     monkeypatch.setattr(pool, "train_all", train_all)
     return trained

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +15,16 @@ import numpy as np
 import pytest
 import torch
 
+from journey import processes
 from journey.catalog import ARMS, ENGINES
 from journey.errors import UsageError
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows, encode
 from journey.finetune.runs import Arm, Run
 from journey.finetune.training import adapters, batches, one_run, packing, pool, protocol
+from journey.finetune.training.events import read_events
 from journey.finetune.training.protocol import NotFinite, Setup, Trained
-from journey.finetune.training.worker import Event, Plan
+from journey.finetune.training.worker import WorkerPlan
 from journey.formats.files import dump_json, sha256
 from journey.models import load
 from journey.schema import Pair
@@ -331,17 +332,14 @@ def test_killed_and_resumed_equals_uninterrupted(data: dict[str, Rows], base: Pa
     setup = setup_in(tmp_path / "killed", base, checkpoint_seconds=0.0)
     plan = Path(setup.scratch) / "plan.json"
     data["journey"].save(plan.with_name("journey.npz"))
-    plan.write_bytes(dump_json(Plan(setup, (run,))))
-    env = {**os.environ, "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        pool.command(plan), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
-    ) as worker:
+    plan.write_bytes(dump_json(WorkerPlan(setup, (run,))))
+    with processes.start_program(pool.command(plan), stderr=subprocess.DEVNULL, threads=1) as worker:
         assert worker.stdin and worker.stdout
         worker.stdin.write(b'["journey-s0"]\n')
         worker.stdin.flush()
-        for line in worker.stdout:
-            if msgspec.json.decode(line, type=Event).step == 5:
-                worker.send_signal(signal.SIGKILL)
+        for event in read_events(worker.stdout):
+            if event.step == 5:
+                worker.kill()
                 break
     checkpoints = Path(setup.scratch) / "checkpoints" / run.run
     newest = protocol.newest_whole(checkpoints)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,14 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from journey import processes
 from journey.catalog import ARMS, ENGINES
 from journey.errors import UsageError
 from journey.finetune.planning.groups import grouped
 from journey.finetune.rows.rows import Rows, encode
 from journey.finetune.runs import Run
 from journey.finetune.training import losses, passes, pool, stacked
+from journey.finetune.training.events import read_events
 from journey.finetune.training.protocol import Setup, Trained, group_name, newest_whole
-from journey.finetune.training.worker import Event, Plan
+from journey.finetune.training.worker import WorkerPlan
 from journey.formats.files import dump_json, sha256
 from journey.models import load, lora
 from journey.schema import Pair
@@ -204,19 +204,18 @@ def in_process(setup: Setup, runs: tuple[Run, ...], data: dict[str, Rows], kill_
     plan = Path(setup.scratch) / "plan.json"
     for kind, rows in data.items():
         rows.save(plan.with_name(f"{kind}.npz"))
-    plan.write_bytes(dump_json(Plan(setup, runs)))
-    env = {**os.environ, "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        pool.command(plan), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
-    ) as worker:
+    plan.write_bytes(dump_json(WorkerPlan(setup, runs)))
+    with processes.start_program(pool.command(plan), stderr=subprocess.DEVNULL, threads=1) as worker:
         assert worker.stdin and worker.stdout
         worker.stdin.write(msgspec.json.encode([run.run for run in runs]) + b"\n")
-        worker.stdin.close()
-        heard = 0
-        for line in worker.stdout:
-            heard += not msgspec.json.decode(line, type=Event).ends
-            if heard == kill_at:
-                worker.send_signal(signal.SIGKILL)
+        worker.stdin.flush()
+        steps = ends = 0
+        for event in read_events(worker.stdout):
+            ends += event.ends
+            steps += not event.ends
+            if steps == kill_at:
+                worker.kill()
+            if ends == len(runs):
                 break
 
 

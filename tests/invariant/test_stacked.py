@@ -20,7 +20,7 @@ from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training import adapters, batches, one_run, stacked
-from journey.finetune.training.protocol import Failed, Said, Setup, Trained
+from journey.finetune.training.protocol import EngineMessage, Failed, Setup, Trained
 from journey.models import load
 from journey_testing.runs import random_rows, run_of, setup_of
 
@@ -276,7 +276,7 @@ def test_out_of_memory_halves_the_passes_and_changes_nothing_else(
 
     monkeypatch.setattr(stacked.losses, "hidden_states", short_of_memory)
     got, said = train_stacked(runs, data, setup_of("stacked", tiny("llama"), tmp_path / "short"), torch.float64)
-    told = [one.text for one in said if isinstance(one, Said)]
+    told = [one.text for one in said if isinstance(one, EngineMessage)]
     assert "memory ran out; passes have at most 1024 tokens" in told[0] and len(told) > 1
     assert max(sizes) > 150 >= sizes[-1]
     for run in runs:

@@ -69,9 +69,8 @@ def test_the_timeout_is_for_all_parts_together() -> None:
 
 
 def test_a_worker_that_died_while_idle_is_replaced() -> None:
-    pid = worker_pid()
-    os.kill(pid, signal.SIGKILL)
-    assert gone_within(pid, 5)
+    os.kill(worker_pid(), signal.SIGKILL)
+    assert WORKER._process is not None and WORKER._process.wait(5) == -signal.SIGKILL
     assert compare("3\\sqrt{13}", "\\sqrt{117}") is Outcome.SAME
 
 
@@ -191,6 +190,21 @@ def test_a_busy_worker_ends_after_its_parent_was_killed() -> None:
     )
     assert done.returncode == -signal.SIGKILL
     assert gone_within(int(done.stdout), 15)
+
+
+def test_a_worker_in_plain_python_ends_with_its_parent_whatever_the_timeout() -> None:
+    done = run_script(
+        """
+        import os, signal, threading
+        from journey.answers.mathworker import WORKER
+        WORKER.ask("x", "y", 5)
+        print(WORKER._process.pid, flush=True)
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        WORKER.ask("x", "\\\\int \\\\frac{x^3 \\\\sin(x) e^{x^2}}{\\\\sqrt{1+x^5}} dx", 60)
+        """
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert gone_within(int(done.stdout), 5)
 
 
 def test_importing_is_light_and_the_child_needs_no_torch() -> None:

@@ -14,7 +14,7 @@ from peft import PeftModel
 from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
 from journey.errors import UsageError
-from journey.models.completion import Job
+from journey.models.completion import CompletionRequest
 from journey.models.decode import Decoder
 from journey.models.load import find, load_model, load_tokenizer
 from journey.models.lora import Stack, stacked
@@ -51,7 +51,7 @@ def test_the_tokens_of_every_adapter_alone(kind: str, tmp_path: Path) -> None:
     paths = save_adapters(tiny(kind), tmp_path, (4, 2, 4))
     model, asked = tiny(kind), prompts()
     decoder = Decoder(model, STOPS, PAD, CAP)
-    jobs = [Job(prompt, run) for prompt in asked for run in range(4)]
+    jobs = [CompletionRequest(prompt, run) for prompt in asked for run in range(4)]
     with stacked(model, [None, *paths]) as stack:
         written = Decoder(model, STOPS, PAD, CAP, stack).write(jobs)
     expected = {
@@ -106,7 +106,9 @@ def test_rows_and_groups_leave_the_batch(tmp_path: Path) -> None:
     """One adapter with few prompts, one with many: no run pays for another's length."""
     paths, model, shapes = save_adapters(tiny("llama"), tmp_path, (4, 4)), tiny("llama"), []
     asked = prompts(12)
-    jobs = [Job(prompt, 0, cap=2) for prompt in asked] + [Job(prompt, 1) for prompt in asked[:3]]
+    jobs = [CompletionRequest(prompt, 0, cap=2) for prompt in asked] + [
+        CompletionRequest(prompt, 1) for prompt in asked[:3]
+    ]
     model.register_forward_pre_hook(lambda _, args, kw: shapes.append(tuple(kw["input_ids"].shape)), with_kwargs=True)
     with stacked(model, paths) as stack:
         written = Decoder(model, frozenset([WORDS]), PAD, CAP, stack).write(jobs)
@@ -118,8 +120,8 @@ def test_thin_batches_go_on_together(tmp_path: Path) -> None:
     """Batches of six rows: the same tokens as all in one, in steps that are fuller, and time is shared out once."""
     paths, shapes = save_adapters(tiny("llama"), tmp_path, (4, 2)), []
     asked = prompts(20)
-    jobs = [Job(prompt, run) for prompt in asked for run in range(3)]
-    chance = [Job(job.prompt, job.run, chance=uniforms(CAP, 0, n)) for n, job in enumerate(jobs)]
+    jobs = [CompletionRequest(prompt, run) for prompt in asked for run in range(3)]
+    chance = [CompletionRequest(job.prompt, job.run, chance=uniforms(CAP, 0, n)) for n, job in enumerate(jobs)]
     model = tiny("llama")
     with stacked(model, [None, *paths]) as stack:
         decoder = Decoder(model, STOPS, PAD, CAP, stack)
@@ -150,7 +152,7 @@ def test_the_embedded_base(tmp_path: Path) -> None:
     model = load_model(ref, device="cpu")
     with stacked(model, [None, *paths]) as stack:
         decoder = Decoder.of(model, words, CAP, stack)
-        written = decoder.write([Job(prompt, run) for run in range(3) for prompt in asked])
+        written = decoder.write([CompletionRequest(prompt, run) for run in range(3) for prompt in asked])
     for run, path in enumerate([None, *paths]):
         fresh: Any = load_model(ref, device="cpu")
         fresh = fresh if path is None else PeftModel.from_pretrained(fresh, str(path)).eval()
@@ -158,9 +160,11 @@ def test_the_embedded_base(tmp_path: Path) -> None:
 
 
 class TestByChance:
-    def jobs(self, order: list[int], run: int = 0) -> list[Job]:
+    def jobs(self, order: list[int], run: int = 0) -> list[CompletionRequest]:
         asked = prompts(6)
-        return [Job(asked[n % 6], run, chance=uniforms(CAP, 0, "run", f"question {n % 6}", n)) for n in order]
+        return [
+            CompletionRequest(asked[n % 6], run, chance=uniforms(CAP, 0, "run", f"question {n % 6}", n)) for n in order
+        ]
 
     def test_a_sample_does_not_depend_on_its_batch(self) -> None:
         decoder = Decoder(tiny("llama"), STOPS, PAD, CAP)

@@ -14,36 +14,29 @@ MOST = 16  # modules in one folder, plug-in folders aside
 # Class names that are defined more than once, and what the definitions are. Each is to get a name of its own; then its line
 # goes. Nothing new is added here: a reader who greps for a name must find one class.
 SEVERAL = {
-    "Asked": "a question as it is put to a model: questions, sampling",
     "Axes": "of a run: finetune; of a chart: report",
-    "Base": "what sampling workers share; a base model to be published",
     "Budget": "a row of the training report; an equal budget of test tokens",
     "Choice": "an entry of the list of arms; a candidate policy in the report",
     "Comparison": "of two answers; of two arms",
     "Funnel": "curation's counts; their table in the report",
     "Habits": "counts of a run; their table in the report",
-    "Job": "a completion to write; a shard of pairs; a distributed launch",
     "Known": "a model of the catalog; a folder that can be published",
     "Larger": "the larger model of a plan; its table in the report",
     "Made": "a tree with its pair; the rows of the arms",
     "Pass": "a forward pass; pass@k",
     "Piece": "a unit of sampling; a part of a trace in the report; a folder to upload",
-    "Plan": "of a search; of a training worker; of an evaluation; of a repository of adapters",
     "Point": "of a trajectory; of a chart",
     "Prepared": "a training set-up; an evaluation set-up",
     "Reading": "what an arm may know beside the pairs; what was read in an answer",
     "Row": "prompt and completion in tokens; a pair as it stands in the files",
     "Rule": "a filter with its options; a row of the funnel in the report",
     "Rules": "of a level of arithmetic; of a level of Countdown",
-    "Said": "an event of a distributed launch; an event of an engine",
     "Score": "of an answer; of a trial of the rate sweep",
     "Search": "the method; what was read of a search in an answer",
-    "Shard": "of pairs; of samples; of a parquet table",
     "Source": "what pairs are drawn from; where a bundle's rows come from",
     "Step": "of an annotated solution; of an answer that is judged",
     "Told": "a narrated search; a table of the report",
     "Trained": "what an engine gives; a row of the report",
-    "Writing": "the batches of one call; text of one request",
 }
 
 

@@ -1,0 +1,127 @@
+"""The same questions again in another way: is a server the built-in sampler, and does the batch flip answers?
+
+`parity.json` compares a server's answers with the built-in sampler's, before the server is used; `flips.json` compares the
+stored greedy answers with those written one prompt and one run at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from journey import console
+from journey.answers.grading import grade
+from journey.evaluate.planning.plan import STACKED, Prepared
+from journey.evaluate.planning.runs import by_base
+from journey.evaluate.planning.sample_sets import sampled_runs
+from journey.evaluate.sampling.run_samples import named_adapter, prompted_questions, worker_model
+from journey.evaluate.sampling.serving import BASE_NAME, check_parity, check_served, serve_line
+from journey.formats.files import read_lines
+from journey.formats.folders import FinetunedFolder
+from journey.formats.plan import RunInfo
+from journey.formats.scores import Agreement, AgreementFile
+from journey.models.endpoints import Endpoint, EndpointRef
+from journey.sampling import workers
+from journey.sampling.requests import PromptedQuestion, Text
+from journey.sampling.shards import samples_folder
+from journey.sampling.workers import WorkUnit
+from journey.schema import Question, Sample
+from journey.store import Folder
+
+FLIPS = 16  # problems answered again one at a time, where precision is low
+
+
+def check_endpoint(
+    folder: Folder, finetuned: FinetunedFolder, prepared: Prepared, problems: int, least: float
+) -> list[Agreement]:
+    """Before an endpoint is used: does it know every run, and answer as the built-in sampler does?
+
+    Raises UsageError or JourneyError where it does not.
+    """
+    plan = prepared.plan
+    line = serve_line(finetuned, prepared.ref, plan.runs, prepared.positions, plan.dtype)
+    console.note(f"served by: {line}")
+    if folder.has(AgreementFile.PARITY):
+        return list(AgreementFile.read(folder.work, AgreementFile.PARITY).agreement)
+    known = Endpoint(EndpointRef(BASE_NAME, plan.backend)).models()
+    check_served(plan, known, [run.run for run in sampled_runs(plan)], line)
+    found = _compare_all(finetuned, prepared, [plan.primary], problems, "built-in")
+    check_parity(found, least)
+    AgreementFile(tuple(found)).write(folder, AgreementFile.PARITY)
+    return found
+
+
+def flips(folder: Folder, finetuned: FinetunedFolder, prepared: Prepared, problems: int | None) -> list[Agreement]:
+    """Greedy answers again, one prompt and one run at a time; in bfloat16 unless a number of problems is given."""
+    plan = prepared.plan
+    wanted = (FLIPS if plan.dtype == "bfloat16" else 0) if problems is None else problems
+    if not wanted or plan.backend != STACKED:
+        return []
+    if folder.has(AgreementFile.FILE):
+        return list(AgreementFile.read(folder.work).agreement)
+    found = _compare_all(finetuned, prepared, [b.name for b in plan.benchmarks], wanted, "batch 1", folder)
+    AgreementFile(tuple(found)).write(folder)
+    return found
+
+
+def _compare_all(
+    finetuned: FinetunedFolder,
+    prepared: Prepared,
+    names: Sequence[str],
+    problems: int,
+    against: Any,
+    stored: Folder | None = None,
+) -> list[Agreement]:
+    """Greedy answers of every run to the first problems: built in and one at a time, against those stored or served."""
+    plan = prepared.plan
+    found: list[Agreement] = []
+    questions = {name: prepared.questions[name][:problems] for name in names}
+    with console.progress(f"runs answering again ({against})", len(questions) * len(sampled_runs(plan))) as ticker:
+        for name, asked in questions.items():
+            batch = tuple(prompted_questions(prepared, name, asked))
+            for runs in by_base(finetuned, sampled_runs(plan)):
+                for one in _compare_group(finetuned, prepared, against, runs, asked, batch, stored):
+                    found.append(one)
+                    ticker.advance(1, one.run)
+    return found
+
+
+def _compare_group(
+    finetuned: FinetunedFolder,
+    prepared: Prepared,
+    against: Any,
+    infos: Sequence[RunInfo],
+    asked: Sequence[Question],
+    batch: tuple[PromptedQuestion, ...],
+    stored: Folder | None,
+) -> Iterator[Agreement]:
+    """Runs of one base on one benchmark."""
+    name = asked[0].benchmark
+    runs = tuple(named_adapter(finetuned, info) for info in infos)
+    served = worker_model(prepared)
+    built_in = replace(served, server=None)
+    if stored is None:  # both ways, all runs together
+        unit = WorkUnit(f"{name}/parity", runs, ("greedy",), batch, len(batch))
+        ours, theirs = (next(workers.answer_all(model, [unit], 1)).written["greedy"] for model in (built_in, served))
+        for (run, _), left, right in zip(runs, ours, theirs, strict=True):
+            yield _agreement(against, run, asked, [texts[0] for texts in left], [texts[0] for texts in right])
+        return
+    alone = [WorkUnit(f"{name}/{run[0]}", (run,), ("greedy",), batch, 1) for run in runs]
+    for result, (run, _) in zip(workers.answer_all(built_in, alone, 1), runs, strict=True):
+        files = stored.shards(samples_folder(run, name, "greedy"))
+        before = {sample.question: sample for file in files for sample in read_lines(file, Sample)}
+        again = [texts[0] for texts in result.written["greedy"][0]]
+        yield _agreement(against, run, asked, [before[q.id] for q in asked], again)
+
+
+def _agreement(
+    against: Any, run: str, asked: Sequence[Question], ours: Sequence[Text | Sample], theirs: Sequence[Text | Sample]
+) -> Agreement:
+    texts = answers = outcomes = 0
+    for question, left, right in zip(asked, ours, theirs, strict=True):
+        one, two = (grade(question.problem, text.text, text.finish) for text in (left, right))
+        texts += left.text != right.text
+        answers += one.answer != two.answer
+        outcomes += one.outcome != two.outcome
+    return Agreement(against, run, asked[0].benchmark, len(asked), texts, answers, outcomes)

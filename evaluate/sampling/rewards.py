@@ -1,0 +1,88 @@
+"""Rewards of samples for best-of-reward: by a sequence classifier, or by a served model that says yes or no."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from journey import console
+from journey.errors import UsageError
+from journey.evaluate.planning.plan import Prepared
+from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
+from journey.formats.files import read_lines
+from journey.models import load, template
+from journey.models.endpoints import AT_ONCE, Endpoint, reference
+from journey.processes import map_in_threads
+from journey.sampling.shards import samples_folder
+from journey.schema import Question, Reward, Sample
+from journey.store import Folder
+
+QUERY = "Problem:\n{question}\n\nProposed solution:\n{answer}\n\nIs the final answer of this solution correct? Answer yes or no."
+_BATCH = 16  # answers that a classifier reads at once
+
+
+def reward_all(folder: Folder, prepared: Prepared) -> None:
+    """The reward of every sample that best-of-reward chooses from: rewards/RUN/BENCHMARK/NNNNN.jsonl."""
+    plan = prepared.plan
+    if plan.reward is None or "best-of-reward" not in plan.strategies:
+        return
+    todo: dict[str, tuple[Path, dict[str, Question]]] = {}
+    for info in all_benchmarks(plan):
+        questions = {question.id: question for question in prepared.questions[info.name]}
+        for run in sampled_runs(plan):
+            for path in folder.shards(samples_folder(run.run, info.name, "samples")):
+                todo[f"rewards/{run.run}/{info.name}/{path.stem}"] = (path, questions)
+    missing = [str(key) for key in folder.missing(todo)]
+    if not missing:
+        return
+    model = RewardModel(plan.reward)
+    with console.progress("rewards", len(todo), len(todo) - len(missing)) as ticker:
+        for key in missing:
+            path, questions = todo[key]
+            samples = list(read_lines(path, Sample))
+            values = model.rate([(questions[s.question], s.text) for s in samples])
+            records = [Reward(s.question, s.run, s.index, round(v, 6)) for s, v in zip(samples, values, strict=True)]
+            folder.write_shard(key, {f"{key}.jsonl": records}, {"samples": len(records)})
+            ticker.advance()
+
+
+class RewardModel:
+    """A sequence classifier (one output, or the last of several), or a server's probability of yes."""
+
+    def __init__(self, name: str) -> None:
+        server = reference(name)
+        self.endpoint = None if server is None else Endpoint(server)
+        if server is None:
+            self.model, self.tokenizer = load.load_classifier(load.find(name))
+
+    def rate(self, answers: Sequence[tuple[Question, str]]) -> list[float]:
+        """One number for each (question, answer); higher is better. Raises UsageError where the model gives NaN."""
+        if self.endpoint is not None:
+            queries = [QUERY.format(question=question.problem.question, answer=text) for question, text in answers]
+            return list(map_in_threads(self.endpoint.says_yes, queries, AT_ONCE))
+        parts = [answers[start : start + _BATCH] for start in range(0, len(answers), _BATCH)]
+        return [value for part in parts for value in self._classify(part)]
+
+    def _classify(self, answers: Sequence[tuple[Question, str]]) -> list[float]:
+        import torch
+
+        ids = [self._ids(question, text) for question, text in answers]
+        pad, longest = self.tokenizer.pad_token_id or 0, max(map(len, ids))
+        rows = torch.tensor([one + [pad] * (longest - len(one)) for one in ids])
+        mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in ids])
+        with torch.inference_mode():
+            logits = self.model(input_ids=rows.to(self.model.device), attention_mask=mask.to(self.model.device)).logits
+        if logits.isnan().any():
+            raise UsageError("the reward model's outputs are not numbers")
+        if logits.shape[-1] > 1:
+            logits = torch.log_softmax(logits.float(), -1)
+        return [float(value) for value in logits.float()[:, -1]]
+
+    def _ids(self, question: Question, text: str) -> list[int]:
+        messages = [{"role": "user", "content": question.problem.question}, {"role": "assistant", "content": text}]
+        if self.tokenizer.chat_template:
+            dialogue = self.tokenizer.apply_chat_template(messages, tokenize=False)
+            return list(self.tokenizer(dialogue, add_special_tokens=False)["input_ids"])
+        brief = question.problem.brief or question.problem.question
+        words = question.problem.question if template.covers(self.tokenizer, question.problem.question) else brief
+        return list(self.tokenizer(f"{words} {text}")["input_ids"])
