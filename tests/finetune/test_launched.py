@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -77,11 +81,37 @@ def test_two_processes_give_the_weights_of_one(rows: Rows, base: Path, tmp_path:
 def test_how_processes_end_is_told(
     says: str, error: type[Exception], words: str, rows: Rows, base: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    import sys
-
     script = f"import sys; print('{says}'); sys.exit(3)"
     monkeypatch.setattr(distributed, "command", lambda folder, count: [sys.executable, "-c", script])
     heard: list[tuple[str, int, float]] = []
     with pytest.raises(error, match=words):
         distributed.train(RUN, rows, setup_in(tmp_path, base, processes=2), lambda *said: heard.append(said))
     assert heard == [("journey-s0", 1, 2.0)]
+
+
+@pytest.mark.slow
+def test_the_processes_of_a_run_end_with_the_one_that_wants_it(rows: Rows, base: Path, tmp_path: Path) -> None:
+    """Killed in the midst of training: neither the launcher nor its processes, which know nothing of their grandparent, stay."""
+    run = msgspec.structs.replace(RUN, rows=60_000, steps=10_000)
+    rows.save(tmp_path / "rows.npz")
+    (tmp_path / "run.json").write_bytes(
+        msgspec.json.encode(distributed.LaunchJob(run, setup_in(tmp_path, base, processes=2)))
+    )
+    code = f"""
+import msgspec
+from pathlib import Path
+from journey.finetune.rows.rows import Rows
+from journey.finetune.training import distributed
+folder = Path({str(tmp_path)!r})
+job = msgspec.json.decode((folder / "run.json").read_bytes(), type=distributed.LaunchJob)
+distributed.train(job.run, Rows.load(folder / "rows.npz"), job.setup, lambda *told: print(*told, flush=True))
+"""
+    parent = subprocess.Popen([sys.executable, "-P", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert parent.stdout is not None and parent.stdout.readline().startswith(b"journey-s0 1 ")
+    started = psutil.Process(parent.pid).children(recursive=True)
+    assert len(started) >= 3  # the launcher and two processes
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert not alive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import operator
 import os
@@ -330,3 +331,25 @@ def test_requests_to_a_server_are_not_waited_for_after_an_error() -> None:
     with pytest.raises(OSError, match="refused"):
         list(processes.map_in_threads(one, [0, 3, 3, 3], 2))
     assert time.monotonic() - began < 2
+
+
+def test_processes_are_started_here_alone() -> None:
+    root = Path(__file__).parents[2]
+    allowed = {  # the pipe constants and types of a program's parent, and a converter of llama.cpp's
+        "subprocess": {"journey/processes.py", "journey/answers/mathworker.py", "publish/export.py"},
+        "multiprocessing": {"journey/processes.py"},
+        "concurrent.futures.process": set(),
+    }
+    found: dict[str, set[str]] = {name: set() for name in allowed}
+    for top in ("journey", "generate", "curate", "finetune", "evaluate", "publish"):
+        for path in (root / top).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+                module = getattr(node, "module", None) or ""
+                used = {*names, *(f"{module}.{name}" for name in names), module}
+                if "ProcessPoolExecutor" in names:
+                    used.add("concurrent.futures.process")
+                for name, files in found.items():
+                    if any(one == name or one.startswith(f"{name}.") for one in used):
+                        files.add(path.relative_to(root).as_posix())
+    assert found == allowed

@@ -335,3 +335,17 @@ def test_a_dry_run_asks_no_hub_and_changes_nothing(hub: Any, curated: Path, tmp_
     (told,) = publish(str(curated), PublishSettings(repo=REPO), out=tmp_path / "o", dry_run=True)
     assert hub.requests == [] and told["bytes"] == sum(told["files"].values()) and told["licence"] == "apache-2.0"
     assert (Path(told["folder"]) / "README.md").is_file() and not (tmp_path / "o" / "published.json").exists()
+
+
+def test_an_interrupted_upload_says_what_stands(send: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+    from journey.publish.transfer import upload
+
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(upload, "publish", interrupted)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            send()
+    assert caught.value.__notes__ == [f"{REPO}: nothing is published; if it was made, it is private and empty"]
+    send()
