@@ -3,7 +3,8 @@
 A filter is a function `(item, *, option=...)` or a class `(context, *, option=...)` whose objects are called with an
 item; it yields a `Drop` for each objection and nothing to keep. Its keyword-only parameters are its options. Facts in
 the catalog: `reads`, `per` ("pair", or "dataset" where earlier pairs matter), `order`, `reasons`, and `strict`, the
-options under `--preset strict`.
+options under `--preset strict`. A class may have a static method `check(settings, *, option=...)` that refuses options which
+the run's settings leave without effect, before a pair is read.
 """
 
 from __future__ import annotations
@@ -118,10 +119,20 @@ def resolve_options(settings: CurateSettings) -> dict[str, dict[str, Any]]:
     for entry in in_order():
         preset = entry.facts.get("strict", {}) if settings.preset == "strict" else {}
         chosen = {**preset, **settings.options.get(entry.name, {})}
-        resolved[entry.name] = build(options_model(entry.target), chosen, f"filter {entry.name}").model_dump(
-            mode="json"
-        )
+        options = build(options_model(entry.target), chosen, f"filter {entry.name}").model_dump(mode="json")
+        if hasattr(entry.target, "check"):
+            entry.target.check(settings, **options)
+        resolved[entry.name] = options
     return resolved
+
+
+def check(settings: CurateSettings) -> None:
+    """Raises UnknownName or UsageError for filters, options or benchmarks that cannot be; reads no pair."""
+    from journey.questions import name_of
+
+    resolve_options(settings)
+    for spec in settings.benchmarks:
+        name_of(spec)
 
 
 def bind(options: dict[str, dict[str, Any]], context: Context) -> list[Rule]:

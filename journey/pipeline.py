@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from journey import console
+from journey import console, plain_yaml
 from journey.catalog import ARMS
-from journey.config import EvaluateSettings, FinetuneSettings, RunSettings, build, read_yaml, resolve_run
-from journey.errors import RemoteError, UnknownName
+from journey.config import EvaluateSettings, FinetuneSettings, RunSettings, build, folder_name, resolve_run
+from journey.errors import RemoteError, UnknownName, UsageError
+from journey.fields import shown
 from journey.models.load import MODELS, find
 from journey.store import read_manifest, write_atomic
 
@@ -45,18 +46,43 @@ def read_recipe(name: str) -> Recipe:
         path = Path(name)
     else:
         raise UnknownName("recipe", name, shipped)
-    data = read_yaml(path)
-    return Recipe(str(data.get("name", path.stem)), str(data.get("summary", "")), data, path.name)
+    data = plain_yaml.read_mapping(path)
+    called, where = data.get("name", path.stem), path.name
+    try:
+        folder_name(str(called))
+    except ValueError as error:
+        raise UsageError(f"{where}: name = {shown(called)}: {error}", "add a line to the recipe: name: NAME") from None
+    return Recipe(str(called), str(data.get("summary", "")), data, where)
 
 
 def resolve(recipe: Recipe, overrides: Mapping[str, Any]) -> RunSettings:
-    """The recipe's settings with overrides on top. Raises UsageError at once for a base or an arm that is not there."""
+    """The recipe's settings with overrides on top. Raises UsageError at once for whatever a stage would refuse later."""
     settings = resolve_run(recipe.data, overrides, recipe.where)
     for base in {settings.curate.base, settings.finetune.base} - {*MODELS, None}:
         find(str(base))
-    for arm in settings.finetune.arms:
-        ARMS.entry(arm.partition("@")[0])
+    check(settings)
     return settings
+
+
+def check(settings: RunSettings) -> None:
+    """Raises UsageError or UnknownName for the settings of any stage that cannot be carried out.
+
+    Loads the catalogs and looks where files lie; reads no problem and no weights, and asks no network.
+    """
+    from journey.curate import rules
+    from journey.evaluate.planning import check as evaluation
+    from journey.finetune.planning import check as training
+    from journey.generate import run as generation
+
+    generation.check(settings.generate)
+    rules.check(settings.curate)
+    choices, _ = training.check(settings.finetune)
+    evaluation.check(settings.evaluate)
+    if settings.evaluate.aa and settings.finetune.seeds < 2:
+        raise UsageError("evaluate.aa compares seeds of one arm, and one seed is trained", "--set finetune.seeds=4")
+    labels = [choice.label for choice in choices]
+    if settings.evaluate.aa and settings.evaluate.aa_arm not in (None, *labels):
+        raise UnknownName("arm of evaluate.aa_arm", str(settings.evaluate.aa_arm), labels)
 
 
 def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path:

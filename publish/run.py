@@ -19,8 +19,8 @@ from journey.errors import JourneyError, UsageError
 from journey.publish import pieces
 from journey.publish.bundle import base_model, card_dataset, runs
 from journey.publish.bundle.runs import Link
-from journey.publish.pieces import Given, Known, Piece
-from journey.publish.settings import PublishSettings
+from journey.publish.pieces import Known, Piece
+from journey.publish.settings import Given, PublishSettings
 from journey.publish.tables import parquet, scan
 from journey.publish.transfer import upload
 from journey.store import OtherRun, dump_json, read_manifest, write_atomic
