@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,15 +75,34 @@ def check(settings: RunSettings) -> None:
     from journey.finetune.planning import check as training
     from journey.generate import run as generation
 
-    generation.check(settings.generate)
-    rules.check(settings.curate)
-    choices, _ = training.check(settings.finetune)
-    evaluation.check(settings.evaluate)
-    if settings.evaluate.aa and settings.finetune.seeds < 2:
-        raise UsageError("evaluate.aa compares seeds of one arm, and one seed is trained", "--set finetune.seeds=4")
-    labels = [choice.label for choice in choices]
-    if settings.evaluate.aa and settings.evaluate.aa_arm not in (None, *labels):
-        raise UnknownName("arm of evaluate.aa_arm", str(settings.evaluate.aa_arm), labels)
+    with _in_stage("generate"):
+        generation.check(settings.generate)
+    with _in_stage("curate"):
+        rules.check(settings.curate)
+    with _in_stage("finetune"):
+        choices, _ = training.check(settings.finetune)
+    with _in_stage("evaluate"):
+        evaluation.check(settings.evaluate)
+        _check_aa(settings, [choice.label for choice in choices])
+
+
+@contextmanager
+def _in_stage(stage: str) -> Iterator[None]:
+    """Puts the stage before the message of an error: a recipe has settings of four."""
+    try:
+        yield
+    except UsageError as error:
+        error.args = (f"{stage}: {error}",)
+        raise
+
+
+def _check_aa(settings: RunSettings, labels: list[str]) -> None:
+    if not settings.evaluate.aa:
+        return
+    if settings.finetune.seeds < 2:
+        raise UsageError("aa compares seeds of one arm, and one seed is trained", "--set finetune.seeds=4")
+    if settings.evaluate.aa_arm not in (None, *labels):
+        raise UnknownName("arm of aa_arm", str(settings.evaluate.aa_arm), labels)
 
 
 def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path:

@@ -41,7 +41,7 @@ class _Loader(yaml.SafeLoader):
 def read(text: str, where: str, hint: str) -> Any:
     """The value of a YAML text. Raises UsageError, which ends in `hint`, for one that is broken, too large or too deep."""
     if len(text) > LARGEST:
-        raise UsageError(f"{where}: {len(text):,} characters; at most {LARGEST:,} are read", hint)
+        raise UsageError(f"{where}: more than {LARGEST:,} characters, which is no recipe", hint)
     try:
         return yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
@@ -54,7 +54,7 @@ def read(text: str, where: str, hint: str) -> Any:
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file. Raises UsageError if it is missing or something else."""
-    hint = "see recipes/quickstart.yaml for one that works"
+    hint = "`journey list recipes quickstart` shows what one holds"
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST + 1).decode("utf-8-sig")

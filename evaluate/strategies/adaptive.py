@@ -11,7 +11,7 @@ from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Array, Pool, 
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("adaptive", draw="samples")
+@STRATEGIES.add("adaptive", draw="samples", settings=("k",))
 class Adaptive(Strategy):
     """Two samples, and the majority of k where these two give different answers (or none)."""
 

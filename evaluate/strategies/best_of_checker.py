@@ -9,7 +9,7 @@ from journey.evaluate.test_time.votes import passes
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("best-of-checker", draw="samples", checker=True)
+@STRATEGIES.add("best-of-checker", draw="samples", settings=("k",), checker=True)
 class BestOfChecker(Strategy):
     """The first of k samples that the problem's own checker accepts, where a problem has one."""
 

@@ -6,7 +6,7 @@ from journey.catalog import STRATEGIES
 from journey.evaluate.strategies.passing import Pass
 
 
-@STRATEGIES.add("best-of-gold", draw="samples", oracle=True)
+@STRATEGIES.add("best-of-gold", draw="samples", settings=("k",), oracle=True)
 class BestOfGold(Pass):
     """The best of k samples by the gold answer, which is pass@k. An oracle, never in a verdict."""
 

@@ -11,7 +11,7 @@ from journey.evaluate.test_time.votes import best_of
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("best-of-logprob", draw="samples")
+@STRATEGIES.add("best-of-logprob", draw="samples", settings=("k", "logprob"))
 class BestOfLogprob(Strategy):
     """The sample of k that the model itself thinks likeliest: mean log-probability of a token (or the sum)."""
 

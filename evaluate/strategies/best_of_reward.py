@@ -11,7 +11,7 @@ from journey.evaluate.test_time.votes import best_of
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("best-of-reward", draw="samples", reward=True)
+@STRATEGIES.add("best-of-reward", draw="samples", settings=("k", "reward"), reward=True)
 class BestOfReward(Strategy):
     """The sample of k with the highest reward (--set reward=FOLDER or NAME@http://HOST/v1)."""
 

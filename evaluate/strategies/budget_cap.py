@@ -19,7 +19,7 @@ from journey.sampling.requests import Asked, Numbers, Sampler, Written
 ANSWER_TOKENS = 64  # for the answer itself, once it is asked for
 
 
-@STRATEGIES.add("budget-cap", draw="budget-cap")
+@STRATEGIES.add("budget-cap", draw="budget-cap", settings=("caps",))
 class BudgetCap(Strategy):
     """Greedy, but at a cap of tokens the thinking is ended and the answer asked for (arXiv 2501.19393)."""
 

@@ -17,7 +17,7 @@ from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
 from journey.sampling.requests import Asked, Numbers, Sampler, Written
 
 
-@STRATEGIES.add("budget-wait", draw="budget-wait")
+@STRATEGIES.add("budget-wait", draw="budget-wait", settings=("waits",))
 class BudgetWait(Strategy):
     """Greedy, but n times the answer is taken away and "Wait" put in its place (arXiv 2501.19393)."""
 

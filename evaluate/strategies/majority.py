@@ -9,7 +9,7 @@ from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samp
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("majority", draw="samples")
+@STRATEGIES.add("majority", draw="samples", settings=("k",))
 class Majority(Strategy):
     """The answer that most of k samples give, equal answers counted together; ties are broken at random."""
 

@@ -9,7 +9,7 @@ from journey.evaluate.test_time.votes import passes
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("pass", draw="samples", oracle=True)
+@STRATEGIES.add("pass", draw="samples", settings=("k",), oracle=True)
 class Pass(Strategy):
     """pass@k, unbiased: 1 - C(n-c, k) / C(n, k). An oracle, never in a verdict."""
 

@@ -14,7 +14,7 @@ from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, of_colu
 from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
 
 
-@STRATEGIES.add("revision", draw="revision")
+@STRATEGIES.add("revision", draw="revision", settings=("rounds",))
 class Revision(Strategy):
     """The greedy answer, shown to the model with the problem to try again, n rounds; the last answer counts."""
 

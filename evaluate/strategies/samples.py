@@ -15,7 +15,7 @@ from journey.evaluate.test_time.outcomes import Applied, Pool, of_samples
 from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
 
 
-@STRATEGIES.add("samples", draw="samples")
+@STRATEGIES.add("samples", draw="samples", settings=("samples", "temperature", "top_p"))
 class Samples(Strategy):
     """One answer drawn at a temperature: the mean over all samples (pass@1)."""
 

@@ -11,8 +11,10 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from journey.cli.curate import curate
 from journey.cli.doctor import doctor
@@ -28,8 +30,26 @@ from journey.cli.run import demo, run
 from journey.cli.show import show
 from journey.errors import JourneyError, ResourceError
 
+class Verbs(TyperGroup):
+    """The verbs. Options of `journey` itself (help, completion) are only read where the first word is one.
+
+    Typer judges absent options too, with pydantic, which no `--help` of a verb shall wait for.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The verb and its arguments."""
+        own = self.params, self.add_help_option
+        if args and not args[0].startswith("-"):
+            self.params, self.add_help_option = [], False
+        try:
+            return super().parse_args(ctx, args)
+        finally:
+            self.params, self.add_help_option = own
+
+
 app = typer.Typer(
     name="journey",
+    cls=Verbs,
     help="Make paired shortcut and journey traces, fine-tune on both, and compare the models with an honest verdict.",
     no_args_is_help=True,
     add_completion=True,

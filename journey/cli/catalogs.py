@@ -64,7 +64,21 @@ def entry(kind: str, name: str) -> dict[str, Any]:
     found = {row["name"]: row for row in rows(kind)}
     if name not in found:
         raise UnknownName(_WORDS.get(kind) or _KINDS[kind].kind, name, found)
-    return {**found[name], "settings": [_told(how, setting) for how, setting in _settings(kind, name)]}
+    stated = _stated(name) if kind == "recipes" else {}
+    settings = [_told(how, setting) for how, setting in _settings(kind, name)]
+    return {**found[name], "facts": {**found[name]["facts"], **stated}, "settings": settings}
+
+
+def _stated(recipe: str) -> dict[str, Any]:
+    """What a recipe sets, by dotted name."""
+    from journey.pipeline import read_recipe
+
+    data = {key: value for key, value in read_recipe(recipe).data.items() if key not in ("name", "summary")}
+    return {
+        f"{key}.{name}" if name else key: inner
+        for key, value in data.items()
+        for name, inner in (value.items() if isinstance(value, dict) else [("", value)])
+    }
 
 
 def _told(how: str, setting: Setting) -> dict[str, Any]:
@@ -79,11 +93,17 @@ def _settings(kind: str, name: str) -> Iterable[tuple[str, Setting]]:
     if kind == "settings":
         chosen = settings_of(_stage_models()[name])
     elif kind in _STAGES:
-        named = _KINDS[kind].entry(name).facts.get("settings", ())
-        chosen = [setting for setting in settings_of(_STAGES[kind][1]) if setting.name in named]
+        chosen = [setting for setting in settings_of(_STAGES[kind][1]) if setting.name in _read_by(kind, name)]
     else:
         chosen = []
     return [(f"--{s.name.replace('_', '-')}" if s.flag else s.name, s) for s in chosen]
+
+
+def _read_by(kind: str, name: str) -> set[str]:
+    """The stage's settings that an entry reads: those that it states, and those of the strategy whose samples it reads."""
+    facts = _KINDS[kind].entry(name).facts
+    draw = facts.get("draw", name)
+    return {*facts.get("settings", ()), *(() if draw == name else _read_by(kind, draw))}
 
 
 def _own_model(kind: str, name: str) -> type[BaseModel]:
@@ -126,7 +146,7 @@ def show_entry(kind: str, told: dict[str, Any]) -> None:
         if name != "settings":
             console.out.print(Text(f"    {name}: {fact(value)}", style="dim"))
     if not told["settings"]:
-        console.note("no settings of its own; journey list settings has those of the stages")
+        console.note("next: journey run " + told["name"] if kind == "recipes" else "it has no settings of its own")
         return
     table = _table("setting", "takes", "default", "meaning")
     for setting in told["settings"]:
