@@ -30,6 +30,7 @@ from journey.cli.run import demo, run
 from journey.cli.show import show
 from journey.errors import JourneyError, ResourceError
 
+
 class Verbs(TyperGroup):
     """The verbs. Options of `journey` itself (help, completion) are only read where the first word is one.
 

@@ -89,6 +89,10 @@ def test_settings_of_a_stage_say_which_are_flags() -> None:
 
 
 def test_unknown_names_offer_the_nearest() -> None:
-    for args, offer in ((("methods", "slip"), "slips"), (("settings", "tune"), "finetune"), (("method", ""), "methods")):
+    for args, offer in (
+        (("methods", "slip"), "slips"),
+        (("settings", "tune"), "finetune"),
+        (("method", ""), "methods"),
+    ):
         done = CliRunner().invoke(app, ["list", *args])
         assert isinstance(done.exception, UnknownName) and offer in str(done.exception)

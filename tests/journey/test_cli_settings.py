@@ -174,7 +174,9 @@ def test_a_recipe_lies_between_defaults_and_set() -> None:
     recipe = pipeline.read_recipe("quickstart")
     plain = pipeline.resolve(recipe, {})
     assert (plain.finetune.rank, plain.evaluate.k, plain.finetune.dropout) == (16, 3, 0)
-    over = pipeline.resolve(recipe, parse_set(["evaluate.k=8", "finetune.rank=[8,16]", "evaluate.sizes.arithmetic@1=9"]))
+    over = pipeline.resolve(
+        recipe, parse_set(["evaluate.k=8", "finetune.rank=[8,16]", "evaluate.sizes.arithmetic@1=9"])
+    )
     assert (over.evaluate.k, over.finetune.rank, over.evaluate.margin) == (8, [8, 16], 0.05)
     assert over.evaluate.sizes == {**plain.evaluate.sizes, "arithmetic@1": 9}
 
