@@ -87,7 +87,7 @@ class CurateSettings(Settings):
 
 
 Rank = Annotated[int, Ge(1), Le(16_384)]
-Rate = Annotated[float, Gt(0), Le(100)]
+Rate = Annotated[float, Gt(0)]  # without an end: a rate at which training diverges is a result of a sweep
 Rows = Annotated[int, Ge(1), Le(MOST), Unit("pairs")]
 Weight = Annotated[float, Ge(0), Le(1)]
 
@@ -99,7 +99,7 @@ class FinetuneSettings(Settings):
         None, description="catalog name, local folder or Hub id (default: the one that the pairs were curated for)"
     )
     arms: Annotated[list[str], Flag("ARM[@BUDGET]")] = Field(
-        ["shortcut@examples", "shortcut@tokens", "journey"], min_length=1, description="what is compared"
+        ["shortcut@examples", "shortcut@tokens", "journey"], description="what is compared"
     )
     match: Annotated[Literal["examples", "tokens", "steps", "flops"], Flag("BUDGET")] = Field(
         "examples", description="budget of arms that name none"
@@ -240,7 +240,7 @@ class EvaluateSettings(Settings):
     )
     primary: str | None = Field(None, description="the benchmark of the headline (default: the first)")
     strategy: Annotated[list[str], Flag("NAME")] = Field(
-        ["greedy"], min_length=1, description="test-time strategies; the first gives the headline"
+        ["greedy"], description="test-time strategies; the first gives the headline"
     )
     limit: Annotated[Problems | None, Flag("N")] = Field(None, description="so many of every benchmark, at most")
     sizes: dict[str, Problems] = Field({}, description="problems of single benchmarks, e.g. countdown@1: 1000")

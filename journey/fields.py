@@ -105,7 +105,7 @@ def takes(annotation: Any, metadata: list[Any] | tuple[Any, ...] = ()) -> str:
         return _or([str(each) for each in get_args(annotation)])
     if origin in (list, tuple):
         inside = takes(get_args(annotation)[0])
-        return ("list" if inside == "text" else f"list: {inside}") + _least_items(metadata)
+        return "list" if inside == "text" else f"list: {inside}"
     if origin is dict:
         inside = get_args(annotation)[1]
         return "settings" if inside is Any else f"by name: {takes(inside)}"
@@ -174,11 +174,6 @@ def _either(parts: list[Any], words: list[str]) -> str:
 
 def _or(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def _least_items(metadata: list[Any] | tuple[Any, ...]) -> str:
-    least = next((each.min_length for each in metadata if isinstance(each, bounds.MinLen)), 0)
-    return f", at least {least}" if least else ""
 
 
 def _range(metadata: list[Any] | tuple[Any, ...]) -> str:

@@ -33,7 +33,7 @@ PLUG_INS = {
     "evaluate": {"benchmarks": catalog.BENCHMARKS, "strategies": catalog.STRATEGIES},
 }
 # What a flag takes that its metavar shows already.
-_SAID_BY_METAVAR = ("text", "path", "list", "list, at least 1", "by name: text", "true or false")
+_SAID_BY_METAVAR = ("text", "path", "list", "by name: text", "true or false")
 
 
 def option(setting: Setting) -> Option:
