@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from journey import plain_yaml
+from journey import pipeline, plain_yaml
 from journey.cli.app import app
 from journey.errors import UsageError
 
@@ -24,7 +24,12 @@ def refusal(*args: str) -> str:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, in which nothing may be left."""
+    """An empty folder to work in, in which nothing may be left; a recipe that is not refused fails here, and does not run."""
+
+    def run(*args: object, **more: object) -> None:
+        raise AssertionError("the recipe was not refused")
+
+    monkeypatch.setattr(pipeline, "run", run)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -173,8 +178,6 @@ def test_depth_counts_what_lies_inside_not_beside() -> None:
 
 
 def test_the_shipped_recipes_pass(elsewhere: Path) -> None:
-    from journey import pipeline
-
     for name in pipeline.recipes():
         pipeline.read_recipe(name)
     pipeline.resolve(pipeline.read_recipe("quickstart"), {})
