@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from journey.catalog import FAMILIES, METHODS
+from journey.formats.manifest import manifest_hash
 from journey.schema import encode, problem_id
 from journey.splits import SPLITS, split_of
-from journey.store import Folder, manifest_hash
+from journey.store import Folder
 
 SEEDS = 1000  # different pairs that are copied
 

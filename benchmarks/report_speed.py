@@ -10,7 +10,6 @@ and marking the answers, which takes most of the time, is timed apart too.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import resource
 import sys
@@ -21,17 +20,17 @@ from pathlib import Path
 from journey.evaluate import report
 from journey.evaluate.report import viewer
 
-HELPER = Path(__file__).resolve().parent.parent / "tests" / "evaluate" / "report" / "synthetic.py"
+SUPPORT = Path(__file__).resolve().parent.parent / "tests" / "support"
 
 
 def synthetic(at: Path, problems: int, seeds: int, steps: int) -> Path:
     """A synthetic evaluation folder of word problems, as the tests make it."""
-    spec = importlib.util.spec_from_file_location("synthetic_evaluation", HELPER)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    made: Path = module.folder(at, problems={"arithmetic": problems}, seeds=seeds, steps=steps, hostile=False)
+    sys.path.append(str(SUPPORT))
+    from journey_testing import synthetic_evaluation
+
+    made: Path = synthetic_evaluation.folder(
+        at, problems={"arithmetic": problems}, seeds=seeds, steps=steps, hostile=False
+    )
     return made
 
 

@@ -1,4 +1,4 @@
-"""What a filter sees: one pair with its tree, and what it says when it objects."""
+"""What a filter sees: one pair with its tree, and what it says when it objects (`Drop`)."""
 
 from __future__ import annotations
 
@@ -6,25 +6,17 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from journey import views
 from journey.answers.claims import claim_is_false, evaluate, graph_values
-from journey.schema import Claim, Node, Pair, QuantityClaim, Reachable, Record, Trace, Tree
+from journey.formats.curation import Drop, Half
+from journey.schema import Claim, Node, Pair, QuantityClaim, Reachable, Trace, Tree
 from journey.views import Rendered, View
 
-Half = Literal["shortcut", "journey"]
+__all__ = ["HALVES", "Drop", "Half", "Item"]
+
 HALVES: tuple[Half, ...] = ("shortcut", "journey")
-
-
-class Drop(Record, frozen=True):
-    """One objection: `value` was found where `threshold` was wanted, at a node of the tree or in one half if stated."""
-
-    reason: str
-    value: str | int | float | None = None
-    threshold: str | int | float | None = None
-    node: int | None = None
-    half: Half | None = None
 
 
 class Item:

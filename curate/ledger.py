@@ -10,31 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from journey.curate.item import Drop, Half, Item
-from journey.schema import Record
-from journey.store import json_lines
+from journey.curate.item import Drop, Item
+from journey.formats.curation import FunnelFile, FunnelRule, FunnelTotals, LedgerLine
+from journey.formats.files import json_lines
 
 
-class Line(Record, frozen=True):
-    """A dropped pair: the first rule that objected, its first reason, and in `also` what else that rule found."""
-
-    pair_id: str
-    problem: str
-    method: str
-    rule: str
-    reason: str
-    value: str | int | float | None = None
-    threshold: str | int | float | None = None
-    node: int | None = None
-    half: Half | None = None
-    also: tuple[Drop, ...] = ()
-
-    @classmethod
-    def of(cls, item: Item, rule: str, drops: list[Drop]) -> Line:
-        """The line of a pair and everything one rule has against it."""
-        first, pair = drops[0], item.pair
-        where = (first.reason, first.value, first.threshold, first.node, first.half)
-        return cls(pair.pair_id, pair.problem.id, pair.method, rule, *where, also=tuple(drops[1:]))
+def ledger_line(item: Item, rule: str, drops: list[Drop]) -> LedgerLine:
+    """The line of a pair and everything one rule has against it."""
+    first, pair = drops[0], item.pair
+    where = (first.reason, first.value, first.threshold, first.node, first.half)
+    return LedgerLine(pair.pair_id, pair.problem.id, pair.method, rule, *where, also=tuple(drops[1:]))
 
 
 @dataclass
@@ -45,17 +30,10 @@ class Count:
     rows_in: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def row(self, rule: str) -> dict[str, Any]:
+    def row(self, rule: str) -> FunnelRule:
         """As it stands in funnel.json."""
         dropped = sum(self.reasons.values())
-        return {
-            "rule": rule,
-            "options": self.options,
-            "in": self.rows_in,
-            "kept": self.rows_in - dropped,
-            "dropped": dropped,
-            "reasons": dict(self.reasons),
-        }
+        return FunnelRule(rule, self.options, self.rows_in, self.rows_in - dropped, dropped, dict(self.reasons))
 
 
 class Funnel:
@@ -65,7 +43,7 @@ class Funnel:
         self.rules = {name: Count(chosen) for name, chosen in options.items()}
         self.kept: Counter[str] = Counter()
 
-    def judged(self, rule: str, rows: int, lines: Iterable[Line]) -> None:
+    def judged(self, rule: str, rows: int, lines: Iterable[LedgerLine]) -> None:
         """A rule has seen so many rows and dropped these."""
         self.rules[rule].rows_in += rows
         self.rules[rule].reasons.update(line.reason for line in lines)
@@ -74,21 +52,21 @@ class Funnel:
         """A pair was kept in a split."""
         self.kept.update((split, "without_mistake") if item.pair.mistakes == 0 else (split,))
 
-    def totals(self) -> dict[str, int]:
-        """Pairs in, kept, dropped, and kept by split; `without_mistake` are kept pairs solved at the first try."""
+    def totals(self) -> FunnelTotals:
+        """Pairs in, kept, dropped, and kept by split."""
         dropped = sum(sum(count.reasons.values()) for count in self.rules.values())
         kept = sum(self.kept[split] for split in ("train", "dev", "test"))
         named = {name: self.kept[name] for name in ("train", "dev", "test", "without_mistake")}
-        return {"in": kept + dropped, "kept": kept, "dropped": dropped, **named}
+        return FunnelTotals(kept + dropped, kept, dropped, **named)
 
     def reasons(self) -> str:
         """What was dropped, the most frequent reason first, in one line."""
         found = [(n, rule, reason) for rule, count in self.rules.items() for reason, n in count.reasons.items()]
         return ", ".join(f"{rule}: {reason} {n}" for n, rule, reason in sorted(found, key=lambda each: -each[0]))
 
-    def rows(self) -> dict[str, Any]:
+    def file(self) -> FunnelFile:
         """The content of funnel.json."""
-        return {"rules": [count.row(name) for name, count in self.rules.items()], "totals": self.totals()}
+        return FunnelFile(tuple(count.row(name) for name, count in self.rules.items()), self.totals())
 
 
 class LedgerFile:
@@ -99,7 +77,7 @@ class LedgerFile:
         self._temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
         self._file: BinaryIO = self._temporary.open("wb")
 
-    def add(self, lines: Iterable[Line]) -> None:
+    def add(self, lines: Iterable[LedgerLine]) -> None:
         """Append lines."""
         self._file.write(json_lines(lines))
 

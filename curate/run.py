@@ -14,16 +14,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from journey import console
 from journey.answers.checker import CHECKER_VERSION
 from journey.config import CurateSettings
 from journey.curate.item import Item
-from journey.curate.ledger import Funnel, LedgerFile, Line
+from journey.curate.ledger import Funnel, LedgerFile, ledger_line
 from journey.curate.rules import Context, Rule, bind, resolve_options
 from journey.errors import PartialError, UsageError
+from journey.formats.curation import LEDGER, LedgerLine
+from journey.formats.files import read_lines
+from journey.formats.folders import GeneratedFolder, open_finished
+from journey.formats.marks import Timing
 from journey.schema import Pair, Tree
 from journey.splits import SPLITS, Split, split_of
-from journey.store import ROWS_PER_SHARD, Folder, corrupt_files, manifest_hash, read_manifest, read_shard, shards
+from journey.store import ROWS_PER_SHARD, Folder
 
 
 def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) -> Path:
@@ -33,9 +39,9 @@ def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) 
     where a source's bytes are damaged.
     """
     folders = [Path(sources)] if isinstance(sources, str | Path) else [Path(source) for source in sources]
-    manifests = [_checked(folder) for folder in folders]
+    opened = [open_finished(folder, "generate") for folder in folders]
     options = resolve_options(settings)
-    context = Context(settings, _per_problem(manifests))
+    context = Context(settings, _per_problem(opened))
     config = {
         **settings.model_dump(mode="json"),
         "options": options,
@@ -43,21 +49,11 @@ def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) 
         "per_problem": context.per_problem,
         "checker": CHECKER_VERSION,
     }
-    inputs = {f"generate {place}": manifest_hash(folder) for place, folder in enumerate(folders)}
+    inputs = {f"generate {number}": folder.sha256 for number, folder in enumerate(opened)}
     with Folder.open(out, "curate", config, inputs={**inputs, **context.inputs()}, seed=settings.seed) as folder:
         if not folder.finished:
-            _run(folder, folders, context, options)
+            _run(folder, opened, context, options)
     return Path(out)
-
-
-def _checked(folder: Path) -> dict[str, Any]:
-    manifest = read_manifest(folder, "generate")
-    damaged = corrupt_files(folder)
-    if damaged:
-        raise PartialError(
-            f"{folder}: damaged or missing: {', '.join(damaged[:5])}\n  rerun the command that wrote it to repair it"
-        )
-    return manifest
 
 
 def _placeless(spec: str) -> str:
@@ -66,69 +62,63 @@ def _placeless(spec: str) -> str:
     return f"{name}={Path(file).name}" if equals else spec
 
 
-def _per_problem(manifests: Sequence[dict[str, Any]]) -> int | None:
+def _per_problem(sources: Sequence[GeneratedFolder]) -> int | None:
     """The most trees of one problem that any source was asked for."""
-    asked = [manifest.get("config", {}).get("per_problem") for manifest in manifests]
-    return None if not asked or None in asked else max(asked)
+    asked = [source.per_problem for source in sources]
+    known = [number for number in asked if number is not None]
+    return max(known) if known and len(known) == len(asked) else None
 
 
-def _run(folder: Folder, sources: Sequence[Path], context: Context, options: dict[str, dict[str, Any]]) -> None:
+def _run(
+    folder: Folder, sources: Sequence[GeneratedFolder], context: Context, options: dict[str, dict[str, Any]]
+) -> None:
     started = time.time()
     rules = bind(options, context)
     funnel = Funnel(options)
     writer = _SplitWriter(folder)
-    places = [place for source in sources for place in _aligned(source)]
-    with console.progress("curate", len(places)) as bar, LedgerFile(folder.path("ledger.jsonl")) as ledger:
-        for pairs, trees in places:
+    shards = [both for source in sources for both in source.aligned()]
+    with console.progress("curate", len(shards)) as bar, LedgerFile(folder.path(LEDGER)) as ledger:
+        for pairs, trees in shards:
             kept, lines = judge(list(_items(pairs, trees)), rules, funnel)
             ledger.add(lines)
             for item in kept:
                 split = split_of(item.pair.problem)
                 funnel.keep(item, split)
                 writer.add(split, item.pair)
-            bar.advance(detail=f"{funnel.totals()['kept']} kept")
+            bar.advance(detail=f"{funnel.totals().kept} kept")
     writer.flush()
-    folder.write("funnel.json", funnel.rows())
+    folder.keep(LEDGER)
+    funnel.file().write(folder)
     seconds, totals = time.time() - started, funnel.totals()
-    if not totals["kept"]:
+    if not totals.kept:
         raise UsageError(
-            f"no pair of {totals['in']} is left ({funnel.reasons() or 'there were none'})",
-            f"see {folder.path('ledger.jsonl')}; another --base, or --set RULE.KEY=VALUE, may fit these pairs",
+            f"no pair of {totals.rows_in} is left ({funnel.reasons() or 'there were none'})",
+            f"see {folder.path(LEDGER)}; another --base, or --set RULE.KEY=VALUE, may fit these pairs",
         )
-    folder.finish(totals, {"seconds": seconds, "pairs_per_second": totals["in"] / max(seconds, 1e-9)})
+    folder.finish(msgspec.to_builtins(totals), Timing(seconds, totals.rows_in / max(seconds, 1e-9)))
     for rule in rules:
         if rule.note:
             console.note(rule.note)
 
 
-def judge(items: list[Item], rules: Sequence[Rule], funnel: Funnel) -> tuple[list[Item], list[Line]]:
+def judge(items: list[Item], rules: Sequence[Rule], funnel: Funnel) -> tuple[list[Item], list[LedgerLine]]:
     """The items that every rule lets pass, and a ledger line for each of the others, in input order."""
-    lines: dict[Item, Line] = {}
+    lines: dict[Item, LedgerLine] = {}
     alive = items
     for rule in rules:
         found = dict(zip(alive, rule.judge(alive), strict=True))
-        dropped = {item: Line.of(item, rule.name, drops) for item, drops in found.items() if drops}
+        dropped = {item: ledger_line(item, rule.name, drops) for item, drops in found.items() if drops}
         funnel.judged(rule.name, len(alive), dropped.values())
         lines |= dropped
         alive = [item for item in alive if item not in dropped]
     return alive, [lines[item] for item in items if item in lines]
 
 
-def _aligned(source: Path) -> list[tuple[Path, Path]]:
-    """Each pair shard with the shard of its trees."""
-    pairs, trees = shards(source, "pairs"), shards(source, "trees")
-    if [path.name for path in pairs] != [path.name for path in trees]:
-        raise PartialError(
-            f"{source}: {len(pairs)} shards of pairs, {len(trees)} of trees; rerun the command that wrote it"
-        )
-    return list(zip(pairs, trees, strict=True))
-
-
 def _items(pairs: Path, trees: Path) -> Iterator[Item]:
     """Pairs joined to their trees by id; the tree at the pair's own place comes first where two have that id."""
-    grown = list(read_shard(trees, Tree))
+    grown = list(read_lines(trees, Tree))
     known = {tree.id: tree for tree in grown}
-    for place, pair in enumerate(read_shard(pairs, Pair)):
+    for place, pair in enumerate(read_lines(pairs, Pair)):
         tree = grown[place] if place < len(grown) and grown[place].id == pair.tree else known.get(pair.tree)
         if tree is None:
             raise PartialError(f"{pairs}: pair {pair.pair_id} has no tree {pair.tree} in {trees}")

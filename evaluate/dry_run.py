@@ -13,8 +13,10 @@ from journey.config import EvaluateSettings
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
 from journey.evaluate.sampling import work
 from journey.evaluate.sampling.serving import serve_line
-from journey.evaluate.statistics.paired import Comparison, compare, needed
+from journey.evaluate.statistics.paired import compare, needed
 from journey.evaluate.statistics.verdict import BASE
+from journey.formats.comparison import Comparison
+from journey.formats.folders import open_finished
 from journey.rng import seed_for
 from journey.sampling import workers
 
@@ -24,7 +26,7 @@ REPEATS = 40
 def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
     """What `evaluate` would do, for `--dry-run`: the plan, how much is asked, and the effects that could be seen."""
     finetuned = Path(finetuned)
-    prepared = prepare(finetuned, settings)
+    prepared = prepare(open_finished(finetuned, "finetune"), settings)
     fixed = prepared.plan
     seeds = Counter(run.arm for run in work.sampled(fixed) if run.arm != BASE)
     samples = {draw.name: draw.samples for draw in fixed.draws}

@@ -22,20 +22,22 @@ from typing import Any
 import msgspec
 import yaml
 
-from journey import console, store
+from journey import console
 from journey.answers.grading import grade
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, RemoteError, UsageError
 from journey.evaluate.planning.plan import Prepared, prepare
 from journey.evaluate.planning.runs import read_runs
-from journey.evaluate.results import RunInfo
 from journey.evaluate.statistics.verdict import BASE
+from journey.formats.files import dump_json
+from journey.formats.folders import open_finished
+from journey.formats.harness import HarnessFile, TaskScore
+from journey.formats.plan import RunInfo
 from journey.models import load
 from journey.models.load import ModelRef
 from journey.schema import Problem, Question, decode, encode
 from journey.store import Folder
 
-HARNESS_VERSION = 1
 NAME = "lm-eval"
 PREFIX = "journey_"
 _EXTRA = "pip install 'journey-learning[lm-eval]'"
@@ -45,26 +47,6 @@ from journey.evaluate.harness import process_results
 
 __all__ = ["process_results"]
 '''
-
-
-class TaskScore(msgspec.Struct, frozen=True):
-    """One run on one task: the harness's metrics by name, and how many documents it scored."""
-
-    run: str
-    arm: str
-    seed: int | None
-    task: str
-    n: int
-    metrics: dict[str, float]
-
-
-class HarnessFile(msgspec.Struct, frozen=True):
-    """harness.json."""
-
-    harness: str  # name and version
-    base: str
-    scores: tuple[TaskScore, ...]
-    version: int = HARNESS_VERSION
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
@@ -95,19 +77,19 @@ def recheck(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str], o
     if not settings.benchmarks and not tasks:
         raise UsageError("--harness lm-eval has nothing to run", "name --benchmarks of ours or --tasks of the harness")
     _check_tasks(tasks)
-    manifest = store.read_manifest(finetuned, "finetune")
-    prepared = prepare(finetuned, settings.model_copy(update={"strategy": ["greedy"]})) if settings.benchmarks else None
-    told, runs = read_runs(finetuned, manifest)
-    ref = prepared.ref if prepared else load.find(str(told.get("base", {}).get("name", "")))
+    opened = open_finished(finetuned, "finetune")
+    prepared = prepare(opened, settings.model_copy(update={"strategy": ["greedy"]})) if settings.benchmarks else None
+    runs = read_runs(opened)
+    ref = prepared.ref if prepared else load.find(opened.base)
     config = {"settings": settings.model_dump(mode="json", exclude={"workers"}), "tasks": list(tasks), NAME: version}
-    with Folder.open(out, "harness", config, inputs={"finetune": store.manifest_hash(finetuned)}) as folder:
+    with Folder.open(out, "harness", config, inputs={"finetune": opened.sha256}) as folder:
         if folder.finished:
             return out
         own = _write_tasks(folder, prepared) if prepared else []
         asked = [RunInfo(BASE, BASE, None), *(run for run in runs if run.adapter is not None)]
         _run_all(folder, ref, finetuned, asked, [*own, *tasks], settings)
         scores = tuple(score for run in asked for score in _scores(folder, run))
-        folder.write("harness.json", store.dump_json(HarnessFile(f"{NAME} {version}", ref.name, scores)))
+        HarnessFile(f"{NAME} {version}", ref.name, scores).write(folder)
         folder.finish({"runs": len(asked), "tasks": len({score.task for score in scores})})
     return out
 
@@ -127,8 +109,9 @@ def plan(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str]) -> d
     """What `recheck` would run, for --dry-run. Raises what it raises for bad input."""
     version = installed()
     _check_tasks(tasks)
-    _, runs = read_runs(finetuned, store.read_manifest(finetuned, "finetune"))
-    prepared = prepare(finetuned, settings) if settings.benchmarks else None
+    opened = open_finished(finetuned, "finetune")
+    runs = read_runs(opened)
+    prepared = prepare(opened, settings) if settings.benchmarks else None
     own = {task_name(b.name): b.problems for b in prepared.plan.benchmarks} if prepared else {}
     return {
         "harness": f"{NAME} {version}",
@@ -149,8 +132,8 @@ def said(score: TaskScore) -> str:
 
 def read(folder: Path) -> HarnessFile:
     """What a finished harness folder says."""
-    store.read_manifest(folder, "harness")
-    return decode((Path(folder) / "harness.json").read_bytes(), HarnessFile)
+    harness = open_finished(folder, "harness")
+    return HarnessFile.parse(harness.read(HarnessFile.FILE), str(harness.path / HarnessFile.FILE))
 
 
 def _write_tasks(folder: Folder, prepared: Prepared) -> list[str]:
@@ -172,7 +155,7 @@ def _write_tasks(folder: Folder, prepared: Prepared) -> list[str]:
             "doc_to_target": "{{answer}}",
             "generation_kwargs": {"until": [], "do_sample": False, "max_gen_toks": prepared.plan.max_new_tokens},
             "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
-            "metadata": {"version": HARNESS_VERSION},
+            "metadata": {"version": 1},
         }
         text = yaml.safe_dump(task, sort_keys=False) + "process_results: !function grading.process_results\n"
         folder.write(f"tasks/{name}.yaml", text.encode())
@@ -228,7 +211,7 @@ def _run_all(
             adapter = by_name[name].adapter
             where = None if adapter is None else (finetuned / adapter).parent
             found = _harness(ref, where, tasks, folder.work / "tasks", settings)
-            files: dict[str, Any] = {f"{name}/results.json": store.dump_json(found["results"])}
+            files: dict[str, Any] = {f"{name}/results.json": dump_json(found["results"])}
             for task, samples in found["samples"].items():
                 files[f"{name}/{task}.jsonl"] = b"".join(encode(row) + b"\n" for row in _rows(samples))
             folder.write_shard(name, files, {"documents": {t: len(s) for t, s in found["samples"].items()}})

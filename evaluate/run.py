@@ -13,19 +13,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import orjson
 
-from journey import store
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
 from journey.evaluate.planning.earlier_looks import earlier_looks
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, Prepared, prepare
-from journey.evaluate.results import EarlierLook
 from journey.evaluate.sampling import other_ways, work
 from journey.evaluate.scoring import score
 from journey.evaluate.scoring.graded import read_book
 from journey.evaluate.scoring.parquet import write_parquet
+from journey.formats.files import json_lines
+from journey.formats.folders import open_finished
+from journey.formats.marks import Timing
+from journey.formats.plan import EarlierLook, EvaluationPlan
 from journey.store import Folder
 
 __all__ = ["evaluate", "expected_effect", "plan"]
@@ -38,13 +39,9 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
 
     Raises UsageError for settings or a finetune folder that cannot be used, and for an `out` that holds another plan.
     """
-    finetuned, out = Path(finetuned), Path(out)
-    store.read_manifest(finetuned, "finetune")
-    after = [Path(name) for name in settings.after]
-    inputs = {"finetune": store.manifest_hash(finetuned)}
-    for number, path in enumerate(after):
-        store.read_manifest(path, "evaluate")
-        inputs[f"after {number}"] = store.manifest_hash(path)
+    out, runs = Path(out), open_finished(finetuned, "finetune")
+    after = [open_finished(name, "evaluate") for name in settings.after]
+    inputs = {"finetune": runs.sha256, **{f"after {number}": one.sha256 for number, one in enumerate(after)}}
 
     def opened() -> Folder:
         config = settings.model_dump(mode="json", exclude=_LEFT_OUT)
@@ -53,14 +50,14 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     if out.exists():
         with opened() as folder:
             if folder.finished:
-                return _reported(out, finetuned)
-    prepared = prepare(finetuned, settings)  # before there is a folder, so that bad settings leave none behind
-    looks = earlier_looks(prepared.plan, settings.after, [out.parent, finetuned.parent], out)
+                return _reported(out, runs.path)
+    prepared = prepare(runs, settings)  # before there is a folder, so that bad settings leave none behind
+    looks = earlier_looks(prepared.plan, after, [out.parent, runs.path.parent], out)
     with opened() as folder:
         prepared = _write_plan(folder, prepared, looks)
-        _sample(folder, finetuned, prepared, settings)
-        _finish(folder, finetuned, prepared, settings)
-    return _reported(out, finetuned)
+        _sample(folder, runs.path, prepared, settings)
+        _finish(folder, runs.path, prepared, settings)
+    return _reported(out, runs.path)
 
 
 def _sample(folder: Folder, finetuned: Path, prepared: Prepared, settings: EvaluateSettings) -> None:
@@ -83,23 +80,24 @@ def _sample(folder: Folder, finetuned: Path, prepared: Prepared, settings: Evalu
 def _finish(folder: Folder, finetuned: Path, prepared: Prepared, settings: EvaluateSettings) -> None:
     keys = work.keys_of(finetuned, prepared, settings.stack) + other_ways.larger_keys(prepared)
     seconds = work.seconds_of(folder, keys)
-    book = read_book(folder.work, prepared.plan, seconds)
-    folder.write("scores.json", store.dump_json(score.score_book(folder.work, book)))
+    book = read_book(folder, prepared.plan, seconds)
+    score.score_book(folder, book).write(folder)
     write_parquet(folder.work, book)
     asked = {benchmark.name: benchmark.problems for benchmark in prepared.plan.benchmarks}
     counts = {"runs": len(work.sampled(prepared.plan)), "questions": asked}
     each = {name: sum(spent) for name, spent in seconds.items()}
     problems = {info.name: info.problems for info in work.all_benchmarks(prepared.plan)}
     per_problem = {name: total / problems[name.split("/")[2]] for name, total in each.items()}
-    folder.finish(counts, {"seconds_per_problem": per_problem, "seconds_per_sample": seconds})
+    folder.finish(counts, Timing(seconds_per_problem=per_problem, seconds_per_sample=seconds))
 
 
 def _reported(out: Path, finetuned: Path) -> Path:
     from journey.evaluate import report
     from journey.evaluate.behaviour import measure
 
-    measure.build(out)
-    report.build(out, finetuned)
+    evaluated = open_finished(out, "evaluate")
+    measure.build(evaluated)
+    report.build(evaluated, finetuned)
     return out
 
 
@@ -108,16 +106,16 @@ def _write_plan(folder: Folder, prepared: Prepared, looks: Sequence[EarlierLook]
 
     A plan that is there keeps its earlier looks: what has been put beside the folder since was not looked at before.
     """
-    path = folder.path("plan.json")
-    prepared = prepared.with_plan(msgspec.structs.replace(prepared.plan, earlier=tuple(looks)))
-    if path.is_file():
-        there, now = orjson.loads(path.read_bytes()), orjson.loads(store.dump_json(prepared.plan))
-        kept = msgspec.convert(there.get("earlier", []), tuple[EarlierLook, ...])
-        changed = ", ".join(key for key in now if key != "earlier" and there.get(key) != now[key])
+    plan = msgspec.structs.replace(prepared.plan, earlier=tuple(looks))
+    if folder.has(EvaluationPlan.FILE):
+        begun = EvaluationPlan.read(folder.work)
+        plan = msgspec.structs.replace(plan, earlier=begun.earlier)
+        then, now = begun.plain(), plan.plain()
+        changed = ", ".join(key for key in now if then.get(key) != now[key])
         if changed:
             raise UsageError(f"{folder.out} was begun with another plan; changed: {changed}", "give another --out")
-        prepared = prepared.with_plan(msgspec.structs.replace(prepared.plan, earlier=kept))
-    folder.write("plan.json", store.dump_json(prepared.plan))
+    prepared = prepared.with_plan(plan)
+    plan.write(folder)
     for name, questions in prepared.questions.items():
-        folder.write(f"questions/{name}.jsonl", store.json_lines(questions))
+        folder.write(f"questions/{name}.jsonl", json_lines(questions))
     return prepared

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from journey.formats.files import sha256
 from journey.models.flops import outline
 from journey.models.load import ModelRef
-from journey.store import sha256
 
 PROCESS_BYTES = 500 << 20  # Python with the training libraries
 

@@ -10,7 +10,6 @@ A run that failed has a run.json with the reason, and no adapter.
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,16 @@ from journey.finetune.planning import audit, sweep, warmup
 from journey.finetune.planning.prepare import prepare, setup_of
 from journey.finetune.planning.prepared import Prepared
 from journey.finetune.session import SCRATCH, Session
+from journey.formats.folders import CuratedFolder, open_finished
+from journey.formats.manifest import MANIFEST
 from journey.models import load
-from journey.store import Folder, manifest_hash, read_manifest
+from journey.store import Folder
 
 
 def plan(curated: Path, settings: FinetuneSettings) -> dict[str, Any]:
     """What `finetune` would do, as plain data: nothing is trained or written. Raises what `prepare` raises."""
-    settings = with_base(Path(curated), settings)
-    made = prepare(Path(curated), settings)
+    opened = open_finished(curated, "curate")
+    made = prepare(opened, with_base(opened, settings))
     equal, differs = audit.compare(made.counted)
     return {
         "base": made.ref.name,
@@ -58,13 +59,12 @@ def plan(curated: Path, settings: FinetuneSettings) -> dict[str, Any]:
     }
 
 
-def with_base(curated: Path, settings: FinetuneSettings) -> FinetuneSettings:
+def with_base(curated: CuratedFolder, settings: FinetuneSettings) -> FinetuneSettings:
     """The settings with a base: the one given, else the one that the pairs were curated for. Raises UsageError."""
-    manifest = read_manifest(curated, "curate")
-    base = settings.base or manifest["config"].get("base")
+    base = settings.base or curated.base
     if base is None:
         raise UsageError(
-            f"no base to train: none is given, and {curated} was curated for none in particular",
+            f"no base to train: none is given, and {curated.path} was curated for none in particular",
             "add --base NAME; see `journey list models`",
         )
     return settings.model_copy(update={"base": base})
@@ -111,19 +111,19 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
 
     Raises what `prepare` raises, and PartialError naming the runs that failed; the others are kept.
     """
-    curated, out = Path(curated), Path(out)
-    settings = with_base(curated, settings)
+    opened, out = open_finished(curated, "curate"), Path(out)
+    settings = with_base(opened, settings)
     ref = load.find(str(settings.base))
-    inputs = {"curate": manifest_hash(curated), "base": cost.weights_digest(ref) or f"{ref.source}@{ref.revision}"}
+    inputs = {"curate": opened.sha256, "base": cost.weights_digest(ref) or f"{ref.source}@{ref.revision}"}
     if settings.warmup:
         inputs["warmup"] = warmup.digest_of(Path(settings.warmup))
     config = settings.model_dump(exclude={"workers", "report_to", "checkpoint_seconds"})
     config["warmup"] = settings.warmup and Path(settings.warmup).name  # the hash says which it is, wherever it lies
     # Bad input must not leave a partial folder behind, which would refuse the corrected settings.
-    made = None if (out / "manifest.json").is_file() else prepare(curated, settings)
+    made = None if (out / MANIFEST).is_file() else prepare(opened, settings)
     with Folder.open(out, "finetune", config, inputs=inputs) as folder:
         if not folder.finished:
-            _work(folder, made or prepare(curated, settings), inputs["base"])
+            _work(folder, made or prepare(opened, settings), inputs["base"])
     return out
 
 
@@ -136,9 +136,3 @@ def _work(folder: Folder, made: Prepared, base: str) -> None:
     scratch = folder.path(SCRATCH).resolve() / "sweep"
     made = sweep.pick(folder, made, setup_of(made, scratch / "work", scratch))
     Session(folder, made, base).work()
-
-
-def read_audit(folder: Path) -> audit.Audit:
-    """The audit of a finished folder."""
-    read_manifest(folder, "finetune")
-    return msgspec.convert(json.loads((Path(folder) / "audit.json").read_bytes()), audit.Audit)

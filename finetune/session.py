@@ -17,7 +17,10 @@ from journey.finetune.runs import Run
 from journey.finetune.training import pool
 from journey.finetune.training.protocol import Trained, group_name
 from journey.finetune.training.worker import Event, Plan
-from journey.store import Folder, dump_json, write_atomic
+from journey.formats.files import dump_json, write_atomic
+from journey.formats.finetune import PROBLEMS, AuditFile, BaseFacts, RunFile
+from journey.formats.marks import Timing
+from journey.store import Folder
 
 SCRATCH = ".scratch"  # rows, logs and checkpoints of unfinished runs; removed at the end
 
@@ -91,33 +94,57 @@ class Session:
             self._record(self.runs[event.run], None, event.failed)
 
     def _record(self, run: Run, trained: Trained | None, failed: str | None) -> None:
-        counted, made = self.counted[run.run], self.made
-        facts = {
-            **msgspec.to_builtins(run),
-            **msgspec.to_builtins(counted),
-            "base": {
-                "name": shown_name(made.ref),
-                "revision": made.ref.revision,
-                "weights": self.base if made.ref.local else None,
-            },
-            "warmup": made.start.digest if made.start else None,
-            "view": made.view,
-            "max_length": made.max_length,
-            "engine": made.settings.engine,
-            "full": made.settings.full,
-            "final_loss": trained.final_loss if trained else None,
-            "initial_adapter": trained.initial if trained else None,
-            "row_order": trained.order if trained else None,
-            "device": trained.device if trained else None,
-            "dtype": trained.dtype if trained else None,
-            "padding": trained.padding if trained else None,
-            "failed": failed,
-        }
-        self.folder.write(f"{run.run}/run.json", facts)
+        """Write run.json and mark the run's files."""
+        self._run_file(run, trained, failed).write(self.folder, f"{run.run}/{RunFile.FILE}")
         written = sorted(path.name for path in self.folder.path(run.run).iterdir() if path.is_file())
-        names = ["run.json"] if failed else written
+        names = [RunFile.FILE] if failed else written
         counts = {"trained": msgspec.to_builtins(trained), "failed": failed}
         self.folder.mark_files(run.run, [f"{run.run}/{name}" for name in names], counts)
+
+    def _run_file(self, run: Run, trained: Trained | None, failed: str | None) -> RunFile:
+        counted, made = self.counted[run.run], self.made
+        return RunFile(
+            run=run.run,
+            arm=run.arm,
+            seed=run.seed,
+            base=BaseFacts(shown_name(made.ref), made.ref.revision, self.base if made.ref.local else None),
+            kind=run.kind,
+            budget=run.budget,
+            lr=run.lr,
+            pool=run.pool,
+            rows=run.rows,
+            steps=run.steps,
+            warmup_steps=run.warmup_steps,
+            rank=run.rank,
+            alpha=run.alpha,
+            step_tokens=run.step_tokens,
+            pairs=counted.pairs,
+            withheld=run.withheld,
+            axis=run.axis,
+            mistake_weight=run.mistake_weight,
+            problems=counted.problems,
+            epochs=counted.epochs,
+            supervised_tokens=counted.supervised_tokens,
+            total_tokens=counted.total_tokens,
+            completion_tokens_p995=counted.completion_tokens_p995,
+            flops=counted.flops,
+            answer_share=counted.answer_share,
+            correct_path_share=counted.correct_path_share,
+            mistake_share=counted.mistake_share,
+            rows_per_step=counted.rows_per_step,
+            warmup=made.start.digest if made.start else None,
+            view=made.view,
+            max_length=made.max_length,
+            engine=made.settings.engine,
+            full=made.settings.full,
+            final_loss=trained.final_loss if trained else None,
+            initial_adapter=trained.initial if trained else None,
+            row_order=trained.order if trained else None,
+            device=trained.device if trained else None,
+            dtype=trained.dtype if trained else None,
+            padding=trained.padding if trained else None,
+            failed=failed,
+        )
 
     def _finish(self) -> None:
         """Write the audit and the manifest. Raises PartialError if runs failed, JourneyError if all did."""
@@ -129,13 +156,17 @@ class Session:
         equal, differs = audit.compare(self.made.counted)
         equal += audit.verify(self.made.runs, trained)
         notes = [*self.made.notes, *_padding(trained.values())]
-        found = audit.Audit(
-            self.made.reference, tuple(self.made.counted), tuple(equal), tuple(differs), tuple(notes), failed
-        )
         shutil.rmtree(self.scratch, ignore_errors=True)
-        self.folder.write("audit.json", msgspec.to_builtins(found))
+        AuditFile(
+            reference=self.made.reference,
+            runs=tuple(self.made.counted),
+            equal=tuple(equal),
+            differs=tuple(differs),
+            notes=tuple(notes),
+            failed=failed,
+        ).write(self.folder)
         seen = sorted({problem for rows in self.made.data.values() for problem in rows.problems})
-        self.folder.write("problems.txt", "".join(f"{problem}\n" for problem in seen).encode())
+        self.folder.write(PROBLEMS, "".join(f"{problem}\n" for problem in seen).encode())
         counts = {
             "runs": len(trained),
             "failed": len(failed),
@@ -143,7 +174,7 @@ class Session:
             "steps": sum(run.steps for run in self.made.runs),
             "supervised_tokens": sum(one.supervised_tokens for one in self.made.counted),
         }
-        self.folder.finish(counts, {"seconds": {name: round(one.seconds, 1) for name, one in trained.items()}})
+        self.folder.finish(counts, Timing({name: round(one.seconds, 1) for name, one in trained.items()}))
         if failed:
             raise PartialError(f"{_named(failed)}\n  {self.folder.out} is finished without it")
 

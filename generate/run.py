@@ -6,7 +6,6 @@ journey generate --problems gsm8k_train.jsonl --method slips --out data/runs/gsm
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -16,13 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from journey import console
-from journey.catalog import FAMILIES, METHODS
 from journey.config import GenerateSettings, build
 from journey.errors import UsageError
+from journey.formats.curation import REJECTED
+from journey.formats.files import json_lines
+from journey.formats.manifest import MANIFEST
+from journey.formats.marks import Timing
 from journey.generate import sources
+from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import Job, Shard, Source, add_counts, in_order, make_shard
 from journey.schema import Problem
-from journey.store import ROWS_PER_SHARD, Folder, json_lines
+from journey.store import ROWS_PER_SHARD, Folder
 
 _SAMPLE = 20  # pairs made in memory for an estimate
 _START = 2.0  # seconds that a worker process takes to start
@@ -93,7 +96,7 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     processes = _processes(settings, workers)
     return {
         "out": str(out),
-        "folder": _state(Path(out), Folder(Path(out), "generate", task.config, task.inputs, settings.seed)),
+        "folder": _state(Folder(Path(out), "generate", task.config, task.inputs, settings.seed)),
         "methods": task.config["methods"],
         **({} if problems is None else {"problems": problems}),
         "pairs": pairs,
@@ -105,20 +108,13 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     }
 
 
-def _state(out: Path, folder: Folder) -> str:
+def _state(folder: Folder) -> str:
     """What is there already, in words."""
-    for path, words in (
-        (out / "manifest.json", "finished"),
-        (folder.work / "identity.json", "begun: goes on from there"),
-    ):
-        if path.is_file():
-            try:
-                there = json.loads(path.read_bytes())
-            except ValueError:
-                continue
-            same = {key: there.get(key) for key in folder.identity} == folder.identity
-            return words if same else "holds another run: give another --out"
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    begun = folder.begun()
+    if begun is not None:
+        words = "finished" if (folder.out / MANIFEST).is_file() else "begun: goes on from there"
+        return words if begun == folder.identity else "holds another run: give another --out"
+    if folder.out.exists() and (not folder.out.is_dir() or any(folder.out.iterdir())):
         return "is there and is no finished folder: give another --out"
     return "new"
 
@@ -175,12 +171,12 @@ def _resolve(settings: GenerateSettings) -> _Task:
     return _Task(settings, combined, config, inputs)
 
 
-def _options(settings: GenerateSettings, name: str, method: Any) -> dict[str, Any]:
+def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:
     options: dict[str, Any] = build(method.Settings, settings.options.get(name, {}), f"method {name}").model_dump()
     return options
 
 
-def _of_file(settings: GenerateSettings, known: dict[str, Any]) -> tuple[Source, ...]:
+def _of_file(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[Source, ...]:
     able = [entry.name for entry in METHODS.entries() if entry.facts.get("problems")]
     fitting = [name for name in known if name in able]
     if not fitting:
@@ -188,7 +184,7 @@ def _of_file(settings: GenerateSettings, known: dict[str, Any]) -> tuple[Source,
     return tuple(Source(name, _options(settings, name, known[name])) for name in fitting)
 
 
-def _of_families(settings: GenerateSettings, known: dict[str, Any]) -> tuple[Source, ...]:
+def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[Source, ...]:
     """The combinations of families and methods that fit, in the order given."""
     found = []
     for spec in settings.family:
@@ -231,9 +227,9 @@ def _run(folder: Folder, task: _Task, workers: int) -> None:
         raise UsageError(
             f"no pair could be made ({reasons or 'no problems'})", "see `journey list methods` for what they read"
         )
-    folder.write("rejected.jsonl", b"".join(rejected))
+    folder.write(REJECTED, b"".join(rejected))
     seconds = time.time() - started
-    folder.finish(totals, {"seconds": seconds, "pairs_per_second": totals["pairs"] / max(seconds, 1e-9)})
+    folder.finish(totals, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
 
 
 def _rejected(key: int) -> str:

@@ -15,22 +15,14 @@ from typing import Any
 
 import msgspec
 
-from journey.catalog import FAMILIES, METHODS
 from journey.errors import ResourceError
+from journey.formats.curation import RejectedLine
 from journey.generate.made import Made, Rejection
+from journey.generate.protocols import FAMILIES, METHODS, Family, Method
 from journey.processes import end_with_parent
 from journey.schema import Problem
 
 _REDRAWS = 100  # problems of a family drawn for one place before it is given up
-
-
-class Rejected(msgspec.Struct, frozen=True):
-    """A line of rejected.jsonl."""
-
-    index: int
-    problem: str
-    reason: str
-    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +33,9 @@ class Source:
     options: dict[str, Any]
     family: str = ""
     level: int = 1
+
+
+_Maker = tuple[Method, Family | None, int]  # what makes pairs, of which family (None: of a file) at which level
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,7 @@ class Shard:
 
     key: int
     rows: list[Row]
-    rejected: list[Rejected]
+    rejected: list[RejectedLine]
 
     def cut(self, rows: int | None) -> Shard:
         """The shard as if it had ended with so many pairs (a problem file is read no further than asked)."""
@@ -111,24 +106,24 @@ def make_shard(job: Job) -> Shard:
     encode = msgspec.json.Encoder().encode
     makers = [_maker(source) for source in job.sources]
     rows: list[Row] = []
-    rejected: list[Rejected] = []
+    rejected: list[RejectedLine] = []
     with _uncollected():
         for place in range(job.first, job.first + job.count):
             for problem, made in _attempts(job, makers, place):
                 if isinstance(made, Made):
                     rows.append(Row(place, encode(made.pair), encode(made.tree), _counts(made)))
                     break
-                rejected.append(Rejected(place, problem, made.reason, made.detail))
+                rejected.append(RejectedLine(place, problem, made.reason, made.detail))
     return Shard(job.key, rows, rejected)
 
 
-def _maker(source: Source) -> tuple[Any, Any, int]:
+def _maker(source: Source) -> _Maker:
     method = METHODS.get(source.method)
     family = FAMILIES.get(source.family)() if source.family else None
     return method(method.Settings(**source.options)), family, source.level
 
 
-def _attempts(job: Job, makers: list[tuple[Any, Any, int]], place: int) -> Iterator[tuple[str, Made | Rejection]]:
+def _attempts(job: Job, makers: list[_Maker], place: int) -> Iterator[tuple[str, Made | Rejection]]:
     """What is tried for one place of the output: a family is redrawn until a pair comes, a given problem is not."""
     number, attempt = divmod(place, job.per_problem)
     method, family, level = makers[number % len(makers)]
@@ -136,6 +131,7 @@ def _attempts(job: Job, makers: list[tuple[Any, Any, int]], place: int) -> Itera
         problem = job.problems[(place - job.first) // job.per_problem]
         yield problem.id, method.make(problem, job.seed, attempt)
         return
+    assert family is not None
     for redraw in range(_REDRAWS):
         problem = family.problem(job.seed, number, level, redraw)
         yield problem.id, method.make(problem, job.seed, attempt)

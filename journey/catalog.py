@@ -1,10 +1,11 @@
 """Catalogs: the names that the command line knows, each defined in one plug-in file.
 
-    @FAMILIES.add("countdown", levels={1: "3 numbers"})
+    @FAMILIES.add("countdown", levels={1: "3 numbers"}, methods=("search",))
     class Countdown: ...
 
 A plug-in is found by scanning its folder, so adding one is one file; a stage asks for another stage's plug-in by
-name and never imports its file (`FAMILIES.get("countdown")`).
+name and never imports its file (`FAMILIES.get("countdown")`). The core cannot name what a stage defines, so the entries
+are untyped here; a stage that states the contract of its plug-ins gives the catalog its type there, under the same name.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from journey.errors import UnknownName
 
@@ -21,22 +22,22 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Generic[T]):
     """One catalog entry: the object, the module that defined it, a one-line summary and facts for `journey list`."""
 
     name: str
-    target: Any
+    target: T
     module: str
     summary: str
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-class Catalog:
+class Catalog(Generic[T]):
     """Names of one kind of plug-in, loaded on first use from one package folder."""
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind, self.package = kind, package
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, Entry[T]] = {}
         self._loaded = False
 
     def add(self, name: str, *, summary: str = "", **facts: Any) -> Callable[[T], T]:
@@ -66,26 +67,26 @@ class Catalog:
         self.load()
         return sorted(self._entries)
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> Entry[T]:
         """The entry of a name. Raises UnknownName, which offers the nearest names."""
         self.load()
         if name not in self._entries:
             raise UnknownName(self.kind, name, self._entries)
         return self._entries[name]
 
-    def get(self, name: str) -> Any:
+    def get(self, name: str) -> T:
         """The object registered under a name. Raises UnknownName."""
         return self.entry(name).target
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[Entry[T]]:
         """All entries, sorted by name."""
         return [self._entries[name] for name in self.names()]
 
 
-FAMILIES = Catalog("family", "journey.generate.families")
-METHODS = Catalog("method", "journey.generate.methods")
-FILTERS = Catalog("filter", "journey.curate.filters")
-ARMS = Catalog("arm", "journey.finetune.arms")
-ENGINES = Catalog("engine", "journey.finetune.engines")
-BENCHMARKS = Catalog("benchmark", "journey.evaluate.benchmarks")
-STRATEGIES = Catalog("strategy", "journey.evaluate.strategies")
+FAMILIES: Catalog[Any] = Catalog("family", "journey.generate.families")
+METHODS: Catalog[Any] = Catalog("method", "journey.generate.methods")
+FILTERS: Catalog[Any] = Catalog("filter", "journey.curate.filters")
+ARMS: Catalog[Any] = Catalog("arm", "journey.finetune.arms")
+ENGINES: Catalog[Any] = Catalog("engine", "journey.finetune.engines")
+BENCHMARKS: Catalog[Any] = Catalog("benchmark", "journey.evaluate.benchmarks")
+STRATEGIES: Catalog[Any] = Catalog("strategy", "journey.evaluate.strategies")

@@ -16,8 +16,9 @@ from journey.catalog import ARMS
 from journey.config import EvaluateSettings, FinetuneSettings, RunSettings, build, folder_name, resolve_run
 from journey.errors import RemoteError, UnknownName, UsageError
 from journey.fields import shown
+from journey.formats.files import write_atomic
+from journey.formats.folders import open_finished, read_manifest
 from journey.models.load import MODELS, find
-from journey.store import read_manifest, write_atomic
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
 
@@ -166,28 +167,27 @@ def with_more_seeds(finetuned: Path, settings: EvaluateSettings, out: Path, *, d
     from journey.evaluate.planning.dev_questions import curated_folder
     from journey.evaluate.planning.runs import read_runs, reference
 
-    manifest = read_manifest(finetuned, "finetune")
-    _, runs = read_runs(finetuned, manifest)
+    opened = open_finished(finetuned, "finetune")
+    runs = read_runs(opened)
     arms = list(dict.fromkeys(run.arm for run in runs))
     arm = settings.aa_arm or reference(arms) or arms[0]
     seeds = sum(run.arm == arm and run.adapter is not None for run in runs)
-    curated = curated_folder(finetuned, manifest)
+    curated = curated_folder(opened)
     if seeds >= AA_SEEDS or curated is None or arm not in arms:
         return finetuned
-    config = manifest["config"]
-    wanted = {"seeds": AA_SEEDS, "arms": [arm] if arm == reference(arms) else config["arms"]}
+    wanted = {"seeds": AA_SEEDS, "arms": [arm] if arm == reference(arms) else opened.arms}
     console.note(f"{arm} has {seeds} seeds: {AA_SEEDS} are trained for --aa")
     if dry_run:
         return finetuned
     from journey.finetune.run import finetune
 
-    trained = build(FinetuneSettings, {**config, **wanted}, "finetune")
-    return finetune(curated, trained, out.with_name(out.name + "-finetune"))
+    trained = build(FinetuneSettings, {**opened.settings, **wanted}, "finetune")
+    return finetune(curated.path, trained, out.with_name(out.name + "-finetune"))
 
 
 def _said(stage: str, folder: Path) -> str:
     """One line about a finished stage, from its manifest."""
-    counts = read_manifest(folder, stage)["counts"]
+    counts = read_manifest(folder, stage).counts
     shown = {name: value for name, value in counts.items() if isinstance(value, int | float | str)}
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
 

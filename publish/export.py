@@ -8,7 +8,6 @@ those of base and adapter side by side. GGUF is written by llama.cpp's own conve
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -21,10 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from journey import console, hub
 from journey.errors import JourneyError, UsageError
+from journey.formats.files import sha256, write_atomic
+from journey.formats.finetune import ADAPTER
+from journey.formats.folders import open_finished, open_run
+from journey.formats.publication import ExportFile
 from journey.models import load
 from journey.models.load import ModelRef
 from journey.rng import rng_for
-from journey.store import dump_json, sha256, write_atomic
 
 if TYPE_CHECKING:
     import torch
@@ -80,20 +82,19 @@ def find(run: str, base: str | None = None) -> Tuned:
     folder = Path(run).expanduser()
     if not folder.is_dir():
         folder = _of_hub(run)
-    if not any((folder / name).is_file() for name in ("adapter_model.safetensors", "model.safetensors")):
-        inside = sorted(path.parent.name for path in folder.glob("*/adapter_model.safetensors"))
+    if not any((folder / name).is_file() for name in (ADAPTER, "model.safetensors")):
+        inside = sorted(path.parent.name for path in folder.glob(f"*/{ADAPTER}"))
         hint = f"name one: {', '.join(f'{folder}/{name}' for name in inside[:4])}" if inside else "check the path"
         raise UsageError(f"{folder} holds no trained run", hint)
-    told = _json(folder / "run.json")
-    stage = _json(folder.parent / "manifest.json")
-    name = base or str(stage.get("config", {}).get("base") or told.get("base", {}).get("name") or "")
-    ref = load.find(name) if name else None
-    if ref is None:
+    opened = open_run(folder)
+    facts = opened[0].runs[opened[1]].base if opened is not None else None
+    name = base or (opened[0].base if opened is not None else "")
+    if not name:
         raise UsageError(f"{folder} does not say its base", "add --base NAME")
-    weights = told.get("base", {}).get("weights")
-    if weights and ref.local and weights != bases.digest(ref):
+    ref = load.find(name)
+    if facts is not None and facts.weights and ref.local and facts.weights != bases.digest(ref):
         raise UsageError(f"{ref.name} is not the base that {folder.name} was trained on", "name that one: --base NAME")
-    return Tuned(folder, str(told.get("run") or folder.name), ref)
+    return Tuned(folder, folder.name, ref)
 
 
 def _of_hub(spec: str) -> Path:
@@ -103,20 +104,12 @@ def _of_hub(spec: str) -> Path:
     if not hub.is_id(id_):
         raise UsageError(f"no folder {spec}", "give FINETUNE/RUN, or USER/NAME[@REVISION][:RUN] on the Hub")
     fetched = local_folder(id_, "finetune")
-    runs = sorted(path.parent.name for path in fetched.glob("*/adapter_model.safetensors"))
+    runs = sorted(open_finished(fetched, "finetune").trained)
     if not colon and len(runs) == 1:
         run = runs[0]
     if run not in runs:
         raise UsageError(f"{id_} holds {len(runs)} runs", f"name one: {id_}:{runs[0] if runs else 'RUN'}")
     return fetched / run
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def write_merged(tuned: Tuned, out: Path, dtype: str) -> dict[str, Any]:
@@ -211,17 +204,15 @@ def _go_along(tuned: Tuned, folder: Path, dtype: str, found: dict[str, Any]) -> 
     from journey.publish.bundle import card_dataset
     from journey.publish.transfer import bases
 
-    adapter = tuned.folder / "adapter_model.safetensors"
-    facts = {
-        "run": tuned.name,
-        "base": Path(tuned.base.name).name
-        if tuned.base.local and tuned.base.name not in load.MODELS
-        else tuned.base.name,
-        "adapter_sha256": sha256(adapter) if adapter.is_file() else None,
-        "dtype": dtype,
+    adapter, base = tuned.folder / ADAPTER, tuned.base
+    facts = ExportFile(
+        run=tuned.name,
+        base=Path(base.name).name if base.local and base.name not in load.MODELS else base.name,
+        adapter_sha256=sha256(adapter) if adapter.is_file() else None,
+        dtype=dtype,
         **found,
-    }
-    write_atomic(folder / "journey_export.json", dump_json(facts))
+    )
+    write_atomic(folder / ExportFile.FILE, facts.encoded())
     licence = tuned.base.licence or (bases.card_licence(Path(tuned.base.source)) if tuned.base.local else None)
     write_atomic(folder / "README.md", card_dataset.exported(facts, licence).encode())
     if tuned.base.local:

@@ -7,6 +7,7 @@ OUT/published.json   every publication: repository, commit, tag, hashes, what ch
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,10 @@ import msgspec
 
 from journey import console, hub
 from journey.errors import JourneyError, UsageError
+from journey.formats.folders import PublishedFolder, open_finished, read_manifest
+from journey.formats.manifest import MANIFEST
+from journey.formats.marks import DONE, Environment, Timing
+from journey.formats.publication import PUBLISHED, Publication, add_publication
 from journey.publish import pieces
 from journey.publish.bundle import base_model, card_dataset, runs
 from journey.publish.bundle.runs import Link
@@ -23,10 +28,10 @@ from journey.publish.pieces import Known, Piece
 from journey.publish.settings import Given, PublishSettings
 from journey.publish.tables import parquet, scan
 from journey.publish.transfer import upload
-from journey.store import OtherRun, dump_json, read_manifest, write_atomic
+from journey.store import OtherRun
 
 _STAGES = ("curate", "finetune", "evaluate")
-_KEPT_HERE = {"environment.json", "timing.json", "identity.json", ".lock"}  # machine and bookkeeping: never sent
+_KEPT_HERE = {Environment.FILE, Timing.FILE}  # machine and bookkeeping: never sent
 
 
 def publish(
@@ -91,10 +96,10 @@ def plan(target: str, settings: PublishSettings, given: Given, everything: bool,
                 out or Path(f"{folder}-published" if folder.is_dir() else f"data/runs/{name}-published"),
             )
         ]
-    if any((folder / stage / "manifest.json").is_file() for stage in _STAGES):
-        there = [str(folder / stage) for stage in _STAGES if (folder / stage / "manifest.json").is_file()]
+    if any((folder / stage / MANIFEST).is_file() for stage in _STAGES):
+        there = [str(folder / stage) for stage in _STAGES if (folder / stage / MANIFEST).is_file()]
         raise UsageError(f"{folder} is a whole run", f"publish one of {', '.join(there)}, or add --all")
-    stage = read_manifest(folder).get("stage")
+    stage = read_manifest(folder).stage
     if stage == "generate":
         raise UsageError(
             f"{folder} holds pairs that no rule has looked at", f"journey curate {folder} --out DIR, then publish DIR"
@@ -106,10 +111,10 @@ def plan(target: str, settings: PublishSettings, given: Given, everything: bool,
         )
     place = out or _place(folder, pieces.STAGE_KINDS[stage])
     if stage == "curate":
-        return [pieces.dataset(folder, settings, given, place)]
+        return [pieces.dataset(open_finished(folder, "curate"), settings, given, place)]
     if stage == "evaluate":
-        return [pieces.evaluation(folder, settings, settings.repo, place)]
-    return pieces.adapters(folder, settings, given, place, own_base=False)
+        return [pieces.evaluation(open_finished(folder, "evaluate"), settings, settings.repo, place)]
+    return pieces.adapters(open_finished(folder, "finetune"), settings, given, place, own_base=False)
 
 
 def _place(folder: Path, kind: str) -> Path:
@@ -120,19 +125,20 @@ def _place(folder: Path, kind: str) -> Path:
 
 
 def _whole_run(folder: Path, settings: PublishSettings, given: Given, out: Path | None) -> list[Piece]:
-    there = {stage for stage in _STAGES if (folder / stage / "manifest.json").is_file()}
+    there = {stage for stage in _STAGES if (folder / stage / MANIFEST).is_file()}
     if not there:
         raise UsageError(f"{folder} holds no finished stage", "--all wants a folder that `journey run` or `demo` wrote")
     place = out or folder / "publish"
     found: list[Piece] = []
     if "curate" in there:
-        found.append(pieces.dataset(folder / "curate", settings, given, place / "dataset"))
+        curated = open_finished(folder / "curate", "curate")
+        found.append(pieces.dataset(curated, settings, given, place / "dataset"))
     if "evaluate" in there:
-        found.append(
-            pieces.evaluation(folder / "evaluate", settings, f"{settings.repo}-evaluation", place / "evaluation")
-        )
+        evaluated = open_finished(folder / "evaluate", "evaluate")
+        found.append(pieces.evaluation(evaluated, settings, f"{settings.repo}-evaluation", place / "evaluation"))
     if "finetune" in there:
-        name = runs.read(folder / "finetune").base["name"]
+        finetuned = open_finished(folder / "finetune", "finetune")
+        name = runs.read(finetuned).base.name
         own = settings.base_repo is None and name == "pocket"  # shipped with the package, and on no Hub otherwise
         if own:
             found.append(
@@ -140,7 +146,7 @@ def _whole_run(folder: Path, settings: PublishSettings, given: Given, out: Path 
                     name, settings.model_copy(update={"license": None}), f"{settings.repo}-base", place / "base"
                 )
             )
-        found += pieces.adapters(folder / "finetune", settings, given, place / "adapters", own_base=own)
+        found += pieces.adapters(finetuned, settings, given, place / "adapters", own_base=own)
     return pieces.order(found)
 
 
@@ -153,10 +159,10 @@ def _build(piece: Piece, api: Any, known: Known) -> Path:
     def build() -> Path:
         return piece.build(bundle, api, known)
 
-    made = _again(build, bundle)
-    known.manifests[piece.kind] = read_manifest(made, "publish")
+    made = open_finished(_again(build, bundle), "publish")
+    known.manifests[piece.kind] = made.manifest
     _look_over(piece, made)
-    return made
+    return made.path
 
 
 def _again(build: Callable[[], Path], bundle: Path) -> Path:
@@ -175,52 +181,47 @@ def _files(bundle: Path) -> dict[str, Path]:
         for path in sorted(bundle.rglob("*"))
         if (path.is_file() or path.is_symlink())
         and path.name not in _KEPT_HERE
-        and ".done" not in path.relative_to(bundle).parts
+        and DONE not in path.relative_to(bundle).parts
     }
 
 
-def _look_over(piece: Piece, bundle: Path) -> None:
+def _look_over(piece: Piece, bundle: PublishedFolder) -> None:
     """Raises UsageError or JourneyError if the folder may not go up: secrets, paths, pickles, broken tables or card."""
-    files = _files(bundle)
-    own = [str(bundle.resolve().parents[1])] if len(bundle.resolve().parents) > 2 else []
-    scan.check(files.items(), own=own)
+    files, parents = _files(bundle.path), bundle.path.resolve().parents
+    scan.check(files.items(), own=[str(parents[1])] if len(parents) > 2 else [])
     card_dataset.check(files["README.md"].read_text(encoding="utf-8"), piece.type)
-    rows = read_manifest(bundle, "publish")["counts"].get("rows", {})
-    for name, wanted in rows.items():
-        by_split = wanted if isinstance(wanted, dict) else {"test": wanted}
+    for name, by_split in bundle.rows.items():
         for split, count in by_split.items():
-            found = sum(parquet.row_count(path) for path in sorted(bundle.glob(f"{name}/{split}-*.parquet")))
+            found = sum(parquet.row_count(path) for path in sorted(bundle.path.glob(f"{name}/{split}-*.parquet")))
             if found != count:
                 raise JourneyError(
-                    f"{bundle}: {name} {split} has {found} rows, {count} were written; remove the folder"
+                    f"{bundle.path}: {name} {split} has {found} rows, {count} were written; remove the folder"
                 )
 
 
 def _tell(piece: Piece, bundle: Path, settings: PublishSettings) -> dict[str, Any]:
     """What would go up."""
     files = {name: path.stat().st_size for name, path in _files(bundle).items()}
-    manifest = read_manifest(bundle, "publish")
+    made = open_finished(bundle, "publish")
     return {
         "piece": piece.kind,
         "repo": piece.repo,
         "type": piece.type,
         "visibility": "public" if settings.public else "private",
-        "licence": manifest["config"].get("licence"),
-        "counts": manifest["counts"],
+        "licence": made.licence,
+        "counts": made.manifest.counts,
         "files": files,
         "bytes": sum(files.values()),
         "folder": str(bundle),
     }
 
 
-def _log(piece: Piece, made: upload.Publication) -> dict[str, Any]:
-    """Append to published.json and return the line; a publication that changed nothing is not a new line."""
-    path = piece.out / "published.json"
-    line = {"piece": piece.kind, **msgspec.json.decode(msgspec.json.encode(made))}
-    before = pieces.read_log(path)
-    if made.changed or not any(one.get("commit") == made.commit and one.get("tag") == made.tag for one in before):
-        write_atomic(path, dump_json([*before, line]))
-    return line
+def _log(piece: Piece, made: Publication) -> dict[str, Any]:
+    """Append to published.json and return the line."""
+    line = msgspec.structs.replace(made, piece=piece.kind)
+    add_publication(piece.out / PUBLISHED, line)
+    plain: dict[str, Any] = json.loads(msgspec.json.encode(line))
+    return plain
 
 
 def _say_state(there: upload.Target, done: list[dict[str, Any]]) -> None:

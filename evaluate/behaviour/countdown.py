@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
+from journey.answers.equations import Equation, equations
 from journey.catalog import FAMILIES
-from journey.evaluate.behaviour.equations import Equation, equations
 from journey.evaluate.behaviour.records import Mark
 from journey.evaluate.behaviour.sentences import sentences
 from journey.evaluate.behaviour.steps import Step

@@ -24,13 +24,12 @@ from journey import console
 from journey.errors import RemoteError, UsageError
 from journey.evaluate.behaviour.measure import Answer, stored
 from journey.evaluate.behaviour.reading import read
-from journey.evaluate.behaviour.records import HABITS, Cell, Habit, Judged
-from journey.evaluate.results import Plan
+from journey.formats.behaviour import HABITS, Habit, JudgeAgreement, Judged
+from journey.formats.files import write_atomic
+from journey.formats.folders import EvaluatedFolder
 from journey.models import load
 from journey.models.endpoints import AT_ONCE, Endpoint, reference
 from journey.rng import digest, seed_for
-from journey.schema import decode
-from journey.store import write_atomic
 
 REPLIES = "judge.jsonl"
 CAP = 512  # new tokens of a reply
@@ -68,18 +67,18 @@ _COUNT = {habit: re.compile(rf"<{tag}>\s*(\d{{1,4}})\s*</{tag}>", re.IGNORECASE)
 Ask = Callable[[Sequence[str]], Iterator[tuple[int, str | None]]]  # prompts -> (place, reply; None where none came)
 
 
-def judge(folder: Path, model: str, count: int = ANSWERS, *, seed: int = 0, ask: Ask | None = None) -> Judged:
+def judge(
+    evaluated: EvaluatedFolder, model: str, count: int = ANSWERS, *, seed: int = 0, ask: Ask | None = None
+) -> Judged:
     """Ask a model about `count` answers of an evaluation folder, and compare with the rules.
 
     `model` is a catalog name, a folder, a Hub id or NAME@http://HOST/v1. Raises UsageError for a model that is not there;
     a request that fails is counted and asked again next time.
     """
-    folder = Path(folder)
-    plan = decode((folder / "plan.json").read_bytes(), Plan)
-    answers = chosen(folder, plan, count, seed)
-    prompts = [prompt(answer, plan.view == "compact") for answer in answers]
+    answers = chosen(evaluated, count, seed)
+    prompts = [prompt(answer, evaluated.plan.view == "compact") for answer in answers]
     keys = [digest("judge", model, text).hex() for text in prompts]
-    known = _known(folder / REPLIES)
+    known = _known(evaluated.path / REPLIES)
     missing = [place for place, key in enumerate(keys) if key not in known]
     if missing:
         ask = ask or asker(model)
@@ -89,13 +88,13 @@ def judge(folder: Path, model: str, count: int = ANSWERS, *, seed: int = 0, ask:
                     known[keys[missing[place]]] = {"model": model, "reply": reply}
                 ticker.advance(1)
         rows = (orjson.dumps({"key": key, **known[key]}) + b"\n" for key in sorted(known))
-        write_atomic(folder / REPLIES, b"".join(rows))
+        write_atomic(evaluated.path / REPLIES, b"".join(rows))
     return agreement(model, answers, [known.get(key, {}).get("reply") for key in keys])
 
 
-def chosen(folder: Path, plan: Plan, count: int, seed: int) -> list[Answer]:
+def chosen(evaluated: EvaluatedFolder, count: int, seed: int) -> list[Answer]:
     """Answers drawn from all runs and benchmarks, without replacement, in the order drawn."""
-    everything = [answer for _, _, _, answers in stored(folder, plan) for answer in answers]
+    everything = [answer for _, _, _, answers in stored(evaluated) for answer in answers]
     order = np.random.default_rng(seed_for("judged answers", seed)).permutation(len(everything))
     return [everything[place] for place in order[:count]]
 
@@ -144,18 +143,20 @@ def agreement(model: str, answers: Sequence[Answer], replies: Sequence[str | Non
     )
 
 
-def cell(pairs: Sequence[tuple[bool, bool]]) -> Cell:
+def cell(pairs: Sequence[tuple[bool, bool]]) -> JudgeAgreement:
     """The four counts of two yes-or-no readers, and Cohen's kappa (Cohen 1960): agreement beyond chance."""
     both = sum(a and b for a, b in pairs)
     first = sum(a and not b for a, b in pairs)
     second = sum(b and not a for a, b in pairs)
     n, neither = len(pairs), sum(not a and not b for a, b in pairs)
     if not n:
-        return Cell(0, 0, 0, 0, None)
+        return JudgeAgreement(0, 0, 0, 0, None)
     observed = (both + neither) / n
     yes_a, yes_b = (both + first) / n, (both + second) / n
     expected = yes_a * yes_b + (1 - yes_a) * (1 - yes_b)
-    return Cell(both, first, second, neither, None if expected == 1 else (observed - expected) / (1 - expected))
+    return JudgeAgreement(
+        both, first, second, neither, None if expected == 1 else (observed - expected) / (1 - expected)
+    )
 
 
 def asker(model: str) -> Ask:

@@ -11,30 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
-from journey import console, store
+from journey import console
 from journey.answers.grading import grade
+from journey.errors import JourneyError
 from journey.evaluate.behaviour.reading import Reading, read
-from journey.evaluate.behaviour.records import (
-    BEHAVIOUR_VERSION,
-    HABITS,
-    Behaviour,
-    BehaviourFile,
-    Claims,
-    Commitment,
-    Habit,
-    Habits,
-    Judged,
-    Steps,
-)
 from journey.evaluate.behaviour.sentences import RULES_VERSION
-from journey.evaluate.results import Plan, RunInfo
-from journey.evaluate.sampling.work import draws_on, place
-from journey.schema import Problem, Question, Sample, decode
-from journey.store import dump_json, read_shard, shards, write_atomic
+from journey.evaluate.sampling.work import draws_on
+from journey.formats.behaviour import HABITS, Behaviour, BehaviourFile, Claims, Commitment, Habit, Habits, Judged, Steps
+from journey.formats.files import write_atomic
+from journey.formats.folders import EvaluatedFolder
+from journey.formats.plan import RunInfo
+from journey.schema import Problem, Sample
 
-FILE = "behaviour.json"
 GREEDY = "greedy"
 
 
@@ -152,36 +140,32 @@ class Answer:
     sample: Sample
 
 
-def stored(folder: Path, plan: Plan) -> Iterable[tuple[RunInfo, str, str, list[Answer]]]:
+def stored(evaluated: EvaluatedFolder) -> Iterable[tuple[RunInfo, str, str, list[Answer]]]:
     """(run, benchmark, draw, answers) of every run and benchmark: greedy answers, else those of the first draw."""
+    plan = evaluated.plan
     for benchmark in plan.benchmarks:
-        questions = {q.id: q.problem for q in read_shard(folder / "questions" / f"{benchmark.name}.jsonl", Question)}
-        for run in _there_are(folder, plan):
+        problems = {question.id: question.problem for question in evaluated.questions(benchmark.name)}
+        for run in _sampled(evaluated):
             draws = draws_on(plan, benchmark.name, run)
             draw = GREEDY if GREEDY in draws else draws[0]
-            samples = [
-                sample
-                for path in shards(folder, place(run.run, benchmark.name, draw))
-                for sample in read_shard(path, Sample)
-            ]
-            answers = [
-                Answer(run, benchmark.name, questions[s.question], s) for s in samples if s.question in questions
-            ]
+            samples = evaluated.samples(run.run, benchmark.name, draw)
+            answers = [Answer(run, benchmark.name, problems[s.question], s) for s in samples if s.question in problems]
             yield run, benchmark.name, draw, answers
 
 
-def _there_are(folder: Path, plan: Plan) -> list[RunInfo]:
+def _sampled(evaluated: EvaluatedFolder) -> list[RunInfo]:
     """The runs whose samples are stored."""
-    return [run for run in plan.runs if (folder / "samples" / run.run).is_dir()]
+    names = {run for run, _, _ in evaluated.sampled()}
+    return [run for run in evaluated.plan.runs if run.run in names]
 
 
-def measure(folder: Path, plan: Plan) -> tuple[tuple[Behaviour, ...], tuple[Behaviour, ...]]:
+def measure(evaluated: EvaluatedFolder) -> tuple[tuple[Behaviour, ...], tuple[Behaviour, ...]]:
     """The behaviour of every run and of every arm over its seeds, in the order of the plan."""
     runs: list[Behaviour] = []
     arms: dict[tuple[str, str, str], Tally] = {}
-    total = sum(info.problems for info in plan.benchmarks) * len(_there_are(folder, plan))
+    total = sum(info.problems for info in evaluated.plan.benchmarks) * len(_sampled(evaluated))
     with console.progress("answers read", total) as ticker:
-        for run, benchmark, draw, answers in stored(folder, plan):
+        for run, benchmark, draw, answers in stored(evaluated):
             tally = Tally()
             for answer in answers:
                 tally.add(answer.sample, answer.problem, read(answer.sample.text, answer.problem))
@@ -192,36 +176,25 @@ def measure(folder: Path, plan: Plan) -> tuple[tuple[Behaviour, ...], tuple[Beha
     return tuple(runs), tuple(by_arm)
 
 
-def build(folder: Path, judge: Judged | None = None) -> Path:
+def build(evaluated: EvaluatedFolder, judge: Judged | None = None) -> Path:
     """Write behaviour.json into an evaluation folder, or keep the one that is there for this plan and these rules.
 
     A judge's agreement replaces the one that is there; without one it is kept.
     """
-    folder = Path(folder)
-    plan_hash = store.sha256(folder / "plan.json")
-    there = _there(folder / FILE)
-    fits = there is not None and (there.plan_sha256, there.rules) == (plan_hash, RULES_VERSION)
-    if fits and there is not None and judge is None:
-        return folder / FILE
-    if fits and there is not None:
-        runs, arms = there.runs, there.arms
-    else:
-        runs, arms = measure(folder, decode((folder / "plan.json").read_bytes(), Plan))
-    kept = judge or (there.judge if fits and there is not None else None)
-    write_atomic(folder / FILE, dump_json(BehaviourFile(plan_hash, RULES_VERSION, runs, arms, kept)))
-    return folder / FILE
+    path, before = evaluated.path / BehaviourFile.FILE, load(evaluated)
+    if before is not None and (before.plan_sha256, before.rules) != (evaluated.plan_sha256, RULES_VERSION):
+        before = None
+    if before is not None and judge is None:
+        return path
+    runs, arms = (before.runs, before.arms) if before is not None else measure(evaluated)
+    kept = judge or (before.judge if before is not None else None)
+    write_atomic(path, BehaviourFile(evaluated.plan_sha256, RULES_VERSION, runs, arms, kept).encoded())
+    return path
 
 
-def load(folder: Path) -> BehaviourFile | None:
+def load(evaluated: EvaluatedFolder) -> BehaviourFile | None:
     """The folder's behaviour.json, or None where there is none that this version reads."""
-    return _there(Path(folder) / FILE)
-
-
-def _there(path: Path) -> BehaviourFile | None:
-    if not path.is_file():
-        return None
     try:
-        found = decode(path.read_bytes(), BehaviourFile)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return BehaviourFile.read(evaluated.path)
+    except JourneyError:
         return None
-    return found if found.version == BEHAVIOUR_VERSION else None

@@ -11,12 +11,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from journey import views
 from journey.evaluate.behaviour.reading import read
-from journey.evaluate.behaviour.records import MARKS_OF, Habit
+from journey.evaluate.behaviour.records import MARKS_OF
 from journey.evaluate.behaviour.sentences import kind_of, marked, sentences
+from journey.formats.behaviour import Habit
 from journey.schema import Pair, Role
 from journey.views import View
 
@@ -87,10 +87,10 @@ def against_labels(text: str, labels: Mapping[str, str], key: object) -> Iterabl
 
 def main(folders: Iterable[str]) -> None:
     """Print the quality of the rules on generated pairs, in both notations."""
-    from journey.store import read_records
+    from journey.formats.folders import open_finished
 
     for folder in folders:
-        pairs = list(read_records(Path(folder), "pairs", Pair))
+        pairs = list(open_finished(folder, "generate").pairs())
         for view in ("think", "compact"):
             for name, quality in against_roles(pairs, view).items():
                 print(f"{folder} {view} {name}: {quality}")

@@ -19,9 +19,10 @@ from journey.answers import checker
 from journey.answers.grading import grade
 from journey.evaluate.behaviour import countdown
 from journey.evaluate.behaviour.countdown import Claim, Search
-from journey.evaluate.behaviour.records import HABITS, MARKS_OF, Habit, Kind, Mark
+from journey.evaluate.behaviour.records import MARKS_OF, Mark
 from journey.evaluate.behaviour.sentences import marked, sentences
 from journey.evaluate.behaviour.steps import Graph, Step, doubted, judged, noticed
+from journey.formats.behaviour import HABITS, Habit, Kind
 from journey.schema import Problem
 
 LOOP_TIMES, LOOP_WORDS = 4, 20  # so often, over so many words in all, makes a loop

@@ -1,20 +1,11 @@
-"""`behaviour.json` of an evaluation folder, and the marked places of one answer. Versioned; documented in docs/formats.md.
-
-Rates are in [0, 1]. A rate without a denominator (no first committed answer, no step that can be judged, nobody asked
-the judge) is null, never 0.
-"""
+"""The marked places of one answer, and which kinds of marks count towards which habit."""
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import msgspec
 
-BEHAVIOUR_VERSION = 1
+from journey.formats.behaviour import Habit, Kind
 
-Kind = Literal["backtrack", "notice", "check", "subgoal", "backward", "mistake", "correction", "answer"]
-Habit = Literal["backtracks", "verifies", "subgoals", "works_backward"]
-HABITS: tuple[Habit, ...] = get_args(Habit)
 # What counts towards a habit. A notice re-tests what was written, so it is verification, as a check is.
 MARKS_OF: dict[Habit, tuple[Kind, ...]] = {
     "backtracks": ("backtrack",),
@@ -30,109 +21,3 @@ class Mark(msgspec.Struct, frozen=True):
     kind: Kind
     start: int
     end: int
-
-
-class Habits(msgspec.Struct, frozen=True):
-    """How often one thing is done, over all answers of a run. Adjacent sentences of a kind count once."""
-
-    count: int
-    answers_with: int
-    share: float  # of the answers, with at least one
-    per_answer: float
-    per_1k_tokens: float | None  # generated tokens; None where nothing was generated
-
-
-class Steps(msgspec.Struct, frozen=True):
-    """The steps of all answers that can be judged: equations, and what families with a checker add.
-
-    A false step is a false equation, a right equation for the wrong quantity (arithmetic), or numbers used that are not
-    there (Countdown). Right reasoning from a wrong value is no false step; it is counted as a consequence.
-    """
-
-    judged: int
-    true: int
-    consequences: int
-    false: int
-    false_rate: float  # of the judged
-    noticed: int  # false steps that the same answer takes back before its end
-    noticed_rate: float | None  # of the false ones
-    answers_with_false: int
-    doubts: int  # notices that name a written value
-    false_alarms: int  # of these, about a value that was right
-
-
-class Claims(msgspec.Struct, frozen=True):
-    """What a search says about its own branches, against the exact solver: "dead end", "too high", "that is it"."""
-
-    judged: int
-    true: int
-    dead_ends: int  # judged ones
-    dead_ends_true: int
-    hits: int  # "the target is reached"
-    hits_true: int
-
-
-class Commitment(msgspec.Struct, frozen=True):
-    """First committed answer against the final one, over the answers that commit to one before the end."""
-
-    committed: int
-    first_right: int
-    first_wrong: int
-    corrected: int  # first wrong, final right
-    harmed: int  # first right, final wrong or missing
-    correction_rate: float | None  # of first_wrong
-    harm_rate: float | None  # of first_right
-
-
-class Behaviour(msgspec.Struct, frozen=True):
-    """One run, or one arm over its seeds (`run` is then null), on one benchmark, read from one draw of samples."""
-
-    run: str | None
-    arm: str
-    seed: int | None
-    benchmark: str
-    draw: str  # e.g. greedy: samples/RUN/BENCHMARK/DRAW/
-    answers: int
-    tokens: int
-    habits: dict[Habit, Habits]
-    commitment: Commitment | None  # None: no answer commits before its end
-    loops: int
-    loop_rate: float
-    truncated: int
-    truncation_rate: float
-    steps: Steps | None  # None: nothing to judge
-    claims: Claims | None = None  # Countdown
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """How often rules and judge said yes or no to "does this answer do it at least once"."""
-
-    both: int
-    rules_only: int
-    judge_only: int
-    neither: int
-    kappa: float | None  # Cohen's; None where both always say the same one thing
-
-
-class Judged(msgspec.Struct, frozen=True):
-    """A model asked for the same habits on a sample of answers, and how far it agrees with the rules."""
-
-    model: str
-    prompt_sha256: str
-    asked: int
-    unparsable: int  # replies without the four counts: left out of the agreement, never read as 0
-    failed: int  # no reply
-    agreement: dict[Habit, Cell]
-    counts_rules: dict[Habit, float]  # mean per answer, over the answers that both read
-    counts_judge: dict[Habit, float]
-
-
-class BehaviourFile(msgspec.Struct, frozen=True):
-    """The whole of behaviour.json."""
-
-    plan_sha256: str
-    rules: str  # version of the rules: RULES_VERSION
-    runs: tuple[Behaviour, ...]
-    arms: tuple[Behaviour, ...]
-    judge: Judged | None = None
-    version: int = BEHAVIOUR_VERSION

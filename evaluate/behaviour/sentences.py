@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from journey.evaluate.behaviour.records import Kind, Mark
+from journey.evaluate.behaviour.records import Mark
+from journey.formats.behaviour import Kind
 
 RULES_VERSION = "1"
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from journey.answers.equations import Equation, equations
 from journey.answers.exact import NotANumber, evaluate
-from journey.evaluate.behaviour.equations import Equation, equations
 from journey.evaluate.behaviour.records import Mark
 from journey.evaluate.behaviour.sentences import sentences
 from journey.schema import Problem

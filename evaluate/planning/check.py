@@ -9,10 +9,10 @@ from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
 from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.dev_questions import check_dev, dev_spec
+from journey.formats.folders import open_finished
 from journey.models import load
 from journey.models.endpoints import reference
 from journey.questions import check_fields, is_made_here, load_questions, name_of
-from journey.store import read_manifest
 
 _CAP = 512  # new tokens, where nothing is said: it only has to be some number here
 
@@ -32,7 +32,7 @@ def check(settings: EvaluateSettings) -> None:
     if settings.endpoint is not None and not settings.endpoint.startswith(("http://", "https://")):
         raise UsageError(f"endpoint {settings.endpoint!r} is no http://HOST/v1", "e.g. http://localhost:8000/v1")
     for folder in settings.after:
-        read_manifest(Path(folder), "evaluate")
+        open_finished(Path(folder), "evaluate")
 
 
 def check_benchmarks(settings: EvaluateSettings) -> dict[str, str]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from journey.catalog import STRATEGIES
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
-from journey.evaluate.results import BenchmarkInfo, DrawInfo, Plan, Skipped, StrategyInfo
-from journey.evaluate.statistics.verdict import BASE, EQUAL_FLOPS, EQUAL_TOKENS, LARGER, Declared, declare
+from journey.evaluate.statistics.verdict import BASE, EQUAL_FLOPS, EQUAL_TOKENS, LARGER, declare
 from journey.evaluate.test_time.contract import Strategy
+from journey.formats.comparison import Declared
+from journey.formats.plan import BenchmarkInfo, DrawInfo, EvaluationPlan, Skipped, StrategyInfo
 from journey.sampling.requests import Numbers
 
 CAP_SHARES = (8, 4, 2)  # budget-cap's default levels are these parts of the cap of new tokens
@@ -42,7 +43,7 @@ def numbers(settings: EvaluateSettings, cap: int) -> Numbers:
     )
 
 
-def numbers_of(plan: Plan) -> Numbers:
+def numbers_of(plan: EvaluationPlan) -> Numbers:
     """The same numbers, from a plan."""
     return Numbers(**{**plan.numbers, "caps": tuple(plan.numbers.get("caps", ()))}) if plan.numbers else _FIRST_PLANS
 

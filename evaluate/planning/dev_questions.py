@@ -9,22 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
-from journey import store
 from journey.catalog import BENCHMARKS
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName
+from journey.formats.folders import CuratedFolder, FinetunedFolder, find_folder, open_finished
 from journey.questions import BenchmarkFacts, load_questions
-from journey.schema import Pair, Problem, Question
+from journey.schema import Problem, Question
 from journey.splits import split_of
 
 SUFFIX = ".dev"
 
 
 def dev_questions(
-    spec: str, name: str, settings: EvaluateSettings, finetuned: Path, manifest: dict[str, Any]
+    spec: str, name: str, settings: EvaluateSettings, finetuned: FinetunedFolder
 ) -> tuple[list[Question], BenchmarkFacts] | None:
     """Dev problems for a benchmark, by the name as it was asked for and its own; None where there are none.
 
@@ -45,7 +43,7 @@ def dev_questions(
         source = BENCHMARKS.entry(name).facts.get("dev", name)
         found = load_questions(source, split="dev", seed=settings.seed, limit=limit)
     else:
-        problems = list(islice(_curated(finetuned, manifest), limit))
+        problems = list(islice(_curated(finetuned), limit))
         if problems:
             questions = [Question(problem.id, name, problem) for problem in problems]
             facts = BenchmarkFacts(name, "dev problems of the curated data", licence=problems[0].licence)
@@ -71,23 +69,23 @@ def check_dev(settings: EvaluateSettings) -> None:
             raise UnknownName("benchmark in dev", name, known)
 
 
-def _curated(finetuned: Path, manifest: dict[str, Any]) -> Iterator[Problem]:
+def _curated(finetuned: FinetunedFolder) -> Iterator[Problem]:
     """The dev problems, judged by value, of the folder that was trained from, where it lies beside the finetune folder."""
-    folder = curated_folder(finetuned, manifest)
-    if folder is None:
+    curated = curated_folder(finetuned)
+    if curated is None:
         return
     seen: set[str] = set()
-    for pair in store.read_records(folder, "dev", Pair):
+    for pair in curated.pairs("dev"):
         problem = pair.problem
         if problem.id not in seen and problem.check == "value" and split_of(problem) == "dev":
             seen.add(problem.id)
             yield problem
 
 
-def curated_folder(finetuned: Path, manifest: dict[str, Any]) -> Path | None:
-    """The folder beside this one whose manifest is the finetune stage's input."""
-    wanted = manifest.get("inputs", {}).get("curate")
-    for path in sorted(finetuned.resolve().parent.glob("*/manifest.json")):
-        if wanted and store.sha256(path) == wanted:
-            return path.parent
-    return None
+def curated_folder(finetuned: FinetunedFolder) -> CuratedFolder | None:
+    """The folder beside this one whose manifest is the finetune stage's input. Raises PartialError if it is damaged."""
+    if finetuned.curated is None:
+        return None
+    beside = (path.parent for path in sorted(finetuned.path.resolve().parent.glob("*/manifest.json")))
+    path = find_folder(finetuned.curated, beside)
+    return None if path is None else open_finished(path, "curate")

@@ -11,52 +11,54 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from journey import store
-from journey.errors import UsageError
-from journey.evaluate.results import EarlierLook, Plan, Scores
-from journey.schema import decode
+from journey.errors import JourneyError, UsageError
+from journey.formats.folders import EvaluatedFolder, open_finished, read_manifest
+from journey.formats.plan import EarlierLook, EvaluationPlan
 
 
-def earlier_looks(plan: Plan, given: Iterable[str], beside: Iterable[Path], out: Path) -> tuple[EarlierLook, ...]:
+def earlier_looks(
+    plan: EvaluationPlan, given: Iterable[EvaluatedFolder], beside: Iterable[Path], out: Path
+) -> tuple[EarlierLook, ...]:
     """All looks, those named first. Raises UsageError for a named folder that is no evaluation of any of these runs."""
-    found: dict[Path, EarlierLook] = {}
-    for name in given:
-        path = Path(name).resolve()
-        store.read_manifest(path, "evaluate")
-        look = _look(path, plan, "given")
+    looks: dict[Path, EarlierLook] = {}
+    for folder in given:
+        look = _look(folder, plan, "given")
         if look is None:
-            raise UsageError(f"{name} shares no run and benchmark with this evaluation", "leave out --after")
-        found[path] = look
+            raise UsageError(f"{folder.path} shares no run and benchmark with this evaluation", "leave out --after")
+        looks[folder.path.resolve()] = look
     for parent in dict.fromkeys(path.resolve() for path in beside):
         for manifest in sorted(parent.glob("*/manifest.json")):
             path = manifest.parent
-            if path != out.resolve() and path not in found and (look := _look(path, plan, "beside")) is not None:
-                found[path] = look
-    return tuple(found.values())
+            if path == out.resolve() or path in looks:
+                continue
+            look = _look_beside(path, plan)
+            if look is not None:
+                looks[path] = look
+    return tuple(looks.values())
 
 
-def _look(folder: Path, plan: Plan, how: Literal["given", "beside"]) -> EarlierLook | None:
-    """What a folder has in common with the plan; None if it is no finished evaluation, or nothing."""
-    if not all((folder / name).is_file() for name in ("manifest.json", "plan.json", "scores.json")):
-        return None
+def _look_beside(path: Path, plan: EvaluationPlan) -> EarlierLook | None:
+    """What a neighbouring folder has in common with the plan; None if it is no whole evaluation of this version."""
     try:
-        then = decode((folder / "plan.json").read_bytes(), Plan)
-        scores = decode((folder / "scores.json").read_bytes(), Scores)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return None  # of another version, or of something else
-    hashes = {run.adapter_sha256 for run in then.runs} - {None}
+        if read_manifest(path).stage != "evaluate":
+            return None
+        return _look(open_finished(path, "evaluate"), plan, "beside")
+    except JourneyError:
+        return None
+
+
+def _look(folder: EvaluatedFolder, plan: EvaluationPlan, how: Literal["given", "beside"]) -> EarlierLook | None:
+    """What a folder has in common with the plan; None if nothing."""
+    hashes = {run.adapter_sha256 for run in folder.plan.runs} - {None}
     runs = tuple(run.run for run in plan.runs if run.adapter_sha256 in hashes)
-    names = {benchmark.name for benchmark in then.benchmarks}
+    names = {benchmark.name for benchmark in folder.plan.benchmarks}
     benchmarks = tuple(benchmark.name for benchmark in plan.benchmarks if benchmark.name in names)
     if not runs or not benchmarks:
         return None
-    sha256 = store.sha256(folder / "plan.json")
-    return EarlierLook(folder.name, sha256, runs, benchmarks, scores.headline, how)
+    return EarlierLook(folder.path.name, folder.plan_sha256, runs, benchmarks, folder.scores.headline, how)
 
 
-def sentence(plan: Plan) -> str:
+def sentence(plan: EvaluationPlan) -> str:
     """What the report says about them; empty without any."""
     count = len(plan.earlier)
     if not count:
@@ -69,7 +71,7 @@ def sentence(plan: Plan) -> str:
     )
 
 
-def looked(plan: Plan) -> str:
+def looked(plan: EvaluationPlan) -> str:
     """The qualifier of the whole; empty without earlier looks."""
     count = len(plan.earlier)
     return "" if not count else f"looked before ({'once' if count == 1 else f'{count} times'})"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from journey import views
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
-from journey.evaluate.results import LargerInfo
+from journey.formats.plan import LargerInfo
 from journey.models import load, template
 from journey.models.endpoints import EndpointRef, reference
 from journey.models.flops import Cost, by_parameters, cost_of

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from journey import console, store, views
+from journey import console, views
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
 from journey.evaluate.planning import comparisons
@@ -21,8 +18,10 @@ from journey.evaluate.planning.dev_questions import check_dev, dev_questions
 from journey.evaluate.planning.larger import Larger, find_larger
 from journey.evaluate.planning.questions import ask, trained_on
 from journey.evaluate.planning.runs import pairs, read_runs, trained, twice, why_not_stacked
-from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
 from journey.evaluate.statistics.verdict import BASE
+from journey.formats.files import json_lines, sha256_of
+from journey.formats.folders import FinetunedFolder
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
 from journey.models import load, template
 from journey.questions import BenchmarkFacts
 from journey.sampling.requests import Numbers
@@ -40,7 +39,7 @@ STACKED, ONE_BY_ONE = "stacked", "one adapter at a time"
 class Prepared:
     """A plan with what is needed to carry it out: questions (dev ones too) and their prompts (token ids) by benchmark."""
 
-    plan: Plan
+    plan: EvaluationPlan
     ref: load.ModelRef
     tokenizer: PreTrainedTokenizerBase
     questions: dict[str, list[Question]]
@@ -50,23 +49,22 @@ class Prepared:
     positions: int | None
     larger: Larger | None = None
 
-    def with_plan(self, plan: Plan) -> Prepared:
+    def with_plan(self, plan: EvaluationPlan) -> Prepared:
         """The same with another plan."""
         return replace(self, plan=plan)
 
 
-def prepare(finetuned: Path, settings: EvaluateSettings) -> Prepared:
+def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Prepared:
     """Everything that is fixed before sampling. Draws and loads questions, but no weights."""
-    manifest = store.read_manifest(finetuned, "finetune")
     comparisons.check_strategies(settings)
     check_dev(settings)
-    told, runs = read_runs(finetuned, manifest)
+    runs = read_runs(finetuned)
     if settings.aa:
         runs = twice(runs, settings.aa_arm)
-    ref = load.find(str(manifest.get("config", {}).get("base") or told.get("base", {}).get("name", "")))
+    ref = load.find(finetuned.base)
     tokenizer = load.load_tokenizer(ref)
-    view: View = told.get("view") or template.default_view(tokenizer)
-    infos, questions = _ask(settings, finetuned, manifest)
+    view = finetuned.view or template.default_view(tokenizer)
+    infos, questions = _ask(settings, finetuned)
     prompts = {name: _prompts(asked, tokenizer, view, ref, name) for name, asked in questions.items()}
     device = load.best_device()
     longest = max(len(prompt) for of_one in prompts.values() for prompt in of_one.values())
@@ -92,7 +90,7 @@ def _plan(
     asked: Mapping[str, BenchmarkInfo],
     numbers: Numbers,
     larger: Larger | None,
-) -> Plan:
+) -> EvaluationPlan:
     """The plan as far as the settings say it; `asked` are all benchmarks by the name as asked for, dev ones too."""
     names = tuple(dict.fromkeys(settings.strategy))
     test = {spec: info for spec, info in asked.items() if not _is_dev(spec)}
@@ -100,7 +98,7 @@ def _plan(
     left_out = comparisons.skipped(settings, test)
     arm_pairs = pairs(runs)
     arms = list(dict.fromkeys(run.arm for run in trained(runs)))
-    return Plan(
+    return EvaluationPlan(
         base="",
         view="",
         runs=(RunInfo(BASE, BASE, None), *runs),
@@ -140,7 +138,7 @@ def wants_equal_tokens(settings: EvaluateSettings) -> bool:
     )
 
 
-def _backend(finetuned: Path, runs: Sequence[RunInfo]) -> str:
+def _backend(finetuned: FinetunedFolder, runs: Sequence[RunInfo]) -> str:
     why = why_not_stacked(finetuned, runs)
     if why:
         console.note(f"{ONE_BY_ONE}, since {why}")
@@ -152,7 +150,7 @@ def _is_dev(spec: str) -> bool:
 
 
 def _ask(
-    settings: EvaluateSettings, finetuned: Path, manifest: dict[str, Any]
+    settings: EvaluateSettings, finetuned: FinetunedFolder
 ) -> tuple[dict[str, BenchmarkInfo], dict[str, list[Question]]]:
     """All benchmarks by the name as asked for ("dev of NAME" for dev problems), and their questions by name."""
     infos: dict[str, BenchmarkInfo] = {}
@@ -166,7 +164,7 @@ def _ask(
         chosen_on = None
         wanted = settings.sampled is None or bool({spec, facts.name} & set(settings.sampled))
         needed = wants_equal_tokens(settings) or settings.larger is not None
-        dev = dev_questions(spec, facts.name, settings, finetuned, manifest) if needed and wanted else None
+        dev = dev_questions(spec, facts.name, settings, finetuned) if needed and wanted else None
         if dev is not None:
             chosen_on = dev[1].name
             questions[chosen_on] = dev[0]
@@ -177,7 +175,7 @@ def _ask(
 
 
 def _info(asked: Sequence[Question], facts: BenchmarkFacts) -> BenchmarkInfo:
-    sha256 = hashlib.sha256(store.json_lines(asked)).hexdigest()
+    sha256 = sha256_of(json_lines(asked))
     return BenchmarkInfo(
         facts.name, len(asked), facts.source, facts.revision, facts.licence, sha256, facts.check, facts.summary
     )
@@ -215,16 +213,18 @@ def _positions(ref: load.ModelRef) -> int | None:
     return None if positions is None else int(positions)
 
 
-def _cap(settings: EvaluateSettings, finetuned: Path, ref: load.ModelRef, longest: int, positions: int | None) -> int:
+def _cap(
+    settings: EvaluateSettings, finetuned: FinetunedFolder, ref: load.ModelRef, longest: int, positions: int | None
+) -> int:
     """One cap of new tokens for all arms, within the base's positions.
 
     A quarter over the 99.5th percentile of the journeys trained on, where the runs tell it; else the longest row.
     """
     room = math.inf if positions is None else positions - longest
-    least = max(_told(finetuned, "completion_tokens_p995"), default=None)
+    least = finetuned.longest_completion
     cap = settings.max_new_tokens
     if cap is None:
-        longest_row = max(_told(finetuned, "max_length"), default=CAP)
+        longest_row = finetuned.longest_row or CAP
         cap = int(min(longest_row if least is None else math.ceil(least * SLACK / ROUND) * ROUND, room))
     if cap > room or cap < 1:
         raise UsageError(
@@ -234,18 +234,3 @@ def _cap(settings: EvaluateSettings, finetuned: Path, ref: load.ModelRef, longes
     if least is not None and cap < least:
         console.note(f"a cap of {cap} new tokens cuts answers off: the longest journeys trained on have {least:g}")
     return cap
-
-
-def _told(finetuned: Path, key: str) -> Iterable[float]:
-    """Every number of that name in audit.json and the runs' run.json, wherever it stands."""
-    for path in [finetuned / "audit.json", *sorted(finetuned.glob("*/run.json"))]:
-        if path.is_file():
-            yield from _named(key, json.loads(path.read_bytes()))
-
-
-def _named(key: str, data: Any) -> Iterable[float]:
-    values: Iterable[Any] = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
-    if isinstance(data, dict) and isinstance(data.get(key), int | float):
-        yield data[key]
-    for value in values:
-        yield from _named(key, value)

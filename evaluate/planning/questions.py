@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
+from journey.formats.finetune import PROBLEMS
+from journey.formats.folders import FinetunedFolder
 from journey.questions import BenchmarkFacts, is_made_here, load_questions
 from journey.schema import Question
-
-TRAINED = "problems.txt"  # of a finetune folder: the ids of the problems trained on, one a line
 
 
 def ask(
@@ -28,7 +27,7 @@ def ask(
     )
 
 
-def trained_on(finetuned: Path, settings: EvaluateSettings) -> frozenset[str]:
+def trained_on(finetuned: FinetunedFolder, settings: EvaluateSettings) -> frozenset[str]:
     """The ids that fresh problems must not have; empty where none are asked for.
 
     Raises UsageError where no benchmark can be fresh, or where the finetune folder does not say what was trained on.
@@ -39,10 +38,10 @@ def trained_on(finetuned: Path, settings: EvaluateSettings) -> frozenset[str]:
         raise UsageError(
             "--fresh makes new problems, and none of the benchmarks is made here", "add a family, e.g. countdown@1"
         )
-    path = finetuned / TRAINED
-    if not path.is_file():
+    trained = finetuned.problem_ids
+    if trained is None:
         raise UsageError(
-            f"{path} is missing, so that fresh problems cannot be checked against the training data",
+            f"{finetuned.path} has no {PROBLEMS}, so that fresh problems cannot be checked against the training data",
             "run `journey finetune` again: it writes the ids of the training problems",
         )
-    return frozenset(path.read_text(encoding="ascii").split())
+    return trained

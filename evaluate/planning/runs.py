@@ -2,72 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from journey import store
 from journey.errors import UsageError
-from journey.evaluate.results import RunInfo
 from journey.evaluate.statistics.verdict import BASE, bare
+from journey.formats.finetune import WARMUP, RunFile
+from journey.formats.folders import FinetunedFolder
+from journey.formats.plan import RunInfo
 
 JOURNEY = "journey"  # the arm that the others are compared with, where it is there
-WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
-WARMUP = "warmup"  # the arms' common start, a folder beside the runs' where there is one
 AGAIN = " (again)"  # the same arm with other seeds, in an A/A comparison
 
 
-def read_runs(finetuned: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any], list[RunInfo]]:
-    """One run's facts (they share base and view) and all runs, arms as configured and seeds in order.
+def read_runs(finetuned: FinetunedFolder) -> list[RunInfo]:
+    """All runs of a folder, arms as configured and seeds in order, after the arms' common start where there is one.
 
     A run without weights is listed: it failed. Raises UsageError if there is no run, or they are not comparable.
     """
-    found: list[tuple[dict[str, Any], RunInfo]] = []
-    for path in sorted(finetuned.glob("*/run.json")):
-        try:
-            told = json.loads(path.read_bytes())
-            arm, seed, axis = str(told["arm"]), int(told["seed"]), str(told.get("axis", ""))
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{path} cannot be read: {error!r}", "run `journey finetune` again") from None
-        if arm == BASE:
-            continue
-        weights = next((path.with_name(name) for name in WEIGHTS if path.with_name(name).is_file()), None)
-        file = None if weights is None else weights.relative_to(finetuned).as_posix()
-        digest = None if weights is None else _digest(weights)
-        found.append((told, RunInfo(path.parent.name, f"{arm} {axis}".strip(), seed, file, digest, axis)))
-    if not any(info.adapter for _, info in found):
-        raise UsageError(f"{finetuned} holds no trained run", "run `journey finetune` again")
-    views_used = {told.get("view") for told, _ in found}
-    if len(views_used) > 1:
-        raise UsageError(f"{finetuned} holds runs of different views: {sorted(map(str, views_used))}")
-    order = {arm: place for place, arm in enumerate(manifest.get("config", {}).get("arms") or ())}
-    found.sort(key=lambda one: (_axis_values(one[0]), order.get(one[0]["arm"], len(order)), one[1].arm, one[1].seed))
-    return found[0][0], [*_warm_start(finetuned), *(info for _, info in found)]
+    runs = [run for run in finetuned.runs.values() if run.arm != BASE]
+    if not any(run.run in finetuned.trained for run in runs):
+        raise UsageError(f"{finetuned.path} holds no trained run", "run `journey finetune` again")
+    _ = finetuned.view  # refuses runs of different views
+    order = {arm: index for index, arm in enumerate(finetuned.arms)}
+    runs.sort(key=lambda run: (_axis_values(run), order.get(run.arm, len(order)), run.label, run.seed))
+    return [*_warm_start(finetuned), *(_info(finetuned, run) for run in runs)]
 
 
-def _warm_start(finetuned: Path) -> list[RunInfo]:
+def _info(finetuned: FinetunedFolder, run: RunFile) -> RunInfo:
+    weights = finetuned.weights(run.run)
+    digest = None if weights is None else finetuned.weights_sha256(run.run)
+    return RunInfo(run.run, run.label, run.seed, weights, digest, run.axis)
+
+
+def _warm_start(finetuned: FinetunedFolder) -> list[RunInfo]:
     """The model at which all arms began, where that is not the base: sampled for reference, without a seed."""
-    weights = finetuned / WARMUP / "model.safetensors"
-    if not weights.is_file():
+    if finetuned.warmup is None:
         return []
-    return [RunInfo(WARMUP, WARMUP, None, f"{WARMUP}/{weights.name}", store.sha256(weights))]
+    return [RunInfo(WARMUP, WARMUP, None, finetuned.weights(WARMUP), finetuned.weights_sha256(WARMUP))]
 
 
-def _digest(weights: Path) -> str:
-    """The hash of an adapter or a whole model; of all its files where there are several."""
-    files = sorted(weights.parent.glob("*.safetensors"))
-    if len(files) == 1:
-        return store.sha256(files[0])
-    return hashlib.sha256("".join(f"{path.name} {store.sha256(path)}\n" for path in files).encode()).hexdigest()
-
-
-def _axis_values(told: dict[str, Any]) -> tuple[float, ...]:
+def _axis_values(run: RunFile) -> tuple[float, ...]:
     """What runs are ordered by where axes vary: a rate of its own for one arm is no axis."""
-    return tuple(float(told.get(name) or 0) for name in ("pairs", "lr", "rank")) if told.get("axis") else ()
+    return tuple(float(value or 0) for value in (run.pairs, run.lr, run.rank)) if run.axis else ()
 
 
 def twice(runs: Sequence[RunInfo], arm: str | None) -> list[RunInfo]:
@@ -121,28 +100,28 @@ def pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
     return found
 
 
-def why_not_stacked(finetuned: Path, runs: Iterable[RunInfo]) -> str:
+def why_not_stacked(finetuned: FinetunedFolder, runs: Iterable[RunInfo]) -> str:
     """Why these adapters cannot be decoded together; empty if they can, whole models apart."""
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     from journey.models.lora import modules_of, refuse_unstackable
 
     layers: set[tuple[str, ...]] = set()
     for run in runs:
-        path = finetuned / str(run.adapter)
-        if run.adapter is None or not path.with_name("adapter_config.json").is_file():
+        config = None if run.adapter is None else finetuned.adapter_config(run.run)
+        if config is None:
             continue
+        if config.kind != "LORA":
+            return f"{run.run} is a {config.kind} adapter"
         try:
-            config = json.loads(path.with_name("adapter_config.json").read_bytes())
-            if config.get("peft_type", "LORA") != "LORA":
-                return f"{run.run} is a {config['peft_type']} adapter"
-            refuse_unstackable(config)
-            with safe_open(path, framework="numpy") as file:
-                layers.add(tuple(modules_of(dict.fromkeys(file.keys()))))  # type: ignore[arg-type]
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path.parent} holds no readable adapter: {error}", "train it again") from None
+            refuse_unstackable(config.fields)
         except UsageError as error:
             return f"{run.run}: {str(error).splitlines()[0]}"
+        try:
+            with safe_open(finetuned.file(str(run.adapter)), framework="numpy") as file:
+                layers.add(tuple(modules_of(dict.fromkeys(file.keys()))))  # type: ignore[arg-type]
+        except (OSError, ValueError, SafetensorError) as error:
+            raise UsageError(f"{run.run} holds no readable adapter: {error}", "train it again") from None
     return "" if len(layers) < 2 else "the adapters are on different layers"
 
 

@@ -16,10 +16,11 @@ from typing import Any, get_args
 from journey import console
 from journey.answers.grading import grade
 from journey.evaluate.behaviour.reading import read
-from journey.evaluate.behaviour.records import Kind, Mark
+from journey.evaluate.behaviour.records import Mark
+from journey.formats.behaviour import Kind
+from journey.formats.files import read_lines
 from journey.processes import end_with_parent
 from journey.schema import Problem, Question, Sample
-from journey.store import read_shard, shards
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 HEAD, TAIL = 4_500, 1_500  # characters shown of a longer text
@@ -30,33 +31,34 @@ MOST_PROCESSES = 8
 Answer = list[Any]
 
 
-def answers(questions: Path, folders: Sequence[Path], problems: int) -> list[dict[str, Answer]]:
-    """The answers in each folder of samples, by question id; folders that are not there give none.
+def answers(questions: Path, runs: Sequence[tuple[str, Sequence[Path]]], problems: int) -> list[dict[str, Answer]]:
+    """The answers of each run, by question id, from the files of its samples; without files there are none.
 
     Raises PartialError naming the line where samples cannot be read.
     """
-    processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(folders))
-    if problems * len(folders) < MANY or processes < 2:
-        return [_of_folder(questions, folder) for folder in folders]
+    processes = min(os.cpu_count() or 1, MOST_PROCESSES, len(runs))
+    if problems * len(runs) < MANY or processes < 2:
+        return [_of_files(questions, files) for _, files in runs]
     context = multiprocessing.get_context("spawn")
     found = []
     with (
-        console.progress("answers read", problems * len(folders)) as ticker,
+        console.progress("answers read", problems * len(runs)) as ticker,
         ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent) as pool,
     ):
-        for folder, given in zip(folders, pool.map(_of_folder, repeat(questions), folders), strict=True):
+        files = [of_one for _, of_one in runs]
+        for (run, _), given in zip(runs, pool.map(_of_files, repeat(questions), files), strict=True):
             found.append(given)
-            ticker.advance(len(given), folder.parent.parent.name)
+            ticker.advance(len(given), run)
     return found
 
 
-def _of_folder(questions: Path, folder: Path) -> dict[str, Answer]:
+def _of_files(questions: Path, files: Sequence[Path]) -> dict[str, Answer]:
     """One answer to each question; of several (a strategy that draws more than one) the first."""
     samples: dict[str, Sample] = {}
-    for path in shards(folder.parent, folder.name):
-        for sample in read_shard(path, Sample):
+    for path in files:
+        for sample in read_lines(path, Sample):
             samples.setdefault(sample.question, sample)
-    asked = read_shard(questions, Question) if samples else ()
+    asked = read_lines(questions, Question) if samples else ()
     return {one.id: answer(one.problem, samples[one.id]) for one in asked if one.id in samples}
 
 

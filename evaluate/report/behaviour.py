@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-import msgspec
-
-from journey.evaluate.behaviour.records import BEHAVIOUR_VERSION, HABITS, Behaviour, BehaviourFile, Judged
+from journey.errors import JourneyError
 from journey.evaluate.report import words
 from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
-from journey.schema import decode
+from journey.formats.behaviour import HABITS, Behaviour, BehaviourFile, Judged
+from journey.formats.folders import EvaluatedFolder
 
-FILE = "behaviour.json"
 HEADS = {
     "backtracks": "Goes back",
     "verifies": "Verifies",
@@ -50,19 +47,16 @@ class Told:
         return bool(self.arms)
 
 
-def load(folder: Path, plan_sha256: str) -> Told:
+def load(evaluated: EvaluatedFolder) -> Told:
     """What the folder's behaviour.json says; nothing, with the reason, where it is missing or of something else."""
-    path = folder / FILE
-    if not path.is_file():
+    if not (evaluated.path / BehaviourFile.FILE).is_file():
         return Told(missing="")
     try:
-        file = decode(path.read_bytes(), BehaviourFile)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Told(missing=f"{FILE} cannot be read: {error}")
-    if file.version != BEHAVIOUR_VERSION:
-        return Told(missing=f"{FILE} is of version {file.version}, this program reads version {BEHAVIOUR_VERSION}")
-    if file.plan_sha256 != plan_sha256:
-        return Told(missing=f"{FILE} belongs to another plan, so it is left out")
+        file = BehaviourFile.read(evaluated.path)
+    except JourneyError as error:
+        return Told(missing=f"{BehaviourFile.FILE} is left out: {str(error).splitlines()[0]}")
+    if file.plan_sha256 != evaluated.plan_sha256:
+        return Told(missing=f"{BehaviourFile.FILE} belongs to another plan, so it is left out")
     return told(file)
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from journey.evaluate.report import words
 from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
-from journey.evaluate.results import ArmScore, Compared, LargerInfo, Plan, RunScore, Scores
-from journey.evaluate.statistics.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE, Declared
+from journey.evaluate.statistics.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE
+from journey.formats.comparison import Declared
+from journey.formats.plan import EvaluationPlan, LargerInfo
+from journey.formats.scores import ArmScore, Compared, RunScore, Scores
 
 CUT_OFTEN = 0.05  # a larger share of truncated answers gets a caveat of its own
 
@@ -129,7 +131,7 @@ class Content:
         return grouped(row for row in self.compared if row.against_base)
 
 
-def content(plan: Plan, scores: Scores, *, plan_sha256: str | None = None) -> Content:
+def content(plan: EvaluationPlan, scores: Scores, *, plan_sha256: str | None = None) -> Content:
     """Everything the report says. `plan_sha256` is the hash of the plan file found; a caveat says if it has changed."""
     compared = tuple(_compared_rows(plan, scores))
     tables = tuple(_accuracy_tables(plan, scores))
@@ -177,7 +179,7 @@ def _headlines(
     return tuple(lines)
 
 
-def _caveats(plan: Plan, scores: Scores, plan_sha256: str | None) -> Iterable[str]:
+def _caveats(plan: EvaluationPlan, scores: Scores, plan_sha256: str | None) -> Iterable[str]:
     if plan.aa:
         yield "An A/A comparison: the arms differ in their training seeds alone, so any difference shown is a false one."
     if scores.looked_before:
@@ -198,7 +200,7 @@ def _caveats(plan: Plan, scores: Scores, plan_sha256: str | None) -> Iterable[st
         yield f"Declared but without a result, counted as p = 1 ({NO_DATA}): {'; '.join(lost)}."
 
 
-def _facts(plan: Plan, scores: Scores) -> tuple[tuple[str, str], ...]:
+def _facts(plan: EvaluationPlan, scores: Scores) -> tuple[tuple[str, str], ...]:
     arms = dict.fromkeys(run.arm for run in plan.runs)
     seeds = sorted({run.seed for run in plan.runs if run.seed is not None})
     unpinned = [benchmark.name for benchmark in plan.benchmarks if benchmark.revision is None]
@@ -225,13 +227,13 @@ def _larger(larger: LargerInfo) -> str:
     return f"{larger.model}{size}, revision {larger.revision or 'unpinned'}, untuned"
 
 
-def _benchmark_row(plan: Plan) -> Iterable[tuple[str, ...]]:
+def _benchmark_row(plan: EvaluationPlan) -> Iterable[tuple[str, ...]]:
     for b in plan.benchmarks:
         licence, revision = b.licence or "not stated", b.revision or "unpinned"
         yield b.name, f"{b.problems:,}", b.source, revision, licence, b.check, b.sha256[:16], b.summary
 
 
-def _accuracy_tables(plan: Plan, scores: Scores) -> Iterable[AccuracyTable]:
+def _accuracy_tables(plan: EvaluationPlan, scores: Scores) -> Iterable[AccuracyTable]:
     found = {(arm.benchmark, arm.strategy, arm.arm): arm for arm in scores.arms}
     arms = dict.fromkeys([run.arm for run in plan.runs] + [arm.arm for arm in scores.arms])
     for benchmark in plan.benchmarks:
@@ -276,13 +278,13 @@ def _run_row(run: RunScore) -> tuple[str, ...]:
     )
 
 
-def _key(plan: Plan, item: Declared | Compared) -> tuple[str, str, str, str]:
+def _key(plan: EvaluationPlan, item: Declared | Compared) -> tuple[str, str, str, str]:
     """What a comparison declared and the same one made have in common; the strategy is empty for the plan's first."""
     at = item.at if isinstance(item, Declared) else item.strategy
     return item.benchmark, item.first, item.second, "" if at in plan.strategies[:1] else at
 
 
-def _compared_rows(plan: Plan, scores: Scores) -> Iterable[ComparedRow]:
+def _compared_rows(plan: EvaluationPlan, scores: Scores) -> Iterable[ComparedRow]:
     """The comparisons in the order declared; one without a result says so."""
     found: dict[tuple[str, str, str, str], list[Compared]] = {_key(plan, item): [] for item in plan.comparisons}
     for item in scores.compared:

@@ -11,17 +11,17 @@ from markupsafe import Markup
 from journey.evaluate.report import words
 from journey.evaluate.report.charts import chart
 from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
-from journey.evaluate.results import (
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import (
     Agreement,
     Bin,
     BudgetPoint,
     Candidate,
     ComputeOptimal,
-    Curve,
     CurvePoint,
     Difficulty,
     EqualBudget,
-    Plan,
+    ScoreCurve,
     Scores,
 )
 
@@ -97,7 +97,7 @@ class Costs:
         return bool(self.curves or self.equal or self.bins or self.optimal or self.larger)
 
 
-def costs(plan: Plan, scores: Scores) -> Costs:
+def costs(plan: EvaluationPlan, scores: Scores) -> Costs:
     """What the report shows of costs and strategies."""
     arms = [run.arm for run in plan.runs]
     tones = chart.tones(arms)
@@ -114,7 +114,7 @@ def costs(plan: Plan, scores: Scores) -> Costs:
     )
 
 
-def _curves(plan: Plan, scores: Scores, tones: dict[str, int]) -> Iterable[Curves]:
+def _curves(plan: EvaluationPlan, scores: Scores, tones: dict[str, int]) -> Iterable[Curves]:
     """By benchmark and unit of cost, the headline's benchmark first; greedy stands in every picture."""
     names = dict.fromkeys(curve.benchmark for curve in scores.curves)
     for name in sorted(names, key=lambda each: each != plan.primary):
@@ -133,7 +133,7 @@ def _cost(point: CurvePoint, unit: str) -> float | None:
     return value if value is not None and value > 0 else None
 
 
-def _axes(curves: Sequence[Curve], unit: str) -> chart.Axes | None:
+def _axes(curves: Sequence[ScoreCurve], unit: str) -> chart.Axes | None:
     """The same axes for every strategy of a benchmark; None where no cost in this unit is known."""
     points = [point for curve in curves for point in curve.points]
     spent = [cost for point in points for cost in [_cost(point, unit)] if cost is not None]
@@ -145,7 +145,7 @@ def _axes(curves: Sequence[Curve], unit: str) -> chart.Axes | None:
     return chart.Axes(f"{UNITS[unit]} per problem", "accuracy", True, True, ends, (low, max(high, low + 0.05)))
 
 
-def _picture(curves: Sequence[Curve], strategy: str, unit: str, axes: chart.Axes, tones: dict[str, int]) -> Markup:
+def _picture(curves: Sequence[ScoreCurve], strategy: str, unit: str, axes: chart.Axes, tones: dict[str, int]) -> Markup:
     lines = []
     for curve in curves:
         if curve.strategy in (strategy, "greedy"):
@@ -156,7 +156,7 @@ def _picture(curves: Sequence[Curve], strategy: str, unit: str, axes: chart.Axes
     return chart.chart(heading, lines, axes)
 
 
-def _points(curve: Curve, unit: str) -> tuple[chart.Point, ...]:
+def _points(curve: ScoreCurve, unit: str) -> tuple[chart.Point, ...]:
     found = []
     for point in curve.points:
         cost = _cost(point, unit)

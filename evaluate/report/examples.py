@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
-from journey.errors import PartialError
+from journey.formats.folders import CuratedFolder, GeneratedFolder
+from journey.formats.training_view import TrainingExample
 from journey.schema import Pair, Trace, Tree, decode
-from journey.store import read_shard, shards
 
 LOOKED_AT = 1000  # pairs, the first of the training split
 SHOWN, PER_KIND = 9, 3  # pairs in all, and of one source and method
@@ -18,34 +16,15 @@ MOST_NODES = 60
 MOST_CHARACTERS = 6_000  # of one trace
 
 
-class Example(msgspec.Struct, frozen=True):
-    """A training pair and its tree; the tree is None where it was not found."""
-
-    pair: Pair
-    tree: Tree | None = None
-
-
-def examples(curated: Path, generated: Sequence[Path]) -> Iterator[Example]:
+def examples(curated: CuratedFolder, generated: Sequence[GeneratedFolder]) -> Iterator[TrainingExample]:
     """Pairs of the training split, of every source and method in turn: a middling journey, a short and a long one.
 
-    Gives fewer, or none, where the folders do not hold enough that can be read.
+    Gives fewer, or none, where the folders do not hold enough.
     """
-    pairs = _chosen(_read(curated))
+    pairs = _chosen(list(islice(curated.pairs("train"), LOOKED_AT)))
     trees = _trees(generated, {pair.tree for pair in pairs})
     for pair in pairs:
-        yield Example(pair, trees.get(pair.tree))
-
-
-def _read(curated: Path) -> list[Pair]:
-    found: list[Pair] = []
-    try:
-        for path in shards(curated, "train"):
-            found += islice(read_shard(path, Pair), LOOKED_AT - len(found))
-            if len(found) >= LOOKED_AT:
-                break
-    except (OSError, PartialError):
-        pass  # the report goes on without what cannot be read
-    return found
+        yield TrainingExample(pair, trees.get(pair.tree))
 
 
 def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
@@ -73,17 +52,14 @@ def _spread(members: list[Pair]) -> list[Pair]:
     return [ordered[place] for place in places][:PER_KIND]
 
 
-def _trees(generated: Sequence[Path], wanted: set[str]) -> dict[str, Tree]:
+def _trees(generated: Sequence[GeneratedFolder], wanted: set[str]) -> dict[str, Tree]:
     """The trees of those ids; lines are looked at as bytes, since there may be many."""
     found: dict[str, Tree] = {}
     for folder in generated:
-        for path in shards(folder, "trees"):
+        for path in folder.shards("trees"):
             if len(found) == len(wanted):
                 return found
-            try:
-                found.update(_in_shard(path, wanted))
-            except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-                continue
+            found.update(_in_shard(path, wanted))
     return found
 
 

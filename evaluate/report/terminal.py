@@ -16,7 +16,8 @@ from rich.text import Text
 
 from journey.console import clean
 from journey.evaluate.report.content import Content, content
-from journey.evaluate.results import Plan, Scores
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
 
 WIDE = 100  # columns from which the full tables fit
 TONES = {"first": "bold yellow", "second": "bold cyan", "none": "bold", "open": "bold"}
@@ -105,7 +106,7 @@ class Summary:
             yield from (Text(), _text(benchmark + headline, "bold underline"), grid)
 
 
-def summary(scores: Scores, plan: Plan) -> Summary:
+def summary(scores: Scores, plan: EvaluationPlan) -> Summary:
     """The verdict and the tables, to be printed by a rich console of any width."""
     return Summary(content(plan, scores))
 

@@ -1,12 +1,11 @@
 """What the report says on training: budgets, curves, curation, and pairs that were trained on, as text and pictures.
 
-`audit.json` and `funnel.json` belong to other stages and may grow: whatever numbers they hold are shown, under their
-own names where this module has no words for them.
+All numbers of the audit are shown, under their own names where this module has no words for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +15,10 @@ from journey import views
 from journey.console import clean
 from journey.evaluate.report import words
 from journey.evaluate.report.charts import chart, tree
-from journey.evaluate.report.lineage import Curve, Example, Training
 from journey.evaluate.report.words import NOT_KNOWN
+from journey.formats.curation import FunnelFile, GenerateCounts
+from journey.formats.finetune import AuditFile, RunCounts
+from journey.formats.training_view import LossCurve, TrainingExample, TrainingView
 from journey.schema import Trace
 from journey.views import View
 
@@ -123,7 +124,7 @@ class Trained:
     missing: tuple[str, ...] = ()
 
 
-def trained(found: Training | None, view: View, arms: Iterable[str] = ()) -> Trained:
+def trained(found: TrainingView | None, view: View, arms: Iterable[str] = ()) -> Trained:
     """What the report shows of the training behind an evaluation; `arms` gives the order of its pictures."""
     if found is None:
         return Trained(missing=("This evaluation does not name the training folder it was made from.",))
@@ -136,24 +137,15 @@ def trained(found: Training | None, view: View, arms: Iterable[str] = ()) -> Tra
     )
 
 
-def _budget(audit: Mapping[str, Any]) -> Budget:
-    runs = [run for run in audit.get("runs") or () if isinstance(run, dict)]
-    arms = tuple(dict.fromkeys(map(_arm, runs)))
-    found = dict.fromkeys(key for run in runs for key, value in run.items() if isinstance(value, int | float))
-    keys = [key for key in LABELS if key in found] + [key for key in found if key not in LABELS]
+def _budget(audit: AuditFile) -> Budget:
+    arms = tuple(dict.fromkeys(run.label for run in audit.runs))
+    fields = [name for name in RunCounts.__struct_fields__ if name not in _NAMES]
     rows = []
-    for key in keys:
-        if key not in _NAMES:
-            values = [[run.get(key) for run in runs if _arm(run) == arm] for arm in arms]
-            rows.append((LABELS.get(key, key.replace("_", " ").capitalize()), *(_range(key, of) for of in values)))
-    said = {key: tuple(map(str, audit.get(key) or ())) for key in ("equal", "differs", "notes")}
-    failed = audit.get("failed") or {}
-    return Budget(arms, tuple(rows), **said, failed=tuple(f"{run}: {why}" for run, why in failed.items()))
-
-
-def _arm(run: Mapping[str, Any]) -> str:
-    """The arm, with the values of the axes that vary: as an evaluation names it."""
-    return f"{run.get('arm', '')} {run.get('axis', '')}".strip()
+    for name in [key for key in LABELS if key in fields] + [key for key in fields if key not in LABELS]:
+        values = [[getattr(run, name) for run in audit.runs if run.label == arm] for arm in arms]
+        rows.append((LABELS.get(name, name.replace("_", " ").capitalize()), *(_range(name, of) for of in values)))
+    failed = tuple(f"{run}: {why}" for run, why in audit.failed.items())
+    return Budget(arms, tuple(rows), audit.equal, audit.differs, audit.notes, failed)
 
 
 def _range(key: str, values: Iterable[Any]) -> str:
@@ -173,7 +165,7 @@ def _number(key: str, value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
-def _panels(curves: Sequence[Curve], arms: Iterable[str]) -> Iterable[Panel]:
+def _panels(curves: Sequence[LossCurve], arms: Iterable[str]) -> Iterable[Panel]:
     """A picture for each arm, all with the same axes."""
     losses = [loss for curve in curves for loss in curve.losses if loss is not None]
     last = max((step for curve in curves for step in (curve.planned or 0, *curve.steps[-1:])), default=0)
@@ -197,53 +189,53 @@ def _most(losses: list[float]) -> float:
     return 1.05 * (ordered[-1] if ordered[-1] <= 2 * usual else usual)
 
 
-def _line(curve: Curve, tone: int, top: float) -> chart.Line:
+def _line(curve: LossCurve, tone: int, top: float) -> chart.Line:
     pairs = zip(curve.steps, curve.losses, strict=True)
     points = tuple(chart.Point(step, None if loss is None else min(loss, top)) for step, loss in pairs)
     return chart.Line(curve.run, tone, points, dots=False, ended=curve.failed is not None)
 
 
-def _ended(curve: Curve) -> str:
+def _ended(curve: LossCurve) -> str:
     at = f" after step {curve.steps[-1]:,}" if curve.steps else ""
     of = f" of {curve.planned:,}" if curve.planned and curve.steps else ""
     return f"{curve.run} failed{at}{of}: {curve.failed}"
 
 
-def _funnel(funnel: Mapping[str, Any], generated: Sequence[Mapping[str, Any]]) -> Funnel:
-    totals = funnel.get("totals") or {}
-    came = totals.get("in") or 0
-    rules, idle = [], []
-    for rule in funnel.get("rules") or ():
-        if not rule.get("dropped"):
-            idle.append(_words(rule["rule"]))
+def _funnel(funnel: FunnelFile, generated: Sequence[GenerateCounts]) -> Funnel:
+    totals, rules, idle = funnel.totals, [], []
+    for rule in funnel.rules:
+        if not rule.dropped:
+            idle.append(_words(rule.rule))
             continue
-        reasons = ", ".join(f"{_words(why)} {count:,}" for why, count in rule["reasons"].items())
-        shares = (rule["kept"] / came, rule["dropped"] / came)
-        rules.append(Rule(_words(rule["rule"]), f"{rule['in']:,}", f"{rule['dropped']:,}", reasons, *shares))
-    splits = ", ".join(f"{_words(name)} {totals[name]:,}" for name in ("train", "dev", "test") if name in totals)
-    if totals.get("without_mistake"):
-        splits += f"; solved at the first try {totals['without_mistake']:,}"
+        reasons = ", ".join(f"{_words(why)} {count:,}" for why, count in rule.reasons.items())
+        shares = (rule.kept / totals.rows_in, rule.dropped / totals.rows_in)
+        rules.append(Rule(_words(rule.rule), f"{rule.rows_in:,}", f"{rule.dropped:,}", reasons, *shares))
+    splits = f"train {totals.train:,}, dev {totals.dev:,}, test {totals.test:,}"
+    if totals.without_mistake:
+        splits += f"; solved at the first try {totals.without_mistake:,}"
     made = tuple(sentence for counts in generated for sentence in _made(counts))
-    kept = totals.get("kept") or 0
-    return Funnel(made, tuple(rules), tuple(idle), f"{came:,}", f"{kept:,}", kept / came if came else None, splits)
+    share = totals.kept / totals.rows_in if totals.rows_in else None
+    return Funnel(made, tuple(rules), tuple(idle), f"{totals.rows_in:,}", f"{totals.kept:,}", share, splits)
 
 
-def _made(counts: Mapping[str, Any]) -> Iterable[str]:
+def _made(counts: GenerateCounts) -> Iterable[str]:
     """Sentences on one generate folder."""
-    if "pairs" in counts:
-        yield f"Generated: {words.count(counts['pairs'], 'pair')}" + (
-            f" with {words.count(counts['mistakes'], 'mistake')}." if "mistakes" in counts else "."
-        )
-    for key, head in (("kinds", "Kinds of mistakes"), ("notices", "How they are noticed"), ("rejected", "Rejected")):
-        if isinstance(counts.get(key), dict) and counts[key]:
-            yield f"{head}: {', '.join(f'{_words(name)} {count:,}' for name, count in counts[key].items())}."
+    yield f"Generated: {words.count(counts.pairs, 'pair')} with {words.count(counts.mistakes, 'mistake')}."
+    by_head = {
+        "Kinds of mistakes": counts.kinds,
+        "How they are noticed": counts.notices,
+        "Rejected": counts.rejected,
+    }
+    for head, numbers in by_head.items():
+        if numbers:
+            yield f"{head}: {', '.join(f'{_words(name)} {count:,}' for name, count in numbers.items())}."
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _shown(example: Example, view: View) -> Shown:
+def _shown(example: TrainingExample, view: View) -> Shown:
     pair = example.pair
     correct = {segment.node for segment in pair.shortcut.segments}
     problem = pair.problem

@@ -10,28 +10,28 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from journey.evaluate.report.answers import KINDS, Answer, answers, shortened
-from journey.evaluate.results import Plan
 from journey.evaluate.statistics.verdict import BASE
-from journey.schema import Question, decode, encode
-from journey.store import read_shard
+from journey.formats.folders import EvaluatedFolder
+from journey.formats.plan import EvaluationPlan
+from journey.schema import decode, encode
 
 BUDGET = 4_200_000  # characters in the page; what stands around them is some 300 kB
 LARGEST = 60_000_000  # bytes unpacked, which a browser still handles at once
 
 
-def embedded(folder: Path, plan: Plan, budget: int = BUDGET) -> str:
+def embedded(evaluated: EvaluatedFolder, budget: int = BUDGET) -> str:
     """The viewer's data in base64 of gzip of JSON:
 
     `{"runs": [{run, arm, seed}], "pairs": [[first, second]], "strategy": name, "kinds": [of marks], "benchmarks": [{name,
     total, problems: [{id, question, gold, check, answers: one a run, null or [outcome, cut, tokens, answer, why, text,
     marks]}]}]}`; marks are `[kind, start, end, kind, ...]` in units of UTF-16, as scripts count.
     """
+    plan = evaluated.plan
     pairs = [pair for pair in dict.fromkeys((item.first, item.second) for item in plan.comparisons) if BASE not in pair]
-    candidates = [_candidates(folder, plan, b.name, pairs) for b in plan.benchmarks]
+    candidates = [_candidates(evaluated, b.name, pairs) for b in plan.benchmarks]
     queues = [list(_preferred(problems)) for problems in candidates]
     for problems in candidates:
         for problem in problems:
@@ -52,15 +52,15 @@ def unpacked(text: str) -> Any:
     return decode(gzip.decompress(base64.b64decode(text)), dict[str, Any])
 
 
-def _candidates(folder: Path, plan: Plan, benchmark: str, pairs: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+def _candidates(evaluated: EvaluatedFolder, benchmark: str, pairs: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """Every problem of a benchmark with its answers, in the order asked; `differ` where a pair of arms disagrees."""
-    name = benchmark.replace("/", "--")
-    questions = folder / "questions" / f"{name}.jsonl"
-    if not questions.is_file() or not plan.strategies:
+    plan = evaluated.plan
+    if not plan.strategies:
         return []
     draw = plan.draw_of(plan.strategies[0])
-    asked = list(read_shard(questions, Question))
-    given = answers(questions, [folder / "samples" / run.run / name / draw for run in plan.runs], len(asked))
+    asked = list(evaluated.questions(benchmark))
+    folders = [(run.run, evaluated.shards(f"samples/{run.run}/{benchmark}/{draw}")) for run in plan.runs]
+    given = answers(evaluated.file(f"questions/{benchmark}.jsonl"), folders, len(asked))
     found = []
     for question in asked:
         problem = question.problem
@@ -78,7 +78,7 @@ def _candidates(folder: Path, plan: Plan, benchmark: str, pairs: Sequence[Sequen
     return found
 
 
-def _disagree(plan: Plan, pairs: Sequence[Sequence[str]], told: Sequence[Answer | None]) -> bool:
+def _disagree(plan: EvaluationPlan, pairs: Sequence[Sequence[str]], told: Sequence[Answer | None]) -> bool:
     right = {
         (run.arm, run.seed): answer[0] == "correct"
         for run, answer in zip(plan.runs, told, strict=True)

@@ -13,17 +13,19 @@ from journey.answers.grading import grade
 from journey.errors import UsageError
 from journey.evaluate.planning.plan import STACKED, Prepared
 from journey.evaluate.planning.runs import by_base
-from journey.evaluate.results import Agreement, RunInfo
 from journey.evaluate.sampling.serving import BASE_NAME, check_parity, check_served, serve_line
 from journey.evaluate.sampling.work import Shard, all_benchmarks, base_of, cut, place, sampled, write
 from journey.evaluate.statistics.verdict import LARGER
+from journey.formats.files import read_lines
+from journey.formats.plan import RunInfo
+from journey.formats.scores import Agreement, AgreementFile
 from journey.models import load, template
 from journey.models.endpoints import AT_ONCE, Endpoint, EndpointRef, Reply, reference
 from journey.sampling import workers
 from journey.sampling.requests import Asked, Text
 from journey.sampling.workers import Done, Piece
 from journey.schema import Question, Reward, Sample
-from journey.store import Folder, read_shard, shards
+from journey.store import Folder
 
 FLIPS = 16  # problems answered again one at a time, where precision is low
 JUDGE = "Problem:\n{question}\n\nProposed solution:\n{answer}\n\nIs the final answer of this solution correct? Answer yes or no."
@@ -104,13 +106,13 @@ def check_endpoint(folder: Folder, finetuned: Path, prepared: Prepared, problems
     plan = prepared.plan
     line = serve_line(finetuned, prepared.ref, plan.runs, prepared.positions, plan.dtype)
     console.note(f"served by: {line}")
-    if "parity.json" in folder_files(folder):
-        return _read(folder, "parity.json")
+    if folder.has(AgreementFile.PARITY):
+        return list(AgreementFile.read(folder.work, AgreementFile.PARITY).agreement)
     known = Endpoint(EndpointRef(BASE_NAME, plan.backend)).models()
     check_served(plan, known, [run.run for run in sampled(plan)], line)
     found = _compare_all(finetuned, prepared, [plan.primary], problems, "built-in")
     check_parity(found, least)
-    folder.write("parity.json", {"agreement": [_plain(one) for one in found]})
+    AgreementFile(tuple(found)).write(folder, AgreementFile.PARITY)
     return found
 
 
@@ -120,34 +122,15 @@ def flips(folder: Folder, finetuned: Path, prepared: Prepared, problems: int | N
     wanted = (FLIPS if plan.dtype == "bfloat16" else 0) if problems is None else problems
     if not wanted or plan.backend != STACKED:
         return []
-    if "flips.json" in folder_files(folder):
-        return _read(folder, "flips.json")
-    found = _compare_all(finetuned, prepared, [b.name for b in plan.benchmarks], wanted, "batch 1", folder.path(""))
-    folder.write("flips.json", {"agreement": [_plain(one) for one in found]})
+    if folder.has(AgreementFile.FILE):
+        return list(AgreementFile.read(folder.work).agreement)
+    found = _compare_all(finetuned, prepared, [b.name for b in plan.benchmarks], wanted, "batch 1", folder)
+    AgreementFile(tuple(found)).write(folder)
     return found
 
 
-def folder_files(folder: Folder) -> set[str]:
-    """Names of the files at the top of a folder being written."""
-    return {path.name for path in folder.path("").iterdir()}
-
-
-def _plain(one: Agreement) -> dict[str, Any]:
-    import msgspec
-
-    plain: dict[str, Any] = msgspec.to_builtins(one)
-    return plain
-
-
-def _read(folder: Folder, name: str) -> list[Agreement]:
-    import msgspec
-    import orjson
-
-    return msgspec.convert(orjson.loads(folder.path(name).read_bytes())["agreement"], list[Agreement])
-
-
 def _compare_all(
-    finetuned: Path, prepared: Prepared, names: Sequence[str], problems: int, against: Any, stored: Path | None = None
+    finetuned: Path, prepared: Prepared, names: Sequence[str], problems: int, against: Any, stored: Folder | None = None
 ) -> list[Agreement]:
     """Greedy answers of every run to the first problems: built in and one at a time, against those stored or served."""
     plan = prepared.plan
@@ -170,7 +153,7 @@ def _compare_group(
     infos: Sequence[RunInfo],
     asked: Sequence[Question],
     batch: tuple[Asked, ...],
-    stored: Path | None,
+    stored: Folder | None,
 ) -> Iterator[Agreement]:
     """Runs of one base on one benchmark."""
     name = asked[0].benchmark
@@ -185,7 +168,7 @@ def _compare_group(
         return
     alone = [Piece(f"{name}/{run[0]}", (run,), ("greedy",), batch, 1) for run in runs]
     for done, (run, _) in zip(workers.do_all(built_in, alone, 1), runs, strict=True):
-        there = {s.question: s for p in shards(stored, place(run, name, "greedy")) for s in read_shard(p, Sample)}
+        there = {s.question: s for p in stored.shards(place(run, name, "greedy")) for s in read_lines(p, Sample)}
         again = [texts[0] for texts in done.written["greedy"][0]]
         yield _agreement(against, run, asked, [there[q.id] for q in asked], again)
 
@@ -214,7 +197,7 @@ def reward_all(folder: Folder, prepared: Prepared) -> None:
     for info in all_benchmarks(plan):
         questions = {question.id: question for question in prepared.questions[info.name]}
         for run in sampled(plan):
-            for path in shards(folder.path(""), place(run.run, info.name, "samples")):
+            for path in folder.shards(place(run.run, info.name, "samples")):
                 todo[f"rewards/{run.run}/{info.name}/{path.stem}"] = (path, questions)
     missing = [str(key) for key in folder.missing(todo)]
     if not missing:
@@ -223,7 +206,7 @@ def reward_all(folder: Folder, prepared: Prepared) -> None:
     with console.progress("rewards", len(todo), len(todo) - len(missing)) as ticker:
         for key in missing:
             path, questions = todo[key]
-            samples = list(read_shard(path, Sample))
+            samples = list(read_lines(path, Sample))
             values = judge.rate([(questions[s.question], s.text) for s in samples])
             records = [Reward(s.question, s.run, s.index, round(v, 6)) for s, v in zip(samples, values, strict=True)]
             folder.write_shard(key, {f"{key}.jsonl": records}, {"samples": len(records)})

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from journey.errors import JourneyError, UsageError
-from journey.evaluate.results import Agreement, Plan, RunInfo
+from journey.formats.plan import EvaluationPlan, RunInfo
+from journey.formats.scores import Agreement
 from journey.models.load import ModelRef
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM accepts as --max-lora-rank
@@ -41,7 +42,7 @@ def _rank(adapter: Path) -> int:
         raise UsageError(f"{adapter.parent} holds no readable adapter: {error!r}", "train it again") from None
 
 
-def check_served(plan: Plan, known: Sequence[str], wanted: Sequence[str], line: str) -> None:
+def check_served(plan: EvaluationPlan, known: Sequence[str], wanted: Sequence[str], line: str) -> None:
     """Raises UsageError naming the runs that the server does not know, with the line that serves them."""
     missing = [name for name in wanted if name not in known]
     if missing:

@@ -19,14 +19,15 @@ from journey import console
 from journey.errors import PartialError
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, Prepared
 from journey.evaluate.planning.runs import by_base, pairs, trained
-from journey.evaluate.results import BenchmarkInfo, DrawInfo, Plan, RunInfo
 from journey.evaluate.statistics.verdict import BASE
+from journey.formats.files import sha256
+from journey.formats.plan import BenchmarkInfo, DrawInfo, EvaluationPlan, RunInfo
 from journey.models.load import ModelRef
 from journey.sampling import workers
 from journey.sampling.requests import Asked, Text
 from journey.sampling.workers import Base, Done, Piece
 from journey.schema import Question, Sample
-from journey.store import Folder, sha256
+from journey.store import Folder
 
 SHARD_ROWS = 256  # answers of each run
 NO_SECONDS = 0.0  # in samples, which must not change from run to run; timing.json has what was measured
@@ -39,12 +40,12 @@ def place(run: str, benchmark: str, draw: str) -> str:
     return f"samples/{run}/{benchmark}/{draw}"
 
 
-def sampled(plan: Plan) -> list[RunInfo]:
+def sampled(plan: EvaluationPlan) -> list[RunInfo]:
     """The runs that were sampled: the base, and every run that left an adapter."""
     return [run for run in plan.runs if run.arm == BASE or run.adapter is not None]
 
 
-def draws_on(plan: Plan, benchmark: str, run: RunInfo) -> list[str]:
+def draws_on(plan: EvaluationPlan, benchmark: str, run: RunInfo) -> list[str]:
     """What is drawn of a run on a benchmark. Dev problems: policies of the arms that may choose, greedy of the others."""
     known = {draw.name for draw in plan.draws}
     on_dev = next((b for b in plan.benchmarks if b.dev == benchmark), None)
@@ -61,7 +62,7 @@ def draws_on(plan: Plan, benchmark: str, run: RunInfo) -> list[str]:
     return list(dict.fromkeys(["greedy", *(plan.draw_of(name) for name in names)]))
 
 
-def all_benchmarks(plan: Plan) -> tuple[BenchmarkInfo, ...]:
+def all_benchmarks(plan: EvaluationPlan) -> tuple[BenchmarkInfo, ...]:
     """Those of the report, and the dev problems."""
     return (*plan.benchmarks, *plan.dev)
 
@@ -121,7 +122,7 @@ def shards(finetuned: Path, prepared: Prepared, stack: int | None) -> list[Shard
 
 
 def _together(
-    plan: Plan, benchmark: str, stack: int | None, finetuned: Path
+    plan: EvaluationPlan, benchmark: str, stack: int | None, finetuned: Path
 ) -> Iterator[tuple[tuple[str, ...], list[RunInfo]]]:
     """Draws that are written together, with the runs that are: samples apart, since they fill a batch by themselves."""
     by_draws: dict[tuple[str, ...], list[RunInfo]] = {}
@@ -149,7 +150,7 @@ def weights_of(ref: ModelRef) -> str:
     return hashed.hexdigest()
 
 
-def _identity(plan: Plan, draw: DrawInfo, run: RunInfo, questions: str, weights: str) -> str:
+def _identity(plan: EvaluationPlan, draw: DrawInfo, run: RunInfo, questions: str, weights: str) -> str:
     """The hash of all that a run's samples of one shard depend on."""
     numbers = {name: plan.numbers[name] for name in ("temperature", "top_p") if name in plan.numbers}
     by_chance = [plan.seed, run.run, numbers] if draw.temperature else []

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from journey.evaluate.planning.comparisons import strategy
-from journey.evaluate.results import Curve, CurvePoint
 from journey.evaluate.scoring.graded import Book, matrix
 from journey.evaluate.statistics import paired
+from journey.formats.scores import CurvePoint, ScoreCurve
 
 
-def all_curves(book: Book) -> Iterator[Curve]:
+def all_curves(book: Book) -> Iterator[ScoreCurve]:
     """One curve for each benchmark, strategy and arm; a strategy of one setting is a point."""
     for info in book.plan.benchmarks:
         for name in book.plan.strategies_on(info.name):
@@ -20,7 +20,7 @@ def all_curves(book: Book) -> Iterator[Curve]:
             for arm in book.arms():
                 places = one.places(book.numbers)
                 points = tuple(_point(book, info.name, name, arm, k) for k in places)
-                yield Curve(info.name, arm, name, one.axis, one.oracle, points)
+                yield ScoreCurve(info.name, arm, name, one.axis, one.oracle, points)
 
 
 def _point(book: Book, benchmark: str, name: str, arm: str, k: int) -> CurvePoint:

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from journey.catalog import FAMILIES
 from journey.evaluate.planning.comparisons import SAMPLES, strategy
-from journey.evaluate.results import Bin, BinScore, BudgetPoint, ComputeOptimal, Difficulty
 from journey.evaluate.scoring.graded import Book
 from journey.evaluate.test_time.outcomes import Array
+from journey.formats.scores import Bin, BinScore, BudgetPoint, ComputeOptimal, Difficulty
 from journey.rng import digest
 from journey.schema import Question
 

@@ -16,12 +16,13 @@ import msgspec
 import numpy as np
 
 from journey.evaluate.planning.comparisons import SAMPLES, strategy
-from journey.evaluate.results import Candidate, EqualBudget, RunInfo
 from journey.evaluate.scoring.graded import Book, comparison_options, info_of, matrix
 from journey.evaluate.statistics import paired
-from journey.evaluate.statistics.paired import Comparison
-from journey.evaluate.statistics.verdict import EQUAL_FLOPS, EQUAL_TOKENS, LARGER, Declared
+from journey.evaluate.statistics.verdict import EQUAL_FLOPS, EQUAL_TOKENS, LARGER
 from journey.evaluate.test_time.outcomes import Applied, Array
+from journey.formats.comparison import Comparison, Declared
+from journey.formats.plan import RunInfo
+from journey.formats.scores import Candidate, EqualBudget
 
 GREEDY = "greedy"
 TO_BUDGET = " to the budget"

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from journey.answers import voting
 from journey.answers.grading import Grade, grade
-from journey.errors import PartialError, UsageError
+from journey.errors import PartialError
 from journey.evaluate.planning.comparisons import numbers_of, strategy
-from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
 from journey.evaluate.sampling.work import all_benchmarks, draws_on, place, sampled
-from journey.evaluate.statistics.verdict import LARGER, Declared
+from journey.evaluate.statistics.verdict import LARGER
 from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Array, Pool
+from journey.formats.comparison import Declared
+from journey.formats.files import read_lines
+from journey.formats.folders import StoredFiles
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
 from journey.sampling.requests import Numbers
-from journey.schema import Question, Reward, Sample, decode
-from journey.store import read_manifest, read_shard, shards
+from journey.schema import Question, Reward, Sample
 
 FLIPS, FLIPS_EACH = 2000, 100  # sign flips: at least, and for each member of the family
 
@@ -71,7 +70,7 @@ class Cell:
 class Book:
     """Everything that is stored, by (run, benchmark, draw); policies are applied once and kept."""
 
-    plan: Plan
+    plan: EvaluationPlan
     cells: dict[tuple[str, str, str], Cell]
     numbers: Numbers = field(init=False)
     _applied: dict[tuple[str, str, str, int], Applied] = field(default_factory=dict)
@@ -113,49 +112,37 @@ class Book:
         return next(cell.questions for (_, name, _), cell in self.cells.items() if name == benchmark)
 
 
-def read_plan(folder: Path) -> tuple[Plan, Seconds]:
-    """The plan and the timing of a finished folder. Raises UsageError if it is none."""
-    folder = Path(folder)
-    read_manifest(folder, "evaluate")
-    try:
-        plan = decode((folder / "plan.json").read_bytes(), Plan)
-        timing = json.loads((folder / "timing.json").read_bytes())
-    except (OSError, ValueError, msgspec.DecodeError) as error:
-        raise UsageError(f"{folder}: {error}", "run `journey evaluate` again") from None
-    return plan, timing.get("seconds_per_sample") or timing["seconds_per_problem"]
-
-
-def read_book(folder: Path, plan: Plan, seconds: Seconds) -> Book:
-    """Read and grade all samples. Raises PartialError if one is missing or comes twice."""
+def read_book(stored: StoredFiles, plan: EvaluationPlan, seconds: Seconds) -> Book:
+    """Read and grade all samples of a folder. Raises PartialError if one is missing or comes twice."""
     cells: dict[tuple[str, str, str], Cell] = {}
     for info in all_benchmarks(plan):
-        questions = list(read_shard(folder / "questions" / f"{info.name}.jsonl", Question))
+        questions = list(read_lines(stored.file(f"questions/{info.name}.jsonl"), Question))
         for run in sampled(plan):
             for draw in draws_on(plan, info.name, run):
-                cells[run.run, info.name, draw] = _cell(folder, place(run.run, info.name, draw), questions, seconds)
+                cells[run.run, info.name, draw] = _cell(stored, place(run.run, info.name, draw), questions, seconds)
         if plan.larger is not None and info in plan.benchmarks:
-            cells[LARGER, info.name, "greedy"] = _cell(folder, place(LARGER, info.name, "greedy"), questions, seconds)
+            cells[LARGER, info.name, "greedy"] = _cell(stored, place(LARGER, info.name, "greedy"), questions, seconds)
     return Book(plan, cells)
 
 
-def _cell(folder: Path, name: str, questions: list[Question], seconds: Seconds) -> Cell:
+def _cell(stored: StoredFiles, name: str, questions: list[Question], seconds: Seconds) -> Cell:
     """Join samples to the questions by id and number."""
     found: dict[str, dict[int, tuple[Sample, float]]] = {}
     spent = seconds[name]
-    stored = [sample for path in shards(folder, name) for sample in read_shard(path, Sample)]
-    each = [float(spent)] * len(stored) if isinstance(spent, int | float) else list(spent)
-    for sample, one in zip(stored, each, strict=False):
+    drawn = [sample for path in stored.shards(name) for sample in read_lines(path, Sample)]
+    each = [float(spent)] * len(drawn) if isinstance(spent, int | float) else list(spent)
+    for sample, one in zip(drawn, each, strict=False):
         of_one = found.setdefault(sample.question, {})
         if sample.index in of_one:
-            raise PartialError(f"{folder / name}: question {sample.question} has two samples{_number(sample.index)}")
+            raise PartialError(f"{name}: question {sample.question} has two samples{_number(sample.index)}")
         of_one[sample.index] = (sample, one)
-    _check_whole(folder / name, found, questions, len(stored), len(each))
+    _check_whole(name, found, questions, len(drawn), len(each))
     ordered = [[found[q.id][n] for n in sorted(found[q.id])] for q in questions]
     samples = [[sample for sample, _ in of_one] for of_one in ordered]
     pairs = zip(questions, samples, strict=True)
     grades = [[grade(question.problem, s.text, s.finish) for s in of_one] for question, of_one in pairs]
     took = np.array([[one for _, one in of_one] for of_one in ordered], dtype=np.float64)
-    return Cell(questions, samples, grades, took, _rewards(folder, name, samples))
+    return Cell(questions, samples, grades, took, _rewards(stored, name, samples))
 
 
 def _number(index: int) -> str:
@@ -163,31 +150,30 @@ def _number(index: int) -> str:
 
 
 def _check_whole(
-    where: Path, found: Mapping[str, Mapping[int, object]], questions: Iterable[Question], stored: int, timed: int
+    where: str, found: Mapping[str, Mapping[int, object]], questions: Iterable[Question], drawn: int, timed: int
 ) -> None:
     """Raises PartialError unless every question has its samples, as many as the others."""
     asked = [question.id for question in questions]
     missing = [name for name in asked if name not in found]
     counts = {len(of_one) for of_one in found.values()}
-    if missing or len(found) != len(asked) or len(counts) != 1 or stored != timed:
+    if missing or len(found) != len(asked) or len(counts) != 1 or drawn != timed:
         raise PartialError(
-            f"{where}: {stored} samples of {len(asked)} questions, {len(missing)} of them missing\n"
+            f"{where}: {drawn} samples of {len(asked)} questions, {len(missing)} of them missing\n"
             "  run `journey evaluate` again to repair it"
         )
 
 
-def _rewards(folder: Path, name: str, samples: Sequence[Sequence[Sample]]) -> Array | None:
+def _rewards(stored: StoredFiles, name: str, samples: Sequence[Sequence[Sample]]) -> Array | None:
     """Rewards by question and number, where the samples have them."""
-    kind = name.removeprefix("samples/").removesuffix("/samples")
-    if not name.endswith("/samples") or not (folder / "rewards" / kind).is_dir():
+    kind = f"rewards/{name.removeprefix('samples/').removesuffix('/samples')}"
+    paths = stored.shards(kind) if name.endswith("/samples") else []
+    if not paths:
         return None
-    found = {
-        (r.question, r.index): r.reward for path in shards(folder / "rewards", kind) for r in read_shard(path, Reward)
-    }
+    found = {(r.question, r.index): r.reward for path in paths for r in read_lines(path, Reward)}
     try:
         return np.array([[found[s.question, s.index] for s in of_one] for of_one in samples], dtype=np.float64)
     except KeyError as error:
-        raise PartialError(f"{folder / 'rewards' / kind} lacks the reward of {error}") from None
+        raise PartialError(f"{kind} lacks the reward of {error}") from None
 
 
 def matrix(columns: Sequence[Array]) -> Array:
@@ -195,11 +181,11 @@ def matrix(columns: Sequence[Array]) -> Array:
     return np.stack(list(columns), axis=1)
 
 
-def comparison_options(plan: Plan, item: Declared) -> dict[str, Any]:
+def comparison_options(plan: EvaluationPlan, item: Declared) -> dict[str, Any]:
     """The streams of a comparison, and as many sign flips as its family needs for Holm's p to become small."""
     return {"parts": (plan.seed, item.key), "flips": max(FLIPS, FLIPS_EACH * len(plan.comparisons))}
 
 
-def info_of(plan: Plan, benchmark: str) -> BenchmarkInfo:
+def info_of(plan: EvaluationPlan, benchmark: str) -> BenchmarkInfo:
     """The benchmark of a name."""
     return next(info for info in plan.benchmarks if info.name == benchmark)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-import msgspec
 import numpy as np
-import orjson
 
-from journey.evaluate.results import Agreement, LargerScore
 from journey.evaluate.scoring.equal_cost import GREEDY, Budget
 from journey.evaluate.scoring.graded import Book
 from journey.evaluate.statistics import paired
 from journey.evaluate.statistics.verdict import LARGER
-
-AGREEMENT_FILES = ("parity.json", "flips.json")
+from journey.formats.folders import StoredFiles
+from journey.formats.scores import Agreement, AgreementFile, LargerScore
 
 
 def larger(book: Book, budgets: Mapping[str, Budget]) -> Iterator[LargerScore]:
@@ -41,9 +37,9 @@ def larger(book: Book, budgets: Mapping[str, Budget]) -> Iterator[LargerScore]:
         )
 
 
-def agreement(folder: Path) -> Iterator[Agreement]:
+def agreement(stored: StoredFiles) -> Iterator[Agreement]:
     """What was stored about endpoints, and about batches of one."""
-    for name in AGREEMENT_FILES:
-        path = Path(folder) / name
-        if path.is_file():
-            yield from msgspec.convert(orjson.loads(path.read_bytes())["agreement"], list[Agreement])
+    for name in (AgreementFile.PARITY, AgreementFile.FILE):
+        if stored.has(name):
+            path = stored.file(name)
+            yield from AgreementFile.parse(path.read_bytes(), str(path)).agreement

@@ -9,47 +9,41 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
+from journey.errors import UsageError
 from journey.evaluate.planning.comparisons import strategy
 from journey.evaluate.planning.earlier_looks import looked, sentence
-from journey.evaluate.results import ArmScore, Compared, EqualBudget, Plan, RunInfo, RunScore, Scores
 from journey.evaluate.sampling.work import place, sampled
 from journey.evaluate.scoring import curves, difficulty, equal_cost, larger_scores
-from journey.evaluate.scoring.graded import Book, Seconds, comparison_options, matrix, read_book, read_plan
+from journey.evaluate.scoring.graded import Book, comparison_options, matrix, read_book
 from journey.evaluate.statistics import paired, verdict
-from journey.evaluate.statistics.paired import Array, Comparison
-from journey.evaluate.statistics.verdict import (
-    BASE,
-    BELOW,
-    EQUAL_FLOPS,
-    EQUAL_TOKENS,
-    LARGER,
-    MIXED,
-    Declared,
-    Verdict,
-)
-from journey.store import sha256
+from journey.evaluate.statistics.paired import Array
+from journey.evaluate.statistics.verdict import BASE, BELOW, EQUAL_FLOPS, EQUAL_TOKENS, LARGER, MIXED
+from journey.formats.comparison import Comparison, Declared, Verdict
+from journey.formats.files import sha256
+from journey.formats.folders import EvaluatedFolder, StoredFiles
+from journey.formats.marks import Timing
+from journey.formats.plan import EvaluationPlan, RunInfo
+from journey.formats.scores import ArmScore, Compared, EqualBudget, RunScore, Scores
 
-__all__ = ["place", "rescore", "sampled", "score", "score_book"]
+__all__ = ["place", "rescore", "sampled", "score_book"]
 
 
-def rescore(folder: Path) -> Scores:
-    """The scores of a finished evaluation folder, computed again from its stored samples.
+def rescore(evaluated: EvaluatedFolder) -> Scores:
+    """The scores of a finished evaluation, computed again from its stored samples.
 
-    Raises UsageError if the folder is none, PartialError if samples are missing or broken.
+    Raises UsageError where the folder's timing is gone, PartialError if samples are missing or broken.
     """
-    return score(Path(folder), *read_plan(Path(folder)))
+    timing = evaluated.timing
+    seconds = timing.seconds_per_sample or timing.seconds_per_problem
+    if seconds is None:
+        raise UsageError(f"{evaluated.path} has no {Timing.FILE}", "run `journey evaluate` again")
+    return score_book(evaluated, read_book(evaluated, evaluated.plan, seconds))
 
 
-def score(folder: Path, plan: Plan, seconds: Seconds) -> Scores:
-    """Scores of the samples in a folder; `seconds` by `place`, the only thing in them that varies."""
-    return score_book(folder, read_book(folder, plan, seconds))
-
-
-def score_book(folder: Path, book: Book) -> Scores:
+def score_book(stored: StoredFiles, book: Book) -> Scores:
     """Scores of samples that have been read."""
     plan = book.plan
     budgets = equal_cost.all_budgets(book)
@@ -68,7 +62,7 @@ def score_book(folder: Path, book: Book) -> Scores:
     if plan.earlier:
         qualifiers[looked(plan)] = None
     return Scores(
-        plan_sha256=sha256(folder / "plan.json"),
+        plan_sha256=sha256(stored.file(EvaluationPlan.FILE)),
         headline=tuple(map(_sentence, headline)),
         qualifiers=tuple(qualifiers),
         margin=plan.margin,
@@ -81,7 +75,7 @@ def score_book(folder: Path, book: Book) -> Scores:
         difficulty=tuple(difficulty.all_difficulties(book)),
         compute_optimal=tuple(difficulty.all_optimal(book)),
         larger=tuple(larger_scores.larger(book, budgets)),
-        agreement=tuple(larger_scores.agreement(folder)),
+        agreement=tuple(larger_scores.agreement(stored)),
         looked_before=sentence(plan),
     )
 
@@ -200,7 +194,7 @@ def _points(book: Book, benchmark: str, name: str, arm: str) -> dict[int | None,
 
 
 def _decided(
-    plan: Plan,
+    plan: EvaluationPlan,
     item: Declared,
     comparison: Comparison,
     holm_p: float,
@@ -230,7 +224,7 @@ def _sentence(item: Compared) -> str:
     return f"{where}, {first} v {item.second}: {item.verdict.words} ({points}){also}."
 
 
-def _failed(plan: Plan) -> list[str]:
+def _failed(plan: EvaluationPlan) -> list[str]:
     """Runs without weights, and the seeds that an arm lacks though others have them."""
     there = {run.run for run in sampled(plan)}
     failed = [run.run for run in plan.runs if run.run not in there]

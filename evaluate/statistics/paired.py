@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from journey.formats.comparison import Comparison, McNemar, MeanSquares, Size
 from journey.rng import seed_for
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -31,45 +32,6 @@ MAX_SEEDS, MAX_PROBLEMS = 200, 1_000_000  # `needed` looks no further
 ROUNDING = 1e-12  # a variance or a difference of sums below this is rounding
 
 
-class McNemar(msgspec.Struct, frozen=True):
-    """Exact McNemar test of one training seed: problems that only one arm got right, and the two-sided p."""
-
-    seed: int
-    only_first: int
-    only_second: int
-    p: float
-
-
-class MeanSquares(msgspec.Struct, frozen=True):
-    """What varies: between problems (of the difference), between seeds and residual (each summed over trained arms)."""
-
-    problems: float
-    seeds: float | None  # None with one seed
-    noise: float | None
-
-
-class Comparison(msgspec.Struct, frozen=True):
-    """Second arm minus first. What needs two seeds (or two problems) is None with fewer."""
-
-    difference: float
-    first_accuracy: float
-    second_accuracy: float
-    problems: int
-    seeds: int
-    trained_arms: int  # 2, or 1 against the untuned base
-    se: float | None
-    df: float | None
-    low: float | None  # 95 % interval of the difference
-    high: float | None
-    p: float | None  # the larger of p_permutation and p_t
-    p_permutation: float  # sign flips over problems: speaks of these adapters only
-    p_t: float | None  # None where se = 0
-    detectable: float | None  # minimum detectable effect at 80 % power
-    bootstrap: tuple[float, float] | None  # two-way bootstrap, 95 %
-    mcnemar: tuple[McNemar, ...]  # one a seed; empty unless every score is 0 or 1
-    mean_squares: MeanSquares | None
-
-
 class Accuracy(msgspec.Struct, frozen=True):
     """Mean score of one arm, its 95 % interval, and how the interval was made."""
 
@@ -79,13 +41,6 @@ class Accuracy(msgspec.Struct, frozen=True):
     problems: int
     seeds: int
     method: Literal["two-way", "wilson", "t over problems"]
-
-
-class Size(msgspec.Struct, frozen=True):
-    """A size of experiment: training seeds per arm, problems."""
-
-    seeds: int
-    problems: int
 
 
 def compare(

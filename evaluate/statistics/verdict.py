@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
-import msgspec
-
-from journey.evaluate.statistics.paired import MIN_PROBLEMS, MIN_SEEDS, Comparison, Size, holm, needed
+from journey.evaluate.statistics.paired import MIN_PROBLEMS, MIN_SEEDS, holm, needed
+from journey.formats.comparison import Comparison, Declared, Size, Verdict
 
 ALPHA = 0.05
 MARGIN = 0.05  # a difference of 5 points matters, unless the plan says otherwise
@@ -28,39 +27,6 @@ TOO_SMALL, NO_DIFFERENCE = "too small to tell", "no difference shown"
 
 
 EQUAL_TOKENS, EQUAL_FLOPS = "equal test tokens", "equal test FLOPs"
-
-
-class Declared(msgspec.Struct, frozen=True):
-    """One comparison of the family, named before anything is scored; a base comparison has `first="base"`.
-
-    `at` is empty for the plan's first strategy, else another strategy's name or "equal test tokens" or "equal test
-    FLOPs": the second arm's one greedy answer against the first arm's best policy of at most that cost.
-    """
-
-    benchmark: str
-    first: str
-    second: str
-    at: str = ""
-
-    @property
-    def key(self) -> str:
-        """The comparison's name, e.g. `gsm8k: shortcut@tokens v journey`, or with `, majority` behind it."""
-        return f"{self.benchmark}: {self.first} v {self.second}" + (f", {self.at}" if self.at else "")
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """The words for one comparison, what qualifies them and why."""
-
-    words: str
-    winner: str | None  # the better arm's name, as given
-    qualifiers: tuple[str, ...]
-    explanation: str
-    inside_margin: bool | None  # does the whole interval lie within the margin; None without an interval
-    needed: tuple[Size, ...]  # sizes that would do, only where too small to tell
-    holm_p: float
-    margin: float
-    first: str
-    second: str
 
 
 def declare(benchmarks: Iterable[str], pairs: Iterable[tuple[str, str]], *, base: bool = True) -> list[Declared]:

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from journey import views
 from journey.catalog import STRATEGIES
-from journey.evaluate.results import DrawInfo
 from journey.evaluate.test_time.contract import Axis, Strategy, each, go_on
 from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
+from journey.formats.plan import DrawInfo
 from journey.sampling.requests import Asked, Numbers, Sampler, Written
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from journey.catalog import STRATEGIES
-from journey.evaluate.results import DrawInfo
 from journey.evaluate.test_time.contract import Strategy, each
 from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
+from journey.formats.plan import DrawInfo
 from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
 
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from journey.catalog import STRATEGIES
-from journey.evaluate.results import DrawInfo
 from journey.evaluate.test_time.contract import Axis, Strategy, each
 from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, of_column
+from journey.formats.plan import DrawInfo
 from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
 
 

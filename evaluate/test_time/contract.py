@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from journey.evaluate.results import DrawInfo
 from journey.evaluate.test_time.outcomes import Applied, Pool
+from journey.formats.plan import DrawInfo
 from journey.sampling.requests import Asked, Numbers, Request, Sampler, Text, Written
 
 Axis = Literal["samples", "rounds", "continuations", "cap"]

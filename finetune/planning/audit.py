@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
 from journey.errors import JourneyError
@@ -18,60 +17,13 @@ from journey.finetune.rows import budget
 from journey.finetune.rows.rows import ANSWER, CORRECT_PATH, MISTAKE, Rows
 from journey.finetune.runs import Run
 from journey.finetune.training.protocol import Trained
+from journey.formats.finetune import AuditFile, RunCounts
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-AUDIT_VERSION = 2
 
-
-class Counted(msgspec.Struct, frozen=True):
-    """One run in numbers. `flops` leave padding out; the three shares are of the supervised weight.
-
-    `pairs` are the shared rows that it may draw from, `rows` those that it sees, with repetition.
-    `completion_tokens_p995` is the 99.5th percentile of the completions trained on, the end-of-turn token included.
-    """
-
-    run: str
-    arm: str
-    seed: int
-    rows: int
-    problems: int
-    epochs: float
-    steps: int
-    supervised_tokens: int
-    total_tokens: int
-    completion_tokens_p995: int
-    flops: int
-    lr: float
-    answer_share: float
-    correct_path_share: float
-    mistake_share: float = 0.0
-    rows_per_step: float = 0.0
-    pairs: int = 0
-    rank: int = 0
-    mistake_weight: float = 1.0
-    axis: str = ""
-
-    @property
-    def label(self) -> str:
-        """The arm, with the values of the axes that vary."""
-        return f"{self.arm} {self.axis}".strip()
-
-
-class Audit(msgspec.Struct, frozen=True):
-    """audit.json. `failed` has the reason by run; `equal` and `differs` are sentences."""
-
-    reference: str
-    runs: tuple[Counted, ...]
-    equal: tuple[str, ...]
-    differs: tuple[str, ...]
-    notes: tuple[str, ...]
-    failed: dict[str, str] = {}
-    version: int = AUDIT_VERSION
-
-
-def count(run: Run, rows: Rows, shape: Shape, rows_per_step: int) -> Counted:
+def count(run: Run, rows: Rows, shape: Shape, rows_per_step: int) -> RunCounts:
     """Walk the run's optimiser steps and count."""
     steps = budget.laid_out(run, rows, rows_per_step)
     order = [row for step in steps for row in step]
@@ -80,7 +32,7 @@ def count(run: Run, rows: Rows, shape: Shape, rows_per_step: int) -> Counted:
     def share(roles: Sequence[int]) -> float:
         return round(float(rows.weight_on(roles)[order].sum() / weight), 4)
 
-    return Counted(
+    return RunCounts(
         run=run.run,
         arm=run.arm,
         seed=run.seed,
@@ -104,10 +56,10 @@ def count(run: Run, rows: Rows, shape: Shape, rows_per_step: int) -> Counted:
     )
 
 
-def compare(counted: Sequence[Counted]) -> tuple[list[str], list[str]]:
+def compare(counted: Sequence[RunCounts]) -> tuple[list[str], list[str]]:
     """What is equal between the arms of the first seed, and what differs, in words: within every value of the axes."""
     seed = min(one.seed for one in counted)
-    by_axis: dict[str, list[Counted]] = {}
+    by_axis: dict[str, list[RunCounts]] = {}
     for one in counted:
         if one.seed == seed:
             by_axis.setdefault(one.axis, []).append(one)
@@ -120,7 +72,7 @@ def compare(counted: Sequence[Counted]) -> tuple[list[str], list[str]]:
     return equal, differs
 
 
-def _compared(arms: Sequence[Counted]) -> tuple[list[str], list[str]]:
+def _compared(arms: Sequence[RunCounts]) -> tuple[list[str], list[str]]:
     equal: list[str] = []
     differs: list[str] = []
     facts: tuple[tuple[str, Mapping[str, float]], ...] = tuple(
@@ -218,7 +170,7 @@ _SHOWN: tuple[tuple[str, str, str], ...] = (
 _WIDTH, _FIRST, _CELL, _RULE = 80, 28, 9, 3  # of a narrow terminal, the first column, a number, what parts columns
 
 
-def tables(audit: Audit) -> list[Table]:
+def tables(audit: AuditFile) -> list[Table]:
     """The audit for a terminal, an arm a column, as many arms a table as fit; where seeds differ, lowest and highest."""
     arms = list(dict.fromkeys(one.label for one in audit.runs))
     parts: list[list[str]] = [[]]
@@ -233,13 +185,13 @@ def tables(audit: Audit) -> list[Table]:
     return [_table(audit, part, number == 0) for number, part in enumerate(parts)]
 
 
-def _cell(audit: Audit, arm: str, name: str, form: str) -> str:
+def _cell(audit: AuditFile, arm: str, name: str, form: str) -> str:
     values = [getattr(one, name) for one in audit.runs if one.label == arm]
     low, high = format(min(values), form), format(max(values), form)
     return low if low == high else f"{low} to {high}"
 
 
-def _table(audit: Audit, arms: Sequence[str], first: bool) -> Table:
+def _table(audit: AuditFile, arms: Sequence[str], first: bool) -> Table:
     from rich.table import Table
 
     made = Table(title="what each arm is trained on, per run" if first else None, title_justify="left")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from journey.catalog import ENGINES
-from journey.finetune.planning.audit import Counted
+from journey.finetune.planning.audit import RunCounts
 from journey.finetune.runs import Run
 
 
 def grouped(
-    runs: Sequence[Run], counted: Sequence[Counted], engine: str, stacks: int | None, device: str
+    runs: Sequence[Run], counted: Sequence[RunCounts], engine: str, stacks: int | None, device: str
 ) -> list[tuple[Run, ...]]:
     """The runs in groups, each trained in one process; a group each where the engine trains one run at a time.
 

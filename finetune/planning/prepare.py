@@ -19,17 +19,16 @@ from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Axes, Choice, Reading, Run, combinations, learning_rate, run_name
 from journey.finetune.training.protocol import LABELS, Setup
+from journey.formats.folders import CuratedFolder
 from journey.models import load, template
 from journey.schema import Pair
-from journey.store import read_manifest, read_records
 
 
-def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
+def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> Prepared:
     """Read the pairs, make the rows, run every preflight check and lay out the runs.
 
     Raises UsageError (or a kin) for whatever would make the comparison unfair or impossible.
     """
-    read_manifest(curated, "curate")
     choices, notes = check(settings)
     ref = load.find(str(settings.base))
     tokenizer = load.load_tokenizer(ref)
@@ -80,10 +79,10 @@ def prepare(curated: Path, settings: FinetuneSettings) -> Prepared:
     )
 
 
-def _read_pairs(curated: Path) -> list[Pair]:
-    pairs = list(read_records(curated, "train", Pair))
+def _read_pairs(curated: CuratedFolder) -> list[Pair]:
+    pairs = list(curated.pairs("train"))
     if not pairs:
-        raise UsageError(f"{curated} has no training pairs", "curate more pairs, or look at its ledger.jsonl")
+        raise UsageError(f"{curated.path} has no training pairs", "curate more pairs, or look at its ledger.jsonl")
     return pairs
 
 

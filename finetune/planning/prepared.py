@@ -7,10 +7,11 @@ from pathlib import Path
 
 from journey.config import FinetuneSettings
 from journey.finetune import cost
-from journey.finetune.planning import audit, warmup
+from journey.finetune.planning import warmup
 from journey.finetune.planning.memory import Room
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Choice, Run
+from journey.formats.finetune import RunCounts
 from journey.models import load
 from journey.schema import Pair
 from journey.views import View
@@ -39,7 +40,7 @@ class Prepared:
     pairs: int
     runs: list[Run]
     groups: list[tuple[Run, ...]]  # trained together
-    counted: list[audit.Counted]
+    counted: list[RunCounts]
     reference: str
     notes: list[str]
     device: str

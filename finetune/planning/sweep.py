@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,10 +25,12 @@ from journey.finetune.planning.prepared import Prepared, Sweep
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training import side_runs
+from journey.formats.finetune import SweepFile, SweepTrial
+from journey.formats.folders import CuratedFolder
 from journey.rng import digest, seed_for
 from journey.schema import Pair
 from journey.splits import split_of
-from journey.store import Folder, dump_json, read_records
+from journey.store import Folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,37 +38,10 @@ if TYPE_CHECKING:
     from journey.finetune.training.protocol import Setup
 
 SEED = seed_for("lr sweep") % 2**31  # of every trial; the headline's are 0, 1, ...
-FILE = "lr_sweep.json"
 Place = tuple[str, int, int]  # what a rate is picked for: arm, rank and number of pairs
 
 
-class Trial(msgspec.Struct, frozen=True):
-    """One arm at one rate on the dev problems. `dev_loss` is the weighted mean over the arm's own dev rows."""
-
-    run: str
-    arm: str
-    rank: int
-    pairs: int
-    lr: float
-    correct: int
-    problems: int
-    dev_loss: float | None
-    failed: str | None = None
-    chosen: bool = False
-
-
-class Record(msgspec.Struct, frozen=True):
-    """lr_sweep.json."""
-
-    seed: int
-    problems: int
-    max_new_tokens: int
-    rates: tuple[float, ...]
-    trials: tuple[Trial, ...]
-    version: int = 1
-
-
-def place_of(run: Run | Trial) -> Place:
+def place_of(run: Run | SweepTrial) -> Place:
     """What the run's rate is picked for."""
     return run.arm, run.rank, run.pairs
 
@@ -89,7 +63,9 @@ def check_rates(settings: FinetuneSettings) -> tuple[float, ...]:
     return rates
 
 
-def find(curated: Path, settings: FinetuneSettings, runs: Sequence[Run], data: Mapping[str, Rows]) -> Sweep | None:
+def find(
+    curated: CuratedFolder, settings: FinetuneSettings, runs: Sequence[Run], data: Mapping[str, Rows]
+) -> Sweep | None:
     """What --lr-sweep asks for, checked; None without it. Raises UsageError, saying what to type instead.
 
     The dev problems are drawn by a hash of their ids. They never hold a problem of the test split, of a named benchmark or
@@ -98,9 +74,11 @@ def find(curated: Path, settings: FinetuneSettings, runs: Sequence[Run], data: M
     rates = check_rates(settings)
     if not rates:
         return None
-    everything = list(read_records(curated, "dev", Pair))
+    everything = list(curated.pairs("dev"))
     if not everything:
-        raise UsageError(f"{curated} has no dev pairs to try rates on", "curate more pairs, or fix the rates with --lr")
+        raise UsageError(
+            f"{curated.path} has no dev pairs to try rates on", "curate more pairs, or fix the rates with --lr"
+        )
     _check_dev(everything, settings, data)
     pairs = {pair.problem.id: pair for pair in reversed(everything)}
     drawn = sorted(pairs, key=lambda problem: digest("lr sweep", problem))[: settings.sweep_problems]
@@ -152,9 +130,9 @@ def pick(folder: Folder, made: Prepared, setup: Setup) -> Prepared:
         return made
     if folder.missing(["lr-sweep"]):
         record = _try(sweep, made, setup)
-        folder.write_shard("lr-sweep", {FILE: dump_json(record)}, {"trials": len(record.trials)})
+        folder.write_shard("lr-sweep", {SweepFile.FILE: record.encoded()}, {"trials": len(record.trials)})
         shutil.rmtree(setup.scratch, ignore_errors=True)
-    record = msgspec.json.decode(folder.path(FILE).read_bytes(), type=Record)
+    record = SweepFile.read(folder.work)
     console.err.print(table(record))
     rates = {place_of(trial): trial.lr for trial in record.trials if trial.chosen}
     runs = [msgspec.structs.replace(run, lr=rates[place_of(run)]) for run in made.runs]
@@ -168,7 +146,7 @@ def pick(folder: Folder, made: Prepared, setup: Setup) -> Prepared:
     )
 
 
-def _try(sweep: Sweep, made: Prepared, setup: Setup) -> Record:
+def _try(sweep: Sweep, made: Prepared, setup: Setup) -> SweepFile:
     from journey.catalog import ENGINES
 
     together = bool(ENGINES.entry(setup.engine).facts.get("together"))
@@ -186,7 +164,7 @@ def _try(sweep: Sweep, made: Prepared, setup: Setup) -> Record:
     for run in sweep.trials:
         score = scores.get(run.run)
         found.append(
-            Trial(
+            SweepTrial(
                 run=run.run,
                 arm=run.arm,
                 rank=run.rank,
@@ -198,15 +176,15 @@ def _try(sweep: Sweep, made: Prepared, setup: Setup) -> Record:
                 failed=ended[run.run].failed,
             )
         )
-    return Record(SEED, len(sweep.dev), cap, sweep.rates, tuple(choose(found)))
+    return SweepFile(sweep.rates, SEED, len(sweep.dev), cap, tuple(choose(found)))
 
 
-def choose(found: Sequence[Trial]) -> list[Trial]:
+def choose(found: Sequence[SweepTrial]) -> list[SweepTrial]:
     """The trials, the best of each arm marked: most right, then the lower dev loss, then the lower rate.
 
     Raises JourneyError if all trials of an arm failed.
     """
-    best: dict[Place, Trial] = {}
+    best: dict[Place, SweepTrial] = {}
     for trial in found:
         if trial.dev_loss is None:
             continue
@@ -222,12 +200,12 @@ def choose(found: Sequence[Trial]) -> list[Trial]:
     return [msgspec.structs.replace(trial, chosen=trial is best[place_of(trial)]) for trial in found]
 
 
-def _rank(trial: Trial) -> tuple[int, float, float]:
+def _rank(trial: SweepTrial) -> tuple[int, float, float]:
     assert trial.dev_loss is not None
     return -trial.correct, trial.dev_loss, trial.lr
 
 
-def notes(record: Record) -> list[str]:
+def notes(record: SweepFile) -> list[str]:
     """For the audit: how the rates were picked, and every trial."""
     how = f"learning rates were picked on {record.problems} dev problems, {len(record.rates)} trials an arm with the same "
     said = [how + f"seed ({record.seed}): most right answers, then the lower dev loss, then the lower rate"]
@@ -242,7 +220,7 @@ def notes(record: Record) -> list[str]:
     return said
 
 
-def table(record: Record) -> Table:
+def table(record: SweepFile) -> Table:
     """Every arm and rate: dev problems solved and dev loss; the picked rate is starred."""
     from rich.table import Table
 
@@ -259,13 +237,13 @@ def table(record: Record) -> Table:
     return made
 
 
-def _cell(trial: Trial) -> str:
+def _cell(trial: SweepTrial) -> str:
     if trial.dev_loss is None:
         return "failed"
     return f"{'* ' if trial.chosen else ''}{trial.correct / trial.problems:.1%} ({trial.dev_loss:.3f})"
 
 
-def _name(trial: Trial, record: Record) -> str:
+def _name(trial: SweepTrial, record: SweepFile) -> str:
     """The arm, with its rank and number of pairs where several are tried."""
     several = [len({getattr(other, axis) for other in record.trials}) > 1 for axis in ("rank", "pairs")]
     return trial.arm + f" r{trial.rank}" * several[0] + f" n{trial.pairs}" * several[1]

@@ -10,7 +10,6 @@ the untuned base. The warm-up has one seed of its own, whatever the seeds of the
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,12 +27,16 @@ from journey.finetune.rows.rows import Rows, encode
 from journey.finetune.runs import Reading, Run
 from journey.finetune.training import side_runs
 from journey.finetune.training.protocol import LABELS, Setup, Trained
+from journey.formats.adapter import CONFIG, read_adapter_config
+from journey.formats.files import sha256, write_atomic
+from journey.formats.finetune import ADAPTER, WARMUP, WarmupFile
+from journey.formats.folders import open_finished, open_run, read_manifest
+from journey.formats.manifest import MANIFEST
 from journey.models import load, template
 from journey.rng import seed_for
-from journey.schema import Pair
-from journey.store import Folder, dump_json, manifest_hash, read_manifest, read_records, sha256, write_atomic
+from journey.store import Folder
 
-NAME = "warmup"  # of the folder, of the run that trains it, and of the run that evaluate samples
+NAME = WARMUP  # of the folder, of the run that trains it, and of the run that evaluate samples
 Kind = Literal["data", "adapter", "model"]
 
 
@@ -54,28 +57,29 @@ def kind_of(path: Path) -> Kind:
     """What a --warmup names. Raises UsageError for anything but a curate folder, an adapter or a whole model."""
     if not path.is_dir():
         raise UsageError(f"--warmup {path} is no folder", "give a folder of `journey curate`, or an adapter's folder")
-    if (path / "adapter_config.json").is_file():
-        if not (path / "adapter_model.safetensors").is_file():
-            raise UsageError(f"{path} has no adapter_model.safetensors", "pickled adapters are not loaded; convert it")
+    if (path / CONFIG).is_file():
+        if not (path / ADAPTER).is_file():
+            raise UsageError(f"{path} has no {ADAPTER}", "pickled adapters are not loaded; convert it")
         return "adapter"
-    if (path / "manifest.json").is_file():
-        if read_manifest(path).get("stage") == "finetune":
-            runs = sorted(file.parent.name for file in path.glob("*/adapter_config.json"))
-            raise UsageError(f"--warmup {path} holds {len(runs)} runs", f"name one: {path / runs[0]}" if runs else "")
-        read_manifest(path, "curate")
-        return "data"
+    if (path / MANIFEST).is_file() and read_manifest(path).stage == "finetune":
+        runs = list(open_finished(path, "finetune").trained)
+        raise UsageError(f"--warmup {path} holds {len(runs)} runs", f"name one: {path / runs[0]}" if runs else "")
     if (path / "config.json").is_file() and (path / "model.safetensors").is_file():
         return "model"
-    read_manifest(path, "curate")  # says what is wrong with it
-    raise AssertionError(path)
+    read_manifest(path, "curate")  # says what is wrong with it, if it is no curate folder
+    return "data"
 
 
 def digest_of(path: Path) -> str:
-    """The hash by which the finetune folder names its warm-up as an input. Raises what `kind_of` raises."""
+    """The hash by which the finetune folder names its warm-up as an input. Raises what `kind_of` raises.
+
+    A run of a finetune folder, or a curate folder, must be as it was written (PartialError).
+    """
     kind = kind_of(path)
     if kind == "data":
-        return manifest_hash(path)
-    return sha256(path / ("adapter_model.safetensors" if kind == "adapter" else "model.safetensors"))
+        return open_finished(path, "curate").sha256
+    open_run(path)
+    return sha256(path / (ADAPTER if kind == "adapter" else "model.safetensors"))
 
 
 def find(
@@ -108,7 +112,7 @@ def find(
 
 def _rows(path: Path, settings: FinetuneSettings, reading: Reading, max_length: int) -> tuple[Rows, list[str]]:
     tokenizer, view = reading.tokenizer, reading.view
-    pairs, arm = list(read_records(path, "train", Pair)), ARMS.get("shortcut")()
+    pairs, arm = list(open_finished(path, "curate").pairs("train")), ARMS.get("shortcut")()
     if not pairs:
         raise UsageError(f"{path} has no training pairs", "curate more pairs, or look at its ledger.jsonl")
     preflight.check_words(tokenizer, pairs, view)
@@ -149,20 +153,16 @@ def _run(rows: Rows, settings: FinetuneSettings) -> Run:
 
 def check_adapter(path: Path, ref: load.ModelRef) -> list[str]:
     """Notes on an adapter. Raises UsageError if it was trained on another base or would match no layer of this one."""
-    try:
-        config = json.loads((path / "adapter_config.json").read_bytes())
-        told = json.loads((path / "run.json").read_bytes()) if (path / "run.json").is_file() else {}
-    except ValueError:
-        raise UsageError(f"{path}: adapter_config.json or run.json is not JSON", "check the folder") from None
+    config, run = read_adapter_config(path), open_run(path)
+    base = run[0].runs[run[1]].base if run is not None else None
     other = "give the --base that it was trained on, or another adapter"
-    before, now = told.get("base", {}).get("weights"), cost.weights_digest(ref)
-    if before and now and before != now:
-        raise UsageError(f"{path} was trained on {told['base'].get('name')}, which is not {ref.name}", other)
+    before, now = base and base.weights, cost.weights_digest(ref)
+    if base is not None and before and now and before != now:
+        raise UsageError(f"{path} was trained on {base.name}, which is not {ref.name}", other)
     _check_shapes(path, ref, other)
-    named = str(config.get("base_model_name_or_path") or "")
-    if before or named in ("", ref.name, ref.source) or named.startswith("../"):
+    if before or config.base in ("", ref.name, ref.source) or config.base.startswith("../"):
         return []
-    return [f"{path.name} says that it was trained on {Path(named).name}; its layers fit {ref.name}"]
+    return [f"{path.name} says that it was trained on {Path(config.base).name}; its layers fit {ref.name}"]
 
 
 def _check_shapes(path: Path, ref: load.ModelRef, other: str) -> None:
@@ -226,13 +226,18 @@ def write(folder: Folder, start: Start, setup: Setup, device: str) -> Path:
     beside = Path(setup.scratch) / "merged"
     shutil.rmtree(beside, ignore_errors=True)
     merge(load.ModelRef(setup.base, setup.source, setup.revision), adapter, beside)
-    facts: dict[str, Any] = {"kind": start.kind, "from": start.source.name, "input": start.digest, "merged": "float32"}
-    if start.run is not None and trained is not None:
-        facts |= {"run": msgspec.to_builtins(start.run), "trained": _lasting(trained)}
-    write_atomic(beside / "warmup.json", dump_json(facts))
+    facts = WarmupFile(
+        kind=start.kind,
+        source=start.source.name,
+        input=start.digest,
+        merged="float32",
+        run=None if trained is None else msgspec.to_builtins(start.run),
+        trained=None if trained is None else _lasting(trained),
+    )
+    write_atomic(beside / WarmupFile.FILE, facts.encoded())
     shutil.rmtree(out, ignore_errors=True)
     beside.rename(out)
-    folder.mark_files(NAME, [f"{NAME}/{path.name}" for path in sorted(out.iterdir())], facts)
+    folder.mark_files(NAME, [f"{NAME}/{path.name}" for path in sorted(out.iterdir())], facts.plain())
     return out
 
 

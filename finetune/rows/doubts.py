@@ -7,11 +7,12 @@ a journey. The terse phrases use words that the embedded base's tokenizer has.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from random import Random
-from typing import NamedTuple
 
-from journey.answers.claims import evaluate
+from journey.answers.equations import Equation, equations
+from journey.answers.exact import NotANumber, evaluate
 
 OPENERS = (
     "Wait.", "Hmm.", "Hold on.", "Hmm, {x}?", "Is {x} right?", "Wait, is that right?", "Does {x} make sense?",
@@ -46,13 +47,7 @@ BRIEF_BACKWARDS = ("wait check {b} = {a} right .", "check {b} = {a} so right .",
                    "wait is {x} right ? check {b} = {a} right .")  # fmt: skip
 BRIEF_PLAIN = ("wait . check again . right .", "wrong ? check again . right .")
 _INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}
-
-
-class Equation(NamedTuple):
-    """The last equation of a step: its left side as words, and its value."""
-
-    left: tuple[str, ...]
-    value: str
+_NUMBER = re.compile(r"(?:- )?\d+(?:\.\d+)?|\.\d+", re.ASCII)  # no fraction: `10 / 30 = 1 / 3`
 
 
 def doubt(brief: str, rng: Random) -> tuple[str, str]:
@@ -60,10 +55,10 @@ def doubt(brief: str, rng: Random) -> tuple[str, str]:
     equation = last_equation(brief)
     if equation is None:
         return f"{rng.choice(PLAIN_OPENERS)} {rng.choice(PLAIN)}", rng.choice(BRIEF_PLAIN)
-    slots = {"e": " ".join(equation.left), "x": equation.value}
+    slots = {"e": equation.left, "x": equation.right}
     back = backwards(equation)
     if back is not None and rng.random() < 0.5:
-        slots |= {"b": " ".join(back.left), "a": back.value}
+        slots |= {"b": back[0], "a": back[1]}
         said, terse = rng.choice(BACKWARDS), rng.choice(BRIEF_BACKWARDS)
     else:
         said, terse = rng.choice(AGAIN), rng.choice(BRIEF_AGAIN)
@@ -72,52 +67,23 @@ def doubt(brief: str, rng: Random) -> tuple[str, str]:
 
 
 def last_equation(brief: str) -> Equation | None:
-    """The last equation with an operation in it that the terse notation of a step states, if it is true."""
-    words = brief.split()
-    for at in range(len(words) - 1, 0, -1):
-        if words[at] != "=":
-            continue
-        start = at
-        while start and _belongs(words[start - 1]):
-            start -= 1
-        left = tuple(words[start:at])
-        value = _number(words[at + 1 :])
-        if value is not None and any(word in _INVERSE for word in left[1:]) and _true(left, value):
-            return Equation(left, value)
+    """The last equation that the terse notation of a step states, if it holds exactly and its value is one number."""
+    for equation in reversed(list(equations(brief, terse=True))):
+        if equation.exact == equation.claimed and _NUMBER.fullmatch(equation.right):
+            return equation
     return None
 
 
-def backwards(equation: Equation) -> Equation | None:
-    """The equation undone, for one operation on two plain numbers: `16 - 1 = 15` gives `15 + 1 = 16`."""
-    if len(equation.left) != 3 or equation.left[1] not in _INVERSE or equation.value.startswith("-"):
+def backwards(equation: Equation) -> tuple[str, str] | None:
+    """The calculation undone and what it gives, for one operation on two plain numbers: `16 - 1 = 15`, `15 + 1 = 16`."""
+    if len(equation.tokens) != 3 or equation.claimed < 0:
         return None
-    first, sign, second = equation.left
-    undone = Equation((equation.value, _INVERSE[sign], second), first)
-    return undone if _true(undone.left, undone.value) else None
-
-
-def _belongs(word: str) -> bool:
-    return word in "+-*/()" or _decimal(word)
-
-
-def _decimal(word: str) -> bool:
-    return word.replace(".", "", 1).isdigit() and word[-1] != "."
-
-
-def _number(words: list[str]) -> str | None:
-    """The number that words begin with; None for a fraction such as `1 / 3`."""
-    sign = "- " if words[:1] == ["-"] else ""
-    rest = words[1:] if sign else words
-    if not rest or not _decimal(rest[0]) or rest[1:2] == ["/"]:
-        return None
-    return sign + rest[0]
-
-
-def _true(left: tuple[str, ...], value: str) -> bool:
+    first, sign, second = equation.tokens
+    undone = f"{equation.right} {_INVERSE[sign]} {second}"
     try:
-        return evaluate(" ".join(left)) == Fraction(value.replace(" ", ""))
-    except ValueError:
-        return False
+        return (undone, first) if evaluate(undone) == Fraction(first) else None
+    except NotANumber:  # 5 * 0 = 0 cannot be undone
+        return None
 
 
 def _signed(text: str) -> str:

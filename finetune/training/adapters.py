@@ -17,8 +17,8 @@ from torch import Tensor
 from journey.errors import UnknownName, UsageError
 from journey.finetune.runs import Run
 from journey.finetune.training.protocol import Setup
+from journey.formats.files import write_atomic
 from journey.rng import seed_for
-from journey.store import write_atomic
 
 _SET_ELSEWHERE = {
     "r": "--rank",

@@ -20,7 +20,7 @@ import msgspec
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training.protocol import NotFinite, Report, Setup, Trained, checkpoints, newest_whole
-from journey.store import dump_json, write_atomic
+from journey.formats.files import dump_json, write_atomic
 
 
 class Job(msgspec.Struct, frozen=True):

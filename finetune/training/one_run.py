@@ -29,9 +29,9 @@ from journey.finetune.training.batches import IGNORED, collate, laid_out, paddin
 from journey.finetune.training.callbacks import Watch
 from journey.finetune.training.packing import check_packing
 from journey.finetune.training.protocol import Report, Setup, Trained, checkpoints, newest_whole
+from journey.formats.files import json_lines, write_atomic
 from journey.models import load
 from journey.rng import seed_for
-from journey.store import json_lines, write_atomic
 
 
 class _Weighted:

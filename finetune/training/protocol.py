@@ -23,8 +23,8 @@ import msgspec
 from journey.errors import JourneyError
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
+from journey.formats.files import dump_json, sha256, write_atomic
 from journey.rng import digest
-from journey.store import dump_json, sha256, write_atomic
 
 Report = Callable[[str, int, float], None]  # run, optimiser step (from 1), loss
 # (rows, members, padding id) -> the labels of one forward pass on these rows, as the engine trains on them: a row of token

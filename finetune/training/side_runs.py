@@ -14,7 +14,7 @@ from journey.finetune.runs import Run
 from journey.finetune.training import pool
 from journey.finetune.training.protocol import Setup, Trained
 from journey.finetune.training.worker import Event, Plan
-from journey.store import dump_json, write_atomic
+from journey.formats.files import dump_json, write_atomic
 
 
 class Ended(msgspec.Struct, frozen=True):

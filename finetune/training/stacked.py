@@ -30,8 +30,8 @@ from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training import adapters, losses, passes
 from journey.finetune.training.protocol import Failed, Report, Said, Setup, Trained, group_name, newest_whole, seal
+from journey.formats.files import dump_json, json_lines, write_atomic
 from journey.models.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable, scale_of
-from journey.store import dump_json, json_lines, write_atomic
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
 BETAS, EPSILON = (0.9, 0.999), 1e-8

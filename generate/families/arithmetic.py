@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from journey.catalog import FAMILIES
+from journey.generate.protocols import FAMILIES
 from journey.rng import rng_for
 from journey.schema import Problem, problem_id
 
@@ -301,8 +301,6 @@ STORIES: tuple[Callable[[Draft, int], None], ...] = (_compare, _stock, _score, _
 )
 class Arithmetic:
     """Arithmetic in several steps, in symbols or in short sentences, with the graph of its quantities."""
-
-    name = "arithmetic"
 
     def problem(self, seed: int, index: int, level: int = 1, attempt: int = 0) -> Problem:
         """The problem at a place of a stream; `attempt` draws another one for the same place."""

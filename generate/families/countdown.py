@@ -14,7 +14,7 @@ from functools import lru_cache
 from random import Random
 
 from journey.answers.checker import Outcome, number
-from journey.catalog import FAMILIES
+from journey.generate.protocols import FAMILIES
 from journey.rng import digest, rng_for
 from journey.schema import Problem, problem_id
 
@@ -269,8 +269,6 @@ class CountdownSpace:
 )
 class Countdown:
     """Make a target from given numbers, each used once; the checker reads the expression."""
-
-    name = "countdown"
 
     def problem(self, seed: int, index: int, level: int = 1, attempt: int = 0) -> Problem:
         """The problem of this place in the seed's stream; another attempt is an independent draw."""

@@ -10,13 +10,14 @@ with a checker that removes used numbers. The shortcut is the correct path of th
 from __future__ import annotations
 
 from random import Random
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from journey.catalog import FAMILIES, METHODS
+from journey.catalog import FAMILIES
 from journey.config import Settings
 from journey.generate.made import Made, Rejection
+from journey.generate.protocols import METHODS
 from journey.generate.search import unnoticed
 from journey.generate.search.narrate import narrate
 from journey.generate.search.tree import Found, LimitReached, Plan, Space, run, sample_trials
@@ -55,11 +56,11 @@ class SearchSettings(Settings):
         return self
 
 
-@METHODS.add("search", families=("countdown",), model=False)
+@METHODS.add("search", model=False)
 class Search:
     """Symbolic search with an exact solver: depth-first, best-first or beam."""
 
-    Settings = SearchSettings
+    Settings: ClassVar[type[BaseModel]] = SearchSettings
 
     def __init__(self, settings: SearchSettings | None = None) -> None:
         self.settings = chosen = settings or SearchSettings()

@@ -12,15 +12,16 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
-from journey.catalog import METHODS
+from journey.answers.equations import Unreadable
 from journey.config import Settings
 from journey.errors import UnknownName
 from journey.generate.made import Made, Rejection
+from journey.generate.protocols import METHODS
 from journey.generate.slips.annotated import Annotated, annotated
-from journey.generate.slips.equations import Unreadable
 from journey.generate.slips.kinds import KINDS
 from journey.generate.slips.narrate import Voice
 from journey.generate.slips.notices import choose, reasons
@@ -66,11 +67,11 @@ class SlipsSettings(Settings):
         return names
 
 
-@METHODS.add("slips", families=("arithmetic",), problems=True, model=False)
+@METHODS.add("slips", problems=True, model=False)
 class Slips:
     """Mistakes with known truth in annotated solutions, noticed for a reason and corrected."""
 
-    Settings = SlipsSettings
+    Settings: ClassVar[type[BaseModel]] = SlipsSettings
 
     def __init__(self, settings: SlipsSettings | None = None) -> None:
         self.settings = settings or SlipsSettings()

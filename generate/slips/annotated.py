@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from journey.generate.slips.equations import Equation, Operand, Step, Unreadable, read_step
+from journey.answers.equations import Unreadable
+from journey.answers.prose_numbers import number_words, numerals, read_number
+from journey.generate.slips.calculations import Calculation, Operand, Step, read_step
 from journey.generate.slips.units import facts
-from journey.generate.slips.written import number_words, numerals, read_number
 from journey.schema import Problem, Quantity
 
 _SENTENCE_END = re.compile(
@@ -112,7 +113,7 @@ def given_quantities(question: str) -> Iterator[tuple[Quantity, tuple[tuple[Frac
         yield Quantity(name, value, span=(start, end), unit=unit), tuple(readings)
 
 
-def _link(equation: Equation, operand: Operand, known: list[_Source], context: str) -> Operand:
+def _link(equation: Calculation, operand: Operand, known: list[_Source], context: str) -> Operand:
     """The operand with every quantity it could come from; a constant of nature counts as one more possibility."""
     tokens, at = equation.tokens, operand.token
     scales = bool({"*", "/"} & set(tokens[max(at - 1, 0) : at + 2]))

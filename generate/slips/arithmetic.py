@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from journey.answers.claims import evaluate
+from journey.answers.equations import join
 from journey.generate.slips.annotated import Annotated
-from journey.generate.slips.equations import Equation, join
+from journey.generate.slips.calculations import Calculation
 from journey.generate.slips.slip import CONFUSED, SIGNS, Proposal, Refused, Slip, scaled, two
 from journey.schema import Arith
 
 
-def _values(values: Callable[[Equation, random.Random], Iterator[Fraction]]) -> Callable[[str], Proposal]:
+def _values(values: Callable[[Calculation, random.Random], Iterator[Fraction]]) -> Callable[[str], Proposal]:
     def named(kind: str) -> Proposal:
-        def propose(graph: Annotated, step: int, equation: Equation, rng: random.Random) -> Iterator[Slip]:
+        def propose(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
             if len(equation.operands) < 2:
                 raise Refused("no_calculation")
             found = list(dict.fromkeys(values(equation, rng)))
@@ -32,7 +33,7 @@ def _values(values: Callable[[Equation, random.Random], Iterator[Fraction]]) -> 
     return named
 
 
-def _digit(equation: Equation, rng: random.Random) -> Iterator[Fraction]:
+def _digit(equation: Calculation, rng: random.Random) -> Iterator[Fraction]:
     digits, count = scaled(equation.value)
     if len(digits) < 2 or equation.value < 0:
         return
@@ -45,7 +46,7 @@ def _digit(equation: Equation, rng: random.Random) -> Iterator[Fraction]:
             yield Fraction(int(swapped), 10**count)
 
 
-def _carry(equation: Equation, rng: random.Random) -> Iterator[Fraction]:
+def _carry(equation: Calculation, rng: random.Random) -> Iterator[Fraction]:
     parts = two(equation)
     if not parts or any(part.denominator != 1 or part < 0 for part in (parts[0], parts[2])):
         return
@@ -63,7 +64,7 @@ def _carry(equation: Equation, rng: random.Random) -> Iterator[Fraction]:
                 yield equation.value - carried * unit
 
 
-def _sign(equation: Equation, rng: random.Random) -> Iterator[Fraction]:
+def _sign(equation: Calculation, rng: random.Random) -> Iterator[Fraction]:
     if equation.value < 0:
         yield -equation.value
     tokens = equation.tokens
@@ -77,12 +78,12 @@ def _sign(equation: Equation, rng: random.Random) -> Iterator[Fraction]:
                 continue
 
 
-def _off_by_one(equation: Equation, rng: random.Random) -> Iterator[Fraction]:
+def _off_by_one(equation: Calculation, rng: random.Random) -> Iterator[Fraction]:
     if equation.value.denominator == 1 and abs(equation.value) > 3:
         yield from (equation.value + 1, equation.value - 1)
 
 
-def _table(equation: Equation, rng: random.Random) -> Iterator[Fraction]:
+def _table(equation: Calculation, rng: random.Random) -> Iterator[Fraction]:
     parts = two(equation)
     if not parts or any(part.denominator != 1 or part < 2 for part in (parts[0], parts[2])):
         return
@@ -98,7 +99,7 @@ def _table(equation: Equation, rng: random.Random) -> Iterator[Fraction]:
         yield from (equation.value + 1, equation.value - 1)
 
 
-def _place(equation: Equation, rng: random.Random) -> Iterator[Fraction]:
+def _place(equation: Calculation, rng: random.Random) -> Iterator[Fraction]:
     parts = two(equation)
     if parts and parts[1] in "*/" and any(part % 10 == 0 or part.denominator > 1 for part in (parts[0], parts[2])):
         yield from (equation.value * 10, equation.value / 10)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from journey.answers.claims import evaluate
-from journey.generate.slips.equations import in_words, join
+from journey.answers.equations import join
+from journey.answers.prose_numbers import places, show
+from journey.generate.slips.calculations import in_words
 from journey.generate.slips.slip import Slip, split, two
 from journey.generate.slips.text import brief_number, brief_tokens
-from journey.generate.slips.written import places, show
 from journey.schema import Check
 
 INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}

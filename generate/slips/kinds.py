@@ -13,17 +13,18 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from journey.answers.claims import evaluate
+from journey.answers.equations import join
+from journey.answers.prose_numbers import places, show
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.arithmetic import PROPOSALS
-from journey.generate.slips.equations import Equation, Operand, in_words, join
+from journey.generate.slips.calculations import Calculation, Operand, in_words
 from journey.generate.slips.slip import CONFUSED, Edit, Proposal, Refused, Slip, scaled, two
 from journey.generate.slips.units import facts
-from journey.generate.slips.written import places, show
 from journey.schema import Arith, QuantityClaim
 
 
 def _quantity(
-    kind: str, step: int, equation: Equation, written: tuple[str, ...], edits: list[Edit], **more: object
+    kind: str, step: int, equation: Calculation, written: tuple[str, ...], edits: list[Edit], **more: object
 ) -> Slip:
     try:
         value = evaluate(join(written))
@@ -33,12 +34,12 @@ def _quantity(
     return Slip(kind, step, step, equation, claim, value, written, tuple(edits), **more)  # type: ignore[arg-type]
 
 
-def _visible(equation: Equation) -> None:
+def _visible(equation: Calculation) -> None:
     if equation.span is None or equation.result is None:
         raise Refused("calculation_not_written_out")
 
 
-def _operation(graph: Annotated, step: int, equation: Equation, rng: random.Random) -> Iterator[Slip]:
+def _operation(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
     _visible(equation)
     text = graph.steps[step].text
     others = {"+": "-*", "-": "+", "*": "+/", "/": "*-"}
@@ -65,7 +66,7 @@ def _crosses(graph: Annotated) -> bool:
     return any(re.search(r"\d x \$?\d", step.text) for step in graph.steps)
 
 
-def _operand(graph: Annotated, step: int, equation: Equation, rng: random.Random) -> Iterator[Slip]:
+def _operand(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
     _visible(equation)
     used = {name for operand in equation.operands for name, _ in operand.sources}
     mine = int(equation.id[1:])
@@ -93,7 +94,13 @@ def _in_digits(graph: Annotated, name: str) -> bool:
 
 
 def _replaced(
-    kind: str, graph: Annotated, step: int, equation: Equation, operand: Operand, value: Fraction, about: dict[str, str]
+    kind: str,
+    graph: Annotated,
+    step: int,
+    equation: Calculation,
+    operand: Operand,
+    value: Fraction,
+    about: dict[str, str],
 ) -> Slip:
     """The slip that writes `value` in place of one operand."""
     written = (*equation.tokens[: operand.token], show(value), *equation.tokens[operand.token + 1 :])
@@ -103,7 +110,7 @@ def _replaced(
     return _quantity(kind, step, equation, written, edits, operand=operand, about=about)
 
 
-def _swap(graph: Annotated, step: int, equation: Equation, rng: random.Random) -> Iterator[Slip]:
+def _swap(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
     _visible(equation)
     if not two(equation) or equation.tokens[1] in "+*":
         raise Refused("commutative_swap" if two(equation) else "not_two_operands")
@@ -122,7 +129,7 @@ def _swap(graph: Annotated, step: int, equation: Equation, rng: random.Random) -
     yield _quantity("swap", step, equation, written, edits)
 
 
-def _misread(graph: Annotated, step: int, equation: Equation, rng: random.Random) -> Iterator[Slip]:
+def _misread(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
     _visible(equation)
     known = set(graph.values.values())
     slots = [o for o in equation.operands if o.shown is not None and (given := graph.given(o)) and given.unit != "%"]
@@ -150,7 +157,7 @@ def _misreadings(value: Fraction) -> Iterator[Fraction]:
         yield value * 10
 
 
-def _forgotten(graph: Annotated, step: int, equation: Equation, rng: random.Random) -> Iterator[Slip]:
+def _forgotten(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
     _visible(equation)
     tokens = equation.tokens
     plain = len(equation.operands) >= 3 and not {"(", ")"} & set(tokens)
@@ -174,7 +181,7 @@ def _forgotten(graph: Annotated, step: int, equation: Equation, rng: random.Rand
         yield _quantity("forgotten", step, equation, written, [(start, end, "")], operand=operand, about=about)
 
 
-def _skipped(graph: Annotated, step: int, equation: Equation, rng: random.Random) -> Iterator[Slip]:
+def _skipped(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
     """Step `step` uses a number of the step before as if that had not to be worked on."""
     _visible(equation)
     if step == 0 or len(graph.steps[step - 1].equations) != 1 or len(graph.steps[step].equations) != 1:
@@ -213,7 +220,7 @@ def _skipped(graph: Annotated, step: int, equation: Equation, rng: random.Random
         yield Slip(**{**vars(slip), "back": step - 1})
 
 
-def _percent_slip(graph: Annotated, step: int, equation: Equation, rng: random.Random) -> Iterator[Slip]:
+def _percent_slip(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
     """A percentage taken ten times too large or too small."""
     tokens = equation.tokens
     operand = next((o for o in equation.operands if o.link and _percent_of(graph, o)), None)
@@ -234,7 +241,7 @@ def _percent_of(graph: Annotated, operand: Operand) -> bool:
     return any(q.id == operand.link and q.unit == "%" for q in graph.quantities)
 
 
-def _unit(graph: Annotated, step: int, equation: Equation, rng: random.Random) -> Iterator[Slip]:
+def _unit(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
     """A conversion with the wrong number: 100 minutes in an hour, 5 days in a week."""
     _visible(equation)
     context = f"{graph.problem.question} {graph.steps[step].text}"
@@ -246,7 +253,7 @@ def _unit(graph: Annotated, step: int, equation: Equation, rng: random.Random) -
             yield _replaced("unit", graph, step, equation, operand, Fraction(wrong), about)
 
 
-def _early(graph: Annotated, step: int, equation: Equation, rng: random.Random) -> Iterator[Slip]:
+def _early(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
     """The value of the step before the last is taken for the answer."""
     if step != len(graph.steps) - 1 or step == 0 or len(graph.steps[step].equations) != 1:
         raise Refused("nothing_left")

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from journey.answers.prose_numbers import show
 from journey.generate.slips import phrases
 from journey.generate.slips.checks import Reason
-from journey.generate.slips.written import show
 
 _LED = re.compile(
     r"(?:So|Then|Thus|Therefore|Hence|And|Finally|Next|Now|After that|First|Second|Third|Lastly)\b", re.IGNORECASE

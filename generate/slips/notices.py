@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from journey.answers.claims import names_in, notice_contradicts
+from journey.answers.prose_numbers import show
 from journey.generate.slips.annotated import Annotated
+from journey.generate.slips.calculations import Calculation, Operand, in_words
 from journey.generate.slips.checks import INVERSE, Reason, arithmetic, bracketed, brief_shown, percentage, reason, size
-from journey.generate.slips.equations import Equation, Operand, in_words
 from journey.generate.slips.quotes import asked, clause, count_noun
 from journey.generate.slips.slip import Slip, two
 from journey.generate.slips.text import WrongStep, brief_number, brief_tokens
-from journey.generate.slips.written import show
 from journey.schema import Arith, Check
 
 _BELOW_ZERO = re.compile(
@@ -180,7 +180,7 @@ def _impossible(graph: Annotated, slip: Slip, window: Sequence[WrongStep]) -> It
 
 
 def _impossible_value(
-    graph: Annotated, equation: Equation, left: str, value: Fraction, slip: Slip, prefix: str
+    graph: Annotated, equation: Calculation, left: str, value: Fraction, slip: Slip, prefix: str
 ) -> Iterator[Reason]:
     slots = {"x": show(slip.value), "y": show(value), "expr": in_words(slip.equation.tokens)}
     slots["written"] = in_words(slip.written)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from journey.answers.prose_numbers import places
 from journey.generate.slips.annotated import Annotated
-from journey.generate.slips.equations import Equation, Operand
-from journey.generate.slips.written import places
+from journey.generate.slips.calculations import Calculation, Operand
 from journey.schema import Claim
 
 Edit = tuple[int, int, str]
-Proposal = Callable[[Annotated, int, Equation, random.Random], Iterator["Slip"]]
+Proposal = Callable[[Annotated, int, Calculation, random.Random], Iterator["Slip"]]
 CONFUSED = {"0": "689", "1": "72", "2": "31", "3": "825", "4": "935", "5": "634", "6": "985", "7": "186", "8": "367"}
 """Digits that are taken for one another."""
 SIGNS = ("+", "-", "*", "/")
@@ -38,7 +38,7 @@ class Slip:
     kind: str
     step: int
     back: int
-    equation: Equation
+    equation: Calculation
     claim: Claim
     value: Fraction
     written: tuple[str, ...]
@@ -75,7 +75,7 @@ def _closes(tokens: tuple[str, ...]) -> int:
     return len(tokens)
 
 
-def two(equation: Equation) -> tuple[Fraction, str, Fraction] | None:
+def two(equation: Calculation) -> tuple[Fraction, str, Fraction] | None:
     """(a, operator, b) of a calculation with exactly two plain numbers."""
     if len(equation.tokens) == 3 and len(equation.operands) == 2:
         return equation.operands[0].value, equation.tokens[1], equation.operands[1].value

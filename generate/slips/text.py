@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from journey.answers.claims import evaluate, names_in
+from journey.answers.prose_numbers import Numeral, number_words, places, show, show_like
 from journey.generate.slips.annotated import Annotated
-from journey.generate.slips.equations import Equation, Step
+from journey.generate.slips.calculations import Calculation, Step
 from journey.generate.slips.slip import Edit, Refused, Slip, writable
-from journey.generate.slips.written import Numeral, number_words, places, show, show_like
 
 MAX_PLACES = 2
 LARGEST = 10_000_000
@@ -109,7 +109,7 @@ def brief_number(value: Fraction) -> str:
     return f"- {text}" if value < 0 else text
 
 
-def _flow(graph: Annotated, equation: Equation, wrong: Mapping[str, Fraction]) -> Fraction:
+def _flow(graph: Annotated, equation: Calculation, wrong: Mapping[str, Fraction]) -> Fraction:
     """The value of a calculation when some quantities are wrong."""
     for operand in equation.operands:
         if len(operand.sources) > 1 and any(name in wrong for name, _ in operand.sources):
@@ -130,7 +130,7 @@ class _Editor:
         last = self.step.equations[-1].id
         self.known = [q for q in graph.quantities if q.id[0] == "q" or int(q.id[1:]) <= int(last[1:])]
 
-    def tokens(self, equation: Equation) -> tuple[str, ...]:
+    def tokens(self, equation: Calculation) -> tuple[str, ...]:
         """The calculation with the wrong values in it."""
         tokens = list(equation.tokens)
         for operand in equation.operands:

@@ -6,13 +6,13 @@ import random
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
+from journey.answers.prose_numbers import show
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.kinds import KINDS
 from journey.generate.slips.narrate import Voice
 from journey.generate.slips.slip import Refused, Slip, usable
 from journey.generate.slips.text import WrongStep, brief_number, following_steps, right_brief, wrong_step
 from journey.generate.slips.tree import Piece
-from journey.generate.slips.written import show
 from journey.schema import Pair, Trace
 from journey.views import lay_out
 

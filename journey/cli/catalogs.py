@@ -49,11 +49,22 @@ def rows(kind: str) -> list[dict[str, Any]]:
         return [_row(n, "settings", (m.__doc__ or "").split("\n")[0], {}) for n, m in _stage_models().items()]
     if kind not in _KINDS:
         raise UnknownName("kind", kind, KINDS)
-    return [_row(e.name, _KINDS[kind].kind, e.summary, e.facts) for e in _KINDS[kind].entries()]
+    return [
+        _row(e.name, _KINDS[kind].kind, e.summary, {**_derived(kind, e.name), **e.facts})
+        for e in _KINDS[kind].entries()
+    ]
 
 
 def _row(name: str, kind: str, summary: str, facts: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "kind": kind, "summary": summary, "facts": facts}
+
+
+def _derived(kind: str, name: str) -> dict[str, Any]:
+    """Facts that other entries state: a family names its methods, so a method's families are looked up."""
+    if kind != "methods":
+        return {}
+    families = tuple(family.name for family in catalog.FAMILIES.entries() if name in family.facts["methods"])
+    return {"families": families} if families else {}
 
 
 def entry(kind: str, name: str) -> dict[str, Any]:

@@ -25,14 +25,14 @@ def curate(
     """
     from journey.config import CurateSettings
     from journey.curate import run as stage
-    from journey.store import read_manifest
+    from journey.formats.folders import read_manifest
 
     settings = given.build(CurateSettings)
     if dry_run:
-        rows = {str(f): read_manifest(f, "generate")["counts"] for f in folders}
+        rows = {str(f): read_manifest(f, "generate").counts for f in folders}
         print_json({"out": str(out), "inputs": rows, "settings": settings.model_dump()})
         return
     folder = stage.curate(folders, settings, out)
-    show_counts(read_manifest(folder, "curate")["counts"], as_json)
+    show_counts(read_manifest(folder, "curate").counts, as_json)
     base = settings.base or suggested(folder, "train")
     next_(f"journey finetune {folder} --base {base} --out {folder.with_name(folder.name + '-runs')}")

@@ -25,8 +25,8 @@ def finetune(
     """
     from journey.config import FinetuneSettings
     from journey.finetune import run as stage
+    from journey.formats.folders import read_manifest
     from journey.publish.transfer.restore import local_folder, warmup_folder
-    from journey.store import read_manifest
 
     settings = given.build(FinetuneSettings)
     if settings.warmup:
@@ -37,12 +37,13 @@ def finetune(
         return
     made = stage.finetune(folder, settings, out)
     if as_json:
-        print_json(read_manifest(made, "finetune")["counts"])
+        print_json(read_manifest(made, "finetune").counts)
     else:
         from journey import console
         from journey.finetune.planning import audit
+        from journey.formats.folders import open_finished
 
-        found = stage.read_audit(made)
+        found = open_finished(made, "finetune").audit
         for table in audit.tables(found):
             console.out.print(table)
         for sentence in found.notes:

@@ -19,14 +19,14 @@ def generate(
     Example: journey generate --family countdown@1 --method search --pairs 1000 --out data/runs/countdown
     """
     from journey.config import GenerateSettings
+    from journey.formats.folders import read_manifest
     from journey.generate import run as stage
-    from journey.store import read_manifest
 
     settings = given.build(GenerateSettings)
     if dry_run:
         print_json(stage.plan(settings, out, workers=workers))
         return
     folder = stage.generate(settings, out, workers=workers)
-    show_counts(read_manifest(folder, "generate")["counts"], as_json)
+    show_counts(read_manifest(folder, "generate").counts, as_json)
     base = " --base pocket" if suggested(folder, "pairs") == "pocket" else ""
     next_(f"journey curate {folder}{base} --out {folder.with_name(folder.name + '-curated')}")

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from journey.cli.shared import AsJson, next_, show_scores
-from journey.errors import PartialError
 
 
 def report(
@@ -25,17 +24,12 @@ def report(
     from journey.evaluate import report as stage
     from journey.evaluate.behaviour import judge as judging
     from journey.evaluate.behaviour import measure
-    from journey.store import corrupt_files, read_manifest
+    from journey.formats.folders import open_finished
 
     if not (folder / "manifest.json").is_file() and (folder / "evaluate" / "manifest.json").is_file():
         folder = folder / "evaluate"
-    read_manifest(folder, "evaluate")
-    damaged = corrupt_files(folder)
-    if damaged:
-        raise PartialError(f"{folder} is damaged: {', '.join(damaged[:5])}\n  run `journey evaluate` again")
-    if finetuned is not None:
-        read_manifest(finetuned, "finetune")
-    measure.build(folder, judging.judge(folder, judge, judge_answers) if judge else None)
-    stage.build(folder, finetuned)
+    evaluated = open_finished(folder, "evaluate")
+    measure.build(evaluated, judging.judge(evaluated, judge, judge_answers) if judge else None)
+    stage.build(evaluated, finetuned)
     show_scores(folder, as_json)
     next_(f"open {folder / 'report.html'}")

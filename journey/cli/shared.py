@@ -44,11 +44,11 @@ def suggested(folder: Path, kind: str) -> str:
     """A model of the catalog that can read a folder's pairs, to be named in the next command."""
     from itertools import islice
 
+    from journey.formats.folders import open_finished
     from journey.models.template import suggested_base
     from journey.schema import Pair
-    from journey.store import read_records
 
-    return suggested_base(islice(read_records(folder, kind, Pair), 100))
+    return suggested_base(islice(open_finished(folder).records(kind, Pair), 100))
 
 
 def show_counts(counts: dict[str, Any], as_json: bool) -> None:

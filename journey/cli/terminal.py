@@ -13,8 +13,10 @@ from rich.text import Text
 
 from journey import console, views
 from journey.errors import PartialError, UnknownName, UsageError
+from journey.formats.files import read_lines
+from journey.formats.folders import open_finished
+from journey.formats.manifest import MANIFEST
 from journey.schema import Pair, Trace
-from journey.store import read_records, read_shard
 
 COLOURS = {
     "mistake": "red",
@@ -32,17 +34,18 @@ def pairs(path: Path, number: int, skip: int = 0) -> list[Pair]:
     path = Path(path)
     if path.is_file():
         try:
-            found = list(islice(read_shard(path, Pair), skip, skip + number))
+            found = list(islice(read_lines(path, Pair), skip, skip + number))
         except (PartialError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"{path} does not hold pairs: {error}", "give a file of pairs/, train/, dev/ or test/"
             ) from None
     else:
-        folders = [path, path / "curate", path / "generate"]
-        kinds = [(f, kind) for f in folders for kind in ("train", "pairs", "dev", "test") if (f / kind).is_dir()]
-        if not kinds:
+        folder = next((f for f in (path, path / "curate", path / "generate") if (f / MANIFEST).is_file()), None)
+        opened = None if folder is None else open_finished(folder)
+        kind = next((k for k in ("train", "pairs", "dev", "test") if opened and opened.shards(k)), None)
+        if opened is None or kind is None:
             raise UsageError(f"no pairs in {path}", "give a folder that `journey generate` or `journey curate` wrote")
-        found = list(islice(read_records(kinds[0][0], kinds[0][1], Pair), skip, skip + number))
+        found = list(islice(opened.records(kind, Pair), skip, skip + number))
     if not found:
         raise UsageError(f"{path} holds no more pairs", "use a smaller --skip")
     return found
@@ -102,8 +105,7 @@ def show_facts(facts: dict[str, Any]) -> None:
 
 def show_scores(folder: Path) -> None:
     """The verdict and the table of an evaluation folder."""
-    from journey.evaluate import report
     from journey.evaluate.report import terminal as scored
 
-    plan, scores = report.load(folder)
-    console.out.print(scored.summary(scores, plan))
+    evaluated = open_finished(folder, "evaluate")
+    console.out.print(scored.summary(evaluated.scores, evaluated.plan))

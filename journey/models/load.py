@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from journey import hub
 from journey.errors import AuthError, RemoteError, UnknownName, UsageError
+from journey.formats.adapter import CONFIG, read_adapter_config
+from journey.formats.finetune import WARMUP
 
 if TYPE_CHECKING:
     import torch
@@ -289,11 +291,14 @@ def own_base(run: Path) -> Path | None:
     The run's own folder if it holds a whole model (full fine-tuning); the folder that its adapter names by a relative
     path if its start was changed before (`../warmup`); None for an adapter of the base.
     """
-    config = run / "adapter_config.json"
-    if not config.is_file():
+    if not (run / CONFIG).is_file():
         return run
-    named = str(json.loads(config.read_bytes()).get("base_model_name_or_path") or "")
-    return run / named if named.startswith("../") else None
+    named = read_adapter_config(run).base
+    if not named.startswith("../"):
+        return None
+    if named != f"../{WARMUP}":
+        raise UsageError(f"{run} names its base as {named!r}, a folder outside its runs", "train the run again")
+    return run / named
 
 
 @contextmanager

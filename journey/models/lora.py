@@ -25,6 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from journey.errors import UsageError
+from journey.formats.adapter import read_adapter_config
+from journey.formats.finetune import ADAPTER
 
 PREFIX = "base_model.model."  # of the names in a PEFT adapter file
 
@@ -341,19 +343,18 @@ def _adds_into(total: Tensor) -> Callable[[Tensor], None]:
 
 def read_adapter(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and configuration of a saved PEFT adapter. Raises UsageError if it cannot be stacked or read."""
-    import json
-
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    config = read_adapter_config(folder)
     try:
-        config = json.loads((folder / "adapter_config.json").read_bytes())
-        state = load_file(folder / "adapter_model.safetensors")
-    except (OSError, ValueError) as error:
+        state = load_file(folder / ADAPTER)
+    except (OSError, ValueError, SafetensorError) as error:
         raise UsageError(f"{folder} holds no readable adapter: {error}", "train it again") from None
-    if config.get("peft_type") != "LORA":
-        raise UsageError(f"{folder} is a {config.get('peft_type')} adapter, only LoRA can be stacked")
-    refuse_unstackable(config)
-    return state, config
+    if config.kind != "LORA":
+        raise UsageError(f"{folder} is a {config.kind} adapter, only LoRA can be stacked")
+    refuse_unstackable(config.fields)
+    return state, config.fields
 
 
 @contextmanager

@@ -7,24 +7,36 @@ audit.json  problems.txt  provenance/  manifest.json    (one repository a run: t
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from journey import hub
 from journey.errors import UsageError
+from journey.formats.adapter import CONFIG, read_adapter_config
+from journey.formats.finetune import (
+    ADAPTER,
+    PROBLEMS,
+    TRAJECTORY,
+    WARMUP,
+    AuditFile,
+    RunFile,
+    SweepFile,
+    WarmupFile,
+)
+from journey.formats.manifest import Manifest
 from journey.publish.bundle import card_model
-from journey.publish.bundle.runs import ADAPTER, Plan
+from journey.publish.bundle.runs import AdapterRepoPlan
 from journey.publish.settings import PublishSettings
-from journey.store import Folder, dump_json, manifest_hash
+from journey.store import Folder
 
 ADAPTERS_VERSION = 1
-_KEPT = ("run.json", "trajectory.jsonl")
-_WHOLE = ("problems.txt", "lr_sweep.json")  # of the whole folder, where there are any
-_CONFIG = "adapter_config.json"
+_KEPT = (RunFile.FILE, TRAJECTORY)
+_WHOLE = (PROBLEMS, SweepFile.FILE)  # of the whole folder, where there are any
 
 
-def stage(plan: Plan, settings: PublishSettings, repo: str, out: Path) -> Path:
+def stage(plan: AdapterRepoPlan, settings: PublishSettings, repo: str, out: Path) -> Path:
     """Build the folder of one repository and return it. Raises UsageError if the base's licence files are wanting."""
     if plan.duties.texts and not any(name.startswith(("LICENSE", "USE_POLICY")) for name in plan.legal):
         raise UsageError(
@@ -42,9 +54,9 @@ def stage(plan: Plan, settings: PublishSettings, repo: str, out: Path) -> Path:
         "evaluation": str(plan.evaluation_link) if plan.evaluation_link else None,
         "only": plan.only,
     }
-    inputs = {"finetune": manifest_hash(plan.runs.folder)}
+    inputs = {"finetune": plan.runs.folder.sha256}
     if plan.evaluation is not None:
-        inputs["evaluate"] = manifest_hash(plan.evaluation)
+        inputs["evaluate"] = plan.evaluation.sha256
     with Folder.open(out, "publish", config, inputs=inputs) as folder:
         if not folder.finished:
             for run in plan.names:
@@ -59,42 +71,39 @@ def stage(plan: Plan, settings: PublishSettings, repo: str, out: Path) -> Path:
     return out
 
 
-def _copy(folder: Folder, plan: Plan, run: str) -> None:
+def _copy(folder: Folder, plan: AdapterRepoPlan, run: str) -> None:
     """An adapter's files, the base in its config named as others can load it."""
-    source, inside = plan.runs.folder / run, "" if plan.only else f"{run}/"
+    source, inside = plan.runs.folder, "" if plan.only else f"{run}/"
     for name in (ADAPTER, *_KEPT):
-        if (source / name).is_file():
-            to = folder.path(f"{inside}{name}")
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, to)
-    config = json.loads((source / _CONFIG).read_bytes())
-    config |= {"base_model_name_or_path": plan.start.repo, "revision": plan.start.revision}
-    folder.write(f"{inside}{_CONFIG}", (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
+        if source.has(f"{run}/{name}"):
+            folder.write(f"{inside}{name}", source.read(f"{run}/{name}"))
+    fields = read_adapter_config(source.run_folder(run)).fields
+    fields |= {"base_model_name_or_path": plan.start.repo, "revision": plan.start.revision}
+    folder.write(f"{inside}{CONFIG}", (json.dumps(fields, indent=2, sort_keys=True) + "\n").encode())
 
 
-def _provenance(folder: Folder, plan: Plan) -> None:
+def _provenance(folder: Folder, plan: AdapterRepoPlan) -> None:
     """The stage's manifest and the adapters' configs as they were, so that the finetune folder can be made again.
 
     A base that was a folder of this machine is named by its Hub id instead.
     """
-    folder.write("audit.json", plan.runs.audit)
-    for name in _WHOLE:
-        if (plan.runs.folder / name).is_file():
-            folder.write(name, (plan.runs.folder / name).read_bytes())
-    if plan.runs.warmup is not None:
-        facts = plan.runs.warmup / "warmup.json"
-        folder.write("provenance/finetune/warmup/warmup.json", facts.read_bytes() if facts.is_file() else b"{}\n")
-    manifest = placeless(plan.runs.manifest)
-    base = str(plan.runs.manifest["config"].get("base", ""))
-    if base != plan.runs.base["name"]:
-        manifest["config"]["base"] = f"{plan.base.repo}@{plan.base.revision}" if plan.base.revision else plan.base.repo
-    folder.write("provenance/finetune/manifest.json", dump_json(manifest))
+    source = plan.runs.folder
+    for name in (AuditFile.FILE, *_WHOLE):
+        if source.has(name):
+            folder.write(name, source.read(name))
+    if source.warmup is not None:
+        name = f"{WARMUP}/{WarmupFile.FILE}"
+        folder.write(f"provenance/finetune/{name}", source.read(name) if source.has(name) else b"{}\n")
+    manifest = placeless(source.manifest)
+    if source.base_setting != plan.runs.base.name:
+        named = f"{plan.base.repo}@{plan.base.revision}" if plan.base.revision else plan.base.repo
+        manifest = _sealed(manifest, {**manifest.config, "base": named})
+    folder.write("provenance/finetune/manifest.json", manifest.encoded())
     for run in plan.names:
-        original = (plan.runs.folder / run / _CONFIG).read_bytes()
-        folder.write(f"provenance/finetune/{run}/{_CONFIG}", original)
+        folder.write(f"provenance/finetune/{run}/{CONFIG}", source.read(f"{run}/{CONFIG}"))
 
 
-def placeless(manifest: dict[str, Any]) -> dict[str, Any]:
+def placeless(manifest: Manifest) -> Manifest:
     """A manifest whose settings name files without their folders (`gsm8k=/data/x.jsonl` as `gsm8k=x.jsonl`)."""
 
     def plain(value: Any) -> Any:
@@ -107,4 +116,12 @@ def placeless(manifest: dict[str, Any]) -> dict[str, Any]:
             return f"{name}{equals}{Path(path).name}"
         return value
 
-    return {**manifest, "config": plain(manifest["config"])}
+    return _sealed(manifest, plain(manifest.config))
+
+
+def _sealed(manifest: Manifest, config: dict[str, Any]) -> Manifest:
+    """The manifest with other settings; sealed again where it was sealed."""
+    if config == manifest.config:
+        return manifest
+    changed = msgspec.structs.replace(manifest, config=config)
+    return changed if manifest.content_sha256 is None else changed.sealed()

@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 
 from journey.errors import UsageError
+from journey.formats.files import sha256
 from journey.models import load
 from journey.publish.bundle import card_dataset
 from journey.publish.settings import PublishSettings
 from journey.publish.tables.licences import choose
 from journey.publish.transfer import bases
-from journey.store import Folder, sha256
+from journey.store import Folder
 
 MODEL_VERSION = 1
 _ALLOWED = (

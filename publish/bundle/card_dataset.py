@@ -10,6 +10,7 @@ import functools
 import importlib.resources
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,14 @@ import yaml
 
 from journey import console, hub, views
 from journey.errors import JourneyError
-from journey.publish.bundle.source import Source, first_pair, funnel, generated
+from journey.formats.folders import GeneratedFolder
+from journey.formats.publication import ExportFile
+from journey.publish.bundle.source import Source, first_pair
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns
 from journey.publish.tables.licences import KNOWN
 from journey.schema import Pair
 from journey.splits import SPLITS
-from journey.store import manifest_hash, read_manifest
 
 if TYPE_CHECKING:
     import jinja2
@@ -175,7 +177,7 @@ def _name(repo: str) -> str:
 def _dataset_context(
     source: Source, settings: PublishSettings, rows: Mapping[str, Mapping[str, int]], present: list[columns.Config]
 ) -> dict[str, Any]:
-    survey, manifest = source.survey, read_manifest(source.curated, "curate")
+    survey = source.survey
     made = recipes(settings, rows)
     policies = survey.policies + source.preference.policies
     return {
@@ -196,16 +198,16 @@ def _dataset_context(
         "policies": [(name, n, terms(settings, name)) for name, n in sorted(policies.items())],
         "mistakes": sorted(survey.mistakes.items()),
         "unverified": survey.unverified,
-        "generated": _generated(generated(source)),
-        "funnel": funnel(source),
-        "benchmarks": manifest["config"].get("benchmarks") or [],
+        "generated": _generated(source.trees),
+        "funnel": source.curated.funnel,
+        "benchmarks": source.curated.benchmarks,
         "licence": source.licence.id,
         "sources": [
             (name, n, licence_of(settings, survey.licences, name)) for name, n in sorted(survey.sources.items())
         ],
         "owed": owed(settings, policies),
         "limits": _limits(source),
-        "manifest": manifest_hash(source.curated),
+        "manifest": source.curated.sha256,
     }
 
 
@@ -243,15 +245,14 @@ def type_words(kind: pyarrow.DataType) -> str:
     return str(kind)
 
 
-def _generated(manifests: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
+def _generated(folders: Iterable[GeneratedFolder]) -> list[tuple[str, int]]:
     """Counts of the generate folders, added up: mistakes by kind, notices by kind, what could not be used."""
-    total: dict[str, int] = {}
-    for manifest in manifests:
-        counts = manifest["counts"]
-        for name, words in (("kinds", "mistakes of kind"), ("notices", "noticed by"), ("rejected", "not used, reason")):
-            for key, n in (counts.get(name) or {}).items():
-                label = f"{words} {key.replace('_', ' ')}"
-                total[label] = total.get(label, 0) + n
+    total: Counter[str] = Counter()
+    for folder in folders:
+        counts = folder.counts
+        by_words = {"mistakes of kind": counts.kinds, "noticed by": counts.notices, "not used, reason": counts.rejected}
+        for words, numbers in by_words.items():
+            total.update({f"{words} {key.replace('_', ' ')}": count for key, count in numbers.items()})
     return sorted(total.items())
 
 
@@ -303,14 +304,14 @@ def _limits(source: Source) -> list[str]:
     return lines
 
 
-def exported(facts: Mapping[str, Any], licence: str | None) -> str:
+def exported(facts: ExportFile, licence: str | None) -> str:
     """The card of a merged model."""
     from huggingface_hub import ModelCardData
 
     known_ = KNOWN.get((licence or "").lower())
     data = ModelCardData(
         license=known_.id if known_ else None,
-        base_model=str(facts["base"]) if hub.is_id(str(facts["base"])) else None,
+        base_model=facts.base if hub.is_id(facts.base) else None,
         library_name="transformers",
         pipeline_tag="text-generation",
         tags=["reasoning", "journey-learning"],

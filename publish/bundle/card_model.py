@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from journey.formats.comparison import Comparison
+from journey.formats.folders import EvaluatedFolder
+from journey.formats.scores import ArmScore, RunScore
 from journey.publish.bundle import card_dataset
-from journey.publish.bundle.evaluated import Evaluation, read, schemas
-from journey.publish.bundle.runs import Link, Plan, label
+from journey.publish.bundle.evaluated import benchmarks_of, licences_of, schemas
+from journey.publish.bundle.runs import AdapterRepoPlan, Link
 from journey.publish.settings import PublishSettings
-from journey.store import manifest_hash
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -29,12 +32,12 @@ _AUDIT = (
 STARTS = ("base", "warmup")  # what the runs began as, sampled beside them
 
 
-def adapters(plan: Plan, settings: PublishSettings, repo: str) -> str:
+def adapters(plan: AdapterRepoPlan, settings: PublishSettings, repo: str) -> str:
     """The card of a repository of adapters."""
     from huggingface_hub import ModelCardData
 
-    found = read(plan.evaluation) if plan.evaluation is not None else None
-    arms = list(dict.fromkeys(plan.runs.label(run) for run in plan.names))
+    found, runs = plan.evaluation, plan.runs.adapters
+    arms = list(dict.fromkeys(runs[run].label for run in plan.names))
     scored = _scored(found, plan, arms) if found else []
     data = ModelCardData(
         base_model=plan.start.repo,
@@ -54,84 +57,134 @@ def adapters(plan: Plan, settings: PublishSettings, repo: str) -> str:
         repo=repo,
         slug=card_dataset.slug(repo),
         url=card_dataset.hub_page(repo, "model"),
-        runs=[{"name": run, **plan.runs.told[run]} for run in plan.names],
+        runs=[runs[run] for run in plan.names],
         first=plan.names[0],
         arms=arms,
         audit_rows=_audit_rows(plan, arms),
-        audit=plan.runs.audit,
+        audit=plan.runs.folder.audit,
         scored=scored,
         found=found,
         compared=_compared(found),
-        manifest=manifest_hash(plan.runs.folder),
+        manifest=plan.runs.folder.sha256,
     )
     return card_dataset.join(data.to_yaml(), body)
 
 
-def _audit_rows(plan: Plan, arms: list[str]) -> list[list[str]]:
+def _audit_rows(plan: AdapterRepoPlan, arms: list[str]) -> list[list[str]]:
     """One line a fact: its name, then what each arm has; where seeds differ, the lowest and the highest."""
-    by_arm = {arm: [one for one in plan.runs.audit["runs"] if label(one) == arm] for arm in arms}
+    counts = plan.runs.folder.audit.runs
     rows = []
-    for words, key in _AUDIT:
+    for words, name in _AUDIT:
         cells = []
         for arm in arms:
-            values = sorted(one[key] for one in by_arm[arm] if key in one)
+            values = sorted(getattr(one, name) for one in counts if one.label == arm)
             low, high = (card_dataset.number(values[0]), card_dataset.number(values[-1])) if values else ("n/a", "n/a")
             cells.append(low if low == high else f"{low} to {high}")
         rows.append([words, *cells])
     return rows
 
 
-def _scored(found: Evaluation, plan: Plan, arms: list[str]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Scored:
+    """An accuracy as a card shows it: of an arm over its seeds, or of one run."""
+
+    name: str  # the arm, or the run
+    arm: str
+    benchmark: str
+    strategy: str
+    n: int
+    seeds: int
+    accuracy: float
+    low: float | None
+    high: float | None
+    truncation_rate: float
+    no_answer_rate: float
+    mean_tokens: float
+    oracle: bool = False
+
+
+def _scored(found: EvaluatedFolder, plan: AdapterRepoPlan, arms: list[str]) -> list[Scored]:
     """Accuracy with its interval, by benchmark and strategy: of each arm, or of the one run, and of the base."""
     if plan.only is None:
-        return [one for one in found.scores["arms"] if one["arm"] in (*arms, *STARTS)]
+        return [_of_arm(one) for one in found.scores.arms if one.arm in (*arms, *STARTS)]
     wanted = (plan.only, *STARTS)
-    return [_of_run(one) for one in found.scores["runs"] if one["run"] in wanted]
+    return [_of_run(one) for one in found.scores.runs if one.run in wanted]
 
 
-def _of_run(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's score in the shape of an arm's; with Wilson's interval where it is a share of single answers."""
+def _of_arm(arm: ArmScore) -> Scored:
+    return Scored(
+        arm.arm,
+        arm.arm,
+        arm.benchmark,
+        arm.strategy,
+        arm.n,
+        arm.seeds,
+        arm.accuracy,
+        arm.low,
+        arm.high,
+        arm.truncation_rate,
+        arm.no_answer_rate,
+        arm.mean_tokens,
+        arm.oracle,
+    )
+
+
+def _of_run(run: RunScore) -> Scored:
+    """A run's score; with Wilson's interval where it is a share of single answers."""
     from scipy.stats import binomtest
 
-    read = run.get("samples") or run["n"]
-    rates = {f"{name}_rate": run[key] / read for name, key in (("truncation", "truncated"), ("no_answer", "no_answer"))}
-    told = {**run, **rates, "seeds": 1, "low": None, "high": None}
-    if read == run["n"]:
-        interval = binomtest(run["correct"], run["n"]).proportion_ci(method="wilson")
-        told |= {"accuracy": run["correct"] / run["n"], "low": float(interval.low), "high": float(interval.high)}
-    return told
+    read = run.samples or run.n
+    accuracy, low, high = run.accuracy, None, None
+    if read == run.n:
+        interval = binomtest(run.correct, run.n).proportion_ci(method="wilson")
+        accuracy, low, high = run.correct / run.n, float(interval.low), float(interval.high)
+    return Scored(
+        run.run,
+        run.arm,
+        run.benchmark,
+        run.strategy,
+        run.n,
+        1,
+        accuracy,
+        low,
+        high,
+        run.truncated / read,
+        run.no_answer / read,
+        run.mean_tokens,
+    )
 
 
-def _eval_results(found: Evaluation, scored: list[dict[str, Any]], link: Link | None) -> list[EvalResult]:
+def _eval_results(found: EvaluatedFolder, scored: list[Scored], link: Link | None) -> list[EvalResult]:
     from huggingface_hub import EvalResult
 
-    benchmarks = {one["name"]: one for one in found.plan["benchmarks"]}
+    benchmarks = {benchmark.name: benchmark for benchmark in found.plan.benchmarks}
     results = []
     for one in scored:
-        if one.get("oracle"):  # looks at the gold answers: no result of the model
+        if one.oracle:  # looks at the gold answers: no result of the model
             continue
-        benchmark = benchmarks[one["benchmark"]]
-        source = _HUB_SOURCE.fullmatch(str(benchmark["source"]))
+        benchmark = benchmarks[one.benchmark]
+        source = _HUB_SOURCE.fullmatch(benchmark.source)
         of_hub = source[1] if source else None
+        ends = {"low": one.low, "high": one.high}
         results.append(
             EvalResult(
                 task_type="text-generation",
                 task_name="reasoning",
-                dataset_type=of_hub or (link.repo if link else one["benchmark"]),
-                dataset_name=one["benchmark"],
-                dataset_revision=benchmark["revision"] if of_hub and _is_commit(benchmark["revision"]) else None,
+                dataset_type=of_hub or (link.repo if link else one.benchmark),
+                dataset_name=one.benchmark,
+                dataset_revision=benchmark.revision if of_hub and _is_commit(benchmark.revision) else None,
                 dataset_split="test",
                 metric_type="accuracy",
-                metric_name=f"accuracy of {one.get('run') or one['arm']}, {one['strategy']}",
-                metric_value=round(one["accuracy"], 6),
+                metric_name=f"accuracy of {one.name}, {one.strategy}",
+                metric_value=round(one.accuracy, 6),
                 metric_args={
-                    "arm": one["arm"],
-                    "strategy": one["strategy"],
-                    **{end: round(one[end], 6) for end in ("low", "high") if one[end] is not None},
+                    "arm": one.arm,
+                    "strategy": one.strategy,
+                    **{end: round(value, 6) for end, value in ends.items() if value is not None},
                     "level": 0.95,
-                    "problems": one["n"],
-                    "seeds": one["seeds"],
-                    "mean_tokens": round(one["mean_tokens"], 2),
+                    "problems": one.n,
+                    "seeds": one.seeds,
+                    "mean_tokens": round(one.mean_tokens, 2),
                 },
                 source_name="journey-learning evaluation" if link else None,
                 source_url=card_dataset.hub_page(link.repo, "dataset") if link else None,
@@ -144,32 +197,28 @@ def _is_commit(revision: object) -> bool:
     return isinstance(revision, str) and re.fullmatch(r"[0-9a-f]{40}", revision) is not None
 
 
-def _compared(found: Evaluation | None) -> list[dict[str, Any]]:
+def _compared(found: EvaluatedFolder | None) -> list[dict[str, str]]:
     """The comparisons between arms, flat: names, difference, interval, p and the verdict's words."""
-    rows = []
-    for one in found.scores["compared"] if found else ():
-        if one["first"] in STARTS:
-            continue
-        result, verdict = one["comparison"], one["verdict"]
-        rows.append(
-            {
-                "benchmark": one["benchmark"],
-                "arms": f"{one['second']} minus {one['first']}",
-                "difference": f"{100 * result['difference']:+.1f}",
-                "interval": _interval(result),
-                "words": "; ".join([verdict["words"], *verdict["qualifiers"]]),
-            }
-        )
-    return rows
+    return [
+        {
+            "benchmark": one.benchmark,
+            "arms": f"{one.second} minus {one.first}",
+            "difference": f"{100 * one.comparison.difference:+.1f}",
+            "interval": _interval(one.comparison),
+            "words": "; ".join([one.verdict.words, *one.verdict.qualifiers]),
+        }
+        for one in (found.scores.compared if found else ())
+        if one.first not in STARTS
+    ]
 
 
-def _interval(result: Mapping[str, Any]) -> str:
-    low, high = result.get("low"), result.get("high")
+def _interval(result: Comparison) -> str:
+    low, high = result.low, result.high
     return "n/a" if low is None or high is None else f"{100 * low:+.1f} to {100 * high:+.1f}"
 
 
 def evaluation(
-    found: Evaluation,
+    found: EvaluatedFolder,
     licence: Licence,
     settings: PublishSettings,
     repo: str,
@@ -210,15 +259,15 @@ def evaluation(
         name=repo.rpartition("/")[2],
         repo=repo,
         plan=found.plan,
-        benchmarks=found.benchmarks,
+        benchmarks=benchmarks_of(found),
         scores=found.scores,
         compared=_compared(found),
         tables=tables,
         links={name: link for name, link in links.items() if link},
         licence=licence.id,
         licences={
-            name: given or settings.source_license.get(name, "not stated") for name, given in found.licences.items()
+            name: given or settings.source_license.get(name, "not stated") for name, given in licences_of(found).items()
         },
-        manifest=manifest_hash(found.folder),
+        manifest=found.sha256,
     )
     return card_dataset.join(data.to_yaml(), body)

@@ -8,19 +8,21 @@ shard. `provenance/` holds what is needed to make the curated folder again, byte
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from journey import console
+from journey.formats.curation import LEDGER, FunnelFile
+from journey.formats.manifest import MANIFEST
+from journey.formats.publication import PublishedShard, PublishedShards
 from journey.publish.bundle import card_dataset, provenance
 from journey.publish.bundle.source import Source
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns, parquet
 from journey.publish.tables.columns import Config
-from journey.splits import SPLITS
-from journey.store import Folder, dump_json, manifest_hash, shards
+from journey.splits import SPLITS, Split
+from journey.store import Folder
 
 BUNDLE_VERSION = 1
 _MADE: tuple[Config, ...] = ("journey", "shortcut", "pairs", "trees", "stepwise")
@@ -31,8 +33,8 @@ def open_folder(source: Source, settings: PublishSettings, out: Path) -> Folder:
     """The bundle's folder, begun, resumed or finished. Raises UsageError if it is in use."""
     config = {"kind": "dataset", "format": BUNDLE_VERSION, **settings.model_dump(mode="json", include=_BUILD)}
     config["licence"] = source.licence.id
-    inputs = {"curate": manifest_hash(source.curated)}
-    inputs |= {f"generate {place}": manifest_hash(path) for place, path in enumerate(source.trees)}
+    inputs = {"curate": source.curated.sha256}
+    inputs |= {f"generate {number}": folder.sha256 for number, folder in enumerate(source.trees)}
     if source.preference.rows:
         inputs["preference"] = source.preference.sha256
     return Folder.open(out, "publish", config, inputs=inputs)
@@ -71,7 +73,7 @@ def _tables(folder: Folder, source: Source, settings: PublishSettings, shard_byt
 
 
 def _table(
-    folder: Folder, source: Source, settings: PublishSettings, config: Config, split: str, shard_bytes: int
+    folder: Folder, source: Source, settings: PublishSettings, config: Config, split: Split, shard_bytes: int
 ) -> Iterator[dict[str, int]]:
     """The counts of every shard of one table, old or new; {"rows", "items" (of the source, so far)}."""
     number = spent = 0
@@ -94,7 +96,7 @@ def _table(
 
 
 def _items(
-    source: Source, settings: PublishSettings, config: Config, split: str, spent: int
+    source: Source, settings: PublishSettings, config: Config, split: Split, spent: int
 ) -> Iterator[list[dict[str, Any]]]:
     """The rows that every pair of a split gives, the first `spent` pairs left out."""
     if config in columns.NEEDS_TREE:
@@ -110,25 +112,20 @@ def _items(
 
 def _provenance(folder: Folder, source: Source) -> None:
     """Manifests, ledger and funnel as they are, and the rows of every shard of the curated folder."""
-    names = []
-    for name in ("manifest.json", "funnel.json", "ledger.jsonl"):
-        there = source.curated / name
-        if there.is_file():
-            to = folder.path(f"provenance/curate/{name}")
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(there, to)
-            names.append(f"provenance/curate/{name}")
-    for place, path in enumerate(source.trees):
-        folder.write(f"provenance/generate-{place}/manifest.json", (path / "manifest.json").read_bytes())
-        names.append(f"provenance/generate-{place}/manifest.json")
-    told = {f"{split}/{path.name}": _shard(path) for split in SPLITS for path in shards(source.curated, split)}
-    folder.write("provenance/curate/shards.json", dump_json(told))
-    folder.mark_files("provenance", [*names, "provenance/curate/shards.json"])
+    curated = source.curated
+    folder.write(f"provenance/curate/{MANIFEST}", curated.manifest.encoded())
+    for name in (FunnelFile.FILE, LEDGER):
+        if curated.has(name):
+            folder.write(f"provenance/curate/{name}", curated.read(name))
+    for number, trees in enumerate(source.trees):
+        folder.write(f"provenance/generate-{number}/{MANIFEST}", trees.manifest.encoded())
+    shards = {name: _shard(curated.file(name)) for split in SPLITS for name in curated.names(split)}
+    folder.write(f"provenance/curate/{PublishedShards.FILE}", PublishedShards(shards).encoded())
 
 
-def _shard(path: Path) -> dict[str, Any]:
+def _shard(path: Path) -> PublishedShard:
     """What makes a shard again from its rows: how many, and which of them state the default check (all, none or a list)."""
     with path.open("rb") as file:
         stated = [columns.states_check(line) for line in file if line.strip()]
     uniform = len(set(stated)) <= 1
-    return {"rows": len(stated), "stated": bool(stated and stated[0]) if uniform else stated}
+    return PublishedShard(len(stated), bool(stated and stated[0]) if uniform else stated)

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from journey.errors import UsageError
-from journey.store import corrupt_files, read_manifest
+from journey.formats.folders import EvaluatedFolder
+from journey.formats.plan import BenchmarkInfo
 
 if TYPE_CHECKING:
     import pyarrow
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """A finished evaluation folder."""
-
-    folder: Path
-    plan: dict[str, Any]
-    scores: dict[str, Any]
-
-    @property
-    def licences(self) -> dict[str, str | None]:
-        """The licence of every benchmark, by name."""
-        return {one["name"]: one["licence"] for one in self.benchmarks}
-
-    @property
-    def benchmarks(self) -> list[dict[str, Any]]:
-        """All sets of questions: those that are scored, and those on which policies are chosen."""
-        return [*self.plan["benchmarks"], *(self.plan.get("dev") or [])]
+def benchmarks_of(evaluated: EvaluatedFolder) -> tuple[BenchmarkInfo, ...]:
+    """All sets of questions: those that are scored, and those on which policies are chosen."""
+    return (*evaluated.plan.benchmarks, *evaluated.plan.dev)
 
 
-def read(folder: Path) -> Evaluation:
-    """The folder's plan and scores. Raises UsageError if it is none or damaged."""
-    read_manifest(folder, "evaluate")
-    damaged = corrupt_files(folder)
-    if damaged:
-        raise UsageError(f"{folder} is damaged: {', '.join(damaged[:3])}", "run `journey evaluate` again")
-    plan, scores = (json.loads((folder / name).read_bytes()) for name in ("plan.json", "scores.json"))
-    return Evaluation(folder, plan, scores)
+def licences_of(evaluated: EvaluatedFolder) -> dict[str, str | None]:
+    """The licence of every benchmark, by name."""
+    return {benchmark.name: benchmark.licence for benchmark in benchmarks_of(evaluated)}
 
 
 def schemas() -> dict[str, pyarrow.Schema]:

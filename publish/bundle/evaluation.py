@@ -6,30 +6,36 @@ README.md  report.html  report.md  scores.json  plan.json  samples/test-00000.pa
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from journey import console
 from journey.answers.grading import grade
+from journey.formats.folders import EvaluatedFolder
+from journey.formats.plan import EvaluationPlan, RunInfo
+from journey.formats.scores import Scores
 from journey.publish.bundle import card_model
 from journey.publish.bundle.adapters import placeless
-from journey.publish.bundle.evaluated import Evaluation, schemas
+from journey.publish.bundle.evaluated import benchmarks_of, schemas
 from journey.publish.bundle.runs import Link
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import parquet
 from journey.publish.tables.licences import Licence
 from journey.schema import Question, Sample
-from journey.store import Folder, dump_json, manifest_hash, read_manifest, read_shard, shards
+from journey.store import Folder
 
 EVALUATION_VERSION = 1
-_REPORTS = ("report.html", "report.md", "scores.json", "plan.json")
-_MORE = ("behaviour.json", "judge.jsonl")  # where there are any
+_VIEWS = ("report.html", "report.md", "behaviour.json", "judge.jsonl")  # where there are any: made again at will
 
 
 def stage(
-    found: Evaluation, licence: Licence, settings: PublishSettings, repo: str, out: Path, links: dict[str, Link | None]
+    found: EvaluatedFolder,
+    licence: Licence,
+    settings: PublishSettings,
+    repo: str,
+    out: Path,
+    links: dict[str, Link | None],
 ) -> Path:
     """Build the folder of an evaluation's repository and return it."""
     config = {
@@ -39,38 +45,37 @@ def stage(
         "licence": licence.id,
         **{name: str(link) if link else None for name, link in links.items()},
     }
-    with Folder.open(out, "publish", config, inputs={"evaluate": manifest_hash(found.folder)}) as folder:
+    with Folder.open(out, "publish", config, inputs={"evaluate": found.sha256}) as folder:
         if not folder.finished:
             rows = _tables(folder, found)
-            for name in _REPORTS:
-                shutil.copyfile(found.folder / name, folder.path(name))
-            for name in _MORE:
-                if (found.folder / name).is_file():
-                    shutil.copyfile(found.folder / name, folder.path(name))
-            manifest = placeless(read_manifest(found.folder, "evaluate"))
-            folder.write("provenance/evaluate/manifest.json", dump_json(manifest))
+            for name in (EvaluationPlan.FILE, Scores.FILE):
+                folder.write(name, found.read(name))
+            for name in _VIEWS:
+                if (found.path / name).is_file():
+                    folder.write(name, (found.path / name).read_bytes())
+            folder.write("provenance/evaluate/manifest.json", placeless(found.manifest).encoded())
             folder.write("README.md", card_model.evaluation(found, licence, settings, repo, rows, links).encode())
             folder.finish({"rows": rows})
     return out
 
 
-def _tables(folder: Folder, found: Evaluation) -> dict[str, int]:
+def _tables(folder: Folder, found: EvaluatedFolder) -> dict[str, int]:
     questions = {
-        benchmark["name"]: {
-            question.id: question
-            for question in read_shard(found.folder / "questions" / f"{benchmark['name']}.jsonl", Question)
-        }
-        for benchmark in found.benchmarks
+        benchmark.name: {question.id: question for question in found.questions(benchmark.name)}
+        for benchmark in benchmarks_of(found)
     }
+    names = schemas()["scores"].names
     streams: dict[str, Iterator[list[dict[str, Any]]]] = {
         "samples": _samples(found, questions),
         "questions": ([_question(one)] for of in questions.values() for one in of.values()),
-        "scores": ([{name: run.get(name) for name in schemas()["scores"].names}] for run in found.scores["runs"]),
+        "scores": ([{name: getattr(run, name) for name in names}] for run in found.scores.runs),
     }
     rows = {}
     for name, stream in streams.items():
         place = lambda number, name=name: folder.path(f"{name}/test-{number:05d}.parquet")
-        rows[name] = sum(shard.rows for shard in parquet.write_shards(stream, schemas()[name], place))
+        shards = list(parquet.write_shards(stream, schemas()[name], place))
+        folder.mark_files(f"table-{name}", [f"{name}/test-{shard.number:05d}.parquet" for shard in shards])
+        rows[name] = sum(shard.rows for shard in shards)
     return rows
 
 
@@ -89,18 +94,16 @@ def _question(one: Question) -> dict[str, Any]:
     }
 
 
-def _samples(found: Evaluation, questions: dict[str, dict[str, Question]]) -> Iterator[list[dict[str, Any]]]:
+def _samples(found: EvaluatedFolder, questions: dict[str, dict[str, Question]]) -> Iterator[list[dict[str, Any]]]:
     """The rows of every sample, graded as the report grades it."""
-    runs = {run["run"]: run for run in found.plan["runs"]}
-    places = sorted(path for path in (found.folder / "samples").glob("*/*/*") if path.is_dir())
-    with console.progress("samples", len(places)) as bar:
-        for place in places:
-            run, benchmark, draw = place.parts[-3:]
-            known = runs.get(run, {"arm": run, "seed": None})  # the larger model of a comparison is no run of the plan
-            told = {"run": run, "arm": known["arm"], "seed": known["seed"], "benchmark": benchmark, "draw": draw}
-            for path in shards(place.parent, draw):
-                for sample in read_shard(path, Sample):
-                    yield [{**told, **_sample(sample, questions[benchmark][sample.question])}]
+    runs = {run.run: run for run in found.plan.runs}
+    drawn = found.sampled()
+    with console.progress("samples", len(drawn)) as bar:
+        for run, benchmark, draw in drawn:
+            known = runs.get(run) or RunInfo(run, run, None)  # the larger model of a comparison is no run of the plan
+            facts = {"run": run, "arm": known.arm, "seed": known.seed, "benchmark": benchmark, "draw": draw}
+            for sample in found.samples(run, benchmark, draw):
+                yield [{**facts, **_sample(sample, questions[benchmark][sample.question])}]
             bar.advance(detail=run)
 
 

@@ -16,10 +16,11 @@ import msgspec
 
 from journey import views
 from journey.errors import UsageError
+from journey.formats.files import sha256
+from journey.formats.folders import CuratedFolder
 from journey.publish.bundle import provenance
 from journey.schema import Pair
 from journey.splits import SPLITS
-from journey.store import sha256
 from journey.views import View
 
 _SHAPE = 'one object a line: {"pair_id": "...", "chosen": "...", "rejected": "...", "policy": "..."}'
@@ -71,7 +72,7 @@ class Preference:
         ]
 
 
-def read(path: Path, curated: Path) -> Preference:
+def read(path: Path, curated: CuratedFolder) -> Preference:
     """The rows of a file. Raises UsageError naming the line that is none, or whose pair the folder does not hold."""
     if not path.is_file():
         raise UsageError(f"no file {path}", f"give a .jsonl file, {_SHAPE}")
@@ -96,5 +97,7 @@ def read(path: Path, curated: Path) -> Preference:
             first.pop(ids.decode(raw).pair_id, None)
     if first:
         pair, number = next(iter(first.items()))
-        raise UsageError(f"{path}, line {number}: {curated} holds no pair {pair!r}", "give rows of pairs that it holds")
+        raise UsageError(
+            f"{path}, line {number}: {curated.path} holds no pair {pair!r}", "give rows of pairs that it holds"
+        )
     return Preference(rows, sha256(path))

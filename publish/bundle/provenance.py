@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from journey.errors import PartialError, UsageError
+from journey.formats.folders import CuratedFolder, FinishedFolder, GeneratedFolder, find_folder, open_finished
 from journey.publish.tables import columns
 from journey.schema import Pair, Tree, decode
-from journey.splits import SPLITS
-from journey.store import manifest_hash, read_manifest, shards
+from journey.splits import SPLITS, Split
 
 
 class _Problem(msgspec.Struct):
@@ -78,59 +78,56 @@ class Survey:
         return sum(self.pairs.values())
 
 
-def survey(curated: Path) -> Survey:
+def survey(curated: CuratedFolder) -> Survey:
     """Look once through all pairs. Raises UsageError if there are none, or a source has two licences."""
     found, decoder = Survey(), msgspec.json.Decoder(_Seen)
     for split in SPLITS:
         for line in lines(curated, split):
             found.add(split, decoder.decode(line))
     if not found.total:
-        raise UsageError(f"{curated} holds no pairs", "curate more pairs")
+        raise UsageError(f"{curated.path} holds no pairs", "curate more pairs")
     return found
 
 
-def lines(folder: Path, kind: str) -> Iterator[bytes]:
+def lines(folder: FinishedFolder, kind: str) -> Iterator[bytes]:
     """The JSON lines of one kind, shard after shard."""
-    for path in shards(folder, kind):
+    for path in folder.shards(kind):
         with path.open("rb") as file:
             yield from (line for line in file if line.strip())
 
 
-def trees_of(curated: Path, named: Iterable[Path] = ()) -> list[Path]:
+def trees_of(curated: CuratedFolder, named: Iterable[Path] = ()) -> list[GeneratedFolder]:
     """The generate folders that a curated folder was made from, in its order: those named, or any beside it.
 
     Raises UsageError if one of them is not found; its manifest's hash says which it is.
     """
-    inputs = read_manifest(curated, "curate")["inputs"]
-    wanted = [inputs[key] for key in sorted((k for k in inputs if k.startswith("generate")), key=_place)]
-    given = list(named)
-    beside = [path for path in sorted(curated.resolve().parent.iterdir()) if (path / "manifest.json").is_file()]
-    there: dict[str, Path] = {}
-    for path in [*given, *(beside if not given else [])]:
-        if given:
-            read_manifest(path, "generate")
-        there.setdefault(manifest_hash(path), path)
-    missing = [digest for digest in wanted if digest not in there]
-    if missing:
-        raise UsageError(
-            f"{curated} was made from a generate folder that is not beside it (manifest {missing[0][:12]}...)",
-            "say where it is: --trees GENERATE_DIR",
-        )
-    return [there[digest] for digest in wanted]
+    given = [open_finished(path, "generate") for path in named]
+    by_hash = {folder.sha256: folder for folder in given}
+    beside = sorted(curated.path.resolve().parent.iterdir()) if not given else []
+    sources = []
+    for digest in curated.inputs("generate"):
+        if digest not in by_hash:
+            path = find_folder(digest, beside)
+            if path is None:
+                raise UsageError(
+                    f"{curated.path} was made from a generate folder that is not beside it (manifest {digest[:12]}...)",
+                    "say where it is: --trees GENERATE_DIR",
+                )
+            by_hash[digest] = open_finished(path, "generate")
+        sources.append(by_hash[digest])
+    return sources
 
 
-def _place(key: str) -> int:
-    return int(key.rpartition(" ")[2] or 0)
-
-
-def read(curated: Path, split: str, skip: int = 0) -> Iterator[Pair]:
+def read(curated: CuratedFolder, split: Split, skip: int = 0) -> Iterator[Pair]:
     """The pairs of a split, the first `skip` left out undecoded."""
     decoder = msgspec.json.Decoder(Pair)
     for line in islice(lines(curated, split), skip, None):
         yield decoder.decode(line)
 
 
-def joined(curated: Path, sources: list[Path], split: str, skip: int = 0) -> Iterator[tuple[Pair, Tree]]:
+def joined(
+    curated: CuratedFolder, sources: list[GeneratedFolder], split: Split, skip: int = 0
+) -> Iterator[tuple[Pair, Tree]]:
     """The same with their trees. Curation keeps the order of its sources, so both are read once, side by side."""
     ids = msgspec.json.Decoder(_Id)
     grown = (line for source in sources for line in lines(source, "trees"))
@@ -140,4 +137,5 @@ def joined(curated: Path, sources: list[Path], split: str, skip: int = 0) -> Ite
                 yield pair, decode(line, Tree)
                 break
         else:
-            raise PartialError(f"pair {pair.pair_id} of {curated} has no tree in {', '.join(map(str, sources))}")
+            named = ", ".join(str(source.path) for source in sources)
+            raise PartialError(f"pair {pair.pair_id} of {curated.path} has no tree in {named}")

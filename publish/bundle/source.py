@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
+from journey.formats.folders import CuratedFolder, GeneratedFolder
 from journey.publish.bundle import provenance
 from journey.publish.bundle.preference import Preference
 from journey.publish.bundle.provenance import Survey
 from journey.publish.tables.licences import Licence
+from journey.schema import Pair
 from journey.splits import SPLITS
-from journey.store import read_manifest
 
 
 @dataclass(frozen=True)
 class Source:
-    """A curated folder that is about to be published, looked through once."""
+    """A curated folder, the folders of its trees, and what was found out about both."""
 
-    curated: Path
-    trees: list[Path]
+    curated: CuratedFolder
+    trees: list[GeneratedFolder]
     survey: Survey
     licence: Licence
     preference: Preference = field(default_factory=Preference)
 
 
-def generated(source: Source) -> list[dict[str, Any]]:
-    """The manifests of the generate folders."""
-    return [read_manifest(path, "generate") for path in source.trees]
-
-
-def first_pair(source: Source) -> Any:
+def first_pair(source: Source) -> Pair:
     """A pair for the card: the first of the training split whose journey has a mistake, else the first of any."""
     first = None
     for split in SPLITS:
-        for place, pair in enumerate(provenance.read(source.curated, split)):
+        for number, pair in enumerate(provenance.read(source.curated, split)):
             first = first or pair
             if pair.mistakes:
                 return pair
-            if place > 1000:
+            if number > 1000:
                 break
+    assert first is not None, "a folder without pairs is refused before"
     return first
-
-
-def funnel(source: Source) -> dict[str, Any]:
-    """The content of the curated folder's funnel.json."""
-    found: dict[str, Any] = json.loads((source.curated / "funnel.json").read_bytes())
-    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,10 @@ import yaml
 
 from journey import hub
 from journey.errors import UsageError
+from journey.formats.files import sha256
+from journey.formats.finetune import BaseFacts
 from journey.models import load
 from journey.publish.settings import PublishSettings
-from journey.store import sha256
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -40,12 +40,12 @@ class Base:
     note: str = ""
 
 
-def resolve(api: HfApi | None, told: Mapping[str, Any], settings: PublishSettings) -> Base:
-    """The base of runs whose run.json says `told["base"]`. Without `api` the Hub is not asked.
+def resolve(api: HfApi | None, base: BaseFacts, settings: PublishSettings) -> Base:
+    """The base of runs, as their run.json names it. Without `api` the Hub is not asked.
 
     Raises UsageError if it is not on the Hub, or the weights there are not those that were trained on.
     """
-    name = str(told["name"])
+    name = base.name
     asked = settings.base_repo or _ON_HUB.get(name) or (name if hub.is_id(name) and name not in load.MODELS else None)
     if asked is None:
         what = name if name in load.MODELS else "FOLDER"
@@ -54,14 +54,14 @@ def resolve(api: HfApi | None, told: Mapping[str, Any], settings: PublishSetting
             f"publish it first, `journey publish {what} --repo USER/NAME`, then add --base-repo USER/NAME",
         )
     parsed = hub.parse_id(asked)
-    revision = parsed.revision or told.get("revision")
+    revision = parsed.revision or base.revision
     licence = settings.base_license or (load.MODELS[name].licence if name in load.MODELS else None)
     if api is None:
         return Base(name, parsed.repo, revision, licence, _NOTES.get(name, ""))
     with hub.remote(f"looking at the base {parsed.repo}"):
         info: Any = api.model_info(parsed.repo, revision=revision)
-    if told.get("weights") and name not in _NOTES:
-        _same_weights(api, parsed.repo, str(info.sha), name, str(told["weights"]))
+    if base.weights and name not in _NOTES:
+        _same_weights(api, parsed.repo, str(info.sha), name, base.weights)
     licence = licence or _stated(getattr(info, "card_data", None))
     return Base(name, parsed.repo, str(info.sha), licence, _NOTES.get(name, ""))
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from journey.publish.transfer.local import Local
+from journey.formats.manifest import MANIFEST, Manifest
+from journey.publish.transfer.local import Local
 
 
 def changed(
-    local: Mapping[str, Local], there: Mapping[str, Any], stale: Iterable[str], before: Mapping[str, Any] | None
+    local: Mapping[str, Local], there: Mapping[str, Any], stale: Iterable[str], before: Manifest | None
 ) -> list[str]:
     """Sentences on a new version: counts, settings and sources that differ, then files. `before`: the old manifest."""
-    now = json.loads(local["manifest.json"].path.read_bytes())
+    now = Manifest.parse(local[MANIFEST].path.read_bytes(), str(local[MANIFEST].path))
     if before is None:
-        return ["first version", *(_said(name, None, value) for name, value in _flat(now["counts"]))]
+        return ["first version", *(_said(name, None, value) for name, value in _flat(now.counts))]
     said = []
-    for part in ("counts", "config", "inputs"):
-        old, new = dict(_flat(before.get(part, {}))), dict(_flat(now.get(part, {})))
+    parts = ((before.counts, now.counts), (before.config, now.config), (before.inputs, now.inputs))
+    for earlier, later in parts:
+        old, new = dict(_flat(earlier)), dict(_flat(later))
         said += [_said(name, old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)]
     added = sum(name not in there for name in local)
     other = sum(name in there and not one.same_as(there[name]) for name, one in local.items())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from journey.store import sha256
+from journey.formats.files import sha256
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ makers are taken too, as one run. What was fetched stays in the cache, by commit
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -18,14 +17,31 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from journey import hub
-from journey.errors import RemoteError, UsageError
+from journey.errors import PartialError, RemoteError, UsageError
+from journey.formats.adapter import CONFIG, read_adapter_config
+from journey.formats.curation import LEDGER, FunnelFile
+from journey.formats.files import inside, json_lines, sha256, write_atomic
+from journey.formats.finetune import (
+    ADAPTER,
+    PROBLEMS,
+    TRAJECTORY,
+    WARMUP,
+    AuditFile,
+    BaseFacts,
+    RunFile,
+    SweepFile,
+)
+from journey.formats.folders import PublishedFolder, open_finished
+from journey.formats.manifest import MANIFEST, ListedFile, Manifest
+from journey.formats.publication import PROVENANCE, HubOrigin, PublishedShards
 from journey.hub import HubId, RepoType
 from journey.models import load
 from journey.publish.tables import columns, parquet
 from journey.schema import SCHEMA_VERSION
 from journey.splits import SPLITS
-from journey.store import corrupt_files, dump_json, inside, json_lines, sha256, write_atomic
 
 Stage = Literal["curate", "finetune"]
 _WANTED: dict[Stage, list[str]] = {
@@ -36,7 +52,6 @@ _WANTED: dict[Stage, list[str]] = {
     ],
 }  # fmt: skip
 _KINDS: dict[Stage, tuple[RepoType, str]] = {"curate": ("dataset", "dataset"), "finetune": ("model", "adapters")}
-_SHARD = re.compile(rf"(?:{'|'.join(SPLITS)})/[0-9]{{5}}\.jsonl")
 _LEFT_OUT = ["*.bin", "*.pt", "*.pkl"]
 
 
@@ -53,13 +68,13 @@ def local_folder(spec: str | Path, stage: Stage) -> Path:
     kind, _ = _KINDS[stage]
     place = load.cache_folder() / "hub" / f"{kind}s" / f"{asked.owner}--{asked.name}"
     pinned = asked.revision if asked.revision and hub.COMMIT.fullmatch(asked.revision) else None
-    if pinned and (place / pinned / "hub.json").is_file():
+    if pinned and (place / pinned / HubOrigin.FILE).is_file():
         return place / pinned
     api = hub.api()
     with hub.remote(f"no folder {text} here; looking at {asked.repo} on the Hub"):
         info: Any = api.repo_info(asked.repo, repo_type=kind, revision=asked.revision)
     commit = str(info.sha)
-    if not (place / commit / "hub.json").is_file():
+    if not (place / commit / HubOrigin.FILE).is_file():
         _fetch(api, asked, commit, stage, place / commit)
     return place / commit
 
@@ -72,7 +87,7 @@ def warmup_folder(spec: str) -> str:
     if not colon:
         return str(local_folder(id_, "curate"))
     folder = local_folder(id_, "finetune") / run
-    if not (folder / "adapter_config.json").is_file():
+    if not (folder / CONFIG).is_file():
         raise UsageError(f"{id_} holds no run {run!r}", f"look at its card: {hub.url(hub.parse_id(id_).repo, 'model')}")
     return str(folder)
 
@@ -94,34 +109,28 @@ def _fetch(api: Any, asked: HubId, commit: str, stage: Stage, to: Path) -> None:
                 ignore_patterns=_LEFT_OUT,
             )
         built.mkdir(parents=True)
-        manifest = _manifest(fetched)
-        if manifest is not None and manifest["config"].get("kind") == piece:
-            _check(asked, fetched, manifest)
-            try:
-                _BUILDERS[stage](fetched, built, manifest)
-                if manifest["config"].get("start"):
-                    _warmup(api, manifest["config"]["start"], fetched, built)
-            except (KeyError, TypeError, ValueError, AttributeError, FileNotFoundError) as error:
-                raise RemoteError(f"{asked.repo} at {commit[:12]} is no bundle that can be read: {error!r}") from error
-        elif stage == "finetune" and (fetched / "adapter_config.json").is_file():
-            _foreign(asked, commit, fetched, built)
-        else:
-            raise _not_ours(stage, asked)
-        damaged = corrupt_files(built)
-        if damaged:
-            raise RemoteError(f"{asked.repo} at {commit[:12]} does not give back its folder: {', '.join(damaged[:3])}")
-        told = {
-            "piece": piece,
-            "repo": asked.repo,
-            "commit": commit,
-            "manifest_sha256": sha256(built / "manifest.json"),
-        }
-        write_atomic(built / "hub.json", dump_json(told))
+        bundle = _bundle(asked, fetched)
+        try:
+            if bundle is not None and bundle.kind == piece:
+                _check(asked, bundle)
+                _BUILDERS[stage](bundle, built)
+                if bundle.start is not None:
+                    _warmup(api, bundle, built)
+            elif stage == "finetune" and (fetched / CONFIG).is_file():
+                _foreign(asked, commit, fetched, built)
+            else:
+                raise _not_ours(stage, asked)
+            made = open_finished(built, stage)
+        except (PartialError, KeyError, TypeError, ValueError, AttributeError, FileNotFoundError) as error:
+            said = str(error).splitlines()[0] if isinstance(error, PartialError) else repr(error)
+            raise RemoteError(f"{asked.repo} at {commit[:12]} does not give back its folder: {said}") from error
+        origin = HubOrigin(piece, asked.repo, commit, made.sha256)
+        write_atomic(built / HubOrigin.FILE, origin.encoded())
         to.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.rename(built, to)
         except OSError:
-            if not (to / "hub.json").is_file():  # else another process was first
+            if not (to / HubOrigin.FILE).is_file():  # else another process was first
                 raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -139,126 +148,128 @@ def _not_ours(stage: Stage, asked: HubId) -> UsageError:
     )
 
 
-def _manifest(folder: Path) -> dict[str, Any] | None:
-    path = folder / "manifest.json"
-    if not path.is_file():
+def _bundle(asked: HubId, fetched: Path) -> PublishedFolder | None:
+    """What was fetched, as a bundle of ours; None if it is none. Raises RemoteError for a manifest that was changed."""
+    if not (fetched / MANIFEST).is_file():
         return None
     try:
-        found = json.loads(path.read_bytes())
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and found.get("stage") == "publish" else None
+        manifest = Manifest.read(fetched)
+    except PartialError as error:
+        raise RemoteError(f"{asked.repo}: {str(error).splitlines()[0]}") from None
+    return PublishedFolder(fetched, manifest, sha256(fetched / MANIFEST)) if manifest.stage == "publish" else None
 
 
-def _check(asked: HubId, fetched: Path, manifest: dict[str, Any]) -> None:
+def _check(asked: HubId, bundle: PublishedFolder) -> None:
     """Raises RemoteError if a file that was fetched is not one that the bundle's manifest names, with that hash."""
-    for path in sorted(path for path in fetched.rglob("*") if path.is_file()):
-        name = path.relative_to(fetched).as_posix()
-        if name == "manifest.json" or name.startswith(".cache/"):  # the latter is the client library's own
+    for path in sorted(path for path in bundle.path.rglob("*") if path.is_file()):
+        name = path.relative_to(bundle.path).as_posix()
+        if name == MANIFEST or name.startswith(".cache/"):  # the latter is the client library's own
             continue
-        if manifest["files"].get(name, {}).get("sha256") != sha256(path):
+        if path.is_symlink() or not bundle.has(name) or bundle.manifest.files[name].sha256 != sha256(path):
             raise RemoteError(f"{asked.repo}: {name} is not the file that was published; fetch it again")
 
 
-def _curated(fetched: Path, built: Path, manifest: dict[str, Any]) -> None:
-    source = fetched / "provenance" / "curate"
-    shards: dict[str, dict[str, Any]] = json.loads((source / "shards.json").read_bytes())
-    strange = [name for name in shards if not _SHARD.fullmatch(name)]
-    if strange:
-        raise ValueError(f"{strange[0]!r} is no shard of a curated folder")
+def _curated(bundle: PublishedFolder, built: Path) -> None:
+    source = f"{PROVENANCE}/curate"
+    name = f"{source}/{PublishedShards.FILE}"
+    shards = PublishedShards.parse(bundle.read(name), name).shards
     for split in SPLITS:
-        rows = parquet.read_rows(sorted((fetched / "pairs").glob(f"{split}-*.parquet")))
+        rows = parquet.read_rows(
+            [bundle.file(name) for name in bundle.names("pairs", ".parquet") if f"/{split}-" in name]
+        )
         for name in sorted(name for name in shards if name.startswith(f"{split}/")):
-            count, stated = shards[name]["rows"], shards[name]["stated"]
+            count, stated = shards[name].rows, shards[name].stated
             states = stated if isinstance(stated, list) else repeat(stated, count)
             pairs = [columns.pair_of(row, stated=one) for row, one in zip(islice(rows, count), states, strict=True)]
-            write_atomic(built / name, json_lines(pairs))
-    for path in source.iterdir():
-        if path.name != "shards.json":
-            shutil.copyfile(path, built / path.name)
+            write_atomic(inside(built, name), json_lines(pairs))
+    for name in (MANIFEST, FunnelFile.FILE, LEDGER):
+        if bundle.has(f"{source}/{name}"):
+            write_atomic(built / name, bundle.read(f"{source}/{name}"))
 
 
-def _finetuned(fetched: Path, built: Path, manifest: dict[str, Any]) -> None:
+def _finetuned(bundle: PublishedFolder, built: Path) -> None:
     """A finetune folder again; of a repository of one run, the folder as if that run had been the only one."""
-    source, only = fetched / "provenance" / "finetune", manifest["config"].get("only")
-    runs = sorted(path.parent.name for path in source.glob("*/adapter_config.json"))
+    source = f"{PROVENANCE}/finetune"
+    prefix = f"{source}/"
+    listed = [name.removeprefix(prefix) for name in bundle.manifest.files if name.startswith(prefix)]
+    runs = sorted(name.partition("/")[0] for name in listed if name.endswith(f"/{CONFIG}"))
     for run in runs:
-        there = fetched if only else fetched / run
-        (built / run).mkdir()
-        for name in ("adapter_model.safetensors", "run.json", "trajectory.jsonl"):
-            if (there / name).is_file():
-                shutil.copyfile(there / name, built / run / name)
-        shutil.copyfile(source / run / "adapter_config.json", built / run / "adapter_config.json")
-    for name in ("audit.json", "problems.txt", "lr_sweep.json"):
-        if (fetched / name).is_file():
-            shutil.copyfile(fetched / name, built / name)
-    data = (source / "manifest.json").read_bytes()
-    stage = json.loads(data)
-    absent = [name for name in stage["files"] if not inside(built, name).is_file() and not name.startswith("warmup/")]
-    if absent:  # of runs that are elsewhere, or that failed
-        stage["files"] = {name: told for name, told in stage["files"].items() if name not in absent}
-        data = dump_json(stage)
-    write_atomic(built / "manifest.json", data)
+        for name in (ADAPTER, RunFile.FILE, TRAJECTORY):
+            there = name if bundle.only else f"{run}/{name}"
+            if bundle.has(there):
+                write_atomic(inside(built, f"{run}/{name}"), bundle.read(there))
+        write_atomic(inside(built, f"{run}/{CONFIG}"), bundle.read(f"{source}/{run}/{CONFIG}"))
+    for name in (AuditFile.FILE, PROBLEMS, SweepFile.FILE):
+        if bundle.has(name):
+            write_atomic(built / name, bundle.read(name))
+    stage = Manifest.parse(bundle.read(f"{source}/{MANIFEST}"), f"{source}/{MANIFEST}")
+    kept = {
+        name: listed
+        for name, listed in stage.files.items()
+        if inside(built, name).is_file() or name.startswith(f"{WARMUP}/")
+    }
+    if len(kept) < len(stage.files):  # the others are of runs that are elsewhere, or that failed
+        less = msgspec.structs.replace(stage, files=kept)
+        stage = less if stage.content_sha256 is None else less.sealed()
+    write_atomic(built / MANIFEST, stage.encoded())
 
 
-def _warmup(api: Any, start: dict[str, Any], fetched: Path, built: Path) -> None:
+def _warmup(api: Any, bundle: PublishedFolder, built: Path) -> None:
     """The model at which the runs began, out of its own repository, as the folder beside them."""
-    wanted = [
-        name for name in json.loads((built / "manifest.json").read_bytes())["files"] if name.startswith("warmup/")
-    ]
-    names = [name.removeprefix("warmup/") for name in wanted]
-    with hub.remote(f"fetching {start['repo']}"):
+    assert bundle.start is not None
+    repo, revision = bundle.start
+    wanted = [name for name in Manifest.read(built).files if name.startswith(f"{WARMUP}/")]
+    names = [name.removeprefix(f"{WARMUP}/") for name in wanted]
+    with hub.remote(f"fetching {repo}"):
         there = Path(
-            api.snapshot_download(
-                start["repo"], revision=start["revision"], local_dir=fetched / "start", allow_patterns=names
-            )
+            api.snapshot_download(repo, revision=revision, local_dir=bundle.path / "start", allow_patterns=names)
         )
-    (built / "warmup").mkdir()
     for name in names:
-        inside(built / "warmup", name)
-        own = fetched / "provenance" / "finetune" / "warmup" / name
-        source = own if own.is_file() else there / name
+        own = f"{PROVENANCE}/finetune/{WARMUP}/{name}"
+        source = bundle.file(own) if bundle.has(own) else inside(there, name)
         if not source.is_file():
-            raise RemoteError(f"{start['repo']} has no {name}, which the runs began with")
-        shutil.copyfile(source, built / "warmup" / name)
+            raise RemoteError(f"{repo} has no {name}, which the runs began with")
+        target = inside(built, f"{WARMUP}/{name}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
 
 
 def _foreign(asked: HubId, commit: str, fetched: Path, built: Path) -> None:
     """An adapter of somebody else as a finetune folder of one run. Raises UsageError if it cannot be used."""
-    config = json.loads((fetched / "adapter_config.json").read_bytes())
-    base = str(config.get("base_model_name_or_path") or "")
-    if not (fetched / "adapter_model.safetensors").is_file():
-        raise UsageError(f"{asked.repo} has no adapter_model.safetensors", "pickled adapters are not loaded")
-    if not (hub.is_id(base) or base in load.MODELS):
+    config = read_adapter_config(fetched)
+    if not (fetched / ADAPTER).is_file():
+        raise UsageError(f"{asked.repo} has no {ADAPTER}", "pickled adapters are not loaded")
+    if not (hub.is_id(config.base) or config.base in load.MODELS):
         raise UsageError(
-            f"{asked.repo} names its base as {base!r}, which is no Hub id",
+            f"{asked.repo} names its base as {config.base!r}, which is no Hub id",
             "ask its maker to name the base by its Hub id",
         )
-    revision = config.get("revision")
-    named = f"{base}@{revision}" if revision and base not in load.MODELS else base
+    pinned = config.revision and config.base not in load.MODELS
+    named = f"{config.base}@{config.revision}" if pinned else config.base
     arm = re.sub(r"[^a-z0-9]+", "-", asked.name.lower()).strip("-") or "adapter"
     run = f"{arm}-s0"
     (built / run).mkdir()
-    for name in ("adapter_model.safetensors", "adapter_config.json"):
+    for name in (ADAPTER, CONFIG):
         shutil.copyfile(fetched / name, built / run / name)
-    told = {"run": run, "arm": arm, "seed": 0, "base": {"name": named, "revision": revision, "weights": None}}
-    write_atomic(built / run / "run.json", dump_json({**told, "failed": None}))
-    write_atomic(built / "audit.json", dump_json({"runs": [], "equal": [], "differs": [], "notes": [], "failed": {}}))
+    facts = RunFile(run=run, arm=arm, seed=0, base=BaseFacts(named, config.revision))
+    write_atomic(built / run / RunFile.FILE, facts.encoded())
+    audit = AuditFile(reference=arm, runs=(), equal=(), differs=(), notes=())
+    write_atomic(built / AuditFile.FILE, audit.encoded())
     files = {
-        path.relative_to(built).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size}
+        path.relative_to(built).as_posix(): ListedFile(sha256(path), path.stat().st_size)
         for path in sorted(built.rglob("*"))
         if path.is_file()
     }
-    manifest = {
-        "stage": "finetune",
-        "config": {"base": named, "arms": [arm]},
-        "inputs": {"hub": f"{asked.repo}@{commit}"},
-        "seed": 0,
-        "schema": SCHEMA_VERSION,
-        "counts": {"runs": 1, "failed": 0},
-        "files": files,
-    }
-    write_atomic(built / "manifest.json", dump_json(manifest))
+    manifest = Manifest(
+        stage="finetune",
+        config={"base": named, "arms": [arm]},
+        inputs={"hub": f"{asked.repo}@{commit}"},
+        seed=0,
+        schema=SCHEMA_VERSION,
+        counts={"runs": 1, "failed": 0},
+        files=files,
+    )
+    write_atomic(built / MANIFEST, manifest.sealed().encoded())
 
 
-_BUILDERS: dict[Stage, Callable[[Path, Path, dict[str, Any]], None]] = {"curate": _curated, "finetune": _finetuned}
+_BUILDERS: dict[Stage, Callable[[PublishedFolder, Path], None]] = {"curate": _curated, "finetune": _finetuned}

@@ -6,7 +6,6 @@ compared, and a commit is atomic. An interrupted upload leaves no commit; the sa
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 import time
@@ -15,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from journey import console, hub
 from journey.errors import AuthError, JourneyError, RemoteError, UsageError
+from journey.formats.files import sha256
+from journey.formats.manifest import MANIFEST, Manifest
+from journey.formats.publication import Publication
 from journey.hub import RepoType
 from journey.publish.settings import PublishSettings
 from journey.publish.transfer.changes import changed, describe
 from journey.publish.transfer.local import Local
-from journey.store import sha256
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -44,25 +43,6 @@ class Target:
     private: bool
     head: str | None
     tags: Mapping[str, str]
-
-
-class Publication(msgspec.Struct, frozen=True):
-    """What one publication did; a line of `published.json`. Hashes are sha256, commits the Hub's ids."""
-
-    repo: str
-    kind: str
-    url: str
-    commit: str
-    changed: bool
-    tag: str | None
-    revision: str
-    pull_request: str | None
-    files: int
-    bytes: int
-    downloaded: int  # files fetched again and hashed here; all were compared by the Hub's hashes (0: no new commit)
-    manifest_sha256: str  # of the bundle
-    source_sha256: str  # of the manifest of the folder that it was made from
-    changes: tuple[str, ...] = ()
 
 
 def who(api: HfApi) -> dict[str, Any]:
@@ -160,7 +140,7 @@ def publish(
         files=len(local),
         bytes=sum(one.size for one in local.values()),
         downloaded=downloaded,
-        manifest_sha256=local["manifest.json"].sha256,
+        manifest_sha256=local[MANIFEST].sha256,
         source_sha256=source,
         changes=tuple(sent.changes),
     )
@@ -245,17 +225,17 @@ def _differences(local: Mapping[str, Local], there: Mapping[str, Any]) -> list[s
     return [name for name, one in local.items() if name not in there or not one.same_as(there[name])]
 
 
-def _manifest(api: HfApi, target: Target, there: Mapping[str, Any], head: str) -> dict[str, Any] | None:
+def _manifest(api: HfApi, target: Target, there: Mapping[str, Any], head: str) -> Manifest | None:
     """The manifest of the version that is there, or None."""
-    if "manifest.json" not in there:
+    if MANIFEST not in there:
         return None
     with tempfile.TemporaryDirectory() as folder, hub.remote(f"reading the manifest of {target.repo}"):
-        path = api.hf_hub_download(target.repo, "manifest.json", repo_type=target.kind, revision=head, local_dir=folder)
+        path = api.hf_hub_download(target.repo, MANIFEST, repo_type=target.kind, revision=head, local_dir=folder)
         try:
-            data = json.loads(Path(path).read_bytes())
-        except ValueError:
+            manifest = Manifest.parse(Path(path).read_bytes(), f"{MANIFEST} of {target.repo}")
+        except JourneyError:
             return None
-    return data if isinstance(data, dict) and data.get("stage") == "publish" else None
+    return manifest if manifest.stage == "publish" else None
 
 
 def _stale(api: HfApi, target: Target, local: Mapping[str, Local], there: Mapping[str, Any], head: str) -> list[str]:
@@ -269,7 +249,7 @@ def _stale(api: HfApi, target: Target, local: Mapping[str, Local], there: Mappin
             f"{target.repo} holds files that `journey publish` did not write: {', '.join(sorted(there)[:5])}",
             "give another --repo",
         )
-    return [name for name in extra if name in manifest["files"]]
+    return [name for name in extra if name in manifest.files]
 
 
 def _read_back(api: HfApi, target: Target, local: Mapping[str, Local], commit: str) -> int:

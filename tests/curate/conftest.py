@@ -10,42 +10,33 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
-from journey.catalog import FAMILIES, METHODS
 from journey.config import CurateSettings
 from journey.curate.item import Item
 from journey.curate.rules import Context
 from journey.store import Folder
 from journey.views import prompt, render
+from journey_testing.models import word_tokenizer
+from journey_testing.pairs import made
 
 POSITIONS = 512
 
 
-def made(family: str, method: str, count: int) -> list[Item]:
-    """The first pairs of a family and method, each of another problem."""
-    make, ask = METHODS.get(method)().make, FAMILIES.get(family)()
-    found: dict[str, Item] = {}
-    index = 0
-    while len(found) < count:
-        one = make(ask.problem(0, index), 0)
-        index += 1
-        if hasattr(one, "pair"):
-            found.setdefault(one.pair.problem.id, Item(one.pair, one.tree))
-    return list(found.values())
+def items(family: str, method: str, count: int) -> list[Item]:
+    """The first pairs of a family and method with their trees, each of another problem."""
+    return [Item(one.pair, one.tree) for one in made(family, method, count)]
 
 
 @pytest.fixture(scope="session")
 def searches() -> list[Item]:
     """Countdown pairs by search."""
-    return made("countdown", "search", 40)
+    return items("countdown", "search", 40)
 
 
 @pytest.fixture(scope="session")
 def slips() -> list[Item]:
     """Arithmetic pairs with slips."""
-    return made("arithmetic", "slips", 40)
+    return items("arithmetic", "slips", 40)
 
 
 @pytest.fixture(scope="session")
@@ -55,13 +46,9 @@ def base(searches: list[Item], slips: list[Item], tmp_path_factory: pytest.TempP
     for item in [*searches, *slips]:
         texts = [render(trace, "compact").text for trace in (item.pair.shortcut, item.pair.journey)]
         words |= dict.fromkeys(" ".join([prompt(item.pair.problem, "compact"), *texts]).split())
-    ids = {word: place for place, word in enumerate(["<pad>", "<bos>", "<eos>", "<unk>", *words])}
-    backend = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    folder = tmp_path_factory.mktemp("base")
-    special = {"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>", "unk_token": "<unk>"}
-    PreTrainedTokenizerFast(tokenizer_object=backend, **special).save_pretrained(folder)
-    config = {"model_type": "llama", "max_position_embeddings": POSITIONS, "vocab_size": len(ids)}
+    tokenizer, folder = word_tokenizer(words), tmp_path_factory.mktemp("base")
+    tokenizer.save_pretrained(folder)
+    config = {"model_type": "llama", "max_position_embeddings": POSITIONS, "vocab_size": len(tokenizer)}
     (folder / "config.json").write_text(json.dumps(config))
     save_file({"unused": torch.zeros(1)}, folder / "model.safetensors")
     return folder

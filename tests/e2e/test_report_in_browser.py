@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,32 +12,24 @@ from typing import Any
 import pytest
 
 from journey.evaluate import report
+from journey.formats.folders import open_finished
+from journey_testing import behind_evaluation as behind
+from journey_testing import synthetic_evaluation as synthetic
 
-HELPERS = Path(__file__).resolve().parent.parent / "evaluate" / "report"
 READY = "!document.getElementById('viewer').hidden"
 HOSTILE = "<script>document.title='owned';alert(1)</script>"
 Open = Callable[..., Any]
-
-
-def load(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(f"{name}_e2e", HELPERS / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1,000 problems and some more, hostile answers among them, with everything that a report can show."""
     at = tmp_path_factory.mktemp("browsed") / "evaluation"
-    made: Path = load("synthetic").folder(at, problems={"countdown@1": 1000, "arithmetic": 40}, steps=2)
-    behind = load("behind")
+    made: Path = synthetic.folder(at, problems={"countdown@1": 1000, "arithmetic": 40}, steps=2)
     behind.strategies(made)
     behind.lineage(made)
     behind.behaviour(made)
-    report.build(made)
+    report.build(open_finished(made, "evaluate"))
     return made
 
 

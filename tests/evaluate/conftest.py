@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM
 
 from journey.store import Folder
+from journey_testing.folders import audit_file, keep_adapter, run_file
+from journey_testing.models import save_model, tiny_model, word_tokenizer
 
 SIGNS = "<pad> <bos> <eos> <unk> use make : . try left yes low high = + - * / ( ) \\boxed{ }"
 WORDS = [*SIGNS.split(), *map(str, range(100))]
@@ -20,30 +21,10 @@ WORDS = [*SIGNS.split(), *map(str, range(100))]
 
 def make_base(folder: Path) -> Path:
     """A plain transformers folder: a Llama of random weights over the words of the compact view."""
-    ids = {word: place for place, word in enumerate(WORDS)}
-    backend = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    special = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
-    PreTrainedTokenizerFast(tokenizer_object=backend, **special).save_pretrained(folder)
-    torch.manual_seed(0)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(WORDS),
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=4,
-            max_position_embeddings=64,
-            initializer_range=0.5,
-            bos_token_id=1,
-            eos_token_id=2,
-            pad_token_id=0,
-        )
-    )
+    shape = {"vocab_size": len(WORDS), "num_key_value_heads": 4, "max_position_embeddings": 64}
+    model = tiny_model(**shape, initializer_range=0.5)
     model.generation_config.eos_token_id = [2, 30, 40, 50]  # so that random answers end at different lengths
-    model.save_pretrained(folder)
-    return folder
+    return save_model(folder, model, word_tokenizer(WORDS))
 
 
 def make_finetuned(
@@ -57,9 +38,11 @@ def make_finetuned(
             torch.manual_seed(number if seeds == 1 else 1000 + number)
             config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
             get_peft_model(model, config).save_pretrained(folder.work / name)
-            facts = {"run": name, "arm": arm, "seed": seed, "view": "compact", "base": {"name": str(base)}}
-            folder.write(f"{name}/run.json", facts)
-        folder.write("audit.json", {"arms": {"journey": {"completion_tokens_p995": 17.2}}})
+            keep_adapter(folder, name)
+            run_file(name, arm, seed, base=str(base), view="compact", completion_tokens_p995=17).write(
+                folder, f"{name}/run.json"
+            )
+        audit_file().write(folder)
         folder.finish({})
     return out
 

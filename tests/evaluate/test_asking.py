@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,21 +10,27 @@ import pytest
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.planning.questions import ask, trained_on
+from journey.formats.folders import FinetunedFolder, open_finished
+from journey_testing.folders import write_folder
 
 
 def settings(**changes: object) -> EvaluateSettings:
     return EvaluateSettings.model_validate({"benchmarks": ["arithmetic@1"], "limit": 10, **changes})
 
 
+def finetuned(folder: Path, problems: Sequence[str] | None) -> FinetunedFolder:
+    files = {} if problems is None else {"problems.txt": "".join(f"{name}\n" for name in problems).encode()}
+    return open_finished(write_folder(folder, "finetune", files), "finetune")
+
+
 def test_without_fresh_nothing_is_read(tmp_path: Path) -> None:
-    assert trained_on(tmp_path / "nowhere", settings()) == frozenset()
+    assert trained_on(finetuned(tmp_path / "f", None), settings()) == frozenset()
 
 
 def test_fresh_problems_leave_out_what_was_trained_on(tmp_path: Path) -> None:
     wanted = settings(fresh=3)
     first, _ = ask("arithmetic@1", wanted, 10, frozenset())
-    (tmp_path / "problems.txt").write_text("".join(f"{q.id}\n" for q in first[:4]))
-    seen = trained_on(tmp_path, wanted)
+    seen = trained_on(finetuned(tmp_path / "f", [q.id for q in first[:4]]), wanted)
     again, facts = ask("arithmetic@1", wanted, 10, seen)
     assert len(seen) == 4 and not seen & {q.id for q in again}
     assert [q.id for q in again[:6]] == [q.id for q in first[4:]]
@@ -32,9 +39,9 @@ def test_fresh_problems_leave_out_what_was_trained_on(tmp_path: Path) -> None:
 
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be checked against the training data"):
-        trained_on(tmp_path, settings(fresh=1))
+        trained_on(finetuned(tmp_path / "one", None), settings(fresh=1))
     with pytest.raises(UsageError, match="none of the benchmarks is made here"):
-        trained_on(tmp_path, settings(fresh=1, benchmarks=["gsm8k", "org/set"]))
+        trained_on(finetuned(tmp_path / "f", None), settings(fresh=1, benchmarks=["gsm8k", "org/set"]))
 
 
 def test_fields_are_mapped(tmp_path: Path) -> None:

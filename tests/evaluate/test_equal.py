@@ -11,15 +11,17 @@ import pytest
 
 from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.runs import pairs
-from journey.evaluate.results import BenchmarkInfo, LargerInfo, Plan, RunInfo, Scores
 from journey.evaluate.sampling.work import draws_on, place
 from journey.evaluate.scoring import difficulty, equal_cost, score
 from journey.evaluate.scoring.difficulty import quantile_bins
 from journey.evaluate.scoring.graded import Book, read_book
+from journey.formats.folders import EvaluatedFolder, open_finished
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, LargerInfo, RunInfo
+from journey.formats.scores import Scores
 from journey.rng import rng_for
 from journey.sampling.requests import Numbers
 from journey.schema import Problem, Question, Sample
-from journey.store import dump_json, json_lines
+from journey_testing.folders import write_folder
 
 ARMS = ("shortcut@tokens", "journey")
 NUMBERS = Numbers(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=1, waits=1, caps=(8,))
@@ -39,7 +41,7 @@ def make(
     runs = [RunInfo("base", "base", None)]
     runs += [RunInfo(f"{arm[:8].strip('@')}-s{s}", arm, s, "there") for arm in ARMS for s in (0, 1)]
     infos = (info("main", problems, "main.dev" if dev else None),)
-    plan = Plan(
+    plan = EvaluationPlan(
         base="tiny", view="plain", runs=tuple(runs), benchmarks=infos, primary="main", strategies=names,
         comparisons=comparisons.family(
             names, infos, ARMS, pairs(runs[1:]), (), base=True, equal=True, larger=large
@@ -49,17 +51,17 @@ def make(
         dev=(info("main.dev", problems),) if dev else (), numbers=msgspec.to_builtins(NUMBERS),
         larger=LargerInfo("large", "plain", 100) if large else None,
     )  # fmt: skip
-    write(folder / "plan.json", dump_json(plan))
+    files: dict[str, Any] = {EvaluationPlan.FILE: plan.encoded()}
     seconds: dict[str, Any] = {}
     for benchmark in (*plan.benchmarks, *plan.dev):
         asked = [question(benchmark.name, n) for n in range(problems)]
-        write(folder / f"questions/{benchmark.name}.jsonl", json_lines(asked))
+        files[f"questions/{benchmark.name}.jsonl"] = asked
         for run in runs:
             for draw in draws_on(plan, benchmark.name, run):
-                put(folder, seconds, run.run, run.arm, asked, draw, 8 if draw == "samples" else 1)
+                put(files, seconds, run.run, run.arm, asked, draw, 8 if draw == "samples" else 1)
         if large and benchmark.name == "main":
-            put(folder, seconds, "larger", "larger", asked, "greedy", 1)
-    return read_book(folder, plan, seconds)
+            put(files, seconds, "larger", "larger", asked, "greedy", 1)
+    return read_book(open_finished(write_folder(folder, "evaluate", files), "evaluate"), plan, seconds)
 
 
 def question(benchmark: str, n: int) -> Question:
@@ -67,7 +69,7 @@ def question(benchmark: str, n: int) -> Question:
     return Question(name, benchmark, Problem(id=name, question="How many?", answer="18", source="test", level=n % 2))
 
 
-def put(folder: Path, seconds: Any, run: str, arm: str, asked: list[Question], draw: str, count: int) -> None:
+def put(files: dict[str, Any], seconds: Any, run: str, arm: str, asked: list[Question], draw: str, count: int) -> None:
     samples = []
     for question in asked:
         hard = question.problem.level == 1
@@ -80,13 +82,8 @@ def put(folder: Path, seconds: Any, run: str, arm: str, asked: list[Question], d
                 Sample(question.id, run, f"\\boxed{{{answer}}}", tokens, 0.0, "stop", index, 5, 1000 * tokens, -1.0)
             )
     where = place(run, asked[0].benchmark, draw)
-    write(folder / where / "00000.jsonl", json_lines(samples))
+    files[f"{where}/00000.jsonl"] = samples
     seconds[where] = [0.5] * len(samples)
-
-
-def write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +93,12 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
 
 @pytest.fixture(scope="module")
 def scores(book: Book, tmp_path_factory: pytest.TempPathFactory) -> Scores:
-    folder = tmp_path_factory.mktemp("scores")
-    write(folder / "plan.json", dump_json(book.plan))
-    return score.score_book(folder, book)
+    return score.score_book(stored(tmp_path_factory.mktemp("scores") / "e", book), book)
+
+
+def stored(folder: Path, book: Book) -> EvaluatedFolder:
+    """A folder with the book's plan alone: scoring reads nothing else of it."""
+    return open_finished(write_folder(folder, "evaluate", {EvaluationPlan.FILE: book.plan.encoded()}), "evaluate")
 
 
 class TestEqualTokens:
@@ -166,7 +166,7 @@ class TestEqualTokens:
     def test_without_dev_problems_nothing_is_declared_or_chosen(self, tmp_path: Path) -> None:
         book = make(tmp_path, dev=False, problems=20)
         assert not [item for item in book.plan.comparisons if item.at == "equal test tokens"]
-        assert score.score_book(tmp_path, book).equal_tokens == ()
+        assert score.score_book(stored(tmp_path / "stored", book), book).equal_tokens == ()
 
     def test_a_budget_for_more_samples_than_count_says_so(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

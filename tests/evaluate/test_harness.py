@@ -14,9 +14,12 @@ from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate import harness
 from journey.evaluate.run import evaluate
+from journey.formats.files import read_lines
+from journey.formats.folders import open_finished
 from journey.models import load
-from journey.schema import Problem, Question, Sample, encode
-from journey.store import Folder, read_shard, shards
+from journey.schema import Problem, Question, encode
+from journey.store import Folder
+from journey_testing.folders import audit_file, keep_adapter, run_file
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +40,9 @@ def finetuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     if "lora_B" in name:
                         weights.copy_(strength * torch.randn_like(weights) / weights.shape[0] ** 0.5)
             model.save_pretrained(folder.work / f"{arm}-s0")
-            facts = {"run": f"{arm}-s0", "arm": arm, "seed": 0, "view": "compact", "base": {"name": "pocket"}}
-            folder.write(f"{arm}-s0/run.json", facts)
-        folder.write("audit.json", {})
+            keep_adapter(folder, f"{arm}-s0")
+            run_file(f"{arm}-s0", arm, view="compact").write(folder, f"{arm}-s0/run.json")
+        audit_file().write(folder)
         folder.finish({})
     return out
 
@@ -81,11 +84,9 @@ def test_the_same_score_on_every_problem(finetuned: Path, tmp_path: Path) -> Non
     scores = []
     for benchmark in ("arithmetic@1", "countdown@1"):
         task = harness.task_name(benchmark)
-        problems = {q.id: q.problem for q in read_shard(ours / f"questions/{benchmark}.jsonl", Question)}
+        problems = {q.id: q.problem for q in read_lines(ours / f"questions/{benchmark}.jsonl", Question)}
         for run in ("base", "shortcut-s0", "journey-s0"):
-            samples = {
-                s.question: s for p in shards(ours, f"samples/{run}/{benchmark}/greedy") for s in read_shard(p, Sample)
-            }
+            samples = {s.question: s for s in open_finished(ours, "evaluate").samples(run, benchmark, "greedy")}
             rows = {
                 row["id"]: row for row in map(json.loads, (theirs / run / f"{task}.jsonl").read_text().splitlines())
             }

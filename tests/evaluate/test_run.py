@@ -8,37 +8,42 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from journey.config import EvaluateSettings
-from journey.errors import JourneyError, ResourceError, UnknownName, UsageError
+from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
 from journey.evaluate.planning.plan import prepare
 from journey.evaluate.planning.runs import pairs, read_runs
-from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, expected_effect, plan
 from journey.evaluate.sampling import work as sampling
 from journey.evaluate.sampling.work import cut
 from journey.evaluate.scoring.score import rescore
+from journey.formats.folders import open_finished
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
 from journey.sampling import workers
 from journey.sampling.requests import Asked
 from journey.schema import Sample, decode
-from journey.store import Folder, read_records
+from journey.store import Folder
+from journey_testing.folders import change, records, run_file, write_folder
 
 TWO = ["countdown@1", "countdown-targets"]
 
 
 def test_runs_are_compared_within_a_value_of_an_axis(tmp_path: Path) -> None:
     """Ranks 8 and 16: no run of one is pooled or compared with a run of the other, but both with the base."""
-    with Folder.open(tmp_path / "f", "finetune", {"arms": ["shortcut@tokens", "journey"]}) as folder:
-        for rank in (16, 8):
-            for arm in ("journey", "shortcut@tokens"):
-                for seed in (1, 0):
-                    name = f"{arm.replace('@', '-')}-r{rank}-s{seed}"
-                    facts = {"arm": arm, "seed": seed, "rank": rank, "lr": 1e-3, "pairs": 9, "axis": f"r{rank}"}
-                    folder.write(f"{name}/run.json", facts)
-                    folder.write(f"{name}/adapter_model.safetensors", b"x")
-        folder.finish({})
-    _, runs = read_runs(tmp_path / "f", {"config": {"arms": ["shortcut@tokens", "journey"]}})
+    files = {}
+    for rank in (16, 8):
+        for arm in ("journey", "shortcut@tokens"):
+            for seed in (1, 0):
+                name = f"{arm.replace('@', '-')}-r{rank}-s{seed}"
+                files[f"{name}/run.json"] = run_file(
+                    name, arm, seed, rank=rank, lr=1e-3, pairs=9, axis=f"r{rank}"
+                ).encoded()
+                files[f"{name}/adapter_model.safetensors"] = b"x"
+    arms = {"arms": ["shortcut@tokens", "journey"]}
+    runs = read_runs(open_finished(write_folder(tmp_path / "f", "finetune", files, config=arms), "finetune"))
     assert [run.run for run in runs[:3]] == ["shortcut-tokens-r8-s0", "shortcut-tokens-r8-s1", "journey-r8-s0"]
     assert {run.arm for run in runs} == {f"{arm} r{rank}" for arm in ("shortcut@tokens", "journey") for rank in (8, 16)}
     assert pairs(runs) == [("shortcut@tokens r8", "journey r8"), ("shortcut@tokens r16", "journey r16")]
@@ -91,7 +96,7 @@ class TestTheFolder:
         }
 
     def test_the_plan(self, finished: Path) -> None:
-        made = decode((finished / "plan.json").read_bytes(), Plan)
+        made = decode((finished / "plan.json").read_bytes(), EvaluationPlan)
         assert [(r.run, r.arm, r.seed) for r in made.runs] == [
             ("base", "base", None),
             ("shortcut-tokens-s0", "shortcut@tokens", 0),
@@ -107,9 +112,7 @@ class TestTheFolder:
         assert [(b.name, b.problems, b.check) for b in made.benchmarks] == [(name, 15, "countdown") for name in TWO]
 
     def test_samples(self, finished: Path) -> None:
-        found = {
-            r: list(read_records(finished, f"samples/{r}/{TWO[0]}/greedy", Sample)) for r in ("base", "journey-s0")
-        }
+        found = {r: list(records(finished, f"samples/{r}/{TWO[0]}/greedy", Sample)) for r in ("base", "journey-s0")}
         ids = [sample.question for sample in found["base"]]
         assert [sample.question for sample in found["journey-s0"]] == ids and len(set(ids)) == 15
         assert [s.text for s in found["base"]] != [s.text for s in found["journey-s0"]]
@@ -121,7 +124,7 @@ class TestTheFolder:
             assert sample.tokens == 32 or sample.finish == "stop"
 
     def test_rescore_gives_the_stored_scores(self, finished: Path) -> None:
-        assert rescore(finished) == scores_of(finished)
+        assert rescore(open_finished(finished, "evaluate")) == scores_of(finished)
 
     def test_a_finished_folder_is_left_alone(self, finetuned: Path, finished: Path) -> None:
         before = (finished / "manifest.json").stat().st_mtime_ns
@@ -197,29 +200,36 @@ class TestSettings:
             evaluate(finetuned, settings(limit=14), finished)
 
     def test_sizes_and_limit(self, finetuned: Path) -> None:
-        asked = prepare(finetuned, settings(limit=9, sizes={TWO[0]: 12, TWO[1]: 5})).plan.benchmarks
+        asked = prepare(
+            open_finished(finetuned, "finetune"), settings(limit=9, sizes={TWO[0]: 12, TWO[1]: 5})
+        ).plan.benchmarks
         assert [benchmark.problems for benchmark in asked] == [9, 5]
 
     def test_primary(self, finetuned: Path) -> None:
-        assert prepare(finetuned, settings(primary=TWO[1])).plan.primary == TWO[1]
+        assert prepare(open_finished(finetuned, "finetune"), settings(primary=TWO[1])).plan.primary == TWO[1]
         with pytest.raises(UnknownName, match="countdown-targets"):
-            prepare(finetuned, settings(primary="countdown-target"))
+            prepare(open_finished(finetuned, "finetune"), settings(primary="countdown-target"))
 
     def test_cap(self, finetuned: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert prepare(finetuned, settings(max_new_tokens=50)).plan.max_new_tokens == 50
+        assert prepare(open_finished(finetuned, "finetune"), settings(max_new_tokens=50)).plan.max_new_tokens == 50
         assert not capsys.readouterr().err
-        assert prepare(finetuned, settings(max_new_tokens=10)).plan.max_new_tokens == 10
-        assert "the longest journeys trained on have 17.2" in " ".join(capsys.readouterr().err.split())
+        assert prepare(open_finished(finetuned, "finetune"), settings(max_new_tokens=10)).plan.max_new_tokens == 10
+        assert "the longest journeys trained on have 17" in " ".join(capsys.readouterr().err.split())
         with pytest.raises(UsageError, match="64 positions: a prompt of 8 tokens leaves room for 56"):
-            prepare(finetuned, settings(max_new_tokens=60))
+            prepare(open_finished(finetuned, "finetune"), settings(max_new_tokens=60))
 
     def test_cap_without_the_length_of_journeys(self, finetuned: Path, tmp_path: Path) -> None:
-        copy = shutil.copytree(finetuned, tmp_path / "copy")
-        (copy / "audit.json").write_text("{}")
-        assert prepare(copy, settings()).plan.max_new_tokens == 56  # all the room there is
-        facts = json.loads((copy / "journey-s0/run.json").read_bytes())
-        (copy / "journey-s0/run.json").write_text(json.dumps(facts | {"max_length": 40}))
-        assert prepare(copy, settings()).plan.max_new_tokens == 40
+        def cap(**fields: Any) -> int:
+            copy = shutil.copytree(finetuned, tmp_path / "copy", dirs_exist_ok=True)
+            names = ("journey-s0", "shortcut-tokens-s0")
+            files = {f"{name}/run.json": open_finished(copy, "finetune").runs[name] for name in names}
+            for name, run in files.items():
+                run = msgspec.structs.replace(run, completion_tokens_p995=None, **fields)
+                change(copy, {name: run.encoded()})
+            return prepare(open_finished(copy, "finetune"), settings()).plan.max_new_tokens
+
+        assert cap() == 56  # all the room there is
+        assert cap(max_length=40) == 40
 
     @pytest.mark.parametrize(
         ("changes", "message"),
@@ -242,7 +252,7 @@ class TestSettings:
         file = tmp_path / "own.jsonl"
         file.write_text('{"problem": "use 3 apples make 7 :", "answer": "7"}\n')
         with pytest.raises(UsageError, match="cannot read own: it has no word for apples"):
-            prepare(finetuned, settings(benchmarks=[f"own={file}"]))
+            prepare(open_finished(finetuned, "finetune"), settings(benchmarks=[f"own={file}"]))
 
 
 class TestTheFinetuneFolder:
@@ -254,20 +264,20 @@ class TestTheFinetuneFolder:
         with Folder.open(tmp_path / "empty", "finetune", {"base": "pocket"}) as folder:
             folder.finish({})
         with pytest.raises(UsageError, match="holds no trained run"):
-            prepare(tmp_path / "empty", settings())
+            prepare(open_finished(tmp_path / "empty", "finetune"), settings())
 
     def test_a_failed_run_is_planned_and_not_sampled(self, finetuned: Path, tmp_path: Path) -> None:
         copy = shutil.copytree(finetuned, tmp_path / "copy")
-        (copy / "journey-s0/adapter_model.safetensors").unlink()
+        change(copy, {"journey-s0/adapter_model.safetensors": None})
         out = evaluate(copy, settings(benchmarks=TWO[:1], limit=4), tmp_path / "out")
         assert scores_of(out).failed_runs == ("journey-s0",)
         assert {scored.run for scored in scores_of(out).runs} == {"base", "shortcut-tokens-s0"}
 
     def test_a_broken_run_json(self, finetuned: Path, tmp_path: Path) -> None:
         copy = shutil.copytree(finetuned, tmp_path / "copy")
-        (copy / "journey-s0/run.json").write_text('{"run": "journey-s0"}')
-        with pytest.raises(UsageError, match=r"run\.json cannot be read: KeyError\('arm'\)"):
-            prepare(copy, settings())
+        change(copy, {"journey-s0/run.json": b'{"run": "journey-s0"}'})
+        with pytest.raises(PartialError, match=r"run\.json: Object missing required field `arm`"):
+            prepare(open_finished(copy, "finetune"), settings())
 
 
 def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
@@ -276,7 +286,7 @@ def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
     adapter = shutil.copytree(finetuned / "journey-s0", tmp_path / "bad")
     weights = load_file(adapter / "adapter_model.safetensors")
     save_file({name: w * float("nan") for name, w in weights.items()}, adapter / "adapter_model.safetensors")
-    ready = prepare(finetuned, settings())
+    ready = prepare(open_finished(finetuned, "finetune"), settings())
     question = ready.questions[TWO[0]][0]
     asked = Asked(question.id, question.problem, tuple(ready.prompts[TWO[0]][question.id]))
     piece = workers.Piece("p", (("base", None), ("journey-s0", adapter)), ("greedy",), (asked,), 4)
@@ -289,7 +299,7 @@ def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pyt
 
     from journey.models.decode import Decoder
 
-    ready, widths, write = prepare(finetuned, settings()), [], Decoder.write
+    ready, widths, write = prepare(open_finished(finetuned, "finetune"), settings()), [], Decoder.write
 
     def narrow(self: Any, jobs: Any, temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None) -> Any:
         widths.append(rows)

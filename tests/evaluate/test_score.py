@@ -10,12 +10,17 @@ import msgspec
 import pytest
 
 from journey.errors import PartialError
-from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo, Scores
-from journey.evaluate.scoring.score import place, score
+from journey.evaluate.scoring.graded import read_book
+from journey.evaluate.scoring.score import place, score_book
 from journey.evaluate.statistics.verdict import declare
+from journey.formats.files import json_lines, sha256
+from journey.formats.folders import open_finished
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
+from journey.formats.scores import Scores
 from journey.rng import rng_for
 from journey.schema import Problem, Question, Sample
-from journey.store import dump_json, json_lines, sha256
+from journey_testing.folders import change as rewrite
+from journey_testing.folders import write_folder
 
 PROBLEMS = 120
 Answers = Callable[[str, int | None, int], str]  # (arm, seed, question) -> text
@@ -40,7 +45,7 @@ def make(
     benchmarks: tuple[str, ...] = ("main",),
     change: Callable[[str, list[Sample]], list[Sample]] = lambda run, samples: samples,
     **plan_changes: Any,
-) -> tuple[Plan, dict[str, float]]:
+) -> tuple[EvaluationPlan, dict[str, float]]:
     """An evaluation folder with these answers; gives its plan and the seconds."""
     seeds = seeds or {"shortcut@tokens": (0, 1), "journey": (0, 1)}
     runs = [RunInfo("base", "base", None)]
@@ -48,7 +53,7 @@ def make(
         runs += [RunInfo(f"{arm.replace('@', '-')}-s{n}", arm, n, "there") for n in numbers]
     info = [BenchmarkInfo(name, PROBLEMS, "test", None, None, "0", "value") for name in benchmarks]
     pairs = [("shortcut@tokens", "journey"), ("base", "shortcut@tokens"), ("base", "journey")]
-    plan = Plan(
+    plan = EvaluationPlan(
         base="tiny",
         view="plain",
         runs=tuple(runs),
@@ -63,23 +68,24 @@ def make(
         seed=0,
     )
     plan = msgspec.structs.replace(plan, **plan_changes)
-    write(folder / "plan.json", dump_json(plan))
+    files: dict[str, Any] = {EvaluationPlan.FILE: plan.encoded()}
     seconds = {}
     for name in benchmarks:
-        write(folder / f"questions/{name}.jsonl", json_lines(question(name, n) for n in range(PROBLEMS)))
+        files[f"questions/{name}.jsonl"] = [question(name, n) for n in range(PROBLEMS)]
         for run in runs:
             samples = [
                 Sample(f"{name}-{n}", run.run, answers(run.arm, run.seed, n), 10, 0.0, "stop") for n in range(PROBLEMS)
             ]
             where = place(run.run, name, "greedy")
-            write(folder / where / "00000.jsonl", json_lines(change(run.run, samples)))
+            files[f"{where}/00000.jsonl"] = change(run.run, samples)
             seconds[where] = 0.5
+    write_folder(folder, "evaluate", files)
     return plan, seconds
 
 
-def write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+def score(folder: Path, plan: EvaluationPlan, seconds: dict[str, float]) -> Scores:
+    evaluated = open_finished(folder, "evaluate")
+    return score_book(evaluated, read_book(evaluated, plan, seconds))
 
 
 def scored(folder: Path, *args: Any, **kwargs: Any) -> Scores:
@@ -147,7 +153,7 @@ def test_undecided_scores_nothing_and_is_counted(tmp_path: Path) -> None:
     plan, seconds = make(tmp_path, lambda arm, seed, n: "\\boxed{50\\%}")
     half = [question("main", n) for n in range(PROBLEMS)]
     half = [msgspec.structs.replace(q, problem=msgspec.structs.replace(q.problem, answer="0.5")) for q in half]
-    write(tmp_path / "questions/main.jsonl", json_lines(half))
+    rewrite(tmp_path, {"questions/main.jsonl": json_lines(half)})
     scores = score(tmp_path, plan, seconds)
     assert scores.runs[0].undecided == PROBLEMS and scores.arms[0].accuracy == 0
     assert scores.qualifiers == ("floor",)
@@ -195,7 +201,7 @@ def test_mixed_over_benchmarks(tmp_path: Path) -> None:
         turned = [
             Sample(f"other-{n}", run.run, often(names[run.arm], run.seed, n), 10, 0.0, "stop") for n in range(PROBLEMS)
         ]
-        write(tmp_path / place(run.run, "other", "greedy") / "00000.jsonl", json_lines(turned))
+        rewrite(tmp_path, {f"{place(run.run, 'other', 'greedy')}/00000.jsonl": json_lines(turned)})
     scores = score(tmp_path, plan, seconds)
     assert scores.qualifiers == ("mixed",)
     assert len(scores.headline) == 1 and len(scores.compared) == 6

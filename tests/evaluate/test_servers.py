@@ -16,12 +16,13 @@ from transformers import AutoTokenizer, LlamaForCausalLM, LlamaForSequenceClassi
 
 from journey.config import EvaluateSettings
 from journey.errors import AuthError, JourneyError, RemoteError, UsageError
-from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, plan
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
 from journey.models.endpoints import Endpoint, EndpointRef, reference
 from journey.models.load import find, load_classifier
 from journey.schema import Reward, Sample, decode
-from journey.store import read_records
+from journey_testing.folders import records
 
 ONE = "countdown@1"
 
@@ -134,16 +135,13 @@ class TestRunsBehindAServer:
         built_in = evaluate(finetuned, settings(server, endpoint=None), tmp_path / "b" / "out")
         for run in ("base", "shortcut-tokens-s0", "journey-s0"):
             one, two = (
-                {
-                    s.question: (s.text, s.tokens, s.finish)
-                    for s in read_records(f, f"samples/{run}/{ONE}/greedy", Sample)
-                }
+                {s.question: (s.text, s.tokens, s.finish) for s in records(f, f"samples/{run}/{ONE}/greedy", Sample)}
                 for f in (out, built_in)
             )
             assert one == two
         scores = decode((out / "scores.json").read_bytes(), Scores)
         assert [(a.against, a.problems, a.other_text) for a in scores.agreement] == [("built-in", 4, 0)] * 3
-        assert decode((out / "plan.json").read_bytes(), Plan).backend == server.url
+        assert decode((out / "plan.json").read_bytes(), EvaluationPlan).backend == server.url
         sampled = [body for path, body in server.asked if body["temperature"] and path.endswith("/completions")]
         assert {(b["temperature"], b["top_p"]) for b in sampled} == {(0.7, 0.95)}
         assert len({b["seed"] for b in sampled}) == len(sampled) == 3 * 6 * 4
@@ -202,7 +200,7 @@ class TestRewards:
             equal_tokens=False,
         )
         out = evaluate(finetuned, asked, tmp_path / "out")
-        found = list(read_records(out, f"rewards/journey-s0/{ONE}", Reward))
+        found = list(records(out, f"rewards/journey-s0/{ONE}", Reward))
         assert len(found) == 6 * 4 and {round(r.reward, 3) for r in found} == {0.909, 0.786}
         assert all(
             "Is the final answer of this solution correct?" in b["messages"][0]["content"] for _, b in server.asked
@@ -221,8 +219,8 @@ class TestRewards:
             reward=str(tmp_path / "reward"),
         )  # fmt: skip
         out = evaluate(finetuned, asked, tmp_path / "out" / "e")
-        found = list(read_records(out, f"rewards/base/{ONE}", Reward))
-        samples = list(read_records(out, f"samples/base/{ONE}/samples", Sample))
+        found = list(records(out, f"rewards/base/{ONE}", Reward))
+        samples = list(records(out, f"samples/base/{ONE}/samples", Sample))
         model, tokenizer = load_classifier(find(str(tmp_path / "reward")), device="cpu")
         question = json.loads((out / f"questions/{ONE}.jsonl").read_text().splitlines()[0])
         mine = next(s for s in samples if s.question == question["id"] and s.index == 1)

@@ -11,8 +11,6 @@ import pytest
 from scipy import stats
 
 from journey.evaluate.statistics.paired import (
-    Comparison,
-    Size,
     accuracy_interval,
     compare,
     compare_to_base,
@@ -21,6 +19,7 @@ from journey.evaluate.statistics.paired import (
     sign_flips,
     wilson,
 )
+from journey.formats.comparison import Comparison, Size
 from journey.rng import seed_for
 
 

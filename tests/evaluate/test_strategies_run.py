@@ -13,13 +13,15 @@ import pytest
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.planning.plan import prepare
-from journey.evaluate.results import Plan, Scores
 from journey.evaluate.run import evaluate, plan
 from journey.evaluate.sampling import work as sampling
 from journey.evaluate.sampling.other_ways import _agreement
 from journey.evaluate.scoring.score import rescore
+from journey.formats.folders import open_finished
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
 from journey.schema import Problem, Question, Sample, decode
-from journey.store import read_records
+from journey_testing.folders import records, relist, run_file
 
 NAMES = [
     "greedy",
@@ -56,8 +58,8 @@ def finished(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return evaluate(finetuned, settings(), tmp_path_factory.mktemp("strategies") / "out")
 
 
-def plan_of(folder: Path) -> Plan:
-    return decode((folder / "plan.json").read_bytes(), Plan)
+def plan_of(folder: Path) -> EvaluationPlan:
+    return decode((folder / "plan.json").read_bytes(), EvaluationPlan)
 
 
 def scores_of(folder: Path) -> Scores:
@@ -73,7 +75,7 @@ def test_what_is_drawn(finished: Path) -> None:
     for run in RUNS:
         assert {path.name for path in (finished / f"samples/{run}/{ONE}").iterdir()} == set(draws)
         for draw, count in draws.items():
-            found = list(read_records(finished, f"samples/{run}/{ONE}/{draw}", Sample))
+            found = list(records(finished, f"samples/{run}/{ONE}/{draw}", Sample))
             assert len(found) == 8 * count and {s.index for s in found} == set(range(count))
             assert all((s.logprob is not None) == (draw == "samples") and s.flops and s.prompt_tokens for s in found)
     # Policies are chosen for the shortcut, so a journey is greedy on dev problems, and the base is not asked.
@@ -98,7 +100,7 @@ def test_the_plan_says_it_before_sampling(finished: Path) -> None:
 
 def test_scores(finished: Path) -> None:
     scores = scores_of(finished)
-    assert rescore(finished) == scores
+    assert rescore(open_finished(finished, "evaluate")) == scores
     assert {a.strategy for a in scores.arms} == set(NAMES) and len(scores.curves) == 3 * len(NAMES)
     assert [a.against for a in scores.agreement] == ["batch 1"] * 3
     assert all((a.problems, a.other_text) == (2, 0) for a in scores.agreement)  # float32
@@ -127,7 +129,7 @@ def test_the_same_texts_one_run_at_a_time(finetuned: Path, finished: Path, tmp_p
     out = evaluate(finetuned, settings(stack=1, strategy=["greedy", "majority"], equal_tokens=False), tmp_path / "out")
     for run in RUNS:
         for draw in ("greedy", "samples"):
-            one, two = (list(read_records(f, f"samples/{run}/{ONE}/{draw}", Sample)) for f in (finished, out))
+            one, two = (list(records(f, f"samples/{run}/{ONE}/{draw}", Sample)) for f in (finished, out))
             assert [(s.question, s.index, s.text) for s in one] == [(s.question, s.index, s.text) for s in two]
 
 
@@ -140,6 +142,7 @@ def test_a_later_evaluation_takes_samples_over_and_says_that_it_looked(
     for name in ("shortcut-tokens-s0", "journey-s0"):  # the same runs as before, and one seed more of each
         shutil.rmtree(more / name)
         shutil.copytree(finetuned / name, more / name)
+    relist(more)
     asked: list[str] = []
     done = sampling.workers.do_all
 
@@ -167,7 +170,7 @@ def test_a_later_evaluation_takes_samples_over_and_says_that_it_looked(
 
 def test_one_arm_against_itself(make_runs: Callable[..., Path], tmp_path: Path) -> None:
     runs = make_runs(tmp_path / "runs", ("journey",), 5)
-    made = prepare(runs, settings(aa=True, strategy=["greedy"])).plan
+    made = prepare(open_finished(runs, "finetune"), settings(aa=True, strategy=["greedy"])).plan
     assert [(r.arm, r.seed, r.trained_seed) for r in made.runs[1:]] == [
         ("journey", 0, 0), ("journey", 1, 1), ("journey (again)", 0, 2), ("journey (again)", 1, 3),
     ]  # fmt: skip
@@ -175,12 +178,12 @@ def test_one_arm_against_itself(make_runs: Callable[..., Path], tmp_path: Path) 
     out = evaluate(runs, settings(aa=True, strategy=["greedy"], flips=0), tmp_path / "out")
     assert scores_of(out).compared[0].verdict.words == "too small to tell"
     with pytest.raises(UsageError, match="no arm 'shortcut'"):
-        prepare(runs, settings(aa=True, aa_arm="shortcut"))
+        prepare(open_finished(runs, "finetune"), settings(aa=True, aa_arm="shortcut"))
 
 
 def test_one_seed_has_nothing_to_compare_with(finetuned: Path) -> None:
     with pytest.raises(UsageError, match="two seeds or more of journey, there is 1"):
-        prepare(finetuned, settings(aa=True))
+        prepare(open_finished(finetuned, "finetune"), settings(aa=True))
 
 
 def test_a_larger_model(finetuned: Path, base: Path, tmp_path: Path) -> None:
@@ -244,11 +247,15 @@ def test_bad_settings_leave_no_folder(changes: dict[str, Any], message: str, fin
 def test_a_benchmark_without_a_checker_skips_the_strategy(finetuned: Path, tmp_path: Path) -> None:
     file = tmp_path / "own.jsonl"
     file.write_text('{"problem": "make 3 + 4 :", "answer": "7"}\n')
-    made = prepare(finetuned, settings(benchmarks=[ONE, f"own={file}"], sampled=[f"own={file}"])).plan
+    made = prepare(
+        open_finished(finetuned, "finetune"), settings(benchmarks=[ONE, f"own={file}"], sampled=[f"own={file}"])
+    ).plan
     assert made.strategies_on(ONE) == ["greedy"] and made.benchmarks[0].dev is None
     assert "best-of-checker" not in made.strategies_on("own") and "majority" in made.strategies_on("own")
     with pytest.raises(UsageError, match="own has no checker"):
-        prepare(finetuned, settings(benchmarks=[f"own={file}"], strategy=["best-of-checker"]))
+        prepare(
+            open_finished(finetuned, "finetune"), settings(benchmarks=[f"own={file}"], strategy=["best-of-checker"])
+        )
 
 
 def test_dev_problems_of_a_file(finetuned: Path, tmp_path: Path) -> None:
@@ -256,10 +263,12 @@ def test_dev_problems_of_a_file(finetuned: Path, tmp_path: Path) -> None:
         (tmp_path / f"{name}.jsonl").write_text(f'{{"problem": "make {3 + len(name)} + 4 :", "answer": "7"}}\n')
     spec = f"own={tmp_path / 'own.jsonl'}"
     asked = settings(benchmarks=[spec], dev={"own": str(tmp_path / "dev.jsonl")}, strategy=["greedy", "majority"])
-    made = prepare(finetuned, asked).plan
+    made = prepare(open_finished(finetuned, "finetune"), asked).plan
     assert [(b.name, b.problems, b.dev) for b in made.benchmarks] == [("own", 1, "own.dev")]
     assert made.dev[0].source == "dev.jsonl" and made.dev[0].sha256 != made.benchmarks[0].sha256
-    without = prepare(finetuned, settings(benchmarks=[spec], strategy=["greedy", "majority"])).plan
+    without = prepare(
+        open_finished(finetuned, "finetune"), settings(benchmarks=[spec], strategy=["greedy", "majority"])
+    ).plan
     assert without.benchmarks[0].dev is None and not [c for c in without.comparisons if c.at == "equal test tokens"]
 
 
@@ -284,19 +293,18 @@ def test_whole_models_and_adapters_on_a_common_start(base: Path, finetuned: Path
     for seed, name in enumerate(("journey-s0", "journey-s1")):
         if seed:
             shutil.copytree(runs / "journey-s0", runs / name)
-            told = json.loads((runs / name / "run.json").read_bytes())
-            (runs / name / "run.json").write_text(json.dumps(told | {"seed": 1}))
+            (runs / name / "run.json").write_bytes(run_file(name, "journey", 1, view="compact").encoded())
         (runs / name / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "../warmup"}))
     whole = runs / "shortcut-tokens-s0"
     (whole / "adapter_config.json").unlink()
     (whole / "adapter_model.safetensors").unlink()
     start.save_pretrained(whole)
-    _, infos = read_runs(runs, json.loads((runs / "manifest.json").read_bytes()))
+    infos = read_runs(open_finished(relist(runs), "finetune"))
     groups = [[run.run for run in group] for group in by_base(runs, infos)]
     assert groups == [["warmup", "journey-s0", "journey-s1"], ["shortcut-tokens-s0"]]
     out = evaluate(runs, settings(strategy=["greedy"], flips=0), tmp_path / "out" / "e")
     texts = {
-        run: {s.question: s.text for s in read_records(out, f"samples/{run}/{ONE}/greedy", Sample)}
+        run: {s.question: s.text for s in records(out, f"samples/{run}/{ONE}/greedy", Sample)}
         for run in ("base", "warmup", "journey-s0", "journey-s1", "shortcut-tokens-s0")
     }
     assert texts["warmup"] == texts["shortcut-tokens-s0"] and texts["journey-s0"] == texts["journey-s1"]
@@ -304,7 +312,7 @@ def test_whole_models_and_adapters_on_a_common_start(base: Path, finetuned: Path
     model = PeftModel.from_pretrained(
         LlamaForCausalLM.from_pretrained(runs / "warmup"), str(runs / "journey-s0")
     ).eval()
-    ready = prepare(runs, settings(strategy=["greedy"]))
+    ready = prepare(open_finished(runs, "finetune"), settings(strategy=["greedy"]))
     for question, prompt in ready.prompts[ONE].items():
         ids = torch.tensor([prompt])
         with torch.inference_mode():

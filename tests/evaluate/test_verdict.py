@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from journey.evaluate.statistics.paired import Comparison, MeanSquares, compare, compare_to_base
-from journey.evaluate.statistics.verdict import Declared, Verdict, adjust, below, decide, declare, mixed
+from journey.evaluate.statistics.paired import compare, compare_to_base
+from journey.evaluate.statistics.verdict import adjust, below, decide, declare, mixed
+from journey.formats.comparison import Comparison, Declared, MeanSquares, Verdict
 
 PLAIN = Comparison(
     difference=0.01,

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from journey import views
-from journey.catalog import FAMILIES, METHODS
 from journey.schema import Pair, Problem, Trace
-from journey.splits import split_of
 from journey.store import Folder
-
-SPECIAL = ["<pad>", "<bos>", "<eos>", "<unk>"]
+from journey_testing import models
+from journey_testing.pairs import pairs_of
 
 
 def countdown_pairs(count: int, split: str = "train", start: int = 0) -> list[Pair]:
     """Pairs of the first level and of one split, in the order of the family's stream."""
-    family, method = FAMILIES.get("countdown")(), METHODS.get("search")()
-    pairs: list[Pair] = []
-    index = start
-    while len(pairs) < count:
-        problem = family.problem(0, index, 1)
-        index += 1
-        if split_of(problem) == split and all(problem.id != pair.problem.id for pair in pairs):
-            pairs.append(method.make(problem, 0).pair)
-    return pairs
+    return pairs_of("countdown", "search", count, split=split, start=start)
 
 
 def write_curated(folder: Path, pairs: list[Pair], dev: Iterable[Pair] = ()) -> Path:
@@ -49,26 +40,6 @@ def all_words(pairs: Iterable[Pair]) -> list[str]:
     return sorted(words)
 
 
-def make_tokenizer(words: Iterable[str], *, pad: str = "<pad>", template: str | None = None) -> Any:
-    """Whole words split at blanks; `pad` may be the end-of-turn token, as in SmolLM2."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    vocabulary = {word: place for place, word in enumerate(dict.fromkeys([*SPECIAL, *words]))}
-    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        bos_token="<bos>",
-        eos_token="<eos>",
-        pad_token=pad,
-        unk_token="<unk>",
-        model_max_length=512,
-    )
-    made.chat_template = template
-    return made
-
-
 @pytest.fixture(scope="session")
 def words_of() -> Callable[[Iterable[Pair]], list[str]]:
     """`words_of(pairs)`."""
@@ -77,8 +48,8 @@ def words_of() -> Callable[[Iterable[Pair]], list[str]]:
 
 @pytest.fixture(scope="session")
 def word_tokenizer() -> Callable[..., Any]:
-    """`word_tokenizer(words, pad="<pad>", template=None)`."""
-    return make_tokenizer
+    """`word_tokenizer(words, pad="<pad>", template=None)`, for rows of at most 512 tokens."""
+    return partial(models.word_tokenizer, model_max_length=512)
 
 
 @pytest.fixture(scope="session")
@@ -130,34 +101,13 @@ def base(
     pairs: list[Pair], dev_pairs: list[Pair], other_pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A random Llama of two layers whose vocabulary is that of the pairs in the compact view."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    folder = tmp_path_factory.mktemp("models") / "tiny"
     pairs = [*pairs, *dev_pairs, *other_pairs]
     compact = {word for pair in pairs for word in views.prompt(pair.problem, "compact").split()}
     compact |= {w for p in pairs for t in (p.shortcut, p.journey) for w in views.render(t, "compact").text.split()}
-    tokenizer = make_tokenizer(sorted(compact))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=32,
-                intermediate_size=48,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                num_key_value_heads=2,
-                max_position_embeddings=512,
-                tie_word_embeddings=True,
-                bos_token_id=1,
-                eos_token_id=2,
-                pad_token_id=0,
-            )
-        )
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    tokenizer = models.word_tokenizer(sorted(compact), model_max_length=512)
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
+    shape = {"vocab_size": len(tokenizer), "max_position_embeddings": 512, "tie_word_embeddings": True, **heads}
+    return models.save_model(tmp_path_factory.mktemp("models") / "tiny", models.tiny_model(**shape), tokenizer)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -15,39 +14,26 @@ import pytest
 
 from journey import views
 from journey.answers.grading import grade
-from journey.catalog import ARMS, FAMILIES, METHODS
-from journey.finetune.rows.doubts import Equation, backwards, doubt, last_equation
+from journey.catalog import ARMS, METHODS
+from journey.finetune.rows.doubts import backwards, doubt, last_equation
 from journey.finetune.rows.rows import ANSWER, FRAME, MISTAKE, draw, encode
 from journey.finetune.runs import Arm, Reading
 from journey.generate.sources import read_problems
 from journey.models import template
 from journey.rng import rng_for
 from journey.schema import Pair, Trace
-from journey.splits import split_of
 from journey.views import View
+from journey_testing.golden import GOLDEN, check_golden
+from journey_testing.pairs import pairs_of
 
-GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 TRAINED = [name for name in ARMS.names() if ARMS.entry(name).facts["trains"]]
 RIGHT = sorted(set(TRAINED) - {"only-wrong"})
-
-
-def slip_pairs(count: int) -> list[Pair]:
-    family, method = FAMILIES.get("arithmetic")(), METHODS.get("slips")()
-    found: list[Pair] = []
-    for index in itertools.count():
-        problem = family.problem(0, index, 1)
-        made = method.make(problem, 0) if split_of(problem) == "train" else None
-        if hasattr(made, "pair"):
-            found.append(made.pair)
-        if len(found) == count:
-            return found
-    raise AssertionError
 
 
 @pytest.fixture(scope="session")
 def slips() -> list[Pair]:
     """40 arithmetic pairs with slips."""
-    return slip_pairs(40)
+    return pairs_of("arithmetic", "slips", 40, split="train")
 
 
 @pytest.fixture(scope="session")
@@ -74,13 +60,6 @@ def drawn(pairs: list[Pair], tokenizer_of: Callable[[list[Trace]], Any], view: V
         tokenizer = tokenizer_of([trace, pair.journey])
         said.append(f"{name}\n    {draw(encode([pair], arm, tokenizer, view, [trace]), 0, tokenizer)}\n")
     return "\n".join(said)
-
-
-def check_golden(name: str, text: str) -> None:
-    path = GOLDEN / name
-    if os.environ.get("JOURNEY_WRITE_GOLDEN"):
-        path.write_text(text)
-    assert text == path.read_text(), f"if this is meant: JOURNEY_WRITE_GOLDEN=1 pytest {__file__}"
 
 
 def test_first_rows_of_countdown_on_the_embedded_base(pairs: list[Pair], pocket: Any) -> None:
@@ -203,21 +182,31 @@ def test_markers_doubt_without_a_mistake(slips: list[Pair], pairs: list[Pair]) -
     assert len(set(doubts)) > 0.9 * len(doubts)  # varied
 
 
-def test_a_doubt_speaks_of_the_steps_own_equation() -> None:
-    assert last_equation("b = 18 * 3 = 54 .") == Equation(("18", "*", "3"), "54")
-    assert last_equation("try 16 - 1 = 15 left 15 1 .") == Equation(("16", "-", "1"), "15")
-    assert last_equation("2 * 3 = 6 . 6 + 4 = 10 .") == Equation(("6", "+", "4"), "10")
-    assert last_equation("d = 13 - 40 = - 27 .") == Equation(("13", "-", "40"), "- 27")
-    assert last_equation("12 / 60 = 0.2 .") == Equation(("12", "/", "60"), "0.2")
-    assert last_equation("2 + 2 = 5 .") is None  # never said to hold
-    assert last_equation("10 / 30 = 1 / 3 .") is None
-    assert last_equation("x = 4 .") is None and last_equation("") is None
-    assert backwards(Equation(("16", "-", "1"), "15")) == Equation(("15", "+", "1"), "16")
-    assert backwards(Equation(("15", "+", "1"), "16")) == Equation(("16", "-", "1"), "15")
-    assert backwards(Equation(("4", "*", "5"), "20")) == Equation(("20", "/", "5"), "4")
-    assert backwards(Equation(("12", "/", "60"), "0.2")) == Equation(("0.2", "*", "60"), "12")
-    assert backwards(Equation(("5", "*", "0"), "0")) is None
-    assert backwards(Equation(("13", "-", "40"), "- 27")) is None
+@pytest.mark.parametrize(
+    ("brief", "calculation", "value", "undone"),
+    [
+        ("b = 18 * 3 = 54 .", "18 * 3", "54", ("54 / 3", "18")),
+        ("try 16 - 1 = 15 left 15 1 .", "16 - 1", "15", ("15 + 1", "16")),
+        ("15 + 1 = 16 .", "15 + 1", "16", ("16 - 1", "15")),
+        ("2 * 3 = 6 . 6 + 4 = 10 .", "6 + 4", "10", ("10 - 4", "6")),
+        ("4 * 5 = 20 .", "4 * 5", "20", ("20 / 5", "4")),
+        ("d = 13 - 40 = - 27 .", "13 - 40", "- 27", None),
+        ("12 / 60 = 0.2 .", "12 / 60", "0.2", ("0.2 * 60", "12")),
+        ("5 * 0 = 0 .", "5 * 0", "0", None),
+        ("+ 30 + 46 = 76 .", "+ 30 + 46", "76", None),
+    ],
+)
+def test_a_doubt_speaks_of_the_steps_own_equation(
+    brief: str, calculation: str, value: str, undone: tuple[str, str] | None
+) -> None:
+    equation = last_equation(brief)
+    assert equation is not None and (equation.left, equation.right) == (calculation, value)
+    assert backwards(equation) == undone
+
+
+@pytest.mark.parametrize("brief", ["2 + 2 = 5 .", "10 / 30 = 1 / 3 .", "1 / 3 = 0.33 .", "x = 4 .", ""])
+def test_no_doubt_speaks_of_an_equation_that_does_not_hold_as_written(brief: str) -> None:
+    assert last_equation(brief) is None
 
 
 def test_doubts_write_negative_numbers_and_brackets_as_prose_does() -> None:

@@ -21,6 +21,7 @@ from journey.finetune.rows.rows import Rows, encode
 from journey.finetune.runs import Arm
 from journey.finetune.training.protocol import LABELS
 from journey.schema import Pair, Question
+from journey_testing.models import byte_tokenizer
 
 HEAD = "{% for m in messages %}"
 TAIL = "{% endfor %}{% if add_generation_prompt %}<|assistant|> {% endif %}"
@@ -105,21 +106,9 @@ MASKED = Arm("journey-masked", "journey", {"mistake": 0.0, "notice": 0.5})
 @pytest.fixture(scope="module")
 def byte_pairs(written: Pair, pairs: list[Pair]) -> Any:
     """A byte-level BPE with merges, as those of GPT-2, Llama 3, Qwen and SmolLM2; signs of several bytes are in pieces."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=420,
-        special_tokens=["<|im_end|>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
     texts = [views.render(trace, "think").text for pair in pairs for trace in (pair.shortcut, pair.journey)]
-    backend.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|im_end|>")
+    end = "<|im_end|>"
+    return byte_tokenizer(texts, 420, special=[end], eos_token=end, pad_token=end)
 
 
 def test_masks_in_pieces_of_words(byte_pairs: Any, pairs: list[Pair], written: Pair) -> None:

@@ -24,9 +24,9 @@ from journey.finetune.runs import Arm, Run
 from journey.finetune.training import adapters, batches, one_run, packing, pool, protocol
 from journey.finetune.training.protocol import NotFinite, Setup, Trained
 from journey.finetune.training.worker import Event, Plan
+from journey.formats.files import dump_json, sha256
 from journey.models import load
 from journey.schema import Pair
-from journey.store import dump_json, sha256
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 

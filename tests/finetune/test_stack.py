@@ -24,9 +24,9 @@ from journey.finetune.runs import Run
 from journey.finetune.training import losses, passes, pool, stacked
 from journey.finetune.training.protocol import Setup, Trained, group_name, newest_whole
 from journey.finetune.training.worker import Event, Plan
+from journey.formats.files import dump_json, sha256
 from journey.models import load, lora
 from journey.schema import Pair
-from journey.store import dump_json, sha256
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 FILES = ("adapter_model.safetensors", "adapter_config.json", "trajectory.jsonl")

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from journey.answers.claims import evaluate, graph_values
+from journey.answers.equations import Unreadable, join
+from journey.answers.prose_numbers import number_words, numerals, places, read_number, show, show_like
 from journey.generate.slips.annotated import Annotated, annotated, given_quantities
-from journey.generate.slips.equations import Step, Unreadable, in_words, join, read_step
+from journey.generate.slips.calculations import Step, in_words, read_step
 from journey.generate.slips.units import FACTS, facts
-from journey.generate.slips.written import number_words, numerals, places, read_number, show, show_like
 from journey.generate.sources import read_problems
 from journey.schema import Problem
 

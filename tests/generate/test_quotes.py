@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from journey.generate.slips.equations import read_step
+from journey.generate.slips.calculations import read_step
 from journey.generate.slips.quotes import MAX_WORDS, asked, clause, count_noun, sentences
 
 QUESTION = (

@@ -9,11 +9,12 @@ import pytest
 
 from journey.config import GenerateSettings, build
 from journey.errors import UnknownName, UsageError
+from journey.formats.files import sha256
 from journey.generate import run as stage
 from journey.generate import shards
 from journey.generate.run import generate, plan
 from journey.schema import Pair, Tree
-from journey.store import read_manifest, read_records, sha256
+from journey.store import read_manifest, read_records
 
 
 def settings(**given: object) -> GenerateSettings:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_runs import random_rows, run_of, setup_of
 
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
@@ -23,6 +22,7 @@ from journey.finetune.runs import Run
 from journey.finetune.training import adapters, batches, one_run, stacked
 from journey.finetune.training.protocol import Failed, Said, Setup, Trained
 from journey.models import load
+from journey_testing.runs import random_rows, run_of, setup_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from journey.catalog import FAMILIES, METHODS
 from journey.errors import JourneyError, UnknownName, UsageError
 from journey.models.load import find, load_model, load_tokenizer
 from journey.models.template import covers, default_view, prompt_ids, row, unknown_words
+from journey_testing.models import save_model, tiny_model, word_tokenizer
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -20,12 +20,8 @@ TEMPLATE = (
 
 
 def words(*extra: str) -> PreTrainedTokenizerFast:
-    known = ["<pad>", "<bos>", "<eos>", "<unk>", *extra]
-    backend = Tokenizer(models.WordLevel({w: i for i, w in enumerate(known)}, unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>"
-    )
+    made: PreTrainedTokenizerFast = word_tokenizer(extra)
+    return made
 
 
 def test_unknown_names_and_folders_say_what_to_type(tmp_path: Path) -> None:
@@ -76,11 +72,7 @@ def test_a_folder_with_a_broken_config_is_one_clear_error(tmp_path: Path) -> Non
 
 
 def test_a_local_folder_loads(tmp_path: Path) -> None:
-    net = LlamaForCausalLM(
-        LlamaConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
-    )
-    net.save_pretrained(tmp_path)
-    words("a", "b").save_pretrained(tmp_path)
+    save_model(tmp_path, tiny_model(vocab_size=8), words("a", "b"))
     ref = find(str(tmp_path))
     assert ref.local and load_model(ref).dtype.is_floating_point
     assert load_tokenizer(ref).eos_token == "<eos>"

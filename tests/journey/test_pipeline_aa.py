@@ -9,7 +9,8 @@ import pytest
 
 from journey import pipeline
 from journey.config import EvaluateSettings, FinetuneSettings
-from journey.store import Folder, manifest_hash
+from journey.formats.manifest import manifest_hash
+from journey.store import Folder
 
 
 @pytest.fixture

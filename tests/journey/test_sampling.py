@@ -9,40 +9,16 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import (
-    Gemma2Config,
-    Gemma2ForCausalLM,
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
-    PreTrainedTokenizerFast,
-)
 
 from journey.errors import UsageError
 from journey.models import kv_cache
 from journey.models.completion import Completion
 from journey.models.decode import Decoder, stop_ids
 from journey.models.load import adapted, find, load_model, load_tokenizer
+from journey_testing.models import number_tokenizer, tiny_model
 
 WORDS, END, PAD = 48, 2, 0
 STOPS = [END, 5, 11, 17, 23, 29]  # several, so that a model with random weights ends some rows early
-SMALL: dict[str, Any] = {
-    "vocab_size": WORDS,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "initializer_range": 0.6,
-    "max_position_embeddings": 256,
-    "bos_token_id": 1,
-    "eos_token_id": END,
-    "pad_token_id": PAD,
-}
 
 
 def tiny(kind: str = "llama", dtype: torch.dtype = torch.float64) -> Any:
@@ -50,26 +26,15 @@ def tiny(kind: str = "llama", dtype: torch.dtype = torch.float64) -> Any:
 
     (Gemma 2 computes NaN from left padding in float64, in `generate` too.)
     """
-    torch.manual_seed(0)
-    if kind == "llama":
-        model: Any = LlamaForCausalLM(LlamaConfig(**SMALL))
-    elif kind == "mistral":
-        model = MistralForCausalLM(MistralConfig(**SMALL, sliding_window=6))
-    elif kind == "gemma2":
-        model = Gemma2ForCausalLM(Gemma2Config(**SMALL, sliding_window=6, head_dim=8, tie_word_embeddings=False))
-    else:
-        small = {"vocab_size": WORDS, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}
-        model = GPT2LMHeadModel(GPT2Config(**small, initializer_range=0.6, eos_token_id=END))
+    own = {"tie_word_embeddings": False} if kind == "gemma2" else {}
+    model = tiny_model(kind, vocab_size=WORDS, initializer_range=0.6, **own)
     model.generation_config.eos_token_id = STOPS
     model.generation_config.pad_token_id = PAD
     return model.to(dtype).eval()
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    words = {"<pad>": PAD, "<bos>": 1, "<eos>": END, **{f"w{n}": n for n in range(3, WORDS)}}
-    backend = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<eos>", pad_token="<pad>", bos_token="<bos>")
+def tokenizer() -> Any:
+    return number_tokenizer(WORDS)
 
 
 def prompts(count: int = 12, same: bool = False) -> list[list[int]]:

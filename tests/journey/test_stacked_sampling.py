@@ -10,17 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import (
-    Gemma2Config,
-    Gemma2ForCausalLM,
-    LlamaConfig,
-    LlamaForCausalLM,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-    TemperatureLogitsWarper,
-    TopPLogitsWarper,
-)
+from peft import PeftModel
+from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
 from journey.errors import UsageError
 from journey.models.completion import Job
@@ -28,50 +19,17 @@ from journey.models.decode import Decoder
 from journey.models.load import find, load_model, load_tokenizer
 from journey.models.lora import stacked
 from journey.models.random import pick, uniforms
+from journey_testing.models import save_adapters, tiny_model
 
 WORDS, STOPS, PAD, CAP = 48, frozenset([2, 5, 11, 17]), 0, 24
-SMALL: dict[str, Any] = {
-    "vocab_size": WORDS,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "initializer_range": 0.6,
-    "max_position_embeddings": 256,
-    "pad_token_id": PAD,
-}
 
 
 def tiny(kind: str) -> Any:
-    torch.manual_seed(0)
-    if kind == "llama":
-        model: Any = LlamaForCausalLM(LlamaConfig(**SMALL))
-    elif kind == "qwen2":
-        model = Qwen2ForCausalLM(Qwen2Config(**SMALL))
-    else:
-        model = Gemma2ForCausalLM(Gemma2Config(**SMALL, sliding_window=6, head_dim=8, tie_word_embeddings=False))
+    own = {"tie_word_embeddings": False} if kind == "gemma2" else {}
+    model = tiny_model(kind, vocab_size=WORDS, initializer_range=0.6, **own)
     model.generation_config.eos_token_id = sorted(STOPS)
     model.generation_config.pad_token_id = PAD
     return model.eval()
-
-
-def save_adapters(model: Any, folder: Path, ranks: tuple[int, ...], strength: float = 1.0) -> list[Path]:
-    """Adapters of random weights and these ranks."""
-    paths = []
-    for seed, rank in enumerate(ranks):
-        torch.manual_seed(seed)
-        config = LoraConfig(r=rank, lora_alpha=8, target_modules="all-linear", init_lora_weights=False)
-        wrapped = get_peft_model(model, config)
-        with torch.no_grad():
-            for name, weight in wrapped.named_parameters():
-                if "lora_" in name:
-                    weight.mul_(strength)
-        path = folder / f"adapter-{seed}"
-        wrapped.save_pretrained(path)
-        model = wrapped.unload()
-        paths.append(path)
-    return paths
 
 
 def prompts(count: int = 10) -> list[list[int]]:

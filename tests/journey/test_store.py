@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from journey.errors import PartialError, ResourceError, UsageError
+from journey.formats.files import read_lines, sha256, write_atomic
 from journey.schema import Quantity
-from journey.store import Folder, corrupt_files, read_manifest, read_records, read_shard, sha256, write_atomic
+from journey.store import Folder, corrupt_files, read_manifest, read_records
 
 CONFIG = {"size": 3, "inner": {"rate": 0.5}}
 
@@ -115,7 +116,7 @@ def test_a_line_that_does_not_decode_is_named(tmp_path: Path) -> None:
     path = tmp_path / "00000.jsonl"
     path.write_text('{"id": "a", "value": "1"}\n{"id": 7}\n')
     with pytest.raises(PartialError, match=r"line 2: .*`\$\.id`"):
-        list(read_shard(path, Quantity))
+        list(read_lines(path, Quantity))
 
 
 def test_manifest_is_deterministic_and_has_no_clock(tmp_path: Path) -> None:

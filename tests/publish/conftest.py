@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from journey.config import CurateSettings, EvaluateSettings, GenerateSettings
+from journey_testing.loopback import LoopbackHub
 
 WRITER, READER, OTHER = "hf_" + "w" * 34, "hf_" + "r" * 34, "hf_" + "o" * 34
-
-
-def _load(name: str) -> ModuleType:
-    """A helper module beside this file, under its own name."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Any]:
     """The running loopback Hub."""
-    loopback = _load("loopback")
-    _load("loopback_routes")
-    hub = loopback.LoopbackHub().start()
+    hub = LoopbackHub().start()
     yield hub
     hub.stop()
     assert hub.errors == [], hub.errors
@@ -158,9 +145,10 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int], *
     import peft
     import torch
 
+    from journey.formats.manifest import manifest_hash
     from journey.models import load
     from journey.publish.transfer import bases
-    from journey.store import Folder, manifest_hash
+    from journey.store import Folder
 
     ref = load.find(base)
     shown = base if base in load.MODELS else Path(ref.source).name
@@ -218,16 +206,3 @@ def save_adapter(model: Any, folder: Path, base: str) -> None:
 def read_json() -> Callable[[Path], Any]:
     """`read_json(path)`."""
     return lambda path: json.loads(path.read_bytes())
-
-
-@pytest.fixture
-def golden() -> Callable[[str, str], None]:
-    """`golden(name, text)`: the text is that of `tests/golden/NAME`; JOURNEY_GOLDEN=write writes it."""
-
-    def compare(name: str, text: str) -> None:
-        path = Path(__file__).resolve().parent.parent / "golden" / name
-        if os.environ.get("JOURNEY_GOLDEN") == "write":
-            path.write_text(text, encoding="utf-8")
-        assert text == path.read_text(encoding="utf-8")
-
-    return compare

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from journey.publish.bundle import card_dataset, dataset, preference, provenance
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns, licences, parquet
 from journey.splits import SPLITS
+from journey_testing.golden import check_golden
 
 SETTINGS = PublishSettings(repo="tester/journey-math")
 
@@ -193,11 +194,11 @@ def test_a_pair_without_its_tree_is_named(curated: Path, generated: Path) -> Non
         list(provenance.joined(curated, [], "train"))
 
 
-def test_recipes_are_the_documented_field_mappings(staged: Path, golden: Callable[[str, str], None]) -> None:
+def test_recipes_are_the_documented_field_mappings(staged: Path) -> None:
     """axolotl's `chat_template` (docs/dataset-formats/conversation) and LLaMA-Factory's `sharegpt` (data/README)."""
-    golden("publish_axolotl.yaml", (staged / "recipes" / "axolotl.yaml").read_text())
-    golden("publish_dataset_info.json", (staged / "recipes" / "dataset_info.json").read_text())
-    golden("publish_trl_sft.yaml", (staged / "recipes" / "trl_sft.yaml").read_text())
+    check_golden("publish_axolotl.yaml", (staged / "recipes" / "axolotl.yaml").read_text())
+    check_golden("publish_dataset_info.json", (staged / "recipes" / "dataset_info.json").read_text())
+    check_golden("publish_trl_sft.yaml", (staged / "recipes" / "trl_sft.yaml").read_text())
 
 
 def test_other_trainers_mappings_find_their_fields(staged: Path) -> None:

@@ -10,35 +10,18 @@ from typing import Any
 
 import pytest
 
+from journey_testing.models import byte_tokenizer, save_model, tiny_model
+
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 REPO, BASE = "tester/gsm8k-slips", "tester/tiny"
 
 
 def tiny_base(folder: Path, texts: list[str]) -> dict[str, bytes]:
     """A random Llama with a byte-level tokenizer trained on the texts, as the files of a repository."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    special = ["<pad>", "<bos>", "<eos>"]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=600, special_tokens=special, initial_alphabet=alphabet, show_progress=False
-    )
-    backend.train_from_iterator(texts, trainer)
     named = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>"}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=1024, **named)
-    torch.manual_seed(0)
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), num_key_value_heads=2, max_position_embeddings=1024, bos_token_id=1, eos_token_id=2,
-        pad_token_id=0, **shape,
-    )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    tokenizer = byte_tokenizer(texts, 600, special=named.values(), model_max_length=1024, **named)
+    shape = {"intermediate_size": 64, "num_attention_heads": 2, "max_position_embeddings": 1024}
+    save_model(folder, tiny_model(vocab_size=len(tokenizer), **shape), tokenizer)
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     return {**files, "README.md": b"---\nlicense: apache-2.0\n---\n# tiny\n"}
 

@@ -12,11 +12,11 @@ import pytest
 from journey.config import CurateSettings, EvaluateSettings, GenerateSettings
 from journey.curate.run import curate
 from journey.errors import RemoteError, UsageError
+from journey.formats.manifest import manifest_hash
 from journey.generate.run import generate
 from journey.publish.run import publish
 from journey.publish.settings import PublishSettings
 from journey.publish.transfer.restore import local_folder
-from journey.store import manifest_hash
 
 DATA, RUNS, BASE = "tester/three-numbers", "tester/runs", "tester/pocket"
 ASKED = EvaluateSettings(benchmarks=["countdown@1"], limit=4, max_new_tokens=12, workers=1)

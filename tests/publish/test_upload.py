@@ -323,7 +323,7 @@ def test_a_secret_in_the_data_stops_it(hub: Any, send: Publish, staged_once: Pat
     manifest = json.loads((out / "bundle" / "manifest.json").read_bytes())
     path = out / "bundle" / "recipes" / "trl_sft.yaml"
     path.write_text(path.read_text() + "token: hf_" + "q" * 34)
-    from journey.store import sha256
+    from journey.formats.files import sha256
 
     manifest["files"]["recipes/trl_sft.yaml"] = {"sha256": sha256(path), "bytes": path.stat().st_size}
     (out / "bundle" / "manifest.json").write_text(json.dumps(manifest))

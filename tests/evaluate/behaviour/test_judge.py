@@ -14,9 +14,10 @@ import pytest
 from journey.errors import UsageError
 from journey.evaluate.behaviour import judge
 from journey.evaluate.behaviour.judge import cell, parse
-from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
+from journey.formats.folders import open_finished
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
 from journey.schema import Problem, Question, Sample
-from journey.store import dump_json, json_lines
+from journey_testing.folders import write_folder
 
 REPLY = (
     "<backtracking>{b}</backtracking>\n<verification>0</verification>\n<subgoals>0</subgoals>\n<backward>0</backward>"
@@ -81,20 +82,18 @@ def folder(tmp_path: Path) -> Path:
     questions = [Question(f"q{n}", "w", Problem(f"q{n}", f"How many? {n}", "72", "w")) for n in range(len(TEXTS))]
     info = BenchmarkInfo("w", len(TEXTS), "made", None, None, "0" * 64, "value")
     run = RunInfo("base", "base", None)
-    plan = Plan("m", "think", (run,), (info,), "w", ("greedy",), (), 0.05, 64, 4, "float32", 0)
-    (tmp_path / "plan.json").write_bytes(dump_json(plan))
-    for path, rows in {
+    plan = EvaluationPlan("m", "think", (run,), (info,), "w", ("greedy",), (), 0.05, 64, 4, "float32", 0)
+    files = {
+        EvaluationPlan.FILE: plan.encoded(),
         "questions/w.jsonl": questions,
         "samples/base/w/greedy/00000.jsonl": [Sample(f"q{n}", "base", t, 5, 0.0, "stop") for n, t in enumerate(TEXTS)],
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True)
-        (tmp_path / path).write_bytes(json_lines(rows))
-    return tmp_path
+    }
+    return write_folder(tmp_path / "evaluation", "evaluate", files)
 
 
 class TestJudge:
     def test_agreement_and_what_cannot_be_read(self, folder: Path, server: str) -> None:
-        found = judge.judge(folder, server, 6)
+        found = judge.judge(open_finished(folder, "evaluate"), server, 6)
         assert (found.asked, found.unparsable, found.failed) == (6, 1, 1)
         # Rules see texts 1 and 2 go back, the judge texts 1 and 3; text 0 neither.
         agreed = found.agreement["backtracks"]
@@ -104,22 +103,22 @@ class TestJudge:
         assert len(found.prompt_sha256) == 64 and found.model == server
 
     def test_replies_are_asked_for_once(self, folder: Path, server: str) -> None:
-        first = judge.judge(folder, server, 6)
+        first = judge.judge(open_finished(folder, "evaluate"), server, 6)
         Stub.asked = []
-        assert judge.judge(folder, server, 6) == first
+        assert judge.judge(open_finished(folder, "evaluate"), server, 6) == first
         assert set(Stub.asked) == {"broken"}  # what failed is asked again
         (folder / "judge.jsonl").write_text("{\n", encoding="utf-8")
-        assert judge.judge(folder, server, 6) == first
+        assert judge.judge(open_finished(folder, "evaluate"), server, 6) == first
 
     def test_the_sample_is_drawn_by_a_seed(self, folder: Path, server: str) -> None:
-        judge.judge(folder, server, 3)
+        judge.judge(open_finished(folder, "evaluate"), server, 3)
         first, Stub.asked = set(Stub.asked), []
-        judge.judge(folder, server, 4)
+        judge.judge(open_finished(folder, "evaluate"), server, 4)
         assert len(first) == 3 and len(set(Stub.asked) - {"broken"} - first) <= 1
 
     def test_a_model_that_is_not_there(self, folder: Path) -> None:
         with pytest.raises(UsageError):
-            judge.judge(folder, "no/such/model/here", 2)
+            judge.judge(open_finished(folder, "evaluate"), "no/such/model/here", 2)
 
 
 class TestParse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from journey.evaluate.behaviour import measure, records
-from journey.evaluate.behaviour.records import Behaviour, BehaviourFile, Judged
-from journey.evaluate.results import BenchmarkInfo, Plan, RunInfo
+from journey.evaluate.behaviour import measure
+from journey.formats.behaviour import Behaviour, BehaviourFile, Judged
+from journey.formats.files import dump_json, json_lines, sha256
+from journey.formats.folders import open_finished
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
 from journey.schema import Problem, Question, Sample, decode
-from journey.store import dump_json, json_lines, sha256
+from journey_testing import synthetic_evaluation
+from journey_testing.folders import change, write_folder
 
 BRIEF = "a = 18 ; b = a * 3 ; c = b - 2 ; find c :"
 RIGHT = "b = 18 * 3 = 54 . c = 54 - 2 = 52 . \\boxed{ 52 }"
@@ -35,25 +37,18 @@ def folder(tmp_path: Path) -> Path:
     runs = [RunInfo("base", "base", None)]
     runs += [RunInfo(f"journey-s{seed}", "journey", seed, f"journey-s{seed}/a.safetensors") for seed in (0, 1)]
     info = BenchmarkInfo("sums", 4, "made", None, None, "0" * 64, "value")
-    plan = Plan("pocket", "compact", tuple(runs), (info,), "sums", ("greedy",), (), 0.05, 64, 4, "float32", 0)
-    write(tmp_path / "questions/sums.jsonl", questions)
-    (tmp_path / "plan.json").write_bytes(dump_json(plan))
+    plan = EvaluationPlan("pocket", "compact", tuple(runs), (info,), "sums", ("greedy",), (), 0.05, 64, 4, "float32", 0)
+    files: dict[str, Any] = {"questions/sums.jsonl": questions, EvaluationPlan.FILE: plan.encoded()}
     for run, texts in ANSWERS.items():
-        samples = [
+        files[f"samples/{run}/sums/greedy/00000.jsonl"] = [
             Sample(f"q{n}", run, text, len(text.split()), 0.0, "length" if text == CUT else "stop")
             for n, text in enumerate(texts)
         ]
-        write(tmp_path / f"samples/{run}/sums/greedy/00000.jsonl", samples)
-    return tmp_path
-
-
-def write(path: Path, rows: list[Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(json_lines(rows))
+    return write_folder(tmp_path / "evaluation", "evaluate", files)
 
 
 def built(folder: Path) -> BehaviourFile:
-    return decode(measure.build(folder).read_bytes(), BehaviourFile)
+    return decode(measure.build(open_finished(folder, "evaluate")).read_bytes(), BehaviourFile)
 
 
 def of(file: BehaviourFile, run: str) -> Behaviour:
@@ -87,7 +82,8 @@ def test_counted_by_hand(folder: Path) -> None:
 def test_without_data_there_is_no_rate(folder: Path) -> None:
     base = of(built(folder), "base")
     assert base.commitment is not None and base.commitment.correction_rate == 0 and base.commitment.harm_rate == 0
-    write(folder / "samples/base/sums/greedy/00000.jsonl", [Sample("q0", "base", "nothing", 1, 0.0, "stop")])
+    sample = Sample("q0", "base", "nothing", 1, 0.0, "stop")
+    change(folder, {"samples/base/sums/greedy/00000.jsonl": json_lines([sample])})
     (folder / "behaviour.json").unlink()
     base = of(built(folder), "base")
     assert (base.commitment, base.steps, base.claims) == (None, None, None)
@@ -105,33 +101,28 @@ def test_an_arm_is_the_sum_of_its_runs(folder: Path) -> None:
 
 
 def test_kept_while_plan_and_rules_are_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = measure.build(folder).read_bytes()
+    data = measure.build(open_finished(folder, "evaluate")).read_bytes()
     monkeypatch.setattr(measure, "measure", lambda *a: pytest.fail("read again"))
-    assert measure.build(folder).read_bytes() == data
+    assert measure.build(open_finished(folder, "evaluate")).read_bytes() == data
     monkeypatch.undo()
     (folder / "behaviour.json").unlink()
-    assert measure.build(folder).read_bytes() == data
-    for change in ({"rules": "0"}, {"plan_sha256": "0" * 64}, {"version": 0}):
-        (folder / "behaviour.json").write_bytes(dump_json(json.loads(data) | change))
-        assert measure.build(folder).read_bytes() == data
+    assert measure.build(open_finished(folder, "evaluate")).read_bytes() == data
+    for other in ({"rules": "0"}, {"plan_sha256": "0" * 64}, {"version": 0}):
+        (folder / "behaviour.json").write_bytes(dump_json(json.loads(data) | other))
+        assert measure.build(open_finished(folder, "evaluate")).read_bytes() == data
     (folder / "behaviour.json").write_bytes(b"{")
-    assert measure.build(folder).read_bytes() == data
+    assert measure.build(open_finished(folder, "evaluate")).read_bytes() == data
 
 
 def test_a_judge_is_added_and_kept(folder: Path) -> None:
-    measure.build(folder)
+    measure.build(open_finished(folder, "evaluate"))
     judged = Judged("m", "0" * 64, 1, 0, 0, {}, {}, {})
-    assert decode(measure.build(folder, judged).read_bytes(), BehaviourFile).judge == judged
-    assert decode(measure.build(folder).read_bytes(), BehaviourFile).judge == judged
+    assert decode(measure.build(open_finished(folder, "evaluate"), judged).read_bytes(), BehaviourFile).judge == judged
+    assert decode(measure.build(open_finished(folder, "evaluate")).read_bytes(), BehaviourFile).judge == judged
 
 
 def test_hostile_texts_and_benchmarks_without_problems(tmp_path: Path) -> None:
-    path = Path(__file__).parent.parent / "report/synthetic.py"
-    spec = importlib.util.spec_from_file_location("synthetic", path)
-    assert spec is not None and spec.loader is not None
-    synthetic = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(synthetic)
-    made = synthetic.folder(tmp_path, problems={"countdown@1": 20, "arithmetic": 8})
+    made = synthetic_evaluation.folder(tmp_path, problems={"countdown@1": 20, "arithmetic": 8})
     file = built(made)
     empty = next(one for one in file.runs if one.benchmark == "countdown@2")
     assert (empty.answers, empty.habits, empty.commitment, empty.steps) == (0, {}, None, None)
@@ -143,6 +134,6 @@ def test_json_round_trip_and_documented(folder: Path) -> None:
     file = built(folder)
     assert msgspec.json.decode(msgspec.json.encode(file), type=BehaviourFile) == file
     docs = (Path(__file__).parents[3] / "docs/formats.md").read_text(encoding="utf-8")
-    for record in (records.BehaviourFile, records.Behaviour):
+    for record in (BehaviourFile, Behaviour):
         for name in record.__struct_fields__:
             assert f"`{name}`" in docs, name

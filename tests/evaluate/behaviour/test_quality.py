@@ -19,7 +19,7 @@ from journey.config import GenerateSettings
 from journey.evaluate.behaviour.quality import against_labels, against_roles
 from journey.generate.run import generate
 from journey.schema import Pair
-from journey.store import read_records
+from journey_testing.folders import records
 
 HERE = Path(__file__).parent
 
@@ -29,7 +29,7 @@ def pairs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     method = "search" if request.param.startswith("countdown") else "slips"
     out = tmp_path_factory.mktemp("pairs") / "g"
     settings = GenerateSettings(family=[request.param], method=[method], pairs=120, seed=1711)
-    return list(read_records(generate(settings, out, workers=1), "pairs", Pair))
+    return list(records(generate(settings, out, workers=1), "pairs", Pair))
 
 
 @pytest.mark.parametrize("view", ["think", "compact"])

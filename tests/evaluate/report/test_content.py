@@ -8,21 +8,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from journey.evaluate import report
 from journey.evaluate.report import words
 from journey.evaluate.report.content import Content, content
-from journey.evaluate.results import Plan, Scores
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
+from journey_testing.folders import plan_and_scores
 
 Make = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def loaded(folder: Path) -> tuple[Plan, Scores]:
-    return report.load(folder)
+def loaded(folder: Path) -> tuple[EvaluationPlan, Scores]:
+    return plan_and_scores(folder)
 
 
 @pytest.fixture(scope="module")
-def told(loaded: tuple[Plan, Scores]) -> Content:
+def told(loaded: tuple[EvaluationPlan, Scores]) -> Content:
     return content(*loaded)
 
 
@@ -34,7 +35,7 @@ def test_headlines_carry_their_own_numbers(told: Content) -> None:
         assert line.explanation.startswith(f"journey minus {arm}:")
 
 
-def test_an_explanation_inside_the_sentence_is_not_repeated(loaded: tuple[Plan, Scores]) -> None:
+def test_an_explanation_inside_the_sentence_is_not_repeated(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     primary = [item for item in scores.compared if item.primary]
     headline = tuple(f"So it is. {item.verdict.explanation}" for item in primary)
@@ -42,13 +43,13 @@ def test_an_explanation_inside_the_sentence_is_not_repeated(loaded: tuple[Plan, 
     assert [line.explanation for line in lines] == ["", ""]
 
 
-def test_sentences_that_belong_to_no_comparison_stand_alone(loaded: tuple[Plan, Scores]) -> None:
+def test_sentences_that_belong_to_no_comparison_stand_alone(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     (line,) = content(plan, msgspec.structs.replace(scores, headline=("One sentence for all.",))).headlines
     assert (line.sentence, line.shares, line.explanation) == ("One sentence for all.", "", "")
 
 
-def test_nothing_compared_says_so(loaded: tuple[Plan, Scores]) -> None:
+def test_nothing_compared_says_so(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     empty = msgspec.structs.replace(scores, headline=(), compared=(), arms=(), runs=())
     told = content(plan, empty)
@@ -71,26 +72,26 @@ def test_no_data_is_never_zero(told: Content) -> None:
     assert any("countdown@2: shortcut@tokens v journey" in caveat for caveat in told.caveats)
 
 
-def test_comparisons_in_the_order_declared(loaded: tuple[Plan, Scores]) -> None:
+def test_comparisons_in_the_order_declared(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     turned = msgspec.structs.replace(scores, compared=tuple(reversed(scores.compared)))
     found = [(row.benchmark, row.first, row.second) for row in content(plan, turned).compared]
     assert found == [(item.benchmark, item.first, item.second) for item in plan.comparisons]
 
 
-def test_a_comparison_that_nobody_declared_is_shown_too(loaded: tuple[Plan, Scores]) -> None:
+def test_a_comparison_that_nobody_declared_is_shown_too(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     told = content(msgspec.structs.replace(plan, comparisons=plan.comparisons[1:]), scores)
     assert len(told.compared) == len(plan.comparisons)
 
 
-def test_a_changed_plan_is_a_caveat(loaded: tuple[Plan, Scores]) -> None:
+def test_a_changed_plan_is_a_caveat(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     assert not any("hash" in line for line in content(plan, scores, plan_sha256=scores.plan_sha256).caveats)
     assert any("hash has changed" in line for line in content(plan, scores, plan_sha256="0" * 64).caveats)
 
 
-def test_caveats_for_failed_runs_and_frequent_truncation(loaded: tuple[Plan, Scores]) -> None:
+def test_caveats_for_failed_runs_and_frequent_truncation(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     arms = [msgspec.structs.replace(arm, truncation_rate=0.3 if arm.arm == "journey" else 0.05) for arm in scores.arms]
     failed = msgspec.structs.replace(scores, failed_runs=("journey-s1",), arms=tuple(arms))
@@ -101,7 +102,7 @@ def test_caveats_for_failed_runs_and_frequent_truncation(loaded: tuple[Plan, Sco
 
 
 def test_one_seed_has_no_interval(make: Make) -> None:
-    told = content(*report.load(make(problems=120, seeds=1)))
+    told = content(*plan_and_scores(make(problems=120, seeds=1)))
     row = next(row for row in told.compared if row.points)
     assert (row.interval, row.p, row.detectable, row.tone) == ("n/a", "n/a", "n/a", "open")
     assert row.points is not None and row.points[1:] == (None, None)

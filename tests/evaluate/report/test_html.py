@@ -14,7 +14,10 @@ import pytest
 
 from journey.evaluate import report
 from journey.evaluate.report import viewer
-from journey.store import dump_json
+from journey.formats.folders import open_finished
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
+from journey_testing.folders import change, plan_and_scores
 
 Make = Callable[..., Path]
 
@@ -98,19 +101,19 @@ def test_hostile_answers_are_inert(page: Page, source: str) -> None:
 def test_hostile_names_are_escaped(make: Make, source: str) -> None:
     assert "&lt;b&gt;someone&#39;s&lt;/b&gt; file" in source and "<b>someone" not in source
     folder = make(problems=2)
-    plan, scores = report.load(folder)
+    plan, scores = plan_and_scores(folder)
     evil = "</title><script>alert(1)</script>"
     first = msgspec.structs.replace(scores.compared[0], first=f'"><svg onload={evil}>')
-    (folder / "plan.json").write_bytes(dump_json(msgspec.structs.replace(plan, base=evil, dtype="{{ 7 * 7 }}")))
+    plan = msgspec.structs.replace(plan, base=evil, dtype="{{ 7 * 7 }}")
     hostile = msgspec.structs.replace(scores, headline=(evil, "b"), qualifiers=(evil,), compared=(first,))
-    (folder / "scores.json").write_bytes(dump_json(hostile))
-    text = report.build(folder)[0].read_text(encoding="utf-8")
+    change(folder, {EvaluationPlan.FILE: plan.encoded(), Scores.FILE: hostile.encoded()})
+    text = report.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
     assert "<script>alert" not in text and "<svg onload" not in text and "{{ 7 * 7 }}" in text
     assert evil in Page(text).text
 
 
 def test_verdict_comes_first_then_what_qualifies_it(page: Page, folder: Path) -> None:
-    _, scores = report.load(folder)
+    _, scores = plan_and_scores(folder)
     order = [page.text.index(words) for words in (scores.headline[0], scores.headline[1], "Share of problems")]
     after = ("Differences between the arms", "Arm against arm", "Answers side by side", "What was compared")
     order += [page.text.index(words, order[-1]) for words in after]
@@ -119,7 +122,7 @@ def test_verdict_comes_first_then_what_qualifies_it(page: Page, folder: Path) ->
 
 
 def test_tables_hold_every_number(page: Page, folder: Path) -> None:
-    plan, scores = report.load(folder)
+    plan, scores = plan_and_scores(folder)
     for arm in scores.arms:
         if arm.n:
             assert (
@@ -147,7 +150,7 @@ def test_figures_are_labelled_for_those_who_cannot_see_them(page: Page) -> None:
 def test_small_enough_with_a_thousand_problems(make: Make) -> None:
     """Three arms, three seeds and the base on 1,000 problems: every one of them is in the page."""
     folder = make(problems={"countdown@1": 1000, "arithmetic": 100}, seeds=3, steps=30)
-    path = report.build(folder)[0]
+    path = report.build(open_finished(folder, "evaluate"))[0]
     assert path.stat().st_size < 5_000_000
     data = viewer.unpacked(Page(path.read_text(encoding="utf-8")).raw[1][2])
     assert [(b["total"], len(b["problems"])) for b in data["benchmarks"]] == [(1000, 1000), (0, 0), (0, 0), (100, 100)]
@@ -155,6 +158,6 @@ def test_small_enough_with_a_thousand_problems(make: Make) -> None:
 
 
 def test_without_any_data(make: Make) -> None:
-    text = Page(report.build(make(problems=0))[0].read_text(encoding="utf-8")).text
+    text = Page(report.build(open_finished(make(problems=0), "evaluate"))[0].read_text(encoding="utf-8")).text
     assert "Nothing could be compared (n = 0)." in text
     assert "0.0%" not in text

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from journey.evaluate import report
 from journey.evaluate.report import markdown
+from journey_testing.folders import plan_and_scores
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_escaped(raw: str, expected: str) -> None:
 
 
 def test_verdict_first(text: str, folder: Path) -> None:
-    _, scores = report.load(folder)
+    _, scores = plan_and_scores(folder)
     lines = text.splitlines()
     assert lines[0] == "# Verdict" and lines[2] == f"**{scores.headline[0]}**"
     assert text.endswith("\n") and not text.endswith("\n\n")
@@ -46,7 +46,7 @@ def test_tables_are_whole(text: str, folder: Path) -> None:
     for block in blocks:
         cells = {line.replace("\\|", "").count("|") for line in block}
         assert len(cells) == 1, block
-    plan, _ = report.load(folder)
+    plan, _ = plan_and_scores(folder)
     assert len(blocks[-2]) == 2 + len(plan.comparisons)
 
 

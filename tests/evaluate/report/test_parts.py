@@ -6,19 +6,23 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 
 import msgspec
 import pytest
 
 from journey.evaluate import report
-from journey.evaluate.behaviour.records import BehaviourFile
 from journey.evaluate.report import behaviour, costs, training
 from journey.evaluate.report.content import content
-from journey.evaluate.report.lineage import Training
-from journey.evaluate.results import Plan, Scores
+from journey.formats.behaviour import BehaviourFile
+from journey.formats.curation import FunnelFile, FunnelTotals
+from journey.formats.finetune import RunCounts
+from journey.formats.folders import open_finished
+from journey.formats.plan import EvaluationPlan
+from journey.formats.scores import Scores
+from journey.formats.training_view import TrainingView
 from journey.schema import decode
-from journey.store import dump_json
+from journey_testing import behind_evaluation as behind
+from journey_testing.folders import audit_file, change, plan_and_scores, run_counts
 
 Make = Callable[..., Path]
 
@@ -42,8 +46,8 @@ class Words(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def loaded(whole: Path) -> tuple[Plan, Scores]:
-    return report.load(whole)
+def loaded(whole: Path) -> tuple[EvaluationPlan, Scores]:
+    return plan_and_scores(whole)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +68,7 @@ def test_sections_in_the_order_of_a_readers_questions(page: Words) -> None:
 
 def test_no_part_without_data_is_shown(make: Make) -> None:
     folder = make(problems=3)
-    page = Words(report.build(folder)[0])
+    page = Words(report.build(open_finished(folder, "evaluate"))[0])
     assert not {"costs", "behaviour", "budgets", "curves", "funnel", "pairs"} & set(page.ids)
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "Test-time" not in text and "Behaviour" not in text and "does not name the training folder" in text
@@ -72,7 +76,7 @@ def test_no_part_without_data_is_shown(make: Make) -> None:
 
 @pytest.mark.parametrize("form", ["page", "markdown"])
 def test_equal_test_tokens_with_all_candidates(
-    form: str, loaded: tuple[Plan, Scores], request: pytest.FixtureRequest
+    form: str, loaded: tuple[EvaluationPlan, Scores], request: pytest.FixtureRequest
 ) -> None:
     found = request.getfixturevalue(form)
     text = found.text if isinstance(found, Words) else found
@@ -90,13 +94,13 @@ def test_equal_test_tokens_with_all_candidates(
     )
 
 
-def test_unknown_dev_costs_are_not_zero(loaded: tuple[Plan, Scores]) -> None:
+def test_unknown_dev_costs_are_not_zero(loaded: tuple[EvaluationPlan, Scores]) -> None:
     rows = costs.costs(*loaded).equal[0].rows
     assert rows[-1] == (("best-of-k-checker@8 (uses the checker)", "n/a", "n/a", "no", "70.0%", "240"), False)
     assert [chosen for _, chosen in rows] == [False, True, False, False]
 
 
-def test_the_equal_tokens_comparison_is_a_headline_of_its_own(loaded: tuple[Plan, Scores]) -> None:
+def test_the_equal_tokens_comparison_is_a_headline_of_its_own(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     told = content(plan, scores)
     assert len(told.headlines) == 3 and told.headlines[2].sentence == scores.headline[2]
@@ -107,7 +111,7 @@ def test_the_equal_tokens_comparison_is_a_headline_of_its_own(loaded: tuple[Plan
     assert len(told.compared) == len(plan.comparisons)
 
 
-def test_a_curve_for_every_strategy_and_unit_with_greedy_in_each(loaded: tuple[Plan, Scores]) -> None:
+def test_a_curve_for_every_strategy_and_unit_with_greedy_in_each(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     found = costs.costs(plan, scores).curves
     assert [(group.benchmark, group.unit) for group in found] == [("countdown@1", unit) for unit in costs.UNITS]
@@ -120,7 +124,7 @@ def test_a_curve_for_every_strategy_and_unit_with_greedy_in_each(loaded: tuple[P
     assert "best-of-k-gold (oracle)" in found[0].pictures[2]
 
 
-def test_bins_mark_the_best_and_leave_unknown_ones_open(loaded: tuple[Plan, Scores]) -> None:
+def test_bins_mark_the_best_and_leave_unknown_ones_open(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     whole = costs.costs(plan, scores).bins[0]
     assert [[best for _, _, best in cells] for _, cells in whole.rows] == [[False] * 5, [True] * 5]
@@ -138,7 +142,7 @@ def test_oracle_strategies_earlier_looks_and_what_was_skipped_are_said(page: Wor
     assert "majority@8" in page.text
 
 
-def test_an_a_a_comparison_says_so(loaded: tuple[Plan, Scores]) -> None:
+def test_an_a_a_comparison_says_so(loaded: tuple[EvaluationPlan, Scores]) -> None:
     plan, scores = loaded
     assert any("seeds alone" in text for text in content(msgspec.structs.replace(plan, aa=True), scores).caveats)
 
@@ -155,50 +159,52 @@ def test_behaviour_in_numbers(page: Words, markdown: str) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda data: b"{", "cannot be read"),
+        (lambda data: b"{", "is left out"),
         (lambda data: data.replace(b'"version": 1', b'"version": 9'), "is of version 9"),
         (lambda data: re.sub(rb'"plan_sha256": "\w+"', b'"plan_sha256": "other"', data), "belongs to another plan"),
     ],
 )
-def test_behaviour_that_does_not_belong_here(
-    make: Make, behind: ModuleType, change: Callable[[bytes], bytes], words: str
-) -> None:
+def test_behaviour_that_does_not_belong_here(make: Make, change: Callable[[bytes], bytes], words: str) -> None:
     folder = make(problems=2)
     behind.behaviour(folder)
-    path = folder / behaviour.FILE
+    path = folder / BehaviourFile.FILE
     path.write_bytes(change(path.read_bytes()))
-    page = Words(report.build(folder)[0])
+    page = Words(report.build(open_finished(folder, "evaluate"))[0])
     assert words in page.text and "Goes back" not in page.text
 
 
-def test_no_answers_are_no_rates(make: Make, behind: ModuleType) -> None:
+def test_no_answers_are_no_rates(make: Make) -> None:
     folder = make(problems=2)
     behind.behaviour(folder)
-    file = decode((folder / behaviour.FILE).read_bytes(), BehaviourFile)
+    file = decode((folder / BehaviourFile.FILE).read_bytes(), BehaviourFile)
     none = msgspec.structs.replace(file.arms[0], answers=0, habits={}, commitment=None, steps=None, claims=None)
     told = behaviour.told(msgspec.structs.replace(file, arms=(none,), runs=(), judge=None))
     assert told.arms[0].rows == (("base", "n = 0", *[""] * 8),)
     assert told.arms[0].steps == told.arms[0].claims == () and set(told.rates[0][2:]) == {"n/a"}
 
 
-def test_budgets_show_what_the_audit_holds_and_unknown_names_too(page: Words, markdown: str) -> None:
+def test_budgets_show_what_the_audit_holds(page: Words, markdown: str) -> None:
     for text in (page.text, markdown):
-        assert "Rows seen" in text and "100 to 101" in text and "Something new" in text and "37.0%" in text
+        assert "Rows seen" in text and "100 to 101" in text and "37.0%" in text
     assert "journey-s1: NotFinite" in page.text
 
 
 def test_axes_are_columns_of_their_own() -> None:
-    runs = [
-        {"run": "a", "arm": "journey", "axis": axis, "seed": 0, "rank": rank} for axis, rank in (("r8", 8), ("r16", 16))
-    ]
-    told = training.trained(Training("", audit={"runs": runs}), "compact")
-    assert told.budget is not None
-    assert (told.budget.arms, told.budget.rows) == (("journey r8", "journey r16"), (("LoRA rank", "8", "16"),))
+    runs = [run_counts("a", "journey", axis=axis, rank=rank) for axis, rank in (("r8", 8), ("r16", 16))]
+    told = training.trained(TrainingView("", audit=audit_file(runs)), "compact")
+    assert told.budget is not None and told.budget.arms == ("journey r8", "journey r16")
+    assert ("LoRA rank", "8", "16") in told.budget.rows
+
+
+def test_every_number_of_the_audit_has_words() -> None:
+    named = set(RunCounts.__struct_fields__) - training._NAMES
+    assert named <= set(training.LABELS), "give the field words in LABELS"
 
 
 def test_an_empty_audit_and_funnel_do_no_harm() -> None:
-    told = training.trained(Training("", audit={"runs": [{}]}, funnel={"rules": [], "totals": {}}), "think")
-    assert told.budget is not None and told.budget.rows == () and told.panels == ()
+    funnel = FunnelFile((), FunnelTotals(0, 0, 0, 0, 0, 0, 0))
+    told = training.trained(TrainingView("", audit=audit_file(), funnel=funnel), "think")
+    assert told.budget is not None and told.budget.arms == () and told.panels == ()
     assert told.funnel is not None and told.funnel.kept_share is None
 
 
@@ -208,16 +214,15 @@ def test_funnel(page: Words, markdown: str) -> None:
     assert "40 pairs came in, 36 were kept (train 36, dev 0, test 0; solved at the first try 3)" in markdown
 
 
-def test_hostile_words_everywhere(make: Make, behind: ModuleType) -> None:
+def test_hostile_words_everywhere(make: Make) -> None:
     folder = make(problems=2)
     behind.strategies(folder)
-    plan, scores = report.load(folder)
+    plan, scores = plan_and_scores(folder)
     evil = "</td></section><script>alert(1)</script>"
     plan = msgspec.structs.replace(plan, skipped=(msgspec.structs.replace(plan.skipped[0], why=evil),))
-    (folder / "plan.json").write_bytes(dump_json(plan))
     curve = msgspec.structs.replace(scores.curves[1], arm=evil, strategy=evil)
     equal = msgspec.structs.replace(scores.equal_tokens[1], why=evil, first=evil)
     scores = msgspec.structs.replace(scores, curves=(curve,), equal_tokens=(equal,), looked_before=evil)
-    (folder / "scores.json").write_bytes(dump_json(scores))
-    text = report.build(folder)[0].read_text(encoding="utf-8")
+    change(folder, {EvaluationPlan.FILE: plan.encoded(), Scores.FILE: scores.encoded()})
+    text = report.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
     assert "<script>alert" not in text and text.count("&lt;script&gt;alert(1)") >= 4

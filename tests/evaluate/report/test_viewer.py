@@ -11,21 +11,25 @@ from typing import Any
 import msgspec
 import pytest
 
-from journey.evaluate import report
 from journey.evaluate.report import answers, viewer
-from journey.evaluate.results import Plan
+from journey.formats.folders import open_finished
+from journey.formats.plan import EvaluationPlan
 from journey.schema import Problem
+from journey_testing.folders import change, plan_and_scores
 
 BUDGET = 20_000
 Make = Callable[..., Path]
 
 
 def read(folder: Path, **settings: Any) -> dict[str, Any]:
-    plan, _ = report.load(folder)
-    return viewer.unpacked(viewer.embedded(folder, plan, **settings))
+    return viewer.unpacked(embedded(folder, **settings))
 
 
-def differs(plan: Plan, problem: dict[str, Any]) -> bool:
+def embedded(folder: Path, **settings: Any) -> str:
+    return viewer.embedded(open_finished(folder, "evaluate"), **settings)
+
+
+def differs(plan: EvaluationPlan, problem: dict[str, Any]) -> bool:
     right = {
         (run.arm, run.seed): answer[0] == "correct" for run, answer in zip(plan.runs, problem["answers"], strict=True)
     }
@@ -34,9 +38,9 @@ def differs(plan: Plan, problem: dict[str, Any]) -> bool:
 
 def test_every_answer_of_every_run_joined_by_id(make: Make) -> None:
     folder = make(problems={"countdown@1": 8}, hostile=False)
-    path = folder / "samples" / "journey-s0" / "countdown@1" / "greedy" / "00000.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(reversed(lines)))
+    name = "samples/journey-s0/countdown@1/greedy/00000.jsonl"
+    lines = (folder / name).read_bytes().splitlines(keepends=True)
+    change(folder, {name: b"".join(reversed(lines))})
     data = read(folder)
     place = [run["run"] for run in data["runs"]].index("journey-s0")
     texts = {json.loads(line)["question"]: json.loads(line)["text"] for line in lines}
@@ -62,48 +66,37 @@ def test_outcomes_of_real_texts(make: Make) -> None:
         assert (outcome == "correct") == ("* " in text.rpartition("boxed")[2] and not cut)
 
 
-def test_a_missing_sample_is_null_and_missing_questions_are_none(make: Make) -> None:
+def test_a_run_without_samples_has_no_answers(make: Make) -> None:
     folder = make(problems=3)
-    (folder / "samples" / "base" / "countdown@1" / "greedy" / "00000.jsonl").unlink()
-    (folder / "questions" / "arithmetic.jsonl").unlink()
+    change(folder, {"samples/base/countdown@1/greedy/00000.jsonl": None})
     data = read(folder)
     assert [problem["answers"][0] for problem in data["benchmarks"][0]["problems"]] == [None] * 3
-    assert data["benchmarks"][3] == {"name": "arithmetic", "total": 0, "problems": []}
 
 
 def test_of_several_samples_of_one_question_the_first(make: Make) -> None:
     folder = make(problems=1)
-    path = folder / "samples" / "base" / "countdown@1" / "greedy" / "00000.jsonl"
-    sample = json.loads(path.read_bytes())
-    path.write_text("".join(json.dumps({**sample, "text": text}) + "\n" for text in ("one", "two")))
+    name = "samples/base/countdown@1/greedy/00000.jsonl"
+    sample = json.loads((folder / name).read_bytes())
+    lines = "".join(json.dumps({**sample, "text": text}) + "\n" for text in ("one", "two"))
+    change(folder, {name: lines.encode()})
     assert read(folder)["benchmarks"][0]["problems"][0]["answers"][0][5] == "one"
-
-
-def test_a_benchmark_with_a_slash_lies_in_a_folder_without(make: Make) -> None:
-    folder = make(problems={"arithmetic": 3})
-    plan, _ = report.load(folder)
-    for path in [folder / "questions" / "arithmetic.jsonl", *folder.glob("samples/*/arithmetic")]:
-        path.rename(path.with_name(path.name.replace("arithmetic", "someone--arithmetic")))
-    named = msgspec.structs.replace(plan.benchmarks[3], name="someone/arithmetic")
-    data = viewer.unpacked(viewer.embedded(folder, msgspec.structs.replace(plan, benchmarks=(named,))))
-    assert [answer is not None for answer in data["benchmarks"][0]["problems"][0]["answers"]] == [True] * 7
 
 
 def test_asked_as_the_model_was(make: Make) -> None:
     folder = make(problems={"countdown@1": 1}, view="think")
     assert read(folder)["benchmarks"][0]["problems"][0]["question"].startswith("Using each of the numbers")
-    plan, _ = report.load(folder)
-    brief = viewer.unpacked(viewer.embedded(folder, msgspec.structs.replace(plan, view="compact")))
+    plan, _ = plan_and_scores(folder)
+    change(folder, {EvaluationPlan.FILE: msgspec.structs.replace(plan, view="compact").encoded()})
+    brief = read(folder)
     assert brief["benchmarks"][0]["problems"][0]["question"].startswith("use ")
 
 
 @pytest.mark.usefixtures("quick")
 def test_nothing_can_leave_the_element(make: Make) -> None:
     folder = make(problems=60)
-    plan, _ = report.load(folder)
-    text = viewer.embedded(folder, plan)
+    text = embedded(folder)
     assert re.fullmatch(r"[A-Za-z0-9+/]+=*", text)
-    assert viewer.embedded(folder, plan) == text
+    assert embedded(folder) == text
     assert "<script>document.title" in "".join(
         answer[5]
         for benchmark in viewer.unpacked(text)["benchmarks"]
@@ -115,9 +108,9 @@ def test_nothing_can_leave_the_element(make: Make) -> None:
 @pytest.mark.usefixtures("quick")
 def test_budget_prefers_disagreement_and_keeps_order(make: Make) -> None:
     folder = make(problems={"countdown@1": 60, "arithmetic": 300}, hostile=False)
-    plan, _ = report.load(folder)
+    plan, _ = plan_and_scores(folder)
     everything, part = read(folder)["benchmarks"], read(folder, budget=BUDGET)["benchmarks"]
-    assert len(viewer.embedded(folder, plan, BUDGET)) <= BUDGET
+    assert len(embedded(folder, budget=BUDGET)) <= BUDGET
     for whole, some in zip(everything, part, strict=True):
         ids = [problem["id"] for problem in whole["problems"]]
         kept = [problem["id"] for problem in some["problems"]]
@@ -144,21 +137,20 @@ def test_a_long_text_keeps_both_ends() -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_budget_that_is_met_is_nearly_used_up(make: Make) -> None:
     folder = make(problems={"countdown@1": 200}, hostile=False)
-    plan, _ = report.load(folder)
-    whole = len(viewer.embedded(folder, plan))
-    part = viewer.embedded(folder, plan, whole // 2)
+    whole = len(embedded(folder))
+    part = embedded(folder, budget=whole // 2)
     assert 0.4 * whole < len(part) <= whole // 2
-    assert viewer.unpacked(viewer.embedded(folder, plan, 10))["benchmarks"][0] == {
+    assert viewer.unpacked(embedded(folder, budget=10))["benchmarks"][0] == {
         "name": "countdown@1", "total": 200, "problems": [],
     }  # fmt: skip
 
 
 def test_marks_count_as_scripts_do(make: Make) -> None:
     folder = make(problems={"countdown@1": 1}, hostile=False)
-    path = folder / "samples" / "journey-s0" / "countdown@1" / "greedy" / "00000.jsonl"
-    sample = json.loads(path.read_bytes())
+    name = "samples/journey-s0/countdown@1/greedy/00000.jsonl"
+    sample = json.loads((folder / name).read_bytes())
     text = "\U0001f9ee try 2 + 2 = 5 . dead end . \U0001f9ee \\boxed{ 7 }"
-    path.write_text(json.dumps({**sample, "text": text}) + "\n")
+    change(folder, {name: json.dumps({**sample, "text": text}).encode() + b"\n"})
     data = read(folder)
     flat = data["benchmarks"][0]["problems"][0]["answers"][-2][6]
     units = text.encode("utf-16-le")
@@ -171,11 +163,10 @@ def test_marks_count_as_scripts_do(make: Make) -> None:
 
 def test_many_answers_are_read_in_processes_and_give_the_same(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make(problems={"countdown@1": 12})
-    plan, _ = report.load(folder)
-    one = viewer.embedded(folder, plan)
+    one = embedded(folder)
     monkeypatch.setattr(answers, "MANY", 10)
     monkeypatch.setattr(answers.os, "cpu_count", lambda: 2)
-    assert viewer.embedded(folder, plan) == one
+    assert embedded(folder) == one
 
 
 def test_marks_of_a_long_text_lie_where_it_is_shown() -> None:

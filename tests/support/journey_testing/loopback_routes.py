@@ -8,7 +8,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from loopback import API, GIT, LARGE, WHEN, Call, Refusal, entry, git_id, route
+from journey_testing.loopback import API, GIT, LARGE, WHEN, Call, Refusal, entry, git_id, route
 
 
 @route("GET", "/api/whoami-v2")

@@ -1,6 +1,6 @@
 """An evaluation folder as `journey evaluate` leaves it, with drawn outcomes and texts, some of them hostile.
 
-Loaded by path (tests are no package): `made = load_synthetic(); made.folder(tmp_path, problems=100)`.
+synthetic_evaluation.folder(tmp_path, problems=100)
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from journey.evaluate.results import ArmScore, BenchmarkInfo, Compared, Plan, RunInfo, RunScore, Scores
 from journey.evaluate.statistics import paired as st
 from journey.evaluate.statistics import verdict as vd
+from journey.formats.files import json_lines, sha256_of
+from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
+from journey.formats.scores import ArmScore, Compared, RunScore, Scores
 from journey.rng import rng_for, seed_for
 from journey.schema import Problem, Question, Sample, problem_id
-from journey.store import dump_json, json_lines, sha256
+from journey_testing.folders import write_folder
 
 ARMS = ("shortcut@examples", "shortcut@tokens", "journey")
 PAIRS = (("shortcut@examples", "journey"), ("shortcut@tokens", "journey"))
@@ -48,31 +50,26 @@ def folder(
     runs = [RunInfo("base", "base", None)]
     runs += [RunInfo(f"{arm.replace('@', '-')}-s{seed}", arm, seed) for arm in ARMS for seed in range(seeds)]
     infos, right = [], {}
+    files: dict[str, bytes] = {}
     for name, n in sizes.items():
         questions = [Question(*_asked(name, index, MARKUP if hostile and index == 0 else "")) for index in range(n)]
-        _write(at / "questions" / f"{name}.jsonl", questions)
+        files[f"questions/{name}.jsonl"] = json_lines(questions)
         for run in runs:
             solved = right[name, run.run] = _solved(name, run, n)
             solved[: len(HOSTILE) * hostile] = False
             given = [_sample(q, run, ok, steps) for q, ok in zip(questions, solved, strict=True)]
             if hostile:
                 given[: len(HOSTILE)] = [_hostile(*each, run) for each in zip(questions, HOSTILE, strict=False)]
-            _write(at / "samples" / run.run / name / STRATEGY / "00000.jsonl", given)
+            files[f"samples/{run.run}/{name}/{STRATEGY}/00000.jsonl"] = json_lines(given)
         check = "value" if name == "arithmetic" else "countdown"
-        digest = sha256(at / "questions" / f"{name}.jsonl")
+        digest = sha256_of(files[f"questions/{name}.jsonl"])
         source = "procedural" if name != "arithmetic" else "<b>someone's</b> file | with `ticks`"
         infos.append(BenchmarkInfo(name, n, source, None, "Apache-2.0", digest, check, "held-out problems"))
     declared = tuple(vd.declare(sizes, PAIRS))
     where = ("pocket", view, tuple(runs), tuple(infos), "countdown@1", (STRATEGY,), declared)
-    plan = Plan(*where, MARGIN, CAP, 64, "float32", 0)
-    (at / "plan.json").write_bytes(dump_json(plan))
-    (at / "scores.json").write_bytes(dump_json(_scores(at, plan, right)))
-    return at
-
-
-def _write(path: Path, records: list[object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(json_lines(records))
+    plan = EvaluationPlan(*where, MARGIN, CAP, 64, "float32", 0)
+    files |= {EvaluationPlan.FILE: plan.encoded(), Scores.FILE: _scores(plan, right).encoded()}
+    return write_folder(at, "evaluate", files)
 
 
 def _asked(name: str, index: int, more: str) -> tuple[str, str, Problem]:
@@ -118,7 +115,7 @@ def _sample(question: Question, run: RunInfo, right: bool, steps: int) -> Sample
     return Sample(question.id, run.run, text, len(text.split()), 0.01, "stop")
 
 
-def _scores(at: Path, plan: Plan, right: dict[tuple[str, str], np.ndarray]) -> Scores:
+def _scores(plan: EvaluationPlan, right: dict[tuple[str, str], np.ndarray]) -> Scores:
     """What the evaluation stage would have found, by the project's own statistics."""
     table = {}
     for info in plan.benchmarks:
@@ -149,7 +146,7 @@ def _scores(at: Path, plan: Plan, right: dict[tuple[str, str], np.ndarray]) -> S
     ]
     arms = [_arm(info.name, arm, table[info.name, arm]) for info in plan.benchmarks for arm in ("base", *ARMS)]
     runs = [_run(info.name, run, right[info.name, run.run]) for info in plan.benchmarks for run in plan.runs]
-    hashed = sha256(at / "plan.json")
+    hashed = sha256_of(plan.encoded())
     return Scores(hashed, tuple(headline), (), MARGIN, tuple(runs), tuple(arms), tuple(verdicts))
 
 

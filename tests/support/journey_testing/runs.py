@@ -1,4 +1,4 @@
-"""Configurations of tiny decoders of three kinds, and rows of random tokens whose lengths, weights and number of steps differ by run."""
+"""Rows of random tokens whose lengths, weights and number of steps differ by run, and the runs and set-ups to train on them."""
 
 from __future__ import annotations
 
@@ -12,29 +12,6 @@ from journey.finetune.runs import Run
 from journey.finetune.training.protocol import Setup
 
 VOCABULARY = 96
-
-
-def tiny_config(kind: str) -> Any:
-    """Two layers with grouped keys; Qwen2 has biases, Gemma 2 caps its logits and slides its attention window."""
-    from transformers import Gemma2Config, LlamaConfig, Qwen2Config
-
-    shape = {
-        "vocab_size": VOCABULARY,
-        "hidden_size": 32,
-        "intermediate_size": 56,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 128,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "pad_token_id": 0,
-    }
-    if kind == "llama":
-        return LlamaConfig(**shape)
-    if kind == "qwen2":
-        return Qwen2Config(**shape, tie_word_embeddings=True)
-    return Gemma2Config(**shape, head_dim=8, sliding_window=8, query_pre_attn_scalar=8)
 
 
 def random_rows(name: str, count: int, shortest: int, longest: int, *, weighted: bool = False) -> Rows:
@@ -64,5 +41,6 @@ def run_of(kind: str, seed: int, *, steps: int, rank: int, lr: float = 2e-3, row
 
 
 def setup_of(engine: str, source: Path, folder: Path, **changes: Any) -> Setup:
+    """What all runs of a folder share, for a tiny base at `source`."""
     facts = {"rows_per_step": 6, "micro_batch": 3, "max_length": 128, "checkpoint_seconds": 1e9, **changes}
     return Setup(engine, "tiny", str(source), None, work=str(folder), scratch=str(folder / ".scratch"), **facts)

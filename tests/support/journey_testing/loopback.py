@@ -241,6 +241,8 @@ class LoopbackHub:
 
     def start(self) -> LoopbackHub:
         """Serve on a free port of the loopback address."""
+        import journey_testing.loopback_routes  # noqa: F401  (each call registers itself)
+
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self.server.hub, self.server.daemon_threads = self, True
         self.server.handle_error = self.note_error

@@ -1,11 +1,10 @@
 """What lies behind and beside a synthetic evaluation: the folders it goes back to, strategies, behaviour.
 
-Loaded by path, like `synthetic.py`: `behind.lineage(folder)`, `behind.strategies(folder)`, `behind.behaviour(folder)`.
+`behind_evaluation.lineage(folder)`, `.strategies(folder)`, `.behaviour(folder)`, for a folder of `synthetic_evaluation`.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,26 @@ import msgspec
 import numpy as np
 
 from journey.config import GenerateSettings
-from journey.evaluate.behaviour.records import (
+from journey.evaluate.statistics import paired as st
+from journey.evaluate.statistics import verdict as vd
+from journey.formats.behaviour import (
     HABITS,
     Behaviour,
     BehaviourFile,
-    Cell,
     Claims,
     Commitment,
     Habits,
+    JudgeAgreement,
     Judged,
     Steps,
 )
-from journey.evaluate.results import (
+from journey.formats.curation import FunnelFile, FunnelRule, FunnelTotals
+from journey.formats.files import sha256_of
+from journey.formats.finetune import TrajectoryPoint
+from journey.formats.folders import open_finished
+from journey.formats.manifest import manifest_hash
+from journey.formats.plan import EarlierLook, EvaluationPlan, LargerInfo, Skipped, StrategyInfo
+from journey.formats.scores import (
     Agreement,
     Bin,
     BinScore,
@@ -33,23 +40,15 @@ from journey.evaluate.results import (
     Candidate,
     Compared,
     ComputeOptimal,
-    Curve,
     CurvePoint,
     Difficulty,
-    EarlierLook,
     EqualBudget,
-    LargerInfo,
     LargerScore,
-    Plan,
+    ScoreCurve,
     Scores,
-    Skipped,
-    StrategyInfo,
 )
-from journey.evaluate.statistics import paired as st
-from journey.evaluate.statistics import verdict as vd
 from journey.generate.run import generate
-from journey.schema import Pair, decode
-from journey.store import Folder, dump_json, json_lines, manifest_hash, read_records, sha256
+from journey_testing.folders import audit_file, change, finetune_files, run_counts, run_file, write_folder
 
 FAILED = "journey-s1"
 STRATEGIES = ("majority", "revision", "best-of-k-gold")
@@ -59,60 +58,53 @@ def lineage(evaluation: Path, *, pairs: int = 40, steps: int = 60, failed: bool 
     """Write generate, curate and finetune beside the evaluation, name them in manifests; gives the finetune folder."""
     beside = evaluation.parent
     generate(GenerateSettings(family=["countdown@1"], method=["search"], pairs=pairs), beside / "generate", workers=1)
-    kept = list(read_records(beside / "generate", "pairs", Pair))[: pairs - 4]
-    rules = [
-        {"rule": "answer_correct", "options": {}, "in": pairs, "kept": pairs, "dropped": 0, "reasons": {}},
-        {"rule": "exact_duplicate", "options": {}, "in": pairs, "kept": pairs - 4, "dropped": 4, "reasons": {"duplicate": 4}},
-    ]  # fmt: skip
-    totals = {
-        "in": pairs,
-        "kept": pairs - 4,
-        "dropped": 4,
-        "train": pairs - 4,
-        "dev": 0,
-        "test": 0,
-        "without_mistake": 3,
-    }
-    files = {"train/00000.jsonl": json_lines(kept), "funnel.json": dump_json({"rules": rules, "totals": totals})}
-    _folder(beside / "curate", "curate", files, {"generate 0": manifest_hash(beside / "generate")})
-    plan = decode((evaluation / "plan.json").read_bytes(), Plan)
-    files, audited = {}, []
-    for run in plan.runs:
+    made = open_finished(beside / "generate", "generate")
+    kept = list(made.pairs())[: pairs - 4]
+    funnel = FunnelFile(
+        rules=(
+            FunnelRule("answer_correct", {}, pairs, pairs, 0, {}),
+            FunnelRule("exact_duplicate", {}, pairs, pairs - 4, 4, {"duplicate": 4}),
+        ),
+        totals=FunnelTotals(pairs, pairs - 4, 4, pairs - 4, 0, 0, 3),
+    )
+    files: dict[str, Any] = {"train/00000.jsonl": kept, FunnelFile.FILE: funnel.encoded()}
+    curated = write_folder(beside / "curate", "curate", files, inputs={"generate 0": made.sha256})
+    runs, counts, files = [], [], {}
+    for run in open_finished(evaluation, "evaluate").plan.runs:
         if run.seed is None:
             continue
         last = steps // 2 if failed and run.run == FAILED else steps
         rng = np.random.default_rng(run.seed)
         losses = 2 * np.exp(-np.arange(last) / 12) + 0.1 + 0.03 * rng.random(last)
-        rows: list[dict[str, Any]] = [{"step": at + 1, "loss": float(loss)} for at, loss in enumerate(losses)]
+        points = [TrajectoryPoint(step + 1, float(loss), 0.5, 3e-3, 400) for step, loss in enumerate(losses)]
         why = None
         if last < steps:
-            rows[-1]["loss"], why = None, "NotFinite: loss is no number <b>any more</b>"
-        told = {"arm": run.arm, "seed": run.seed, "steps": steps, "failed": why}
-        files[f"{run.run}/run.json"] = dump_json(told)
-        files[f"{run.run}/trajectory.jsonl"] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-        audited.append({"run": run.run, "arm": run.arm, "seed": run.seed, "rows": 100 + run.seed, "steps": steps, "flops": 10**11,
-                        "lr": 0.003, "answer_share": 0.37, "something_new": 16})  # fmt: skip
-    audit = {"runs": audited, "equal": ["problems: all"], "differs": ["rows: some"], "notes": ["rates as given"],
-             "failed": {FAILED: "NotFinite"} if failed else {}, "reference": "journey", "version": 1}  # fmt: skip
-    files["audit.json"] = dump_json(audit)
-    finetuned = beside / "finetune"
-    _folder(finetuned, "finetune", files, {"curate": manifest_hash(beside / "curate")})
-    manifest = {"stage": "evaluate", "inputs": {"finetune": manifest_hash(finetuned)}, "files": {}, "counts": {}}
-    (evaluation / "manifest.json").write_bytes(dump_json(manifest))
+            points[-1] = msgspec.structs.replace(points[-1], loss=None)
+            why = "NotFinite: loss is no number <b>any more</b>"
+        runs.append(run_file(run.run, run.arm, run.seed, steps=steps, view="compact", failed=why))
+        files[f"{run.run}/trajectory.jsonl"] = points
+        counts.append(
+            run_counts(
+                run.run, run.arm, run.seed, rows=100 + run.seed, steps=steps, flops=10**11, lr=0.003, answer_share=0.37
+            )
+        )
+    audit = audit_file(
+        counts,
+        equal=("problems: all",),
+        differs=("rows: some",),
+        notes=("rates as given",),
+        failed={FAILED: "NotFinite"} if failed else {},
+    )
+    inputs = {"curate": manifest_hash(curated)}
+    finetuned = write_folder(beside / "finetune", "finetune", {**finetune_files(runs, audit), **files}, inputs=inputs)
+    change(evaluation, inputs={"finetune": manifest_hash(finetuned)})
     return finetuned
-
-
-def _folder(out: Path, stage: str, files: dict[str, bytes], inputs: dict[str, str]) -> None:
-    with Folder.open(out, stage, {}, inputs=inputs) as folder:
-        for name, data in files.items():
-            folder.write(name, data)
-        folder.finish({})
 
 
 def strategies(evaluation: Path) -> None:
     """Add strategies, curves, equal budgets, difficulty, a larger model and earlier looks to plan and scores."""
-    plan = decode((evaluation / "plan.json").read_bytes(), Plan)
-    scores = decode((evaluation / "scores.json").read_bytes(), Scores)
+    opened = open_finished(evaluation, "evaluate")
+    plan, scores = opened.plan, opened.scores
     first, second, where = "shortcut@tokens", "journey", plan.primary
     infos = [StrategyInfo(name, f"{name}@8", "samples", name, oracle="gold" in name) for name in STRATEGIES]
     plan = msgspec.structs.replace(
@@ -124,7 +116,6 @@ def strategies(evaluation: Path) -> None:
         earlier=(EarlierLook("before", "0" * 64, ("journey-s0",), (where,)),),
         skipped=(Skipped("arithmetic", "best-of-k-checker", "it has no checker of its own"),),
     )
-    (evaluation / "plan.json").write_bytes(dump_json(plan))
     rng = np.random.default_rng(0)
     made = st.compare(rng.random((150, 2)) < 0.5, rng.random((150, 2)) < 0.7, flips=200, resamples=50)
     decided = vd.decide(made, made.p or 1.0, plan.margin, first=first, second=second)
@@ -150,7 +141,7 @@ def strategies(evaluation: Path) -> None:
     scored = [msgspec.structs.replace(arm, strategy="majority") for arm in scores.arms if arm.benchmark == where]
     scores = msgspec.structs.replace(
         scores,
-        plan_sha256=sha256(evaluation / "plan.json"),
+        plan_sha256=sha256_of(plan.encoded()),
         headline=(*scores.headline, sentence),
         arms=(*scores.arms, *scored),
         compared=(*scores.compared, more),
@@ -162,10 +153,10 @@ def strategies(evaluation: Path) -> None:
         agreement=(Agreement("batch 1", "journey-s0", where, 50, 3, 1, 1),),
         looked_before="This is the second look at these runs: before looked at countdown@1.",
     )
-    (evaluation / "scores.json").write_bytes(dump_json(scores))
+    change(evaluation, {EvaluationPlan.FILE: plan.encoded(), Scores.FILE: scores.encoded()})
 
 
-def _curve(benchmark: str, arm: str, at: int, strategy: str) -> Curve:
+def _curve(benchmark: str, arm: str, at: int, strategy: str) -> ScoreCurve:
     points = []
     for k in (1,) if strategy == "greedy" else (1, 2, 4, 8):
         accuracy = min(0.95, 0.3 + 0.1 * at + 0.06 * math.log2(k))
@@ -174,7 +165,7 @@ def _curve(benchmark: str, arm: str, at: int, strategy: str) -> Curve:
         points.append(
             CurvePoint(policy, k, accuracy, accuracy - 0.05, accuracy + 0.05, 30.0 * k * (1 + at), flops, 0.01 * k)
         )
-    return Curve(benchmark, arm, strategy, "samples", "gold" in strategy, tuple(points))
+    return ScoreCurve(benchmark, arm, strategy, "samples", "gold" in strategy, tuple(points))
 
 
 def _candidates() -> tuple[Candidate, ...]:
@@ -205,16 +196,16 @@ def _optimal(benchmark: str, arm: str) -> ComputeOptimal:
 
 def behaviour(evaluation: Path) -> None:
     """Write behaviour.json: the journey goes back, the shortcuts hardly do, the base commits to nothing."""
-    plan = decode((evaluation / "plan.json").read_bytes(), Plan)
+    opened = open_finished(evaluation, "evaluate")
+    plan = opened.plan
     arms = list(dict.fromkeys(run.arm for run in plan.runs))
     told = [_behaviour(None, arm, None, plan.primary) for arm in arms]
     runs = [_behaviour(run.run, run.arm, run.seed, plan.primary) for run in plan.runs]
-    cell = Cell(20, 3, 2, 75, 0.86)
+    cell = JudgeAgreement(20, 3, 2, 75, 0.86)
     even = dict.fromkeys(HABITS, 0.5)
     judge = Judged("judge-model", "ab" * 32, 100, 2, 1, dict.fromkeys(HABITS, cell), even, even)
-    digest = decode((evaluation / "scores.json").read_bytes(), Scores).plan_sha256
-    file = BehaviourFile(digest, "1", tuple(runs), tuple(told), judge)
-    (evaluation / "behaviour.json").write_bytes(dump_json(file))
+    file = BehaviourFile(opened.plan_sha256, "1", tuple(runs), tuple(told), judge)
+    (evaluation / BehaviourFile.FILE).write_bytes(file.encoded())
 
 
 def _behaviour(run: str | None, arm: str, seed: int | None, benchmark: str) -> Behaviour:

@@ -1,0 +1,112 @@
+"""What a problem family and a method are: the contracts of the files in generate/families/ and generate/methods/.
+
+Both are found by their catalog; a new one is a class in a file of its own that is registered here and keeps the laws
+below. `tests/contracts/test_families.py` and `test_methods.py` hold every entry to them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from journey import catalog
+from journey.answers.checker import Outcome
+from journey.catalog import Catalog
+from journey.generate.made import Made, Rejection
+from journey.generate.search.tree import Space, State
+from journey.schema import Pair, Problem, Trace
+
+
+@runtime_checkable
+class Family(Protocol):
+    """Problems without end, at one or more levels: `@FAMILIES.add(NAME, levels={1: "what it asks"}, methods=(...))`.
+
+    `levels` says in words what each level asks, the easiest first. `methods` names the methods that can make pairs of
+    these problems: this is the one place where a family and a method are tied together. An instance is made without
+    arguments and holds no state.
+
+    Laws: a problem is a function of (seed, index, level, attempt) alone, and all chance in it comes from
+    `journey.rng.rng_for`, called by that name with all four, so that the problems of two seeds have nothing to do with
+    one another. A problem's `source` is the family's name and its `id` a hash of the instance alone
+    (`journey.schema.problem_id`): the same question has the same id wherever it is drawn, whatever its solution. Levels
+    get harder: the correct path gets longer or, at one length, the mean difficulty rises. Of 50 problems at most 5 may be
+    refused by a method that is named, unless for a limit in that method's own settings.
+
+    A family whose answer is an expression is a `CheckedFamily` too, one whose problems can be searched a
+    `SearchableFamily`.
+    """
+
+    def problem(self, seed: int, index: int, level: int = 1, attempt: int = 0) -> Problem:
+        """The problem at place `index` of the seed's stream; another `attempt` is an independent draw for that place.
+
+        `answer` is the gold answer and `check` "value", or the family's name for a CheckedFamily; `brief` is the question
+        in the terse notation of the compact view; `facts` holds the instance; `licence` is stated. Whoever wants
+        `slips` to work on it also writes a `solution` whose calculations are annotated as GSM8K's are (`<<3*5=15>>`).
+        """
+
+    def difficulty(self, problem: Problem) -> float:
+        """How hard a problem is, finite and 0 or more; it orders problems of one level."""
+
+
+@runtime_checkable
+class CheckedFamily(Protocol):
+    """A family with a checker of its own, for answers that are expressions; its problems' `check` is the family's name.
+
+    Laws: gold is right; gold with another value is wrong; so is the bare `answer`, where `answer` is only the value that
+    an expression must have.
+    """
+
+    def check(self, problem: Problem, answer: str) -> tuple[Outcome, str]:
+        """Whether an extracted answer is right, from problem and answer alone, and why not; never runs the text."""
+
+    def gold(self, problem: Problem) -> str:
+        """An answer that is right, the same every time. Raises ValueError for a problem without one."""
+
+
+@runtime_checkable
+class SearchableFamily(Protocol):
+    """A family whose problems have states to walk, and an exact solver: what the method `search` works on.
+
+    Problems hold `facts["numbers"]` and `facts["target"]`, from which curation replays every move.
+    """
+
+    def space(self, problem: Problem) -> Space:
+        """The states, legal moves and pruning of one problem."""
+
+    def solvable(self, problem: Problem, state: State, target: int) -> bool:
+        """Exact: whether `target` can be made from `state`. It decides whether a branch is a mistake."""
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A way of making a reasoning tree and its pair from a problem: `@METHODS.add(NAME, model=False)`.
+
+    Facts: `model`, whether it asks a language model; `problems=True` if it also reads problems of a user's file. Which
+    families it works on is said by them. `Settings` is a frozen pydantic model that refuses unknown keys, has a default
+    for everything and a description for every field; a method is made of one, or of nothing for the defaults.
+
+    Laws: `make` is a function of its arguments and the settings alone, with all chance from `journey.rng.rng_for`;
+    another seed or attempt is an independent draw. Both halves of a pair are views of its tree and keep every rule of
+    `journey.curate.filters` that needs no base. Every mistake has a claim that can be refuted.
+    """
+
+    Settings: ClassVar[type[BaseModel]]  # what `--set NAME.KEY=VALUE` may say
+
+    def __init__(self, settings: Any = None) -> None: ...
+
+    def make(self, problem: Problem, seed: int, attempt: int = 0) -> Made | Rejection:
+        """The tree and its pair, or the reason (one word, counted) why this problem gives none."""
+
+
+@runtime_checkable
+class UnnoticedMistakes(Protocol):
+    """A method that can also follow a mistake to the end; the arm `only-wrong` trains on what it gives."""
+
+    def unnoticed(self, pair: Pair) -> Trace | None:
+        """The pair's problem with a mistake that nobody notices and a wrong box; None where no mistake leads to one."""
+
+
+# The catalogs of the core, typed: mypy holds every class registered through these names to its protocol.
+FAMILIES: Catalog[type[Family]] = catalog.FAMILIES
+METHODS: Catalog[type[Method]] = catalog.METHODS

@@ -1,0 +1,112 @@
+"""Steps of a solution with their calculations, and where each number of them stands in the text.
+
+`Total: 3 * $5 = $<<3*5=15>>15.` gives the text without the mark, the calculation 3 * 5 = 15, and the spans in the text of
+its operands, its operator and its result, so that each can be changed. What is an equation says
+`journey.answers.equations`; here each becomes a node of the solution's graph, whose operands can be linked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from journey.answers.equations import Equation, is_number, join, read_solution
+from journey.answers.prose_numbers import Numeral
+
+_LABEL = re.compile(r"[A-Za-z]{2,}[)\s]*$")  # `Total = 5 + 3 = 8`
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A number of a calculation: `token` is its place there, `shown` its numeral in the step's text (None: in words).
+
+    `sources` are the (quantity id, expression over it) pairs it could come from: one is a link, two are ambiguous.
+    """
+
+    token: int
+    value: Fraction
+    shown: int | None
+    sources: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def link(self) -> str | None:
+        """The id of the one quantity it comes from."""
+        return self.sources[0][0] if len(self.sources) == 1 else None
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """One equation of a step as a node of the graph. `signs` gives the span of each operator that is written out.
+
+    `result` is the numeral of its value, `span` the text from its first number to its last; None where it has none.
+    """
+
+    id: str
+    tokens: tuple[str, ...]
+    value: Fraction
+    operands: tuple[Operand, ...]
+    signs: Mapping[int, tuple[int, int]]
+    result: int | None
+    span: tuple[int, int] | None
+
+    @classmethod
+    def of(cls, equation: Equation, numerals: Sequence[Numeral]) -> Calculation:
+        """The calculation of an equation among the text's numerals; its id and links are still open."""
+        index = {numeral.start: at for at, numeral in enumerate(numerals)}
+        numbers = {at: span for at, span in equation.spans.items() if is_number(equation.tokens[at])}
+        operands = tuple(
+            Operand(at, Fraction(token.rstrip(".")), index[numbers[at][0]] if at in numbers else None)
+            for at, token in enumerate(equation.tokens)
+            if is_number(token)
+        )
+        signs = {at: span for at, span in equation.spans.items() if at not in numbers}
+        span = (min(numbers.values())[0], max(end for _, end in numbers.values())) if numbers else None
+        result = index[equation.result[0]] if equation.result else None
+        return cls("", equation.tokens, equation.claimed, operands, signs, result, span)
+
+    @cached_property
+    def expression(self) -> str:
+        """The calculation over literals, e.g. `48 / 2`."""
+        return join(self.tokens)
+
+    @cached_property
+    def linked(self) -> str:
+        """The calculation over quantity ids where the link is clear."""
+        tokens = list(self.tokens)
+        for operand in self.operands:
+            if operand.link:
+                tokens[operand.token] = operand.sources[0][1]
+        return join(tokens)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of the solution with a calculation, usually a sentence; `text` is `raw` without the annotations.
+
+    `joint` is the white space before it.
+    `opaque`: it holds an equals sign that could not be read, so nothing may be changed in it.
+    """
+
+    raw: str
+    text: str
+    joint: str
+    numerals: tuple[Numeral, ...]
+    equations: tuple[Calculation, ...]
+    opaque: bool
+
+
+def in_words(tokens: Sequence[str]) -> str:
+    """A calculation for prose: as `join`, with `140 * .01` said as `140%`."""
+    return re.sub(r"(?<![\d.])(\d+(?:\.\d+)?) \* 0?\.01(?!\d)", r"\1%", join(tokens))
+
+
+def read_step(joint: str, raw: str) -> Step:
+    """A step with its calculations; their ids and links are still open. Raises Unreadable."""
+    text, numerals, equations, unread = read_solution(raw)
+    opaque = any(not _LABEL.search(text, 0, start) for start in unread)
+    opaque = opaque or any(number.glued and not text[number.end + 1 : number.end + 2].isalpha() for number in numerals)
+    calculations = tuple(Calculation.of(equation, numerals) for equation in equations)
+    return Step(raw, text, joint, numerals, calculations, opaque)

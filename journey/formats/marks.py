@@ -1,0 +1,74 @@
+"""What an unfinished folder keeps about itself: its identity, and a mark for every shard that is there whole.
+
+They stay in `.done/` of the finished folder, unlisted, so that a damaged file can be made again on its own. No other stage
+reads them for a result.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from journey.formats.record import FileRecord
+
+DONE = ".done"
+
+
+class Identity(FileRecord, frozen=True):
+    """identity.json: what a folder is made from. A begun folder is gone on with only where this is the same."""
+
+    FILE: ClassVar[str] = "identity.json"
+    NEWER: ClassVar[frozenset[str]] = frozenset({"version"})
+
+    stage: str
+    config: dict[str, Any]
+    inputs: dict[str, str]
+    seed: int
+    schema: int
+    version: int = 1
+
+
+class ShardMark(FileRecord, frozen=True):
+    """.done/KEY.json: the hashes of a shard's files when it was whole, and what was counted then."""
+
+    FILE: ClassVar[str] = "KEY.json"
+    NEWER: ClassVar[frozenset[str]] = frozenset({"version"})
+
+    files: dict[str, str]
+    counts: dict[str, Any] = msgspec.field(default_factory=dict)
+    version: int = 1
+
+
+class Environment(FileRecord, frozen=True):
+    """environment.json: versions, machine and wall time of the call that finished the folder; never hashed."""
+
+    FILE: ClassVar[str] = "environment.json"
+    NEWER: ClassVar[frozenset[str]] = frozenset({"version"})
+
+    versions: dict[str, str]
+    python: str
+    machine: str
+    system: str
+    cores: int | None
+    wall_seconds: float
+    version: int = 1
+
+
+class Timing(FileRecord, frozen=True):
+    """timing.json: seconds that were measured; never hashed, and no stage reads them for a result.
+
+    generate and curate: `seconds` in all and `pairs_per_second`. finetune: `seconds` by run. evaluate: `seconds_per_problem`
+    and `seconds_per_sample` by folder of samples, the latter in the order of its files.
+    """
+
+    FILE: ClassVar[str] = "timing.json"
+    NEWER: ClassVar[frozenset[str]] = frozenset(
+        {"seconds", "pairs_per_second", "seconds_per_problem", "seconds_per_sample", "version"}
+    )
+
+    seconds: float | dict[str, float] | None = None
+    pairs_per_second: float | None = None
+    seconds_per_problem: dict[str, float] | None = None
+    seconds_per_sample: dict[str, list[float]] | None = None
+    version: int = 1
