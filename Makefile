@@ -52,7 +52,7 @@ check: $(STAMP) types
 # What is derived from the code and committed: look at the difference before you commit it.
 golden: $(STAMP)
 	$(BIN)/python -P -m journey.cli.make_flags
-	JOURNEY_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/finetune/test_arms.py tests/publish/test_bundle.py -k "first_rows or documented_field_mappings"
+	JOURNEY_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/contracts/test_arms.py tests/publish/test_bundle.py -k "first_rows or documented_field_mappings"
 
 mini: $(STAMP)
 	rm -rf "$(MINI_OUT)" "$(MINI_OUT).partial"

@@ -86,7 +86,8 @@ class Replay(NamedTuple):
     drops: list[Drop]
 
 
-_MOVE = re.compile(r"(\d{1,9}) ([-+*/]) (\d{1,9}) = (\d{1,9})", re.ASCII)
+# Six numbers of two digits make results of up to twelve; beyond eighteen nothing is read.
+_MOVE = re.compile(r"(\d{1,18}) ([-+*/]) (\d{1,18}) = (\d{1,18})", re.ASCII)
 
 
 def replay(tree: Tree) -> Replay:

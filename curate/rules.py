@@ -1,11 +1,4 @@
-"""From the filters' catalog to the rules of one run: options by preset and settings, in the filters' own order.
-
-A filter is a function `(item, *, option=...)` or a class `(context, *, option=...)` whose objects are called with an
-item; it yields a `Drop` for each objection and nothing to keep. Its keyword-only parameters are its options. Facts in
-the catalog: `reads`, `per` ("pair", or "dataset" where earlier pairs matter), `order`, `reasons`, and `strict`, the
-options under `--preset strict`. A class may have a static method `check(settings, *, option=...)` that refuses options which
-the run's settings leave without effect, before a pair is read.
-"""
+"""From the filters' catalog to the rules of one run: options by preset and settings, in the filters' own order."""
 
 from __future__ import annotations
 
@@ -13,11 +6,13 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, get_type_hints
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, Any, Protocol, get_type_hints
 
 from pydantic import create_model
 
-from journey.catalog import FILTERS, Entry
+from journey import catalog
+from journey.catalog import Catalog, Entry
 from journey.config import CurateSettings, Settings, build
 from journey.curate.item import Drop, Item
 from journey.models import load, template
@@ -75,13 +70,43 @@ class Context:
         }
 
 
+class Filter(Protocol):
+    """One rule of curation, ready to judge: `@FILTERS.add(NAME, reads=..., per=..., reasons=...)` over a function or class.
+
+    A filter is a function `(item, *, option=...)`, or a class `(context, *, option=...)` whose objects are called with an
+    item, where it needs the run's settings or keeps something between pairs. Its keyword-only parameters are its options,
+    each with a default and a description (`Annotated[int, Field(description=...)]`).
+
+    Facts: `reads`, of "problem", "traces" and "tree", what it looks at; `per`, "pair", or "dataset" where earlier pairs
+    matter; `reasons`, every word that its drops may give; `strict`, its options under `--preset strict`; `after`, the
+    filters that judge before it. A pair is dropped by the first filter that objects, and the ledger gives that one's
+    reason; so a filter comes after those whose objection would explain its own (a tree that is broken, before anything
+    that is computed from it). Filters per dataset come after all others, so that only pairs that are kept count as seen.
+
+    Laws: the same item gives the same drops, in a filter per pair whatever was judged before it; what the catalogs make is
+    kept. `tests/contracts/test_filters.py` holds every filter to them, and `tests/curate/filters/test_NAME.py` provokes
+    each of its reasons.
+
+    Two more methods are taken where they are there: `prepare(items)`, called with a whole shard before its items are
+    judged, and `note()`, a sentence for the person at the end of the run (empty: none). A class may have a static method
+    `check(settings, *, option=...)`, which refuses options that do not go with the run's settings before a pair is read.
+    """
+
+    def __call__(self, item: Item) -> Iterable[Drop]:
+        """An objection for each thing that is wrong with the pair; nothing to keep it."""
+
+
+# The catalog of the core, typed: mypy holds every filter registered through this name to the protocol.
+FILTERS: Catalog[Filter | Callable[[Context], Filter]] = catalog.FILTERS
+
+
 @dataclass(frozen=True)
 class Rule:
     """A filter with its options, ready to judge."""
 
     name: str
     per: str
-    call: Callable[[Item], Iterable[Drop]]
+    call: Filter
 
     def judge(self, items: Sequence[Item]) -> list[list[Drop]]:
         """What the rule has against each item, in order; a filter's `prepare` sees all of them first."""
@@ -97,9 +122,26 @@ class Rule:
         return said() if said is not None else ""
 
 
-def in_order() -> list[Entry]:
-    """The catalog's filters in the order in which they judge."""
-    return sorted(FILTERS.entries(), key=lambda entry: (entry.facts["order"], entry.name))
+def in_order() -> list[Entry[Filter | Callable[[Context], Filter]]]:
+    """The catalog's filters in the order in which they judge: each after those it names, else by name.
+
+    Raises UnknownName for a filter that names another one that is not there, CycleError where they go round in a circle.
+    """
+    entries = {entry.name: entry for entry in FILTERS.entries()}
+    pairwise = {name for name, entry in entries.items() if entry.facts["per"] == "pair"}
+    before: dict[str, set[str]] = {}
+    for name, entry in entries.items():
+        before[name] = {FILTERS.entry(other).name for other in entry.facts.get("after", ())}
+        if name not in pairwise:
+            before[name] |= pairwise
+    sorter = TopologicalSorter(before)
+    sorter.prepare()
+    found: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        sorter.done(*ready)
+        found += ready
+    return [entries[name] for name in found]
 
 
 def options_model(target: Any) -> type[Settings]:
@@ -140,6 +182,6 @@ def bind(options: dict[str, dict[str, Any]], context: Context) -> list[Rule]:
     found = []
     for entry in in_order():
         target, chosen = entry.target, options[entry.name]
-        call = target(context, **chosen) if isinstance(target, type) else partial(target, **chosen)
+        call: Any = target(context, **chosen) if isinstance(target, type) else partial(target, **chosen)
         found.append(Rule(entry.name, entry.facts["per"], call))
     return found

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from random import Random
 
 from journey.catalog import FAMILIES, METHODS
-from journey.generate.made import Made
 from journey.rng import rng_for
 from journey.splits import split_of
 from journey.views import render
@@ -173,7 +172,7 @@ def arithmetic(rng: Random) -> str:
         if split_of(problem) != "train":
             continue
         made = METHODS.get("slips")().make(problem, 0, 0)
-        if isinstance(made, Made):
+        if hasattr(made, "pair"):  # a refusal has none
             return f"{problem.brief} {render(made.pair.shortcut, 'compact').text} {EOS}"
 
 

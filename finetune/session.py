@@ -20,6 +20,7 @@ from journey.finetune.training.worker import Event, Plan
 from journey.formats.files import dump_json, write_atomic
 from journey.formats.finetune import PROBLEMS, AuditFile, BaseFacts, RunFile
 from journey.formats.marks import Timing
+from journey.numbers import plural, points, spread
 from journey.store import Folder
 
 SCRATCH = ".scratch"  # rows, logs and checkpoints of unfinished runs; removed at the end
@@ -52,7 +53,7 @@ class Session:
         device, workers = self.made.device, min(self.made.room.workers, len(groups))
         ordered = sorted(groups, key=lambda group: (-sum(self.counted[run.run].flops for run in group), group[0].run))
         runs = [run for group in ordered for run in group]
-        console.note(f"{_plural(len(runs), 'run')} in {_plural(len(groups), 'group')}, {workers} at a time on {device}")
+        console.note(f"{plural(len(runs), 'run')} in {plural(len(groups), 'group')}, {workers} at a time on {device}")
         with console.progress("training steps", sum(run.steps for run in runs)) as ticker:
 
             def done(event: Event) -> None:
@@ -184,12 +185,8 @@ def _padding(trained: Iterable[Trained]) -> list[str]:
     shares = sorted(one.padding for one in trained if one.padding is not None)
     if not shares:
         return []
-    low, high = (f"{100 * share:.1f}" for share in (shares[0], shares[-1]))
-    return [f"padding: {low if low == high else f'{low} to {high}'} % of what the forward passes of a run computed"]
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
+    low, high = (points(share, signed=False) for share in (shares[0], shares[-1]))
+    return [f"padding: {spread(low, high)} % of what the forward passes of a run computed"]
 
 
 def _named(failed: Mapping[str, str]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from journey.catalog import FILTERS
 from journey.curate.item import HALVES, Drop, Half, Item
+from journey.curate.rules import FILTERS
 
 _WORK = ("step", "mistake", "consequence", "correction")
 _BOX = "\\boxed"
@@ -16,7 +16,7 @@ _BOX = "\\boxed"
     "answer_after_work",
     reads=("problem", "traces"),
     per="pair",
-    order=80,
+    after=("shortcut_clean",),
     reasons=("answers_differ", "not_one_last_answer", "no_work", "not_one_box", "box_before_answer", "answer_in_plan"),
 )
 def answer_after_work(item: Item) -> Iterator[Drop]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from journey.answers.grading import Grade, grade
-from journey.catalog import FILTERS
 from journey.curate.item import HALVES, Drop, Item
+from journey.curate.rules import FILTERS
 from journey.views import View
 
 _REASONS = {"wrong": "answer_wrong", "undecided": "answer_undecided", "no_answer": "no_answer"}
 
 
-@FILTERS.add("answer_correct", reads=("problem", "traces"), per="pair", order=20, reasons=tuple(_REASONS.values()))
+@FILTERS.add(
+    "answer_correct",
+    reads=("problem", "traces"),
+    per="pair",
+    after=("views_of_tree",),
+    reasons=tuple(_REASONS.values()),
+)
 def answer_correct(item: Item) -> Iterator[Drop]:
     """The final answer is right in both halves."""
     terse = any(segment.brief for segment in item.pair.journey.segments)

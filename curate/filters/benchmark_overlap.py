@@ -16,9 +16,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from journey.catalog import FAMILIES, FILTERS
+from journey.catalog import FAMILIES
 from journey.curate.item import HALVES, Drop, Item
-from journey.curate.rules import Context
+from journey.curate.rules import FILTERS, Context
 
 _KEPT = re.compile(r"[^\w+\-*/=<>^%\\]+|_+")
 _WORD = re.compile(r"[-+*/=<>^%\\\s]*(?:[^\W\d_]+|\d+)")
@@ -43,7 +43,7 @@ def grams(found: list[str], size: int) -> Iterator[str]:
     "benchmark_overlap",
     reads=("problem", "traces"),
     per="pair",
-    order=110,
+    after=("length",),
     reasons=("same_problem", "same_question", "shared_words", "whole_question", "shared_words_in_trace"),
     strict={"ngram": 7, "traces": True},
 )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from journey.answers.claims import claim_is_false, evaluate
-from journey.catalog import FILTERS
 from journey.curate.item import HALVES, Drop, Item
+from journey.curate.rules import FILTERS
 from journey.schema import Node, Reachable
 
 _REASONED = ("step", "correction", "check", "consequence")
@@ -17,7 +17,7 @@ _REASONED = ("step", "correction", "check", "consequence")
     "corrections_true",
     reads=("tree",),
     per="pair",
-    order=50,
+    after=("moves_legal",),
     reasons=(
         "step_is_false",
         "step_undecided",

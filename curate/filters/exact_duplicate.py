@@ -8,9 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from journey.catalog import FILTERS
 from journey.curate.item import HALVES, Drop, Item
-from journey.curate.rules import Context
+from journey.curate.rules import FILTERS, Context
 from journey.rng import digest
 
 
@@ -18,7 +17,6 @@ from journey.rng import digest
     "exact_duplicate",
     reads=("problem", "traces"),
     per="dataset",
-    order=120,  # last, so that only pairs that are kept count as seen
     reasons=("duplicate", "duplicate_problem"),
     strict={"per_problem": 1},
 )

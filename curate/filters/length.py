@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from journey import views
-from journey.catalog import FILTERS
 from journey.config import CurateSettings, unset
 from journey.curate.item import HALVES, Drop, Half, Item
-from journey.curate.rules import Context
+from journey.curate.rules import FILTERS, Context
 from journey.errors import UsageError
 from journey.models import template
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     "length",
     reads=("problem", "traces"),
     per="pair",
-    order=100,
+    after=("markup",),
     reasons=("no_text", "not_encodable", "too_long"),
     strict={"share": 0.75},
 )

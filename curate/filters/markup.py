@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from journey.catalog import FILTERS
 from journey.curate.item import HALVES, Drop, Item
-from journey.curate.rules import Context
+from journey.curate.rules import FILTERS, Context
 
 _KNOWN = (
     r"<\|[^<>|\s]{1,60}\|>",  # ChatML, Llama 3, Phi
@@ -18,7 +17,7 @@ _KNOWN = (
 )
 
 
-@FILTERS.add("markup", reads=("problem", "traces"), per="pair", order=90, reasons=("markup",))
+@FILTERS.add("markup", reads=("problem", "traces"), per="pair", after=("answer_after_work",), reasons=("markup",))
 class Markup:
     """No special token stands in the question or in a segment, where a base would read it as its own control token."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from journey.answers.claims import claim_is_false
-from journey.catalog import FILTERS
 from journey.curate.item import Drop, Item
+from journey.curate.rules import FILTERS
 from journey.schema import encode
 
 
@@ -14,7 +14,7 @@ from journey.schema import encode
     "mistakes_refuted",
     reads=("tree",),
     per="pair",
-    order=30,
+    after=("answer_correct",),
     reasons=("mistake_without_claim", "mistake_undecided", "mistake_is_true"),
 )
 def mistakes_refuted(item: Item) -> Iterator[Drop]:

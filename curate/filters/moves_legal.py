@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from journey.catalog import FILTERS
 from journey.curate.item import Drop, Item
+from journey.curate.rules import FILTERS
 from journey.schema import Reachable
 
 
@@ -13,7 +13,7 @@ from journey.schema import Reachable
     "moves_legal",
     reads=("tree",),
     per="pair",
-    order=40,
+    after=("mistakes_refuted",),
     reasons=("move_unreadable", "number_not_there", "equation_false", "claim_of_other_state"),
 )
 def moves_legal(item: Item) -> Iterator[Drop]:

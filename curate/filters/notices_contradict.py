@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from journey.answers.claims import check_holds, claim_is_false, claim_value
-from journey.catalog import FILTERS
 from journey.curate.item import Drop, Item
+from journey.curate.rules import FILTERS
 from journey.schema import Check, Node, Reachable
 
 
@@ -15,7 +15,7 @@ from journey.schema import Check, Node, Reachable
     "notices_contradict",
     reads=("tree", "traces"),
     per="pair",
-    order=60,
+    after=("corrections_true",),
     reasons=("never_noticed", "no_check", "check_undecided", "check_passes_claim", "check_fails_truth"),
 )
 def notices_contradict(item: Item) -> Iterator[Drop]:

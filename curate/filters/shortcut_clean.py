@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from journey.catalog import FILTERS
 from journey.curate.item import Drop, Item
+from journey.curate.rules import FILTERS
 
 _UNCLEAN = ("mistake", "consequence", "notice", "backtrack", "correction")
 
@@ -14,7 +14,7 @@ _UNCLEAN = ("mistake", "consequence", "notice", "backtrack", "correction")
     "shortcut_clean",
     reads=("tree", "traces"),
     per="pair",
-    order=70,
+    after=("notices_contradict",),
     reasons=("role_of_a_journey", "node_not_right", "told_twice", "out_of_order"),
 )
 def shortcut_clean(item: Item) -> Iterator[Drop]:

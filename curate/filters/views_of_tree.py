@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from journey.catalog import FILTERS
 from journey.curate.item import HALVES, Drop, Half, Item
+from journey.curate.rules import FILTERS
 from journey.schema import Segment
 
 _STEPS = ("step", "mistake", "consequence", "correction")
@@ -16,7 +16,6 @@ _SAME_ROLE = ("mistake", "consequence", "correction")
     "views_of_tree",
     reads=("tree", "traces"),
     per="pair",
-    order=10,
     reasons=(
         "other_problem",
         "broken_tree",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from journey import numbers
 from journey.errors import JourneyError
-from journey.evaluate.report import words
-from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
+from journey.evaluate.report.words import NO_DATA
 from journey.formats.behaviour import HABITS, Behaviour, BehaviourFile, Judged
 from journey.formats.folders import EvaluatedFolder
+from journey.numbers import NOT_KNOWN
 
 HEADS = {
     "backtracks": "Goes back",
@@ -88,17 +89,17 @@ def _row(item: Behaviour) -> tuple[str, ...]:
     name = item.run or item.arm
     if not item.answers:
         return (name, NO_DATA, *[""] * (len(HABITS) + 4))
-    habits = [words.percent(item.habits[habit].share) if habit in item.habits else NOT_KNOWN for habit in HABITS]
+    habits = [numbers.percent(item.habits[habit].share) if habit in item.habits else NOT_KNOWN for habit in HABITS]
     c = item.commitment
     turned = [NOT_KNOWN, NOT_KNOWN]
     if c is not None:
         turned = [_of(c.correction_rate, c.corrected, c.first_wrong), _of(c.harm_rate, c.harmed, c.first_right)]
-    rates = [words.percent(item.loop_rate), words.percent(item.truncation_rate)]
+    rates = [numbers.percent(item.loop_rate), numbers.percent(item.truncation_rate)]
     return (name, f"{item.answers:,}", *habits, *turned, *rates)
 
 
 def _of(rate: float | None, count: int, of: int) -> str:
-    return NOT_KNOWN if rate is None else f"{words.percent(rate)} ({count:,} of {of:,})"
+    return NOT_KNOWN if rate is None else f"{numbers.percent(rate)} ({count:,} of {of:,})"
 
 
 def _steps(item: Behaviour) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ def _judge(judged: Judged) -> tuple[str, tuple[tuple[str, ...], ...]]:
     """A sentence on what was asked, and for each habit how rules and judge agree."""
     read = judged.asked - judged.unparsable - judged.failed
     sentence = (
-        f"{judged.model} was asked about {words.count(judged.asked, 'answer')} (prompt {judged.prompt_sha256[:12]}); "
+        f"{judged.model} was asked about {numbers.plural(judged.asked, 'answer')} (prompt {judged.prompt_sha256[:12]}); "
         f"{read:,} replies could be read, {judged.unparsable:,} could not, {judged.failed:,} did not come."
     )
     rows = []

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from journey import numbers
 from journey.evaluate.report import words
-from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
+from journey.evaluate.report.words import NO_DATA
 from journey.evaluate.statistics.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE
 from journey.formats.comparison import Declared
 from journey.formats.plan import EvaluationPlan, LargerInfo
 from journey.formats.scores import ArmScore, Compared, RunScore, Scores
+from journey.numbers import NOT_KNOWN
 
 CUT_OFTEN = 0.05  # a larger share of truncated answers gets a caveat of its own
 
@@ -191,7 +193,7 @@ def _caveats(plan: EvaluationPlan, scores: Scores, plan_sha256: str | None) -> I
     for arm in scores.arms:
         if arm.strategy in plan.strategies[:1] and arm.n and arm.truncation_rate > CUT_OFTEN:
             yield (
-                f"{arm.arm} reached the cap of {plan.max_new_tokens:,} new tokens in {words.percent(arm.truncation_rate)} "
+                f"{arm.arm} reached the cap of {plan.max_new_tokens:,} new tokens in {numbers.percent(arm.truncation_rate)} "
                 f"of its answers on {arm.benchmark}; such answers seldom score."
             )
     done = {_key(plan, item) for item in scores.compared}
@@ -252,14 +254,14 @@ def _accuracy_row(name: str, arm: ArmScore | None) -> AccuracyRow:
     return AccuracyRow(
         arm=name,
         share=(arm.accuracy, arm.low, arm.high),
-        accuracy=words.percent(arm.accuracy),
-        interval=f"{100 * arm.low:.1f} to {100 * arm.high:.1f}",
-        n=f"{arm.n:,}" if arm.arm == BASE else f"{arm.n:,} x {words.count(arm.seeds, 'seed')}",
-        truncated=words.percent(arm.truncation_rate),
-        no_answer=words.percent(arm.no_answer_rate),
-        undecided=words.percent(arm.undecided_rate),
+        accuracy=numbers.percent(arm.accuracy),
+        interval=numbers.interval(arm.low, arm.high, signed=False),
+        n=f"{arm.n:,}" if arm.arm == BASE else f"{arm.n:,} x {numbers.plural(arm.seeds, 'seed')}",
+        truncated=numbers.percent(arm.truncation_rate),
+        no_answer=numbers.percent(arm.no_answer_rate),
+        undecided=numbers.percent(arm.undecided_rate),
         tokens=f"{arm.mean_tokens:,.0f}",
-        seconds=words.seconds(arm.mean_seconds),
+        seconds=numbers.seconds(arm.mean_seconds),
     )
 
 
@@ -271,10 +273,10 @@ def _run_row(run: RunScore) -> tuple[str, ...]:
     accuracy = run.accuracy if run.samples else run.correct / run.n
     return (
         *start,
-        words.percent(accuracy),
+        numbers.percent(accuracy),
         *(f"{count:,}" for count in counts),
         f"{run.mean_tokens:,.0f}",
-        words.seconds(run.mean_seconds),
+        numbers.seconds(run.mean_seconds),
     )
 
 
@@ -306,29 +308,25 @@ def _compared_row(item: Compared, at: str) -> ComparedRow:
         primary=item.primary,
         strategy=item.strategy,
         points=(100 * c.difference, _hundred(c.low), _hundred(c.high)),
-        difference=words.points(c.difference),
-        interval=words.interval(c.low, c.high),
-        p=words.p_value(c.p),
-        holm=words.p_value(verdict.holm_p),
-        detectable=NOT_KNOWN if c.detectable is None else f"{100 * c.detectable:.1f}",
+        difference=numbers.points(c.difference),
+        interval=numbers.interval(c.low, c.high),
+        p=numbers.p_value(c.p),
+        holm=numbers.p_value(verdict.holm_p),
+        detectable=numbers.points(c.detectable, signed=False),
         words=verdict.words,
         tone=tones.get(verdict.winner, "open"),
         notes=tuple(words.plain_words(qualifier) for qualifier in verdict.qualifiers),
         explanation=verdict.explanation,
-        permutation=words.p_value(c.p_permutation),
-        bootstrap=words.interval(*(c.bootstrap or (None, None))),
+        permutation=numbers.p_value(c.p_permutation),
+        bootstrap=numbers.interval(*(c.bootstrap or (None, None))),
         mcnemar=tuple(
-            f"seed {m.seed}: only {item.second} {m.only_second:,}, only {item.first} {m.only_first:,}, p {_equals(m.p)}"
+            f"seed {m.seed}: only {item.second} {m.only_second:,}, only {item.first} {m.only_first:,}, p {numbers.p_equals(m.p)}"
             for m in c.mcnemar
         ),
         at=f"{at} ({item.policy})" if at and item.policy else at,
-        shares=(words.percent(c.first_accuracy), words.percent(c.second_accuracy)),
+        shares=(numbers.percent(c.first_accuracy), numbers.percent(c.second_accuracy)),
     )
 
 
 def _hundred(share: float | None) -> float | None:
     return None if share is None else 100 * share
-
-
-def _equals(p: float) -> str:
-    return words.p_value(p) if p < 0.001 else f"= {words.p_value(p)}"

@@ -8,9 +8,9 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from journey.evaluate.report import words
+from journey import numbers
 from journey.evaluate.report.charts import chart
-from journey.evaluate.report.words import NO_DATA, NOT_KNOWN
+from journey.evaluate.report.words import NO_DATA
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import (
     Agreement,
@@ -24,6 +24,7 @@ from journey.formats.scores import (
     ScoreCurve,
     Scores,
 )
+from journey.numbers import NOT_KNOWN
 
 PASS_RATE = "pooled pass rate"
 UNITS = {"tokens": "generated tokens", "flops": "FLOPs", "seconds": "seconds"}
@@ -161,7 +162,9 @@ def _points(curve: ScoreCurve, unit: str) -> tuple[chart.Point, ...]:
     for point in curve.points:
         cost = _cost(point, unit)
         if cost is not None:
-            said = f"{curve.arm}, {point.policy}: {words.percent(point.accuracy)} at {chart.short(cost)} {UNITS[unit]}"
+            said = (
+                f"{curve.arm}, {point.policy}: {numbers.percent(point.accuracy)} at {numbers.short(cost)} {UNITS[unit]}"
+            )
             found.append(chart.Point(cost, point.accuracy, point.low, point.high, said))
     return tuple(found)
 
@@ -169,7 +172,7 @@ def _points(curve: ScoreCurve, unit: str) -> tuple[chart.Point, ...]:
 def _choice(item: EqualBudget) -> Choice:
     unit = UNITS[item.unit]
     spender = item.second if item.arm == item.first else item.first
-    sentence = f"{spender} spends {chart.short(item.budget)} {unit} per problem with one greedy answer."
+    sentence = f"{spender} spends {numbers.short(item.budget)} {unit} per problem with one greedy answer."
     if item.chosen is None:
         sentence += f" No policy of {item.arm} was chosen: {item.why or 'none is affordable'}."
     else:
@@ -177,8 +180,8 @@ def _choice(item: EqualBudget) -> Choice:
     if item.comparison is not None:
         c = item.comparison
         sentence += (
-            f" At equal cost {item.second} has {words.percent(c.second_accuracy)} and {item.first} "
-            f"{words.percent(c.first_accuracy)}: {words.points(c.difference)} points ({words.interval(c.low, c.high)})."
+            f" At equal cost {item.second} has {numbers.percent(c.second_accuracy)} and {item.first} "
+            f"{numbers.percent(c.first_accuracy)}: {numbers.points(c.difference)} points ({numbers.interval(c.low, c.high)})."
         )
     elif item.chosen is not None:
         sentence += f" Not compared: {item.why}." if item.why else f" Not compared ({NO_DATA})."
@@ -191,9 +194,9 @@ def _choice(item: EqualBudget) -> Choice:
 
 
 def _candidate(c: Candidate) -> tuple[str, ...]:
-    costs = [NOT_KNOWN if cost is None else chart.short(cost) for cost in (c.dev_cost, c.cost)]
+    costs = [NOT_KNOWN if cost is None else numbers.short(cost) for cost in (c.dev_cost, c.cost)]
     name = c.policy + (" (uses the checker)" if c.checker else "")
-    return (name, words.percent(c.dev_accuracy), costs[0], "yes" if c.affordable else "no", words.percent(c.accuracy), costs[1])  # fmt: skip
+    return (name, numbers.percent(c.dev_accuracy), costs[0], "yes" if c.affordable else "no", numbers.percent(c.accuracy), costs[1])  # fmt: skip
 
 
 def _bins(item: Difficulty) -> Bins:
@@ -204,7 +207,7 @@ def _bins(item: Difficulty) -> Bins:
         cells = []
         for one in item.bins:
             share = next((score.accuracy for score in one.scores if score.policy == policy), None)
-            cells.append((words.percent(share) if share is not None else NOT_KNOWN, share, one.best == policy))
+            cells.append((numbers.percent(share) if share is not None else NOT_KNOWN, share, one.best == policy))
         rows.append((policy + (" (oracle)" if oracle else ""), tuple(cells)))
     return Bins(item.benchmark, item.arm, item.measure, heads, tuple(rows))
 
@@ -237,9 +240,9 @@ def _all_optimal(scores: Scores, tones: dict[str, int]) -> Iterable[Optimal]:
 def _optimal_lines(item: ComputeOptimal, tone: int) -> list[chart.Line]:
     by_bin, single = [], []
     for point in item.points:
-        said = f"by difficulty: {words.percent(point.accuracy)}"
+        said = f"by difficulty: {numbers.percent(point.accuracy)}"
         by_bin.append(chart.Point(max(point.tokens, 0.1), point.accuracy, words=said))
-        said = f"one policy: {words.percent(point.fixed_accuracy)}"
+        said = f"one policy: {numbers.percent(point.fixed_accuracy)}"
         single.append(chart.Point(max(point.fixed_tokens, 0.1), point.fixed_accuracy, words=said))
     return [
         chart.Line("best policy by bin", tone, tuple(by_bin)),
@@ -251,12 +254,12 @@ def _budget(point: BudgetPoint) -> tuple[str, ...]:
     by_bin = " | ".join(", ".join(_runs(half)) for half in point.policies)
     fixed = " | ".join(dict.fromkeys(point.fixed_policies))
     return (
-        chart.short(point.budget),
-        words.percent(point.accuracy),
-        chart.short(point.tokens),
+        numbers.short(point.budget),
+        numbers.percent(point.accuracy),
+        numbers.short(point.tokens),
         by_bin,
-        words.percent(point.fixed_accuracy),
-        chart.short(point.fixed_tokens),
+        numbers.percent(point.fixed_accuracy),
+        numbers.short(point.fixed_tokens),
         fixed,
     )
 
@@ -271,12 +274,12 @@ def _runs(policies: Sequence[str]) -> Iterable[str]:
 def _larger(scores: Scores) -> Iterable[Larger]:
     for item in scores.larger:
         facts = (
-            ("Accuracy", f"{words.percent(item.accuracy)} ({100 * item.low:.1f} to {100 * item.high:.1f})"),
+            ("Accuracy", f"{numbers.percent(item.accuracy)} ({numbers.interval(item.low, item.high, signed=False)})"),
             ("Tokens per problem", f"{item.tokens:,.0f}"),
             ("FLOPs per problem", NOT_KNOWN if item.flops is None else f"{item.flops:.2e}"),
-            ("Seconds per problem", words.seconds(item.seconds)),
-            ("Truncated", words.percent(item.truncation_rate)),
-            ("No answer", words.percent(item.no_answer_rate)),
+            ("Seconds per problem", numbers.seconds(item.seconds)),
+            ("Truncated", numbers.percent(item.truncation_rate)),
+            ("No answer", numbers.percent(item.no_answer_rate)),
         )
         yield Larger(f"{item.benchmark}: {item.model}, untuned", facts, tuple(map(_choice, item.matched)))
 
@@ -284,5 +287,5 @@ def _larger(scores: Scores) -> Iterable[Larger]:
 def _agreement(item: Agreement) -> tuple[str, ...]:
     what = {"batch 1": "one prompt at a time", "built-in": "the built-in sampler"}[item.against]
     counts = (item.other_text, item.other_answer, item.other_outcome)
-    shares = (f"{n:,} ({words.percent(n / item.problems)})" if item.problems else NO_DATA for n in counts)
+    shares = (f"{n:,} ({numbers.percent(n / item.problems)})" if item.problems else NO_DATA for n in counts)
     return (what, item.run, item.benchmark, f"{item.problems:,}", *shares)

@@ -10,7 +10,8 @@ from journey.evaluate.report.behaviour import CLAIMS, HEADS, JUDGED, STEPS, TURN
 from journey.evaluate.report.content import AccuracyTable, ComparedRow, Content
 from journey.evaluate.report.costs import Choice, Costs
 from journey.evaluate.report.training import Trained
-from journey.evaluate.report.words import GUIDE, NOT_KNOWN, ONLY_THESE
+from journey.evaluate.report.words import GUIDE, ONLY_THESE
+from journey.numbers import NOT_KNOWN
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 _ACCURACY = [

@@ -11,14 +11,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from journey import views
+from journey import numbers, views
 from journey.console import clean
-from journey.evaluate.report import words
 from journey.evaluate.report.charts import chart, tree
-from journey.evaluate.report.words import NOT_KNOWN
 from journey.formats.curation import FunnelFile, GenerateCounts
 from journey.formats.finetune import AuditFile, RunCounts
 from journey.formats.training_view import LossCurve, TrainingExample, TrainingView
+from journey.numbers import NOT_KNOWN
 from journey.schema import Trace
 from journey.views import View
 
@@ -153,16 +152,11 @@ def _range(key: str, values: Iterable[Any]) -> str:
     known = [value for value in values if isinstance(value, int | float)]
     if not known:
         return NOT_KNOWN
-    low, high = (_number(key, value) for value in (min(known), max(known)))
-    return low if low == high else f"{low} to {high}"
+    return numbers.spread(_number(key, min(known)), _number(key, max(known)))
 
 
 def _number(key: str, value: float) -> str:
-    if key.endswith("_share"):
-        return words.percent(value)
-    if abs(value) >= 1e9:
-        return f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return numbers.percent(value) if key.endswith("_share") else numbers.number(value, commas=False)
 
 
 def _panels(curves: Sequence[LossCurve], arms: Iterable[str]) -> Iterable[Panel]:
@@ -220,15 +214,15 @@ def _funnel(funnel: FunnelFile, generated: Sequence[GenerateCounts]) -> Funnel:
 
 def _made(counts: GenerateCounts) -> Iterable[str]:
     """Sentences on one generate folder."""
-    yield f"Generated: {words.count(counts.pairs, 'pair')} with {words.count(counts.mistakes, 'mistake')}."
+    yield f"Generated: {numbers.plural(counts.pairs, 'pair')} with {numbers.plural(counts.mistakes, 'mistake')}."
     by_head = {
         "Kinds of mistakes": counts.kinds,
         "How they are noticed": counts.notices,
         "Rejected": counts.rejected,
     }
-    for head, numbers in by_head.items():
-        if numbers:
-            yield f"{head}: {', '.join(f'{_words(name)} {count:,}' for name, count in numbers.items())}."
+    for head, tally in by_head.items():
+        if tally:
+            yield f"{head}: {', '.join(f'{_words(name)} {count:,}' for name, count in tally.items())}."
 
 
 def _words(name: str) -> str:
@@ -250,7 +244,7 @@ def _shown(example: TrainingExample, view: View) -> Shown:
         prose=(_pieces(traces[0], "plain"), _pieces(traces[1], "plain")) if compact else None,
         tree=None if example.tree is None else tree.draw(example.tree, correct),
         left_out=0 if example.tree is None else tree.left_out(example.tree),
-        mistakes=words.count(pair.mistakes, "mistake") if pair.mistakes else "no mistake",
+        mistakes=numbers.plural(pair.mistakes, "mistake") if pair.mistakes else "no mistake",
     )
 
 

@@ -1,13 +1,11 @@
-"""Numbers and verdicts in the words of the report, and the guide for readers who are no statisticians."""
+"""Verdicts in the words of the report, and the guide for readers who are no statisticians."""
 
 from __future__ import annotations
-
-import math
 
 from journey.evaluate.statistics.paired import MIN_PROBLEMS, MIN_SEEDS
 from journey.evaluate.statistics.verdict import BELOW
 
-NO_DATA, NOT_KNOWN = "n = 0", "n/a"
+NO_DATA = "n = 0"
 ONLY_THESE = "speaks of these adapters only"
 
 PLAIN_WORDS = {
@@ -36,21 +34,6 @@ GUIDE = {
 }
 
 
-def percent(share: float | None) -> str:
-    """A share in [0, 1] as e.g. "87.3%"."""
-    return NOT_KNOWN if share is None or math.isnan(share) else f"{100 * share:.1f}%"
-
-
-def points(share: float | None) -> str:
-    """A signed difference in points, e.g. "+21.3"."""
-    return NOT_KNOWN if share is None else f"{100 * share:+.1f}"
-
-
-def p_value(p: float | None) -> str:
-    """A p with three digits, or "< 0.001"."""
-    return NOT_KNOWN if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
 def plain_words(qualifier: str) -> str:
     """A qualifier of the verdict as a sentence that needs no glossary."""
     arm, below, where = qualifier.partition(f" {BELOW}")
@@ -58,18 +41,3 @@ def plain_words(qualifier: str) -> str:
         arms, verb = ("Both arms", "are") if arm == "both" else (arm, "is")
         return f"{arms} {verb} worse{where} than the untuned base that training started from."
     return PLAIN_WORDS.get(qualifier, qualifier)
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """An interval of differences in points, e.g. "+1.0 to +5.2"."""
-    return NOT_KNOWN if low is None or high is None else f"{points(low)} to {points(high)}"
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun, e.g. "1 seed", "1,000 problems"."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def seconds(value: float) -> str:
-    """Seconds with about three digits."""
-    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:,.0f}"

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from journey import numbers
 from journey.errors import UsageError
 from journey.evaluate.planning.comparisons import strategy
 from journey.evaluate.planning.earlier_looks import looked, sentence
@@ -216,7 +217,7 @@ def _decided(
 def _sentence(item: Compared) -> str:
     """A headline, e.g. "On gsm8k, shortcut@tokens v journey: journey better (+3.1 points)."."""
     also = "".join(f"; {words}" for words in item.verdict.qualifiers)
-    points = f"{100 * item.comparison.difference:+.1f} points"
+    points = f"{numbers.points(item.comparison.difference)} points"
     where, first = f"On {item.benchmark}", item.first
     if item.strategy in (EQUAL_TOKENS, EQUAL_FLOPS):
         where += f" at {item.strategy}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
+from journey import numbers
 from journey.evaluate.statistics.paired import MIN_PROBLEMS, MIN_SEEDS, holm, needed
 from journey.formats.comparison import Comparison, Declared, Size, Verdict
 
@@ -155,13 +156,15 @@ def _qualifiers(comparison: Comparison, labels: tuple[str, str], below_base: tup
 
 def _facts(comparison: Comparison, holm_p: float, first: str, second: str) -> str:
     """The sentence of numbers, in points."""
-    text = f"{second} minus {first}: {100 * comparison.difference:+.1f} points"
+    text = f"{second} minus {first}: {numbers.points(comparison.difference)} points"
     if comparison.low is not None and comparison.high is not None:
-        p = "p < 0.001" if holm_p < 0.001 else f"p = {holm_p:.3f}"
-        text += f" (95% interval {100 * comparison.low:+.1f} to {100 * comparison.high:+.1f}; {p} after Holm)"
-    text += f" on {_count(comparison.problems, 'problem')} with {_count(comparison.seeds, 'training seed')}"
+        between, p = numbers.interval(comparison.low, comparison.high), numbers.p_equals(holm_p)
+        text += f" (95% interval {between}; p {p} after Holm)"
+    text += (
+        f" on {numbers.plural(comparison.problems, 'problem')} with {numbers.plural(comparison.seeds, 'training seed')}"
+    )
     if comparison.detectable is not None:
-        text += f"; minimum detectable effect {100 * comparison.detectable:.1f} points (80% power)"
+        text += f"; minimum detectable effect {numbers.points(comparison.detectable, signed=False)} points (80% power)"
     return text + "."
 
 
@@ -192,9 +195,7 @@ def _lacking(comparison: Comparison, points: str) -> str:
 def _sizes_that_do(comparison: Comparison, sizes: tuple[Size, ...], points: str) -> str:
     if not sizes:
         return f"how many seeds and problems would do for a margin of {points} cannot be told from these scores"
-    ways = ", or ".join(f"{_count(size.seeds, 'seed')} on {_count(size.problems, 'problem')}" for size in sizes)
+    ways = ", or ".join(
+        f"{numbers.plural(size.seeds, 'seed')} on {numbers.plural(size.problems, 'problem')}" for size in sizes
+    )
     return f"{'at least' if comparison.seeds < MIN_SEEDS else 'about'} {ways} would do for a margin of {points}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

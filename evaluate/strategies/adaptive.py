@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from journey.catalog import STRATEGIES
 from journey.evaluate.test_time import votes
-from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.contract import Strategy, in_catalog
 from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Array, Pool, doubling
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("adaptive", draw="samples", settings=("k",))
+@in_catalog
 class Adaptive(Strategy):
     """Two samples, and the majority of k where these two give different answers (or none)."""
 
     name, draw = "adaptive", "samples"
+    settings = ("k",)
 
     def places(self, numbers: Numbers) -> list[int]:
         """2, 4, ... k samples."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from journey.catalog import STRATEGIES
-from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.contract import Strategy, in_catalog
 from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
 from journey.evaluate.test_time.votes import passes
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("best-of-checker", draw="samples", settings=("k",), checker=True)
+@in_catalog
 class BestOfChecker(Strategy):
     """The first of k samples that the problem's own checker accepts, where a problem has one."""
 
     name, draw, checker = "best-of-checker", "samples", True
+    settings = ("k",)
 
     def places(self, numbers: Numbers) -> list[int]:
         """1, 2, 4, ... k samples."""

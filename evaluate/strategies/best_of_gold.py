@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from journey.catalog import STRATEGIES
 from journey.evaluate.strategies.passing import Pass
+from journey.evaluate.test_time.contract import in_catalog
 
 
-@STRATEGIES.add("best-of-gold", draw="samples", settings=("k",), oracle=True)
+@in_catalog
 class BestOfGold(Pass):
     """The best of k samples by the gold answer, which is pass@k. An oracle, never in a verdict."""
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from journey.catalog import STRATEGIES
-from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.contract import Strategy, in_catalog
 from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, doubling, of_samples
 from journey.evaluate.test_time.votes import best_of
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("best-of-logprob", draw="samples", settings=("k", "logprob"))
+@in_catalog
 class BestOfLogprob(Strategy):
     """The sample of k that the model itself thinks likeliest: mean log-probability of a token (or the sum)."""
 
     name, draw = "best-of-logprob", "samples"
+    settings = ("k", "logprob")
 
     def places(self, numbers: Numbers) -> list[int]:
         """1, 2, 4, ... k samples."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from journey.catalog import STRATEGIES
-from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.contract import Strategy, in_catalog
 from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, doubling, of_samples
 from journey.evaluate.test_time.votes import best_of
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("best-of-reward", draw="samples", settings=("k", "reward"), reward=True)
+@in_catalog
 class BestOfReward(Strategy):
     """The sample of k with the highest reward (--set reward=FOLDER or NAME@http://HOST/v1)."""
 
     name, draw, reward = "best-of-reward", "samples", True
+    settings = ("k", "reward")
 
     def places(self, numbers: Numbers) -> list[int]:
         """1, 2, 4, ... k samples."""

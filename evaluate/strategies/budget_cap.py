@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from journey import views
-from journey.catalog import STRATEGIES
-from journey.evaluate.test_time.contract import Axis, Strategy, each, go_on
+from journey.evaluate.test_time.contract import Axis, Strategy, each, go_on, in_catalog
 from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
 from journey.formats.plan import DrawInfo
 from journey.sampling.requests import Asked, Numbers, Sampler, Written
@@ -19,11 +18,12 @@ from journey.sampling.requests import Asked, Numbers, Sampler, Written
 ANSWER_TOKENS = 64  # for the answer itself, once it is asked for
 
 
-@STRATEGIES.add("budget-cap", draw="budget-cap", settings=("caps",))
+@in_catalog
 class BudgetCap(Strategy):
     """Greedy, but at a cap of tokens the thinking is ended and the answer asked for (arXiv 2501.19393)."""
 
     name = draw = "budget-cap"
+    settings = ("caps",)
     axis: ClassVar[Axis] = "cap"
 
     def places(self, numbers: Numbers) -> list[int]:

@@ -10,18 +10,18 @@ from dataclasses import replace
 from typing import ClassVar
 
 from journey import views
-from journey.catalog import STRATEGIES
-from journey.evaluate.test_time.contract import Axis, Strategy, each, go_on
+from journey.evaluate.test_time.contract import Axis, Strategy, each, go_on, in_catalog
 from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
 from journey.formats.plan import DrawInfo
 from journey.sampling.requests import Asked, Numbers, Sampler, Written
 
 
-@STRATEGIES.add("budget-wait", draw="budget-wait", settings=("waits",))
+@in_catalog
 class BudgetWait(Strategy):
     """Greedy, but n times the answer is taken away and "Wait" put in its place (arXiv 2501.19393)."""
 
     name = draw = "budget-wait"
+    settings = ("waits",)
     axis: ClassVar[Axis] = "continuations"
 
     def places(self, numbers: Numbers) -> list[int]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from journey.catalog import STRATEGIES
-from journey.evaluate.test_time.contract import Strategy, each
+from journey.evaluate.test_time.contract import Strategy, each, in_catalog
 from journey.evaluate.test_time.outcomes import Applied, Pool, of_column
 from journey.formats.plan import DrawInfo
 from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
 
 
-@STRATEGIES.add("greedy", draw="greedy")
+@in_catalog
 class Greedy(Strategy):
     """One answer a problem, the most likely token each time."""
 

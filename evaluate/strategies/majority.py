@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from journey.catalog import STRATEGIES
 from journey.evaluate.test_time import votes
-from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.contract import Strategy, in_catalog
 from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("majority", draw="samples", settings=("k",))
+@in_catalog
 class Majority(Strategy):
     """The answer that most of k samples give, equal answers counted together; ties are broken at random."""
 
     name, draw = "majority", "samples"
+    settings = ("k",)
 
     def places(self, numbers: Numbers) -> list[int]:
         """1, 2, 4, ... k samples."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from journey.catalog import STRATEGIES
-from journey.evaluate.test_time.contract import Strategy
+from journey.evaluate.test_time.contract import Strategy, in_catalog
 from journey.evaluate.test_time.outcomes import Applied, Pool, doubling, of_samples
 from journey.evaluate.test_time.votes import passes
 from journey.sampling.requests import Numbers
 
 
-@STRATEGIES.add("pass", draw="samples", settings=("k",), oracle=True)
+@in_catalog
 class Pass(Strategy):
     """pass@k, unbiased: 1 - C(n-c, k) / C(n, k). An oracle, never in a verdict."""
 
     name, draw, oracle = "pass", "samples", True
+    settings = ("k",)
 
     def places(self, numbers: Numbers) -> list[int]:
         """1, 2, 4, ... k samples."""

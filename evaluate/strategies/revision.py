@@ -7,18 +7,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from journey.catalog import STRATEGIES
-from journey.evaluate.test_time.contract import Axis, Strategy, each
+from journey.evaluate.test_time.contract import Axis, Strategy, each, in_catalog
 from journey.evaluate.test_time.outcomes import NO_CLASS, Applied, Pool, of_column
 from journey.formats.plan import DrawInfo
 from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
 
 
-@STRATEGIES.add("revision", draw="revision", settings=("rounds",))
+@in_catalog
 class Revision(Strategy):
     """The greedy answer, shown to the model with the problem to try again, n rounds; the last answer counts."""
 
     name = draw = "revision"
+    settings = ("rounds",)
     axis: ClassVar[Axis] = "rounds"
 
     def places(self, numbers: Numbers) -> list[int]:

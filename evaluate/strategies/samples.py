@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from journey.catalog import STRATEGIES
-from journey.evaluate.test_time.contract import Strategy, each
+from journey.evaluate.test_time.contract import Strategy, each, in_catalog
 from journey.evaluate.test_time.outcomes import Applied, Pool, of_samples
 from journey.formats.plan import DrawInfo
 from journey.sampling.requests import Asked, Numbers, Request, Sampler, Written
 
 
-@STRATEGIES.add("samples", draw="samples", settings=("samples", "temperature", "top_p"))
+@in_catalog
 class Samples(Strategy):
     """One answer drawn at a temperature: the mean over all samples (pass@1)."""
 
     name = draw = "samples"
+    settings = ("samples", "temperature", "top_p")
 
     def places(self, numbers: Numbers) -> list[int]:
         """One sample."""

@@ -7,8 +7,10 @@ what is drawn once serves pass@k, majority and best-of-k alike. `apply` needs no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
+from journey import catalog
+from journey.catalog import Catalog
 from journey.evaluate.test_time.outcomes import Applied, Pool
 from journey.formats.plan import DrawInfo
 from journey.sampling.requests import Asked, Numbers, Request, Sampler, Text, Written
@@ -17,14 +19,20 @@ Axis = Literal["samples", "rounds", "continuations", "cap"]
 
 
 class Strategy:
-    """Base of all strategies; each is one file of evaluate/strategies/."""
+    """Base of all strategies; each is one class in a file of evaluate/strategies/, put into the catalog by `@in_catalog`.
 
-    name: ClassVar[str]
+    Laws, held to by `tests/contracts/test_strategies.py`: `places` rise and have different names; scores are expectations
+    in [0, 1], one a problem, whatever the order of the problems; one sample out of one is that sample; nothing that may be
+    in a verdict scores above pass@k of the same samples.
+    """
+
+    name: ClassVar[str]  # as it is given to --strategy and stands in the files
     draw: ClassVar[str]  # the strategy whose samples it reads: its own name, or another's
     axis: ClassVar[Axis] = "samples"
     oracle: ClassVar[bool] = False  # looks at the gold answer, so it is never in a verdict
     checker: ClassVar[bool] = False  # needs a checker that works from the problem alone
     reward: ClassVar[bool] = False  # needs a reward model
+    settings: ClassVar[tuple[str, ...]] = ()  # what it reads of evaluate's settings, beside what its `draw` reads
 
     def places(self, numbers: Numbers) -> list[int]:
         """The settings on the curve; the last is the strategy as the plan names it."""
@@ -45,6 +53,19 @@ class Strategy:
     def write(self, sampler: Sampler, asked: Sequence[Asked], numbers: Numbers, first: Written) -> Written:
         """The samples of all questions and runs; `first` has the greedy answers."""
         raise NotImplementedError(f"{self.name} reads the samples of {self.draw}")
+
+
+# The catalog of the core, typed: mypy holds every class registered through this name to the base.
+STRATEGIES: Catalog[type[Strategy]] = catalog.STRATEGIES
+S = TypeVar("S", bound=type[Strategy])
+
+
+def in_catalog(kind: S) -> S:
+    """Puts a strategy into the catalog under its own `name`; the facts of `journey list` are those of its class."""
+    facts: dict[str, Any] = {flag: True for flag in ("oracle", "checker", "reward") if getattr(kind, flag)}
+    facts |= {"settings": kind.settings} if kind.settings else {}
+    STRATEGIES.add(kind.name, draw=kind.draw, **facts)(kind)
+    return kind
 
 
 def each(sampler: Sampler, asked: Sequence[Asked]) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from journey.finetune.rows.rows import ANSWER, CORRECT_PATH, MISTAKE, Rows
 from journey.finetune.runs import Run
 from journey.finetune.training.protocol import Trained
 from journey.formats.finetune import AuditFile, RunCounts
+from journey.numbers import number, spread
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -96,10 +97,12 @@ def _compared(arms: Sequence[RunCounts]) -> tuple[list[str], list[str]]:
     for what, by_arm in facts:
         for group in _groups(by_arm):
             if len(group) > 1:
-                values = sorted({_said(by_arm[arm]) for arm in group})
+                values = sorted({number(by_arm[arm], commas=False) for arm in group})
                 equal.append(f"{what}: {' to '.join(values)} in {', '.join(group)}")
         if len(_groups(by_arm)) > 1:
-            differs.append(f"{what}: " + ", ".join(f"{arm} {_said(value)}" for arm, value in by_arm.items()))
+            differs.append(
+                f"{what}: " + ", ".join(f"{arm} {number(value, commas=False)}" for arm, value in by_arm.items())
+            )
     return equal, differs
 
 
@@ -147,12 +150,6 @@ def _groups(by_arm: Mapping[str, float]) -> list[list[str]]:
     return groups
 
 
-def _said(value: float) -> str:
-    if isinstance(value, int):
-        return f"{value:.3g}" if value >= 10**9 else f"{value:,}"
-    return f"{value:.4g}"
-
-
 _SHOWN: tuple[tuple[str, str, str], ...] = (
     ("rows", "rows", ","),
     ("unique problems", "problems", ","),
@@ -187,8 +184,7 @@ def tables(audit: AuditFile) -> list[Table]:
 
 def _cell(audit: AuditFile, arm: str, name: str, form: str) -> str:
     values = [getattr(one, name) for one in audit.runs if one.label == arm]
-    low, high = format(min(values), form), format(max(values), form)
-    return low if low == high else f"{low} to {high}"
+    return spread(format(min(values), form), format(max(values), form))
 
 
 def _table(audit: AuditFile, arms: Sequence[str], first: bool) -> Table:

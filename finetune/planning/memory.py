@@ -11,11 +11,11 @@ from journey.errors import ResourceError
 from journey.finetune import cost
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
+from journey.numbers import gib
 
 # Tokens of a stack's forward pass. On a CPU as many as leave its caches some use, and never by what memory is free:
 # passes decide the last bits of the weights. On a GPU as many as amortise the launches of the kernels.
 PASS_TOKENS, PASS_TOKENS_GPU = 2048, 16384
-_GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def find_room(
         peak = cost.memory(shape, tokens=settings.micro_batch * longest, weight_bytes=weight_bytes, recompute=recompute)
         if peak > free:
             raise ResourceError(
-                f"one run is expected to need {peak / _GIB:.1f} GiB, {free / _GIB:.1f} GiB are free on {device}\n"
+                f"one run is expected to need {gib(peak)}, {gib(free)} are free on {device}\n"
                 f"  give a smaller --set micro_batch (now {settings.micro_batch}) or --max-length"
             )
         return Room(peak, PASS_TOKENS, None, _workers(settings, len(groups), peak, free, device))
@@ -68,7 +68,7 @@ def find_room(
     if peak > free:
         way = f"--set stacks={-(-sum(map(len, groups)) // fit)}, or " if fit else ""
         raise ResourceError(
-            f"a stack of {most} runs is expected to need {peak / _GIB:.1f} GiB, {free / _GIB:.1f} GiB are free on {device}"
+            f"a stack of {most} runs is expected to need {gib(peak)}, {gib(free)} are free on {device}"
             f"; {fit} {'run fits' if fit == 1 else 'runs fit'}\n"
             f"  give {way}a smaller --set pass_tokens (now {tokens}), --max-length, or --set checkpointing=true"
         )

@@ -29,10 +29,11 @@ from journey.finetune.training import side_runs
 from journey.finetune.training.protocol import LABELS, Setup, Trained
 from journey.formats.adapter import CONFIG, read_adapter_config
 from journey.formats.files import sha256, write_atomic
-from journey.formats.finetune import ADAPTER, WARMUP, WarmupFile
+from journey.formats.finetune import ADAPTER, WARMUP, BaseFacts, RunFile, WarmupFile
 from journey.formats.folders import open_finished, open_run, read_manifest
 from journey.formats.manifest import MANIFEST
 from journey.models import load, template
+from journey.numbers import gib
 from journey.rng import seed_for
 from journey.store import Folder
 
@@ -100,9 +101,7 @@ def find(
     kind, digest, size = kind_of(path), digest_of(path), shape.parameters * 4
     need, free = 2 * size + cost.PROCESS_BYTES, cost.free_memory("cpu")
     if need > free:
-        raise ResourceError(
-            f"merging the warm-up is expected to need {need / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free"
-        )
+        raise ResourceError(f"merging the warm-up is expected to need {gib(need)}, {gib(free)} are free")
     if kind == "data":
         rows, notes = _rows(path, settings, reading, max_length)
         return Start(kind, path, digest, size, tuple(notes), _run(rows, settings), rows)
@@ -154,7 +153,11 @@ def _run(rows: Rows, settings: FinetuneSettings) -> Run:
 def check_adapter(path: Path, ref: load.ModelRef) -> list[str]:
     """Notes on an adapter. Raises UsageError if it was trained on another base or would match no layer of this one."""
     config, run = read_adapter_config(path), open_run(path)
-    base = run[0].runs[run[1]].base if run is not None else None
+    base: BaseFacts | None
+    if run is not None:
+        base = run[0].runs[run[1]].base
+    else:  # of another maker, or taken out of its folder
+        base = RunFile.read(path).base if (path / RunFile.FILE).is_file() else None
     other = "give the --base that it was trained on, or another adapter"
     before, now = base and base.weights, cost.weights_digest(ref)
     if base is not None and before and now and before != now:

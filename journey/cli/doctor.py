@@ -11,6 +11,7 @@ from typing import Any
 
 from journey.cli.shared import AsJson, next_, print_json
 from journey.errors import JourneyError
+from journey.numbers import gib
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -38,7 +39,7 @@ def examine() -> dict[str, Any]:
     devices = [f"cpu ({os.cpu_count()} cores)"]
     for place in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(place)
-        devices.append(f"cuda:{place} {facts.name} ({facts.total_memory / 2**30:.0f} GiB)")
+        devices.append(f"cuda:{place} {facts.name} ({gib(facts.total_memory, digits=0)})")
     models = {}
     for name, known in MODELS.items():
         try:
@@ -48,8 +49,8 @@ def examine() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "devices": devices,
-        "memory": f"{psutil.virtual_memory().available / 2**30:.1f} GiB free",
-        "disk": f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB free here",
+        "memory": f"{gib(psutil.virtual_memory().available)} free",
+        "disk": f"{gib(shutil.disk_usage(Path.cwd()).free)} free here",
         "versions": {
             name: _installed(name) or "missing" for name in ("torch", "transformers", "peft", "trl", "datasets")
         },

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from journey.models.random import pick
 if TYPE_CHECKING:
     from transformers.cache_utils import DynamicCache
 
-    from journey.models.decode import Decoder
+    from journey.models.lora import Stack
 
 # Rows that have ended leave once no more than this share is still being written. On a GPU width costs little, and every
 # change of it changes how sums are rounded.
@@ -71,10 +71,25 @@ class _Batch:
         self.cache.batch_select_indices(index)
 
 
+class Decoding(Protocol):
+    """What a batch needs of a `Decoder`: the model, the tokens that end an answer, padding, cap, and stacked adapters."""
+
+    @property
+    def model(self) -> Any: ...
+    @property
+    def stops(self) -> frozenset[int]: ...
+    @property
+    def pad(self) -> int: ...
+    @property
+    def cap(self) -> int: ...
+    @property
+    def stack(self) -> Stack | None: ...
+
+
 class Writing:
     """All jobs of one call, until each has ended or is at its cap."""
 
-    def __init__(self, decoder: Decoder, jobs: Sequence[Job], temperature: float, top_p: float, width: int) -> None:
+    def __init__(self, decoder: Decoding, jobs: Sequence[Job], temperature: float, top_p: float, width: int) -> None:
         self.decoder, self.jobs, self.width = decoder, jobs, width
         self.temperature, self.top_p = temperature, top_p
         self.device = decoder.model.device

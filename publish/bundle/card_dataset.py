@@ -12,6 +12,7 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from journey import console, hub, views
 from journey.errors import JourneyError
 from journey.formats.folders import GeneratedFolder
 from journey.formats.publication import ExportFile
+from journey.numbers import number, percent
 from journey.publish.bundle.source import Source, first_pair
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns
@@ -57,25 +59,13 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"number": number, "cell": cell, "percent": percent}
+    made.filters |= {"number": number, "cell": cell, "percent": partial(percent, space=True)}
     return made
 
 
 def render(template: str, **context: Any) -> str:
     """A template of `data/cards` with its context; a name that is missing is an error."""
     return _templates().get_template(template).render(**context)
-
-
-def number(value: float | None) -> str:
-    """1234567 as 1,234,567, from 10^9 on in three digits; None as n/a."""
-    if value is None:
-        return "n/a"
-    return f"{value:.3g}" if abs(value) >= 10**9 else f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
-
-
-def percent(share: float | None) -> str:
-    """0.932 as 93.2 %; None as n/a."""
-    return "n/a" if share is None else f"{100 * share:.1f} %"
 
 
 def cell(text: object) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from journey.formats.comparison import Comparison
 from journey.formats.folders import EvaluatedFolder
 from journey.formats.scores import ArmScore, RunScore
+from journey.numbers import NOT_KNOWN, interval, number, points, spread
 from journey.publish.bundle import card_dataset
 from journey.publish.bundle.evaluated import benchmarks_of, licences_of, schemas
 from journey.publish.bundle.runs import AdapterRepoPlan, Link
@@ -78,8 +78,7 @@ def _audit_rows(plan: AdapterRepoPlan, arms: list[str]) -> list[list[str]]:
         cells = []
         for arm in arms:
             values = sorted(getattr(one, name) for one in counts if one.label == arm)
-            low, high = (card_dataset.number(values[0]), card_dataset.number(values[-1])) if values else ("n/a", "n/a")
-            cells.append(low if low == high else f"{low} to {high}")
+            cells.append(spread(number(values[0]), number(values[-1])) if values else NOT_KNOWN)
         rows.append([words, *cells])
     return rows
 
@@ -203,18 +202,13 @@ def _compared(found: EvaluatedFolder | None) -> list[dict[str, str]]:
         {
             "benchmark": one.benchmark,
             "arms": f"{one.second} minus {one.first}",
-            "difference": f"{100 * one.comparison.difference:+.1f}",
-            "interval": _interval(one.comparison),
+            "difference": points(one.comparison.difference),
+            "interval": interval(one.comparison.low, one.comparison.high),
             "words": "; ".join([one.verdict.words, *one.verdict.qualifiers]),
         }
         for one in (found.scores.compared if found else ())
         if one.first not in STARTS
     ]
-
-
-def _interval(result: Comparison) -> str:
-    low, high = result.low, result.high
-    return "n/a" if low is None or high is None else f"{100 * low:+.1f} to {100 * high:+.1f}"
 
 
 def evaluation(

@@ -153,7 +153,7 @@ def _bundle(asked: HubId, fetched: Path) -> PublishedFolder | None:
     if not (fetched / MANIFEST).is_file():
         return None
     try:
-        manifest = Manifest.read(fetched)
+        manifest = Manifest.parse((fetched / MANIFEST).read_bytes(), MANIFEST)
     except PartialError as error:
         raise RemoteError(f"{asked.repo}: {str(error).splitlines()[0]}") from None
     return PublishedFolder(fetched, manifest, sha256(fetched / MANIFEST)) if manifest.stage == "publish" else None

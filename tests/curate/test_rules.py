@@ -1,39 +1,52 @@
-"""The filters' catalog keeps its contract, and options are default < preset < settings."""
+"""The order in which filters judge, and options: default < preset < settings."""
 
 from __future__ import annotations
 
-import inspect
-from typing import get_args
+from graphlib import CycleError
+from typing import Any, get_args
 
 import pytest
 
-from journey.catalog import FILTERS, Entry
+from journey.catalog import FILTERS, Catalog
 from journey.config import CurateSettings
-from journey.curate.rules import in_order, options_model, resolve_options
+from journey.curate import rules
+from journey.curate.rules import in_order, resolve_options
+from journey.errors import UnknownName
+
+# The ledger names the first filter that objects, so with another order the same pairs would be dropped for other reasons.
+SINCE_0_1 = """
+views_of_tree answer_correct mistakes_refuted moves_legal corrections_true notices_contradict shortcut_clean
+answer_after_work markup length benchmark_overlap exact_duplicate
+""".split()
 
 
-@pytest.mark.parametrize("entry", FILTERS.entries(), ids=lambda entry: entry.name)
-class TestEveryFilter:
-    def test_facts_are_stated(self, entry: Entry) -> None:
-        assert entry.summary.endswith(".")
-        assert entry.facts["per"] in ("pair", "dataset")
-        assert set(entry.facts["reads"]) <= {"tree", "traces", "problem"}
-        assert entry.facts["reasons"] and len(set(entry.facts["reasons"])) == len(entry.facts["reasons"])
-        assert entry.module.rpartition(".")[2] == entry.name
-
-    def test_strict_is_made_of_its_options(self, entry: Entry) -> None:
-        model = options_model(entry.target)
-        model.model_validate(entry.facts.get("strict", {}))
-        assert all(field.description for field in model.model_fields.values())
-
-    def test_state_is_kept_by_dataset_rules_alone(self, entry: Entry) -> None:
-        assert entry.facts["per"] == "pair" or inspect.isclass(entry.target)
+def test_the_filters_of_0_1_judge_in_the_order_that_they_had() -> None:
+    assert [entry.name for entry in in_order() if entry.name in SINCE_0_1] == SINCE_0_1
 
 
-def test_order_is_a_fact_and_unique() -> None:
-    orders = [entry.facts["order"] for entry in in_order()]
-    assert orders == sorted(set(orders))
-    assert [entry.facts["per"] for entry in in_order()][-1] == "dataset"
+def filters(**afters: tuple[str, ...]) -> Catalog[Any]:
+    """A catalog of filters with these facts `after`; those called `set...` are per dataset."""
+    made: Catalog[Any] = Catalog("filter", "journey.curate.filters")
+    made._loaded = True
+    for name, after in afters.items():
+        made.add(name, per="dataset" if name.startswith("set") else "pair", after=after)(print)
+    return made
+
+
+def test_a_filter_judges_after_those_it_names_and_sets_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"set_last": (), "b": (), "a": ("c",), "c": ("b",), "set_first": ()}
+    monkeypatch.setattr(rules, "FILTERS", filters(**named))
+    assert [entry.name for entry in in_order()] == ["b", "c", "a", "set_first", "set_last"]
+    monkeypatch.setattr(
+        rules, "FILTERS", filters(**{**named, "d": ("a",)})
+    )  # one more file: the others stay as they are
+    assert [entry.name for entry in in_order()] == ["b", "c", "a", "d", "set_first", "set_last"]
+    monkeypatch.setattr(rules, "FILTERS", filters(a=("bb",), b=()))
+    with pytest.raises(UnknownName, match="'bb': did you mean b"):
+        in_order()
+    monkeypatch.setattr(rules, "FILTERS", filters(a=("b",), b=("a",)))
+    with pytest.raises(CycleError):
+        in_order()
 
 
 def test_options_by_preset_and_settings() -> None:

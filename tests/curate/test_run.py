@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from journey.catalog import FILTERS
 from journey.config import CurateSettings
 from journey.curate import run
 from journey.curate.item import Item
-from journey.curate.rules import Context, bind, resolve_options
+from journey.curate.rules import Context, bind, in_order, resolve_options
 from journey.errors import PartialError, UnknownName, UsageError
+from journey.formats.folders import read_manifest
 from journey.schema import Pair, Problem, Question
 from journey.splits import SPLITS, split_of
-from journey.store import Folder, read_manifest, read_records
+from journey.store import Folder
 from journey.views import lay_out
+from journey_testing.folders import records
 
 UNHASHED = {"environment.json", "timing.json"}
 
@@ -64,7 +65,7 @@ def ledger(folder: Path) -> list[dict[str, Any]]:
 
 def kept(folder: Path) -> Iterator[Pair]:
     for split in SPLITS:
-        yield from read_records(folder, split, Pair)
+        yield from records(folder, split, Pair)
 
 
 def test_books_balance(
@@ -74,9 +75,7 @@ def test_books_balance(
     out = run.curate(generated(tmp_path / "made", mixed), settings, tmp_path / "out")
     funnel = json.loads((out / "funnel.json").read_bytes())
     rows, lines = len(mixed), ledger(out)
-    assert [row["rule"] for row in funnel["rules"]] == [
-        entry.name for entry in sorted(FILTERS.entries(), key=lambda entry: entry.facts["order"])
-    ]
+    assert [row["rule"] for row in funnel["rules"]] == [entry.name for entry in in_order()]
     for row in funnel["rules"]:
         assert (row["in"], row["in"] - row["dropped"]) == (rows, row["kept"])
         mine = [line for line in lines if line["rule"] == row["rule"]]
@@ -87,7 +86,7 @@ def test_books_balance(
     assert totals["in"] == len(mixed) == totals["kept"] + totals["dropped"]
     assert totals["dropped"] == len(lines) > 15
     assert totals["kept"] == rows == len(list(kept(out))) == sum(totals[split] for split in SPLITS)
-    assert read_manifest(out, "curate")["counts"] == totals
+    assert read_manifest(out, "curate").counts == totals
     dropped = {line["rule"] for line in lines}
     assert {"answer_correct", "mistakes_refuted", "exact_duplicate"} <= dropped
 
@@ -101,7 +100,7 @@ def test_a_pair_is_dropped_whole_and_kept_untouched(
     order = [item.pair for item in mixed]
     assert all(pair in order for pair in there)
     for split in SPLITS:
-        mine = list(read_records(out, split, Pair))
+        mine = list(records(out, split, Pair))
         assert [split_of(pair.problem) for pair in mine] == [split] * len(mine)
         assert [order.index(pair) for pair in mine] == sorted(order.index(pair) for pair in mine)
     damaged = {item.pair.pair_id for item in mixed if "999" in item.pair.journey.segments[-1].brief}
@@ -227,7 +226,7 @@ def test_several_sources_are_one_input(
     second = generated(tmp_path / "second", [*searches[:5], *slips])
     out = run.curate([first, second], settings, tmp_path / "out")
     assert [line["reason"] for line in ledger(out)] == ["duplicate"] * 5
-    assert read_manifest(out)["counts"]["in"] == 85
+    assert read_manifest(out).counts["in"] == 85
 
 
 def test_trees_of_one_problem_are_kept_as_they_were_asked_for(

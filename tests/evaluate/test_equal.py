@@ -26,6 +26,7 @@ from journey_testing.folders import write_folder
 ARMS = ("shortcut@tokens", "journey")
 NUMBERS = Numbers(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=1, waits=1, caps=(8,))
 SHORT, LONG = 10, 35  # tokens of a shortcut's and of a journey's answer
+MORE: dict[str, int] = {}  # tokens that the answers of a run have more than those of its arm
 NAMES = ("greedy", "majority", "pass", "adaptive")
 
 
@@ -77,7 +78,7 @@ def put(files: dict[str, Any], seconds: Any, run: str, arm: str, asked: list[Que
         for index in range(count):
             rng = rng_for("test", run, question.id, draw, index)
             answer = "18" if rng.random() < chance else str(rng.randint(100, 200))
-            tokens = SHORT if arm != "journey" else LONG
+            tokens = (SHORT if arm != "journey" else LONG) + MORE.get(run, 0)
             samples.append(
                 Sample(question.id, run, f"\\boxed{{{answer}}}", tokens, 0.0, "stop", index, 5, 1000 * tokens, -1.0)
             )
@@ -106,6 +107,13 @@ class TestEqualTokens:
         (told,) = scores.equal_tokens
         assert (told.first, told.second, told.arm, told.unit) == (ARMS[0], "journey", ARMS[0], "tokens")
         assert told.budget == told.dev_budget == LONG and not told.why
+
+    def test_the_budget_is_a_mean_over_the_seeds(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Seed 1 writes 10 tokens more than seed 0: B is what a journey costs, not what the first run's journeys do."""
+        monkeypatch.setitem(MORE, "journey-s1", 10)
+        book = make(tmp_path, problems=20, names=("greedy", "majority"))
+        (told,) = (b.told for b in equal_cost.all_budgets(book).values())
+        assert told.budget == told.dev_budget == LONG + 5
 
     def test_every_candidate_is_shown_and_no_oracle(self, scores: Scores) -> None:
         (told,) = scores.equal_tokens

@@ -1,4 +1,4 @@
-"""Strategies: laws over the catalog, and what each asks of a model, read by a model that only repeats what it is told."""
+"""Strategies: what each makes of samples and asks of a model, read by a model that only repeats what it is told."""
 
 from __future__ import annotations
 
@@ -19,69 +19,18 @@ from journey.schema import Problem
 from journey.views import View
 
 NUMBERS = Numbers(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=2, waits=2, caps=(10, 40))
-NAMES = STRATEGIES.names()
-ORACLES = {"pass", "best-of-gold"}
 
 
 def made(name: str) -> Strategy:
-    strategy: Strategy = STRATEGIES.get(name)()
-    return strategy
+    return STRATEGIES.get(name)()
 
 
-def pool(strategy: Strategy, problems: int = 60) -> Pool:
-    """Random samples; class 0 is right."""
+def test_more_samples_pass_more_often_and_the_best_by_gold_passes() -> None:
     rng = np.random.default_rng(0)
-    shape = (problems, made(strategy.draw).drawn(NUMBERS).samples)
-    classes = rng.integers(-1, 4, shape)
-    more: dict[str, Any] = {"logprobs": -rng.random(shape) * 40, "rewards": rng.random(shape)}
-    costs = [rng.integers(5, 50, shape).astype(float) for _ in range(3)]
-    return Pool((classes == 0).astype(float), classes, costs[0], costs[1], costs[2], **more)
-
-
-@pytest.mark.parametrize("name", NAMES)
-class TestEveryStrategy:
-    def test_facts(self, name: str) -> None:
-        one, entry = made(name), STRATEGIES.entry(name)
-        assert one.name == name and entry.facts["draw"] == one.draw and entry.summary
-        assert one.oracle == (name in ORACLES) == bool(entry.facts.get("oracle"))
-        assert ("oracle" in entry.summary) == one.oracle
-        assert made(one.draw).drawn(NUMBERS).name == one.draw
-
-    def test_scores_and_costs(self, name: str) -> None:
-        one = made(name)
-        samples, last = pool(one), 0.0
-        places = one.places(NUMBERS)
-        assert places == sorted(set(places)) and len({one.policy(k) for k in places}) == len(places)
-        for k in places:
-            applied = one.apply(samples, k, NUMBERS)
-            assert applied.scores.shape == (60,) and applied.scores.min() >= 0 and applied.scores.max() <= 1 + 1e-12
-            assert applied.flops is not None and applied.tokens.min() > 0
-            if one.axis != "cap":
-                assert applied.tokens.mean() >= last - 40  # rounds may be shorter, more samples never are
-            last = applied.tokens.mean()
-
-    def test_the_order_of_problems_does_not_matter(self, name: str) -> None:
-        one = made(name)
-        samples, k = pool(one), one.places(NUMBERS)[-1]
-        turned = Pool(*(None if values is None else values[::-1] for values in vars(samples).values()))
-        assert (one.apply(turned, k, NUMBERS).scores == one.apply(samples, k, NUMBERS).scores[::-1]).all()
-
-
-@pytest.mark.parametrize("name", [n for n in NAMES if made(n).draw == "samples" and n != "adaptive"])
-def test_one_of_one_is_a_sample(name: str) -> None:
-    """At k = 1 nothing is chosen, so every strategy is the mean over the samples; the cost is one sample's."""
-    samples = pool(made(name))
-    applied = made(name).apply(samples, 1, NUMBERS)
-    assert applied.scores == pytest.approx(samples.points.mean(axis=1))
-    assert applied.tokens == pytest.approx(samples.tokens.mean(axis=1))
-
-
-def test_no_oracle_is_beaten_and_more_samples_pass_more_often() -> None:
-    samples = pool(made("majority"))
+    classes = rng.integers(-1, 4, (60, 8))
+    samples = Pool((classes == 0) * 1.0, classes, np.ones((60, 8)), np.ones((60, 8)))
     passed = [made("pass").apply(samples, k, NUMBERS).scores for k in (1, 2, 4)]
     assert (passed[1] >= passed[0] - 1e-12).all() and (passed[2] >= passed[1] - 1e-12).all()
-    for name in ("majority", "best-of-logprob", "best-of-reward", "adaptive"):
-        assert (made(name).apply(samples, 4, NUMBERS).scores <= passed[2] + 1e-12).all()
     assert (made("best-of-gold").apply(samples, 4, NUMBERS).scores == passed[2]).all()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
@@ -17,11 +18,12 @@ from journey.evaluate.run import evaluate, plan
 from journey.evaluate.sampling import work as sampling
 from journey.evaluate.sampling.other_ways import _agreement
 from journey.evaluate.scoring.score import rescore
+from journey.formats.finetune import RunFile
 from journey.formats.folders import open_finished
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
 from journey.schema import Problem, Question, Sample, decode
-from journey_testing.folders import records, relist, run_file
+from journey_testing.folders import change, records, relist, run_file
 
 NAMES = [
     "greedy",
@@ -166,6 +168,43 @@ def test_a_later_evaluation_takes_samples_over_and_says_that_it_looked(
     assert "looked before (2 times)" in scores_of(third).qualifiers
     with pytest.raises(UsageError, match="shares no run and benchmark"):
         evaluate(more, settings(benchmarks=["countdown@2"], after=[str(finished)]), tmp_path / "other")
+
+
+@pytest.fixture(scope="module")
+def runs_in(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`runs_in(view)`: the runs of the finetune folder as if they were trained in another view of the same prompts."""
+    import shutil
+
+    def copy(view: str) -> Path:
+        folder = tmp_path_factory.mktemp(view) / "runs"
+        shutil.copytree(finetuned, folder)
+        runs = {f"{path.parent.name}/{RunFile.FILE}": RunFile.read(path.parent) for path in folder.glob("*/run.json")}
+        return change(folder, {name: replace(run, view=view).encoded() for name, run in runs.items()})
+
+    return copy
+
+
+def greedy_after(runs: Path, out: Path, *after: Path, **changes: Any) -> Path:
+    plain: dict[str, Any] = {"strategy": ["greedy"], "limit": 4, "flips": 0, "dtype": "float32", "max_new_tokens": 12}
+    return evaluate(runs, settings(**{**plain, **changes}, after=[str(folder) for folder in after]), out)
+
+
+def test_samples_are_taken_over_only_where_nothing_they_depend_on_differs(
+    runs_in: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cap, batch, precision and view each change an answer, so that the earlier one is none of this evaluation's."""
+    told = "are taken over from earlier evaluations"
+    plain, think = runs_in("plain"), runs_in("think")
+    first = greedy_after(plain, tmp_path / "first")
+    assert told not in capsys.readouterr().err
+    again = greedy_after(plain, tmp_path / "again", first)
+    assert told in " ".join(capsys.readouterr().err.split()) and samples_of(again) == samples_of(first)
+    others: list[tuple[Path, dict[str, Any]]] = [
+        (plain, {"max_new_tokens": 11}), (plain, {"batch": 4}), (plain, {"dtype": "bfloat16"}), (think, {}),
+    ]  # fmt: skip
+    for number, (runs, changes) in enumerate(others):
+        greedy_after(runs, tmp_path / f"other{number}", first, **changes)
+        assert told not in " ".join(capsys.readouterr().err.split()), changes or "view"
 
 
 def test_one_arm_against_itself(make_runs: Callable[..., Path], tmp_path: Path) -> None:

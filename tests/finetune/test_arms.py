@@ -1,9 +1,8 @@
-"""Every arm: its first row with the loss mask drawn, and the laws that its traces keep."""
+"""What is particular to each arm: masks, doses, dots, doubts, and mistakes that nobody notices."""
 
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,18 +15,13 @@ from journey import views
 from journey.answers.grading import grade
 from journey.catalog import ARMS, METHODS
 from journey.finetune.rows.doubts import backwards, doubt, last_equation
-from journey.finetune.rows.rows import ANSWER, FRAME, MISTAKE, draw, encode
-from journey.finetune.runs import Arm, Reading
+from journey.finetune.rows.rows import ANSWER, FRAME, MISTAKE, encode
+from journey.finetune.runs import Reading
 from journey.generate.sources import read_problems
-from journey.models import template
 from journey.rng import rng_for
 from journey.schema import Pair, Trace
 from journey.views import View
-from journey_testing.golden import GOLDEN, check_golden
 from journey_testing.pairs import pairs_of
-
-TRAINED = [name for name in ARMS.names() if ARMS.entry(name).facts["trains"]]
-RIGHT = sorted(set(TRAINED) - {"only-wrong"})
 
 
 @pytest.fixture(scope="session")
@@ -47,61 +41,6 @@ def gsm8k(real_data: Callable[[str], Path]) -> list[Pair]:
 
 def traces_of(name: str, pairs: list[Pair], tokenizer: Any, view: View = "compact") -> list[Trace | None]:
     return ARMS.get(name)().traces(pairs, Reading(tokenizer, view))
-
-
-def drawn(pairs: list[Pair], tokenizer_of: Callable[[list[Trace]], Any], view: View) -> str:
-    """The first row of every arm, what is supervised in double brackets."""
-    said, pair = [], pairs[0]
-    for name in TRAINED:
-        arm: Arm = ARMS.get(name)()
-        tokenizer = tokenizer_of([pair.shortcut, pair.journey])
-        trace = arm.traces(pairs[:1] if name == "dots" else pairs, Reading(tokenizer, view))[0]
-        assert trace is not None
-        tokenizer = tokenizer_of([trace, pair.journey])
-        said.append(f"{name}\n    {draw(encode([pair], arm, tokenizer, view, [trace]), 0, tokenizer)}\n")
-    return "\n".join(said)
-
-
-def test_first_rows_of_countdown_on_the_embedded_base(pairs: list[Pair], pocket: Any) -> None:
-    check_golden("arms_countdown.txt", drawn(pairs, lambda told: pocket, "compact"))
-
-
-def test_first_rows_of_a_slip_in_prose(slips: list[Pair], word_tokenizer: Callable[..., Any]) -> None:
-    def words(told: list[Trace]) -> Any:
-        texts = [views.prompt(slips[0].problem, "think"), *(views.render(trace, "think").text for trace in told)]
-        return word_tokenizer(["."] + [word for text in texts for word in text.split()])
-
-    check_golden("arms_slip.txt", drawn(slips, words, "think"))
-
-
-@pytest.mark.parametrize("name", RIGHT)
-@pytest.mark.parametrize("view", ["compact", "think"])
-def test_all_but_only_wrong_end_in_the_right_box(
-    name: str, view: View, pairs: list[Pair], slips: list[Pair], pocket: Any
-) -> None:
-    both = [*pairs, *slips]
-    for pair, trace in zip(both, traces_of(name, both, pocket, view), strict=True):
-        assert trace is not None and trace.answer == pair.shortcut.answer
-        assert trace.segments[-1].text == pair.shortcut.segments[-1].text
-        assert grade(pair.problem, views.render(trace, view).text).outcome == "correct"
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_traces_are_well_formed_and_the_same_every_time(
-    name: str, pairs: list[Pair], slips: list[Pair], pocket: Any
-) -> None:
-    """One answer at the end, spans where the text is, words that the embedded tokenizer has."""
-    both = [*pairs, *slips]
-    made = traces_of(name, both, pocket)
-    assert made == traces_of(name, both, pocket)
-    for trace in made:
-        if trace is None:
-            continue
-        assert [s.role for s in trace.segments].count("answer") == 1 and trace.segments[-1].role == "answer"
-        text = views.render(trace, "think").text
-        assert all(text[s.start : s.end] == s.text for s in trace.segments)
-        assert not re.search(r"\n{3}|  ", text.replace(views.THINK_OPEN + views.THINK_CLOSE, ""))
-        assert template.covers(pocket, views.render(trace, "compact").text)
 
 
 def test_masked_journeys_are_journeys_without_the_loss_on_mistakes(slips: list[Pair], pocket: Any) -> None:
@@ -243,12 +182,3 @@ def test_only_wrong_makes_the_journeys_own_mistake_where_it_can(kind: str, reque
 
 def test_pairs_of_a_method_that_cannot_follow_a_mistake_have_no_only_wrong(written: Pair) -> None:
     assert traces_of("only-wrong", [written], None) == [None]
-
-
-def test_every_arm_says_which_question_it_answers_and_the_readme_lists_it() -> None:
-    readme = (GOLDEN.parent.parent / "README.md").read_text()
-    for entry in ARMS.entries():
-        question = entry.facts["question"]
-        assert question.endswith("?") and entry.summary
-        line = next(line for line in readme.splitlines() if line.startswith(f"| `{entry.name}`"))
-        assert question in line

@@ -15,8 +15,10 @@ from journey.finetune.planning import audit
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training.protocol import Trained
+from journey.formats.finetune import RunCounts
 from journey.models import load
 from journey.schema import ROLES
+from journey_testing.folders import audit_file, run_counts
 
 RUN = Run("journey-s0", "journey", "journey", "examples", 0, 1e-3, pool=2, rows=4, steps=2, warmup_steps=1)
 SHAPE = cost.Shape(1000, 900, 100, layers=2, hidden=8, intermediate=16, attention_width=8, vocabulary=50, positions=64)
@@ -63,11 +65,9 @@ def test_shape_of_a_base_counts_what_is_multiplied(base: Path) -> None:
     assert (shape.layers, shape.hidden, shape.attention_width, shape.positions) == (2, 32, 32, 512)
 
 
-def counted(arm: str, **changes: float) -> audit.Counted:
-    facts = {"rows": 100, "problems": 100, "epochs": 1.0, "steps": 10, "supervised_tokens": 5000, "total_tokens": 6000}
-    facts |= {"completion_tokens_p995": 60}
-    facts |= {"flops": 10**12, "lr": 1e-3, "answer_share": 0.2, "correct_path_share": 0.5, **changes}
-    return audit.Counted(f"{arm}-s0", arm, 0, **facts)  # type: ignore[arg-type]
+def counted(arm: str, **changes: float) -> RunCounts:
+    facts = {"rows": 100, "problems": 100, "steps": 10, "supervised_tokens": 5000, "total_tokens": 6000, "lr": 1e-3}
+    return run_counts(f"{arm}-s0", arm, **(facts | changes))
 
 
 def test_equal_and_different_in_words() -> None:
@@ -114,7 +114,7 @@ def test_adapters_start_alike_at_one_rank_and_rows_have_one_order_at_one_size() 
 
 
 def test_many_arms_are_shown_a_few_at_a_time() -> None:
-    made = audit.Audit("journey", tuple(counted(f"longer-name-{n}") for n in range(9)), (), (), ())
+    made = audit_file(counted(f"longer-name-{n}") for n in range(9))
     out = io.StringIO()
     Console(file=out, width=80).print(*audit.tables(made))
     assert max(map(len, out.getvalue().splitlines())) <= 80
@@ -122,7 +122,7 @@ def test_many_arms_are_shown_a_few_at_a_time() -> None:
 
 
 def test_the_table_fits_a_terminal() -> None:
-    made = audit.Audit("journey", (counted("shortcut@tokens", rows=300), counted("journey")), (), (), ())
+    made = audit_file([counted("shortcut@tokens", rows=300), counted("journey")])
     out = io.StringIO()
     Console(file=out, width=80).print(*audit.tables(made))
     lines = out.getvalue().splitlines()

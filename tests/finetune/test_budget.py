@@ -57,8 +57,15 @@ def test_the_stream_is_permutation_after_permutation(rows: int, seed: int, count
 
 
 def test_seeds_and_epochs_have_orders_of_their_own() -> None:
-    orders = [budget.permutation(range(200), seed, epoch) for seed in (0, 1) for epoch in (0, 1)]
+    """Of the shared rows and of the withheld ones after them, however many epochs there are."""
+    size, epochs = 100, 6
+    orders: list[list[int]] = []
+    for seed in (0, 1):
+        seen = budget.stream(range(size), seed, 2 * size * epochs, range(size, 2 * size))
+        orders += [seen[start : start + size] for start in range(0, len(seen), size)]
+    assert len(orders) == 4 * epochs
     for place, one in enumerate(orders):
+        assert sorted(one) == list(range(place % 2 * size, place % 2 * size + size))
         for other in orders[:place]:
             assert sum(a == b for a, b in zip(one, other, strict=True)) < 10
 

@@ -13,14 +13,15 @@ from safetensors.torch import load_file
 from journey.config import FinetuneSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
 from journey.finetune import cost, session
-from journey.finetune.run import finetune, plan, read_audit
+from journey.finetune.run import finetune, plan
 from journey.finetune.runs import Run
 from journey.finetune.training import pool
 from journey.finetune.training.protocol import Trained
 from journey.finetune.training.worker import Event
+from journey.formats.folders import open_finished, read_manifest
 from journey.models import load
 from journey.schema import Pair
-from journey.store import Folder, corrupt_files, read_manifest
+from journey.store import Folder
 
 ADAPTER = {"adapter_model.safetensors", "adapter_config.json", "run.json", "trajectory.jsonl"}
 
@@ -58,7 +59,7 @@ def test_the_stage_from_end_to_end(curated: Path, base: Path, tmp_path: Path) ->
     out = tmp_path / "runs"
     with pytest.raises(PartialError, match="shortcut-examples-s0 failed: loss nan"):
         finetune(curated, settings, out)
-    assert corrupt_files(out) == []
+    open_finished(out)  # every byte is as it was written
     found = {
         path.relative_to(out).as_posix() for path in out.rglob("*") if ".done" not in path.parts and path.is_file()
     }
@@ -79,15 +80,15 @@ def test_the_stage_from_end_to_end(curated: Path, base: Path, tmp_path: Path) ->
     steps = (out / "journey-s0" / "trajectory.jsonl").read_text().splitlines()
     assert len(steps) == journey["steps"] == 4
     assert sum(json.loads(step)["supervised_tokens"] for step in steps) == journey["supervised_tokens"]
-    audit = read_audit(out)
+    audit = open_finished(out, "finetune").audit
     assert audit.reference == "journey"
     assert list(audit.failed) == ["shortcut-examples-s0"]
     assert "base trains nothing; it is always evaluated" in audit.notes
     assert any(note.startswith("padding: ") for note in audit.notes)
     assert any(sentence.startswith("seed 0: initial adapter") for sentence in audit.equal)
     manifest = read_manifest(out, "finetune")
-    assert manifest["counts"]["runs"] == 2 and manifest["counts"]["failed"] == 1
-    assert "workers" not in manifest["config"]
+    assert manifest.counts["runs"] == 2 and manifest.counts["failed"] == 1
+    assert "workers" not in manifest.config
     assert finetune(curated, settings, out) == out  # finished: nothing is done again
 
 
@@ -108,7 +109,7 @@ def test_workers_may_change_between_sittings_but_settings_may_not(
     failing.clear()
     finetune(curated, settings.model_copy(update={"workers": 2}), out)
     assert trained == ["journey-s0"]  # the finished runs are not trained again
-    assert read_audit(out).failed == {}
+    assert open_finished(out, "finetune").audit.failed == {}
     assert not (out / session.SCRATCH).exists()
 
 
@@ -119,8 +120,8 @@ def test_a_run_that_fails_twice_is_left_out_and_named(
     for expected in ("tries again", "is finished without it"):
         with pytest.raises(PartialError, match=expected):
             finetune(curated, settings_for(base), tmp_path / "runs")
-    assert read_audit(tmp_path / "runs").failed == {"journey-s0": "ValueError: again"}
-    assert read_manifest(tmp_path / "runs")["counts"]["runs"] == 2
+    assert open_finished(tmp_path / "runs", "finetune").audit.failed == {"journey-s0": "ValueError: again"}
+    assert read_manifest(tmp_path / "runs").counts["runs"] == 2
 
 
 def test_when_every_run_fails_nothing_is_finished(
@@ -138,7 +139,7 @@ def test_runs_that_cost_most_are_trained_first(
 ) -> None:
     trained = pretend(monkeypatch)
     finetune(curated, settings_for(base, seeds=2, engine="trl"), tmp_path / "runs")
-    flops = {one.run: one.flops for one in read_audit(tmp_path / "runs").runs}
+    flops = {one.run: one.flops for one in open_finished(tmp_path / "runs", "finetune").audit.runs}
     assert trained == sorted(flops, key=lambda run: (-flops[run], run))
     assert trained != list(flops)
 
@@ -225,12 +226,12 @@ def test_full_fine_tuning_from_end_to_end(curated: Path, base: Path, tmp_path: P
     assert planned["disk_bytes"] == 4 * parameters
     assert planned["flops"] > plan(curated, settings.model_copy(update={"full": False, "rank": 1}))["flops"]
     out = finetune(curated, settings, tmp_path / "runs")
-    assert corrupt_files(out) == []
+    open_finished(out)  # every byte is as it was written
     found = {path.name for path in (out / "journey-s0").iterdir()}
     whole = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"}
     assert found == whole | {"run.json", "trajectory.jsonl"}
     told = json.loads((out / "journey-s0" / "run.json").read_text())
     assert told["full"] is True and told["final_loss"] > 0
-    _, runs = read_runs(out, read_manifest(out))
+    runs = read_runs(open_finished(out, "finetune"))
     assert [run.adapter for run in runs] == ["journey-s0/model.safetensors"]
-    assert any("every weight of the base is trained" in note for note in read_audit(out).notes)
+    assert any("every weight of the base is trained" in note for note in open_finished(out, "finetune").audit.notes)

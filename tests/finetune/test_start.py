@@ -16,12 +16,14 @@ from journey.config import FinetuneSettings
 from journey.errors import JourneyError, ResourceError, UsageError
 from journey.finetune import cost
 from journey.finetune.planning import warmup
-from journey.finetune.run import finetune, plan, read_audit
+from journey.finetune.run import finetune, plan
 from journey.finetune.training import side_runs
+from journey.formats.finetune import BaseFacts, RunFile
+from journey.formats.folders import open_finished, read_manifest
 from journey.models import load
 from journey.models.load import adapted
 from journey.schema import Pair
-from journey.store import Folder, corrupt_files, read_manifest
+from journey.store import Folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
@@ -44,17 +46,20 @@ def warmed(curated: Path, other_curated: Path, base: Path, tmp_path_factory: pyt
 
 
 def test_arms_begin_at_a_warm_up_on_other_data(warmed: Path, base: Path, other_curated: Path) -> None:
-    assert corrupt_files(warmed) == []
+    open_finished(warmed)  # every byte is as it was written
     told = json.loads((warmed / "warmup" / "warmup.json").read_text())
     assert told["kind"] == "data" and told["from"] == other_curated.name
     assert told["run"]["rows"] == 24 and told["run"]["steps"] == 4 and told["run"]["seed"] not in (0, 1)
     assert told["trained"]["final_loss"] > 0 and "seconds" not in told["trained"]
     run = json.loads((warmed / "shortcut-s0" / "run.json").read_text())
-    assert run["warmup"] == told["input"] == read_manifest(warmed)["inputs"]["warmup"]
+    assert run["warmup"] == told["input"] == read_manifest(warmed).inputs["warmup"]
     assert run["base"]["name"] == "tiny"  # the untuned one
     config = json.loads((warmed / "shortcut-s0" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "../warmup"
-    assert any("warmed up on the shortcuts of other: 12 pairs, 2 epochs" in note for note in read_audit(warmed).notes)
+    assert any(
+        "warmed up on the shortcuts of other: 12 pairs, 2 epochs" in note
+        for note in open_finished(warmed, "finetune").audit.notes
+    )
     for path in warmed.rglob("*.json"):
         assert str(warmed.parent) not in path.read_text() and str(other_curated.parent) not in path.read_text()
 
@@ -151,7 +156,8 @@ def adapter_in(folder: Path, tensors: dict[str, torch.Tensor], **told: Any) -> P
     save_file(tensors, folder / "adapter_model.safetensors")
     (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, **told.pop("config", {})}))
     if told:
-        (folder / "run.json").write_text(json.dumps(told))
+        facts = RunFile(run=folder.name, arm="journey", seed=0, base=BaseFacts(**told["base"]))
+        (folder / "run.json").write_bytes(facts.encoded())
     return folder
 
 

@@ -16,13 +16,14 @@ from journey.catalog import ARMS
 from journey.config import FinetuneSettings
 from journey.errors import JourneyError, UsageError
 from journey.finetune.planning import sweep, sweep_scores
-from journey.finetune.planning.sweep import Trial
 from journey.finetune.rows.rows import encode
-from journey.finetune.run import finetune, plan, read_audit
+from journey.finetune.run import finetune, plan
+from journey.formats.finetune import SweepFile, SweepTrial
+from journey.formats.folders import open_finished
 from journey.models import load
 from journey.schema import Pair
 from journey.splits import split_of
-from journey.store import Folder, corrupt_files
+from journey.store import Folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
@@ -34,8 +35,10 @@ def settings_for(base: Path, **changes: Any) -> FinetuneSettings:
     )
 
 
-def trial(arm: str, lr: float, correct: int, loss: float | None) -> Trial:
-    return Trial(f"{arm}-{lr}", arm, 16, 0, lr, correct, 100, loss, None if loss is not None else "loss nan at step 2")
+def trial(arm: str, lr: float, correct: int, loss: float | None) -> SweepTrial:
+    return SweepTrial(
+        f"{arm}-{lr}", arm, 16, 0, lr, correct, 100, loss, None if loss is not None else "loss nan at step 2"
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,8 +127,8 @@ def swept(curated: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_every_arm_gets_its_own_rate(swept: Path, dev_pairs: list[Pair]) -> None:
-    assert corrupt_files(swept) == []
-    record = msgspec.json.decode((swept / "lr_sweep.json").read_bytes(), type=sweep.Record)
+    open_finished(swept)  # every byte is as it was written
+    record = SweepFile.read(swept)
     assert record.rates == (1e-4, 3e-2, 1e30) and record.problems == 5
     assert [(one.arm, one.lr) for one in record.trials] == [
         (arm, lr) for arm in ("shortcut@tokens", "journey") for lr in record.rates
@@ -139,11 +142,11 @@ def test_every_arm_gets_its_own_rate(swept: Path, dev_pairs: list[Pair]) -> None
         for seed in (0, 1):
             run = json.loads((swept / f"{arm.replace('@', '-')}-s{seed}" / "run.json").read_text())
             assert run["lr"] == 3e-2
-    notes = read_audit(swept).notes
+    notes = open_finished(swept, "finetune").audit.notes
     assert any("picked on 5 dev problems, 3 trials an arm" in note for note in notes)
     assert any(note.startswith("journey, solved") and "failed at 1e+30" in note for note in notes)
     assert not any("taken as given" in note for note in notes)
-    assert {one.lr for one in read_audit(swept).runs} == {3e-2}
+    assert {one.lr for one in open_finished(swept, "finetune").audit.runs} == {3e-2}
     assert not (swept / ".scratch").exists()
     assert all(split_of(pair.problem) == "dev" for pair in dev_pairs)
 

@@ -10,11 +10,12 @@ import pytest
 from journey.config import GenerateSettings, build
 from journey.errors import UnknownName, UsageError
 from journey.formats.files import sha256
+from journey.formats.folders import read_manifest
 from journey.generate import run as stage
 from journey.generate import shards
 from journey.generate.run import generate, plan
 from journey.schema import Pair, Tree
-from journey.store import read_manifest, read_records
+from journey_testing.folders import records
 
 
 def settings(**given: object) -> GenerateSettings:
@@ -48,7 +49,7 @@ def problems(tmp_path) -> Path:
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
     """Everything that the manifest lists, and the manifest."""
-    names = ["manifest.json", *read_manifest(folder, "generate")["files"]]
+    names = ["manifest.json", *read_manifest(folder, "generate").files]
     return {name: (folder / name).read_bytes() for name in names}
 
 
@@ -56,19 +57,19 @@ class TestFolder:
     def test_pairs_and_trees_in_shards(self, tmp_path):
         folder = generate(settings(), tmp_path / "out", workers=1)
         manifest = read_manifest(folder, "generate")
-        assert sorted(manifest["files"]) == [
+        assert sorted(manifest.files) == [
             *(f"pairs/{key:05d}.jsonl" for key in range(3)),
             "rejected.jsonl",
             *(f"trees/{key:05d}.jsonl" for key in range(3)),
         ]
-        pairs, trees = list(read_records(folder, "pairs", Pair)), list(read_records(folder, "trees", Tree))
-        assert len(pairs) == len(trees) == manifest["counts"]["pairs"] == 7
+        pairs, trees = list(records(folder, "pairs", Pair)), list(records(folder, "trees", Tree))
+        assert len(pairs) == len(trees) == manifest.counts["pairs"] == 7
         assert [pair.tree for pair in pairs] == [tree.id for tree in trees] and len({p.pair_id for p in pairs}) == 7
-        assert manifest["counts"]["mistakes"] == sum(pair.mistakes for pair in pairs)
-        assert manifest["counts"]["kinds"] == {"wrong branch": manifest["counts"]["mistakes"]}
-        assert sum(manifest["counts"]["notices"].values()) == manifest["counts"]["mistakes"]
-        assert manifest["config"]["methods"][0]["strategy"] == "depth-first" and manifest["seed"] == 0
-        assert all(sha256(folder / name) == facts["sha256"] for name, facts in manifest["files"].items())
+        assert manifest.counts["mistakes"] == sum(pair.mistakes for pair in pairs)
+        assert manifest.counts["kinds"] == {"wrong branch": manifest.counts["mistakes"]}
+        assert sum(manifest.counts["notices"].values()) == manifest.counts["mistakes"]
+        assert manifest.config["methods"][0]["strategy"] == "depth-first" and manifest.seed == 0
+        assert all(sha256(folder / name) == facts.sha256 for name, facts in manifest.files.items())
         assert {"environment.json", "timing.json"} <= {path.name for path in folder.iterdir()}
         assert not folder.with_name("out.partial").exists()
 
@@ -76,12 +77,12 @@ class TestFolder:
         first, again = (bytes_of(generate(settings(), tmp_path / name, workers=1)) for name in ("a", "b"))
         other = generate(settings(seed=1), tmp_path / "c", workers=1)
         assert first == again
-        ids = [{pair.problem.id for pair in read_records(folder, "pairs", Pair)} for folder in (tmp_path / "a", other)]
+        ids = [{pair.problem.id for pair in records(folder, "pairs", Pair)} for folder in (tmp_path / "a", other)]
         assert not ids[0] & ids[1]
 
     def test_more_pairs_begin_with_the_same_ones(self, tmp_path):
-        few = list(read_records(generate(settings(pairs=4), tmp_path / "a", workers=1), "pairs", Pair))
-        many = list(read_records(generate(settings(pairs=8), tmp_path / "b", workers=1), "pairs", Pair))
+        few = list(records(generate(settings(pairs=4), tmp_path / "a", workers=1), "pairs", Pair))
+        many = list(records(generate(settings(pairs=8), tmp_path / "b", workers=1), "pairs", Pair))
         assert many[:4] == few
 
     def test_a_finished_folder_is_left_as_it_is(self, tmp_path):
@@ -92,7 +93,7 @@ class TestFolder:
 
     def test_several_families_and_trees_per_problem(self, tmp_path):
         given = settings(family=["countdown@1", "countdown@3"], pairs=8, per_problem=2)
-        pairs = list(read_records(generate(given, tmp_path / "out", workers=1), "pairs", Pair))
+        pairs = list(records(generate(given, tmp_path / "out", workers=1), "pairs", Pair))
         assert [pair.problem.level for pair in pairs] == [1, 1, 3, 3] * 2
         for first, second in zip(pairs[::2], pairs[1::2], strict=True):
             assert first.problem == second.problem and first.pair_id != second.pair_id
@@ -104,11 +105,11 @@ class TestFolder:
             tmp_path / "o",
             workers=1,
         )
-        counts = read_manifest(folder, "generate")["counts"]
+        counts = read_manifest(folder, "generate").counts
         rows = [json.loads(line) for line in (folder / "rejected.jsonl").read_text().splitlines()]
         assert counts["pairs"] == 9 and counts["rejected"] == {"unsolved": len(rows)} and rows
         assert [row["index"] for row in rows] == sorted(row["index"] for row in rows)
-        assert not {row["problem"] for row in rows} & {pair.problem.id for pair in read_records(folder, "pairs", Pair)}
+        assert not {row["problem"] for row in rows} & {pair.problem.id for pair in records(folder, "pairs", Pair)}
 
 
 class TestProblemFiles:
@@ -118,15 +119,15 @@ class TestProblemFiles:
     def test_every_problem_once_and_what_cannot_be_used_is_counted(self, tmp_path, problems):
         folder = generate(self.given(problems), tmp_path / "out", workers=1)
         manifest = read_manifest(folder, "generate")
-        assert manifest["counts"]["pairs"] == 5 and sum(manifest["counts"]["rejected"].values()) == 1
-        assert manifest["inputs"]["problems"] == sha256(problems) and manifest["config"]["problems"] == "problems.jsonl"
+        assert manifest.counts["pairs"] == 5 and sum(manifest.counts["rejected"].values()) == 1
+        assert manifest.inputs["problems"] == sha256(problems) and manifest.config["problems"] == "problems.jsonl"
         assert json.loads((folder / "rejected.jsonl").read_text())["index"] == 2
 
     @pytest.mark.parametrize("pairs", [1, 2, 3, 4])
     def test_the_count_cuts_and_the_counts_are_those_of_the_rows_kept(self, tmp_path, problems, pairs):
         folder = generate(self.given(problems, pairs=pairs), tmp_path / "out", workers=1)
-        counts = read_manifest(folder, "generate")["counts"]
-        kept, trees = (list(read_records(folder, kind, record)) for kind, record in (("pairs", Pair), ("trees", Tree)))
+        counts = read_manifest(folder, "generate").counts
+        kept, trees = (list(records(folder, kind, record)) for kind, record in (("pairs", Pair), ("trees", Tree)))
         assert len(kept) == len(trees) == counts["pairs"] == pairs
         assert counts["mistakes"] == sum(pair.mistakes for pair in kept) == sum(counts["kinds"].values())
         assert sum(counts["rejected"].values()) == (folder / "rejected.jsonl").read_bytes().count(b"\n") == (pairs > 2)

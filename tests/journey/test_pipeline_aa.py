@@ -11,6 +11,7 @@ from journey import pipeline
 from journey.config import EvaluateSettings, FinetuneSettings
 from journey.formats.manifest import manifest_hash
 from journey.store import Folder
+from journey_testing.folders import run_file
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def make(folder: Path, seeds: int, curated: bool = True) -> Path:
         for arm in ("shortcut@tokens", "journey"):
             for seed in range(seeds):
                 name = f"{arm.replace('@', '-')}-s{seed}"
-                made.write(f"{name}/run.json", {"arm": arm, "seed": seed, "view": "compact"})
+                run_file(name, arm, seed, view="compact").write(made, f"{name}/run.json")
                 made.write(f"{name}/adapter_model.safetensors", b"x")
         made.finish({})
     return folder / "runs"

@@ -17,7 +17,7 @@ from journey.errors import UsageError
 from journey.models.completion import Job
 from journey.models.decode import Decoder
 from journey.models.load import find, load_model, load_tokenizer
-from journey.models.lora import stacked
+from journey.models.lora import Stack, stacked
 from journey.models.random import pick, uniforms
 from journey_testing.models import save_adapters, tiny_model
 
@@ -61,6 +61,38 @@ def test_the_tokens_of_every_adapter_alone(kind: str, tmp_path: Path) -> None:
     by_run = [tuple(written[place].ids for place in range(run, len(jobs), 4)) for run in range(4)]
     assert len(set(by_run)) == 4 and len({len(one.ids) for one in written}) > 4
     assert [one.ids for one in decoder.greedy(asked)] == list(by_run[0])  # the base is as before
+
+
+@pytest.mark.parametrize("runs", [[2, 0], [1, 2, 0], [2, 1, 1, 0], [0, 1, 2], [1]])
+def test_groups_get_the_adapters_that_they_name_in_any_order(runs: list[int], tmp_path: Path) -> None:
+    """Group k of the rows is computed with the adapter of runs[k]: when text is written, in training, and backwards."""
+    paths, model = save_adapters(tiny("llama"), tmp_path, (4, 2, 4)), tiny("llama").double()
+    ids = torch.tensor([[1, 3 + row, 20 + row] for row in range(2 * len(runs))])  # two rows a group
+
+    def computed(stack: Stack, runs: list[int], ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits, and the gradients of the adapters of all runs."""
+        assert stack.grad is not None
+        stack.grad.zero_()
+        with stack.routed(runs):
+            logits = model(input_ids=ids).logits
+            logits.square().sum().backward()
+        return logits.detach(), stack.grad.clone()
+
+    with stacked(model, list(paths)) as stack:
+        with torch.inference_mode(), stack.routed(runs):
+            written = model(input_ids=ids).logits.clone()
+        stack.train()
+        together, gradients = computed(stack, runs, ids)
+        expected = torch.zeros_like(gradients)
+        for group, run in enumerate(runs):
+            rows = slice(2 * group, 2 * group + 2)
+            own, own_gradients = computed(stack, [run], ids[rows])
+            expected += own_gradients
+            for found in (written[rows], together[rows]):
+                torch.testing.assert_close(found, own, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(gradients, expected, rtol=1e-9, atol=1e-9)
+        other, _ = computed(stack, [(run + 1) % 3 for run in runs], ids)
+        assert not torch.allclose(other, together, rtol=1e-3)
 
 
 def each_alone(kind: str, paths: list[Path]) -> list[tuple[int, Any]]:

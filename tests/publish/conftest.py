@@ -145,10 +145,12 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int], *
     import peft
     import torch
 
+    from journey.formats.finetune import BaseFacts, RunFile, TrajectoryPoint, WarmupFile
     from journey.formats.manifest import manifest_hash
     from journey.models import load
     from journey.publish.transfer import bases
     from journey.store import Folder
+    from journey_testing.folders import audit_file, keep_adapter, run_counts
 
     ref = load.find(base)
     shown = base if base in load.MODELS else Path(ref.source).name
@@ -164,23 +166,30 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int], *
                 model = peft.get_peft_model(load.load_model(ref, device="cpu"), wanted)
             save_adapter(model, folder.work / run, "../warmup" if warm else shown)
             arm = run.rpartition("-")[0]
-            counted = {"run": run, "arm": arm, "seed": 0, "rows": 32, "problems": 32, "epochs": 0.7, "steps": 2}
-            counted |= {"supervised_tokens": 800 * seed, "total_tokens": 900 * seed, "flops": 10**9, "lr": 2e-4}
-            counted |= {"answer_share": 0.2, "correct_path_share": 0.5, "completion_tokens_p995": 80.0}
-            told = {**counted, "base": {"name": shown, "revision": None, "weights": inputs["base"]}, "failed": None}
-            told |= {
-                "view": "compact",
-                "engine": "trl",
-                "max_length": 512,
-                "final_loss": 1.5,
-                "rank": 4,
-                "budget": "examples",
+            keep_adapter(folder, run)
+            facts = {
+                "steps": 2,
+                "lr": 2e-4,
+                "supervised_tokens": 800 * seed,
+                "total_tokens": 900 * seed,
+                "flops": 10**9,
             }
-            folder.write(f"{run}/run.json", told)
-            folder.write(f"{run}/trajectory.jsonl", [{"step": 1, "loss": 2.0}])
-            lines.append(counted)
-        audit = {"version": 1, "reference": arm, "runs": lines, "equal": ["problems: 32"], "differs": [], "notes": []}
-        folder.write("audit.json", {**audit, "failed": {}})
+            lines.append(run_counts(run, arm, **facts))
+            RunFile(
+                run=run,
+                arm=arm,
+                seed=0,
+                base=BaseFacts(shown, None, inputs["base"]),
+                view="compact",
+                engine="trl",
+                max_length=512,
+                final_loss=1.5,
+                rank=4,
+                budget="examples",
+                **facts,
+            ).write(folder, f"{run}/{RunFile.FILE}")
+            folder.write(f"{run}/trajectory.jsonl", [TrajectoryPoint(1, 2.0, 0.5, 1e-4, 400)])
+        audit_file(lines, reference=arm, equal=("problems: 32",)).write(folder)
         folder.write("problems.txt", b"".join(f"{n:032x}\n".encode() for n in range(32)))
         if warm:
             start = load.load_model(ref, device="cpu")
@@ -188,7 +197,9 @@ def write_finetuned(out: Path, curated: Path, base: str, runs: dict[str, int], *
                 start.model.layers[0].mlp.down_proj.weight.mul_(1.1)
             start.save_pretrained(folder.work / "warmup")
             load.load_tokenizer(ref).save_pretrained(folder.work / "warmup")
-            folder.write("warmup/warmup.json", {"kind": "model", "from": "elsewhere"})
+            made = WarmupFile(kind="model", source="elsewhere", input="0" * 64, merged="float32")
+            (folder.work / "warmup" / WarmupFile.FILE).write_bytes(made.encoded())
+            folder.mark_files("warmup", [f"warmup/{path.name}" for path in sorted((folder.work / "warmup").iterdir())])
         folder.finish({"runs": len(runs), "failed": 0})
     return out
 

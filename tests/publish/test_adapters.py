@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from journey.errors import UsageError
+from journey.errors import PartialError, UsageError
 from journey.publish.run import publish
 from journey.publish.settings import Given, PublishSettings
 
@@ -178,7 +178,7 @@ def test_a_changed_adapter_is_refused(hub: Any, online: Any, finetuned: Path, tm
     folder = shutil.copytree(finetuned, tmp_path / "runs")
     with (folder / "journey-s0" / "adapter_model.safetensors").open("ab") as file:
         file.write(b"x")
-    with pytest.raises(UsageError, match="not the file that was trained"):
+    with pytest.raises(PartialError, match="damaged or missing: journey-s0/adapter_model.safetensors"):
         send(folder, tmp_path / "out")
 
 

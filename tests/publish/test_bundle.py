@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from journey.errors import PartialError, UsageError
+from journey.formats.folders import CuratedFolder, open_finished
 from journey.publish.bundle import card_dataset, dataset, preference, provenance
+from journey.publish.bundle.source import Source
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns, licences, parquet
 from journey.splits import SPLITS
@@ -20,12 +22,15 @@ from journey_testing.golden import check_golden
 SETTINGS = PublishSettings(repo="tester/journey-math")
 
 
-def source_of(curated: Path, extra: preference.Preference | None = None) -> dataset.Source:
-    found = provenance.survey(curated)
-    trees = provenance.trees_of(curated)
-    return dataset.Source(
-        curated, trees, found, licences.choose(found.licences, None), extra or preference.Preference()
-    )
+def opened(curated: Path) -> CuratedFolder:
+    return open_finished(curated, "curate")
+
+
+def source_of(curated: Path, extra: preference.Preference | None = None) -> Source:
+    folder = opened(curated)
+    found = provenance.survey(folder)
+    trees = provenance.trees_of(folder)
+    return Source(folder, trees, found, licences.choose(found.licences, None), extra or preference.Preference())
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +129,7 @@ def test_memory_is_bounded_by_the_row_group_and_shards_by_their_size(
     monkeypatch.setattr(
         pq.ParquetWriter, "write_table", lambda self, t: (groups.append(t.nbytes), original(self, t))[1]
     )
-    pairs = list(provenance.read(curated, "train"))
+    pairs = list(provenance.read(opened(curated), "train"))
     taken = 0
 
     def endless() -> Iterator[list[dict[str, Any]]]:
@@ -153,11 +158,11 @@ def test_compact_view_is_plain_text(curated: Path, tmp_path: Path) -> None:
 
 
 def test_preference_rows_go_along(curated: Path, tmp_path: Path) -> None:
-    pairs = list(provenance.read(curated, "train"))[:3]
+    pairs = list(provenance.read(opened(curated), "train"))[:3]
     lines = [{"pair_id": p.pair_id, "chosen": "yes \\boxed{1}", "rejected": "no", "policy": "org/model"} for p in pairs]
     file = tmp_path / "preference.jsonl"
     file.write_text("\n".join(map(json.dumps, lines)))
-    made = dataset.stage(source_of(curated, preference.read(file, curated)), SETTINGS, tmp_path / "b")
+    made = dataset.stage(source_of(curated, preference.read(file, opened(curated))), SETTINGS, tmp_path / "b")
     rows = list(parquet.read_rows(sorted(made.glob("preference/train-*"))))
     assert [row["pair_id"] for row in rows] == [pair.pair_id for pair in pairs]
     assert rows[0]["chosen"] == [{"role": "assistant", "content": "yes \\boxed{1}"}]
@@ -177,7 +182,7 @@ def test_a_bad_preference_file_is_one_clear_error(curated: Path, tmp_path: Path,
     file = tmp_path / "p.jsonl"
     file.write_text(line)
     with pytest.raises(UsageError, match=said):
-        preference.read(file, curated)
+        preference.read(file, opened(curated))
 
 
 def test_trees_that_are_elsewhere_are_asked_for(curated: Path, tmp_path: Path) -> None:
@@ -185,13 +190,14 @@ def test_trees_that_are_elsewhere_are_asked_for(curated: Path, tmp_path: Path) -
 
     moved = shutil.copytree(curated, tmp_path / "alone")
     with pytest.raises(UsageError, match="--trees"):
-        provenance.trees_of(moved)
-    assert provenance.trees_of(moved, [curated.with_name("generated")]) == [curated.with_name("generated")]
+        provenance.trees_of(opened(moved))
+    (found,) = provenance.trees_of(opened(moved), [curated.with_name("generated")])
+    assert found.path == curated.with_name("generated")
 
 
 def test_a_pair_without_its_tree_is_named(curated: Path, generated: Path) -> None:
     with pytest.raises(PartialError, match="has no tree"):
-        list(provenance.joined(curated, [], "train"))
+        list(provenance.joined(opened(curated), [], "train"))
 
 
 def test_recipes_are_the_documented_field_mappings(staged: Path) -> None:

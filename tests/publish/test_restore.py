@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from journey.config import CurateSettings, EvaluateSettings, GenerateSettings
 from journey.curate.run import curate
-from journey.errors import RemoteError, UsageError
-from journey.formats.manifest import manifest_hash
+from journey.errors import JourneyError, RemoteError, UsageError
+from journey.formats.files import sha256_of
+from journey.formats.folders import open_finished
+from journey.formats.manifest import ListedFile, Manifest, manifest_hash
 from journey.generate.run import generate
 from journey.publish.run import publish
 from journey.publish.settings import PublishSettings
 from journey.publish.transfer.restore import local_folder
+from journey_testing.folders import records
 
 DATA, RUNS, BASE = "tester/three-numbers", "tester/runs", "tester/pocket"
 ASKED = EvaluateSettings(benchmarks=["countdown@1"], limit=4, max_new_tokens=12, workers=1)
@@ -59,12 +66,12 @@ def test_records_that_state_a_default_or_not_come_back_alike(hub: Any, tmp_path:
     """The encoder states the default `check` or leaves it out by identity; a folder may hold both."""
     from journey.publish.tables.columns import states_check
     from journey.schema import Pair, decode, encode
-    from journey.store import Folder, read_records, shards
+    from journey.store import Folder
 
     settings = GenerateSettings(family=["arithmetic@1"], method=["slips"], pairs=12)
     made = generate(settings, tmp_path / "generated", workers=1)
     plain = curate(made, CurateSettings(base="pocket"), tmp_path / "plain")
-    (shard,) = shards(plain, "train")
+    (shard,) = open_finished(plain, "curate").shards("train")
     lines = shard.read_bytes().splitlines()
     said = [line.replace(b'"source":', b'"check":"value","source":', 1) for line in lines[:3]]
     mixed = tmp_path / "mixed"
@@ -74,7 +81,7 @@ def test_records_that_state_a_default_or_not_come_back_alike(hub: Any, tmp_path:
         folder.write("funnel.json", (plain / "funnel.json").read_bytes())
         folder.finish({"train": len(lines)})
     assert len({states_check(line) for line in (mixed / "train/00000.jsonl").read_bytes().splitlines()}) == 2
-    assert list(read_records(mixed, "train", Pair)) == list(read_records(plain, "train", Pair))
+    assert list(records(mixed, "train", Pair)) == list(records(plain, "train", Pair))
     for name, kept in (("plain", plain), ("mixed", mixed)):
         publish(str(kept), PublishSettings(repo=f"tester/{name}"), out=tmp_path / f"out-{name}")
         assert stored(local_folder(f"tester/{name}", "curate")) == stored(kept)
@@ -208,29 +215,63 @@ def test_published_data_are_linked_from_where_they_were_fetched(hub: Any, data: 
 @pytest.mark.parametrize("name", ["train/../../../../../../caught.jsonl", "/tmp/caught.jsonl", "train/x.jsonl"])
 def test_a_hostile_dataset_writes_nothing_outside(hub: Any, data: dict[str, Any], tmp_path: Path, name: str) -> None:
     """Whoever publishes a data set decides its names and its manifest; neither may lead out of the reader's cache."""
-    repo = hub.repos["datasets", DATA]
-    files = dict(repo.at("main").files)
-    shards = json.loads(files["provenance/curate/shards.json"][0])
-    shards[name] = {"rows": 1, "stated": True}
-    manifest = json.loads(files["manifest.json"][0])
-    del manifest["files"]["provenance/curate/shards.json"]
-    data_of = {"provenance/curate/shards.json": shards, "manifest.json": manifest}
-    files |= {path: (json.dumps(data).encode(), False) for path, data in data_of.items()}
-    repo.heads["main"] = repo.add(files, "hostile", "", repo.heads["main"])
-    with pytest.raises(RemoteError, match="is not the file that was published"):
-        local_folder(DATA, "curate")
-    # The same with a manifest that vouches for the file.
-    import hashlib
+    told = "provenance/curate/shards.json"
+    files = {path: content for path, (content, _) in hub.repos["datasets", DATA].at("main").files.items()}
+    shards = json.dumps({**json.loads(files[told]), name: {"rows": 1, "stated": True}}).encode()
+    manifest = Manifest.parse(files["manifest.json"], "manifest.json")
+    without = {path: listed for path, listed in manifest.files.items() if path != told}
+    vouched = without | {told: ListedFile(sha256_of(shards), len(shards))}
+    for listed, said in ((without, "is not the file that was published"), (vouched, "is no shard of a curated folder")):
+        sealed = msgspec.structs.replace(manifest, files=listed).sealed().encoded()
+        commit(hub, {**files, told: shards, "manifest.json": sealed})
+        refused(tmp_path, said)
 
-    bytes_ = files["provenance/curate/shards.json"][0]
-    manifest["files"]["provenance/curate/shards.json"] = {
-        "bytes": len(bytes_),
-        "sha256": hashlib.sha256(bytes_).hexdigest(),
-    }
-    files["manifest.json"] = (json.dumps(manifest).encode(), False)
-    repo.heads["main"] = repo.add(files, "hostile", "", repo.heads["main"])
-    before = {path for path in tmp_path.rglob("*") if "cache" not in path.parts and "hf" not in path.parts}
-    with pytest.raises(RemoteError, match="is no shard of a curated folder"):
+
+@pytest.mark.parametrize("name", ["../../../caught", "/tmp/caught.jsonl", "train/../../caught.jsonl"])
+def test_a_hostile_manifest_writes_nothing_outside(hub: Any, data: dict[str, Any], tmp_path: Path, name: str) -> None:
+    told = "provenance/curate/manifest.json"
+    files = {path: content for path, (content, _) in hub.repos["datasets", DATA].at("main").files.items()}
+    inner = Manifest.parse(files[told], told)
+    hostile = msgspec.structs.replace(inner, files={**inner.files, name: ListedFile("0" * 64, 1)}).sealed().encoded()
+    outer = Manifest.parse(files["manifest.json"], "manifest.json")
+    listed = {**outer.files, told: ListedFile(sha256_of(hostile), len(hostile))}
+    sealed = msgspec.structs.replace(outer, files=listed).sealed().encoded()
+    commit(hub, {**files, told: hostile, "manifest.json": sealed})
+    refused(tmp_path, "which is no file below it")
+
+
+def commit(hub: Any, files: dict[str, bytes]) -> None:
+    repo = hub.repos["datasets", DATA]
+    repo.heads["main"] = repo.add({path: (data, False) for path, data in files.items()}, "h", "", repo.heads["main"])
+
+
+def refused(tmp_path: Path, said: str) -> None:
+    """The data set is refused with these words, and nothing is written outside the cache, nor left in it."""
+
+    def outside() -> set[Path]:
+        return {path for path in tmp_path.rglob("*") if not {"cache", "hf"} & set(path.relative_to(tmp_path).parts)}
+
+    before = outside()
+    with pytest.raises(JourneyError, match=said):
         local_folder(DATA, "curate")
-    assert {path for path in tmp_path.rglob("*") if "cache" not in path.parts and "hf" not in path.parts} == before
-    assert not list((tmp_path / "cache").rglob("*.jsonl")) and not Path("/tmp/caught.jsonl").exists()
+    assert outside() == before and not Path("/tmp/caught.jsonl").exists() and not Path("/tmp/caught").exists()
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_the_command_refuses_a_hostile_dataset(hub: Any, data: dict[str, Any], tmp_path: Path) -> None:
+    """`journey finetune USER/NAME --dry-run` in a process of its own: exit code, one message, nothing written."""
+    told = "provenance/curate/shards.json"
+    files = {path: content for path, (content, _) in hub.repos["datasets", DATA].at("main").files.items()}
+    shards = json.dumps({**json.loads(files[told]), "train/../../../caught": {"rows": 1, "stated": True}}).encode()
+    manifest = Manifest.parse(files["manifest.json"], "manifest.json")
+    listed = {**manifest.files, told: ListedFile(sha256_of(shards), len(shards))}
+    commit(
+        hub,
+        {**files, told: shards, "manifest.json": msgspec.structs.replace(manifest, files=listed).sealed().encoded()},
+    )
+    env = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf2"), "HF_HUB_OFFLINE": "0"}
+    command = [sys.executable, "-P", "-m", "journey", "finetune", DATA, "--base", "pocket", "--dry-run", "--out", "ft"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 5 and "Traceback" not in done.stderr, done.stderr
+    assert "is no shard of a curated folder" in " ".join(done.stderr.split())
+    assert not list(tmp_path.rglob("caught*")) and not (tmp_path / "ft").exists()

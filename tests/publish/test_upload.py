@@ -8,15 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from journey.errors import AuthError, JourneyError, RemoteError, UsageError
+from journey.formats.manifest import ListedFile, Manifest
 from journey.publish.run import publish
 from journey.publish.settings import PublishSettings
 from journey.publish.transfer import upload
 
 REPO = "tester/journey-math"
 Publish = Callable[..., dict[str, Any]]
+from journey_testing.folders import change
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +102,11 @@ def test_files_that_a_version_lacks_are_removed_and_others_files_stay_untouched(
     send()
     repo = hub.repos["datasets", REPO]
     head = dict(repo.at("main").files)
-    manifest = json.loads(head["manifest.json"][0])
-    manifest["files"]["journey/train-00007.parquet"] = {"sha256": "0", "bytes": 1}
+    manifest = Manifest.parse(head["manifest.json"][0], "manifest.json")
+    listed = {**manifest.files, "journey/train-00007.parquet": ListedFile("0", 1)}
+    older = msgspec.structs.replace(manifest, files=listed).sealed()
     extra = {"journey/train-00007.parquet": (b"PAR1", True), "notes/mine.txt": (b"by hand", False)}
-    old = {**head, **extra, "manifest.json": (json.dumps(manifest).encode(), False)}
+    old = {**head, **extra, "manifest.json": (older.encoded(), False)}
     repo.heads["main"] = repo.add(old, "an older version", "", repo.heads["main"])
     line = send()
     assert line["changed"] and "1 removed" in " ".join(line["changes"])
@@ -320,13 +324,8 @@ def test_bytes_that_come_back_wrong_are_noticed(hub: Any, send: Publish, monkeyp
 def test_a_secret_in_the_data_stops_it(hub: Any, send: Publish, staged_once: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(staged_once, out)
-    manifest = json.loads((out / "bundle" / "manifest.json").read_bytes())
-    path = out / "bundle" / "recipes" / "trl_sft.yaml"
-    path.write_text(path.read_text() + "token: hf_" + "q" * 34)
-    from journey.formats.files import sha256
-
-    manifest["files"]["recipes/trl_sft.yaml"] = {"sha256": sha256(path), "bytes": path.stat().st_size}
-    (out / "bundle" / "manifest.json").write_text(json.dumps(manifest))
+    text = (out / "bundle" / "recipes" / "trl_sft.yaml").read_bytes()
+    change(out / "bundle", {"recipes/trl_sft.yaml": text + b"token: hf_" + b"q" * 34})
     with pytest.raises(UsageError, match=r"(?s)nothing is published.*recipes/trl_sft.yaml: a Hugging Face token"):
         send()
     assert not any(repo.log for repo in hub.repos.values())

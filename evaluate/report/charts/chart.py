@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
+from journey import numbers
 from journey.evaluate.report.charts.svg import Scale, add, markup, path, root, text, title
 
 WIDTH, HEIGHT = 380, 260
@@ -87,7 +88,7 @@ def chart(heading: str, lines: Sequence[Line], axes: Axes) -> Markup:
         text(made, f"{100 * tick:g}%" if axes.percent else f"{tick:g}", LEFT - 7, y(tick) + 4, "tick", "end")
     for tick in x.ticks(6):
         add(made, "line", "grid", x1=x(tick), x2=x(tick), y1=BOTTOM, y2=BOTTOM + 5)
-        text(made, short(tick), x(tick), BOTTOM + 20, "tick", "middle")
+        text(made, numbers.short(tick), x(tick), BOTTOM + 20, "tick", "middle")
     add(made, "line", "axis", x1=LEFT, x2=RIGHT, y1=BOTTOM, y2=BOTTOM)
     text(made, axes.x, (LEFT + RIGHT) / 2, HEIGHT - 8, "tick", "middle")
     for line in lines:
@@ -102,14 +103,6 @@ def swatch(tone: int, *, dots: bool = True, dashed: bool = False) -> Markup:
     if dots:
         _mark(made, 17, 6, tone)
     return markup(made)
-
-
-def short(value: float) -> str:
-    """A number for an axis: 1500 is 1.5k, 2e9 is 2G, 3e12 is 3T; beyond and below as a power."""
-    for unit, sign in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if unit <= abs(value) < 1000 * unit:
-            return f"{value / unit:.3g}{sign}"
-    return f"{value:.3g}"
 
 
 def _draw(parent: ET.Element, line: Line, x: Scale, y: Scale) -> None:
@@ -176,5 +169,5 @@ def _spoken(line: Line, axes: Axes) -> str:
     there = [point for point in line.points if point.y is not None]
     if not there:
         return f"{line.name}: nothing"
-    values = [f"{100 * p.y:.1f}%" if axes.percent else f"{p.y:.3g}" for p in (there[0], there[-1]) if p.y is not None]
+    values = [numbers.percent(p.y) if axes.percent else f"{p.y:.3g}" for p in (there[0], there[-1]) if p.y is not None]
     return f"{line.name}: {values[0]}" + (f" to {values[1]}" if len(there) > 1 else "")

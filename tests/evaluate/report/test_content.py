@@ -125,11 +125,3 @@ def test_unpinned_revisions_are_named(told: Content) -> None:
 )
 def test_qualifiers_in_plain_words(qualifier: str, expected: str) -> None:
     assert words.plain_words(qualifier) == expected
-
-
-def test_numbers() -> None:
-    assert (words.percent(0.8734), words.percent(None), words.percent(float("nan"))) == ("87.3%", "n/a", "n/a")
-    assert (words.points(0.213), words.points(-0.004), words.points(None)) == ("+21.3", "-0.4", "n/a")
-    assert (words.p_value(0.0004), words.p_value(0.05), words.p_value(None)) == ("< 0.001", "0.050", "n/a")
-    assert (words.count(1, "seed"), words.count(1319, "problem")) == ("1 seed", "1,319 problems")
-    assert (words.seconds(0.0123), words.seconds(1.5), words.seconds(1234)) == ("0.012", "1.50", "1,234")

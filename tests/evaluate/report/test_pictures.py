@@ -90,11 +90,6 @@ def test_tones_keep_the_main_arms_apart() -> None:
     assert [arm for arm, tone in found.items() if tone == 1] == ["journey"]
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.5, "0.5"), (1500, "1.5k"), (2e9, "2G"), (3e12, "3T"), (4e18, "4e+18"), (999, "999")])  # fmt: skip
-def test_short_numbers(value: float, text: str) -> None:
-    assert chart.short(value) == text
-
-
 def test_chart_texts_are_escaped() -> None:
     hostile = Line("</svg><script>", 0, (Point(1, 1, words="<b onload=x>"),))
     made = chart.chart("<script>", [hostile], Axes("<i>", "y"))

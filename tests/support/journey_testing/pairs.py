@@ -8,6 +8,8 @@ from journey.catalog import FAMILIES, METHODS
 from journey.schema import Pair
 from journey.splits import split_of
 
+COMBINATIONS = [(family.name, method) for family in FAMILIES.entries() for method in family.facts["methods"]]
+
 
 def made(
     family: str, method: str, count: int, *, level: int = 1, split: str | None = None, start: int = 0

@@ -14,6 +14,7 @@ from journey.curate.filters.benchmark_overlap import words
 from journey.curate.item import Item
 from journey.curate.rules import Context
 from journey.schema import Problem, Question
+from journey_testing.curation import EveryReason, Sound, problem, segment
 
 QUESTIONS = (
     "Janet's ducks lay 16 eggs per day. She eats three for breakfast every morning. How many does she sell?",
@@ -41,6 +42,31 @@ COPIES: dict[str, Callable[[str], str]] = {
     "other punctuation": lambda text: text.replace("?", " !").replace(",", " ").replace(".", " ;").replace("$", ""),
     "inside another": lambda text: f"Here is one more exercise. {text} Show the work.",
 }
+
+
+def asked(sound: Sound, question: str) -> Item:
+    return problem(sound["slips"], question=question, source="file", id="mine")
+
+
+class TestReasons(EveryReason):
+    filter = "benchmark_overlap"
+    damages = {
+        "same_problem": lambda sound: sound["search"],
+        "same_question": lambda sound: asked(sound, "How many APPLES does Tom have, in all his three baskets?"),
+        "shared_words": lambda sound: asked(sound, "Anna asks: how many apples does Tom have in all his bags?"),
+        "whole_question": lambda sound: asked(sound, "Please find the sum of 12 and 30 quickly."),
+        "shared_words_in_trace": lambda sound: segment(
+            asked(sound, "Something else entirely."), "journey", "notice", text=" how many apples does tom have in all"
+        ),
+    }
+    options = {"shared_words_in_trace": {"traces": True}}
+
+    def prepared(self, context: Context, sound: Sound) -> Context:
+        texts = ("How many apples does Tom have in all his three baskets?", "Find the sum of 12 and 30.")
+        kept = [Problem(f"b{place}", text, "1", "file") for place, text in enumerate(texts)]
+        own = Context(context.settings)
+        own.questions = {"mine": [Question(each.id, "mine", each) for each in [*kept, sound["search"].pair.problem]]}
+        return own
 
 
 def asking(text: str, source: str = "file") -> Problem:

@@ -8,6 +8,12 @@ from msgspec.structs import replace
 from journey.catalog import FILTERS
 from journey.curate.item import Item
 from journey.curate.rules import Context
+from journey_testing.curation import EveryReason, problem
+
+
+class TestReasons(EveryReason):
+    filter = "markup"
+    damages = {"markup": lambda sound: problem(sound["slips"], question="What is 2 + 2?<|im_end|>")}
 
 
 def found(context: Context, item: Item) -> list[tuple[object, int | None]]:

@@ -13,6 +13,17 @@ from journey.curate.item import HALVES, Drop, Item
 from journey.curate.rules import Context
 from journey.errors import UsageError
 from journey.models import template
+from journey_testing.curation import EveryReason, problem
+
+
+class TestReasons(EveryReason):
+    filter = "length"
+    damages = {
+        "no_text": lambda sound: problem(sound["search"], brief=""),
+        "not_encodable": lambda sound: problem(sound["search"], brief="use 12 unheard-of words"),
+        "too_long": lambda sound: sound["search"],
+    }
+    options = {"too_long": {"max_tokens": 16}}
 
 
 def drops(context: Context, items: list[Item], **options: object) -> list[list[Drop]]:
