@@ -46,12 +46,12 @@ types:
 check: $(STAMP) types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -P -m journey.cli.make_flags --check
+	$(BIN)/python -P -m journey.cli.flags.make --check
 	$(BIN)/mypy
 
 # What is derived from the code and committed: look at the difference before you commit it.
 golden: $(STAMP)
-	$(BIN)/python -P -m journey.cli.make_flags
+	$(BIN)/python -P -m journey.cli.flags.make
 	JOURNEY_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/contracts/test_arms.py tests/publish/test_bundle.py -k "first_rows or documented_field_mappings"
 
 mini: $(STAMP)

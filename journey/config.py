@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from annotated_types import Ge, Gt, Le, Len, Unit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from journey import fields, plain_yaml
 from journey.errors import UnknownName, UsageError
-from journey.fields import Flag
+from journey.settings import fields, plain_yaml
+from journey.settings.fields import Flag
 from journey.views import View
 
 M = TypeVar("M", bound=BaseModel)

@@ -11,14 +11,15 @@ from typing import Any
 
 import yaml
 
-from journey import console, plain_yaml
+from journey import console
 from journey.catalog import ARMS
 from journey.config import EvaluateSettings, FinetuneSettings, RunSettings, build, folder_name, resolve_run
 from journey.errors import RemoteError, UnknownName, UsageError
-from journey.fields import shown
 from journey.formats.files import write_atomic
 from journey.formats.folders import open_finished, read_manifest
 from journey.models.load import MODELS, find
+from journey.settings import plain_yaml
+from journey.settings.fields import shown
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from journey.config import Settings
-from journey.fields import Flag
+from journey.settings.fields import Flag
 from journey.views import View
 
 

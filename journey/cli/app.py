@@ -2,7 +2,7 @@
 
 Every verb is a file beside this one, with a one-line purpose, an example and `--json`, and ends by naming the next
 command. Nothing heavy is imported before a verb runs, so that every `--help` answers at once: settings models, stages
-and plug-ins sit inside the handlers, and what help says of them is in `flags.json` (see `flags.py`).
+and plug-ins sit inside the handlers, and what help says of them is in `flags/flags.json` (see `flags/given.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from journey.cli.doctor import doctor
 from journey.cli.evaluate import evaluate
 from journey.cli.export import export
 from journey.cli.finetune import finetune
-from journey.cli.flags import plug_ins
+from journey.cli.flags.given import plug_ins
 from journey.cli.generate import generate
 from journey.cli.list import list_
 from journey.cli.publish import publish

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from journey.cli.flags import Given, settings_flags
+from journey.cli.flags.given import GivenFlags, settings_flags
 from journey.cli.shared import AsJson, DryRun, Out, next_, print_json, show_counts, suggested
 
 
@@ -15,7 +15,7 @@ from journey.cli.shared import AsJson, DryRun, Out, next_, print_json, show_coun
 def curate(
     folders: Annotated[list[Path], typer.Argument(help="Folders that `journey generate` wrote.")],
     out: Out,
-    given: Given,
+    given: GivenFlags,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:

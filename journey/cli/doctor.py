@@ -19,7 +19,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     Example: journey doctor
     """
-    from journey.cli import terminal
+    from journey.cli.printing import terminal
 
     found = examine()
     if as_json:

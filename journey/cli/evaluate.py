@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from journey.cli.flags import Given, settings_flags
+from journey.cli.flags.given import GivenFlags, settings_flags
 from journey.cli.shared import AsJson, DryRun, Out, next_, print_json, show_scores
 from journey.errors import UsageError
 
@@ -16,7 +16,7 @@ from journey.errors import UsageError
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote, or adapters' Hub id.")],
     out: Out,
-    given: Given,
+    given: GivenFlags,
     harness: Annotated[
         str | None, typer.Option(metavar="lm-eval", help="EleutherAI's harness scores the adapters instead.")
     ] = None,
@@ -56,7 +56,7 @@ def _recheck(
     folder: Path, settings: Any, name: str | None, tasks: list[str], out: Path, as_json: bool, dry_run: bool
 ) -> None:
     """`evaluate --harness lm-eval`: scores as the harness gives them."""
-    from journey.cli import terminal
+    from journey.cli.printing import terminal
     from journey.evaluate import harness
 
     if name != harness.NAME:

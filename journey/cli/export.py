@@ -32,7 +32,7 @@ def export(
     if as_json:
         print_json(made)
     else:
-        from journey.cli import terminal
+        from journey.cli.printing import terminal
 
         terminal.show_facts(made)
     note(f"next: load {merge or gguf} like any model")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from journey.cli.flags import Given, settings_flags
+from journey.cli.flags.given import GivenFlags, settings_flags
 from journey.cli.shared import AsJson, DryRun, Out, next_, note, print_json
 
 
@@ -15,7 +15,7 @@ from journey.cli.shared import AsJson, DryRun, Out, next_, note, print_json
 def finetune(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote, or a published dataset's id.")],
     out: Out,
-    given: Given,
+    given: GivenFlags,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from journey.cli.flags import Given, settings_flags
+from journey.cli.flags.given import GivenFlags, settings_flags
 from journey.cli.shared import AsJson, DryRun, Out, Workers, next_, print_json, show_counts, suggested
 
 
 @settings_flags("generate")
 def generate(
     out: Out,
-    given: Given,
+    given: GivenFlags,
     workers: Workers = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,

@@ -23,7 +23,7 @@ def list_(
     Example: journey list methods
     Example: journey list methods slips
     """
-    from journey.cli import catalogs
+    from journey.cli.printing import catalogs
 
     if name is not None:
         one = catalogs.entry(kind, name)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from journey.cli.flags import Given, settings_flags
+from journey.cli.flags.given import GivenFlags, settings_flags
 from journey.cli.shared import AsJson, next_, note, print_json
 
 
@@ -20,7 +20,7 @@ def publish(
             metavar="DIR",
         ),
     ],
-    given: Given,
+    given: GivenFlags,
     all_: Annotated[bool, typer.Option("--all", help="A whole run: dataset, evaluation and adapters.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the bundle and the ids.")

@@ -53,7 +53,7 @@ def suggested(folder: Path, kind: str) -> str:
 
 def show_counts(counts: dict[str, Any], as_json: bool) -> None:
     """The counts of a stage."""
-    from journey.cli import terminal
+    from journey.cli.printing import terminal
 
     if as_json:
         print_json(counts)
@@ -63,7 +63,7 @@ def show_counts(counts: dict[str, Any], as_json: bool) -> None:
 
 def show_scores(folder: Path, as_json: bool) -> None:
     """The scores of an evaluation."""
-    from journey.cli import terminal
+    from journey.cli.printing import terminal
 
     if as_json:
         sys.stdout.write((folder / "scores.json").read_text(encoding="utf-8"))

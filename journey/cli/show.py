@@ -21,7 +21,7 @@ def show(
 
     Example: journey show data/runs/countdown -n 2
     """
-    from journey.cli import terminal
+    from journey.cli.printing import terminal
 
     found = terminal.pairs(path, number, skip)
     if as_json:

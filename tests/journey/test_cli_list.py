@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from journey import console
 from journey.catalog import FILTERS, METHODS
-from journey.cli import catalogs
 from journey.cli.app import app
 from journey.cli.list import KINDS
+from journey.cli.printing import catalogs
 from journey.curate.rules import options_model
 from journey.errors import UnknownName
 

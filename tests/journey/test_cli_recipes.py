@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from journey import pipeline, plain_yaml
+from journey import pipeline
 from journey.cli.app import app
 from journey.errors import UsageError
+from journey.settings import plain_yaml
 
 
 def refusal(*args: str) -> str:

@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 
 from journey import pipeline
 from journey.catalog import ARMS, ENGINES, STRATEGIES
-from journey.cli import flags, make_flags
 from journey.cli.app import app
+from journey.cli.flags import given as flags
+from journey.cli.flags import make as make_flags
 from journey.config import EvaluateSettings, FinetuneSettings, parse_set
-from journey.fields import Setting, settings_of, takes
 from journey.finetune.planning.abilities import _TRL_ONLY
+from journey.settings.fields import Setting, settings_of, takes
 
 POSITIONALS = {"generate": [], "curate": ["g"], "finetune": ["c"], "evaluate": ["f"], "publish": ["c"]}
 FLAGS = [
@@ -43,16 +44,16 @@ class Caught(Exception):
 @pytest.fixture
 def settings_of_verb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """`settings_of_verb("generate", GenerateSettings, "--seed", "5")`: what the verb resolves this command line to."""
-    build = flags.Given.build
+    build = flags.GivenFlags.build
 
     def typed(verb: str, model: type[BaseModel], *args: str) -> Any:
-        def catching(given: flags.Given, kind: type[BaseModel]) -> BaseModel:
+        def catching(given: flags.GivenFlags, kind: type[BaseModel]) -> BaseModel:
             built = build(given, kind)
             if kind is model:
                 raise Caught(built)
             return built
 
-        monkeypatch.setattr(flags.Given, "build", catching)
+        monkeypatch.setattr(flags.GivenFlags, "build", catching)
         out = [] if verb == "publish" else ["--out", "x"]
         repo = ["--repo", "tester/x"] if verb == "publish" and "--repo" not in args else []
         done = CliRunner().invoke(app, [verb, *POSITIONALS[verb], *out, *repo, *args])

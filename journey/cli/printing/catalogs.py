@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from journey import catalog, console
-from journey.cli.terminal import fact
+from journey.cli.printing.terminal import fact
 from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, RunSettings
 from journey.errors import UnknownName
-from journey.fields import Setting, settings_of
+from journey.settings.fields import Setting, settings_of
 
 _KINDS: dict[str, catalog.Catalog] = {
     "families": catalog.FAMILIES,

@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from journey import catalog
-from journey.cli.flags import FILE, Option
+from journey.cli.flags.given import FILE, SettingFlag
 from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings
-from journey.fields import Setting, settings_of
 from journey.publish.settings import Given, PublishSettings
+from journey.settings.fields import Setting, settings_of
 
 VERBS: dict[str, tuple[type[BaseModel], ...]] = {
     "generate": (GenerateSettings,),
@@ -36,7 +36,7 @@ PLUG_INS = {
 _SAID_BY_METAVAR = ("text", "path", "list", "by name: text", "true or false")
 
 
-def option(setting: Setting) -> Option:
+def option(setting: Setting) -> SettingFlag:
     """A setting as a flag."""
     assert setting.flag is not None
     metavar = setting.flag.metavar
@@ -44,7 +44,7 @@ def option(setting: Setting) -> Option:
         metavar += ",..."
     if setting.shape == "value or map":
         metavar += "|NAME=" + metavar + ",..."
-    return Option(
+    return SettingFlag(
         name=setting.name,
         flag=f"--{setting.name.replace('_', '-')}",
         shape=setting.shape,
@@ -88,8 +88,8 @@ def content() -> str:
     return json.dumps(data, indent=1) + "\n"
 
 
-def _stated(made: Option) -> dict[str, Any]:
-    """What differs from the defaults of an Option."""
+def _stated(made: SettingFlag) -> dict[str, Any]:
+    """What differs from the defaults of an SettingFlag."""
     return {
         field.name: getattr(made, field.name)
         for field in dataclasses.fields(made)

@@ -1,11 +1,11 @@
 """Flags that are made from settings. `flags.json` has them in words, so that no `--help` needs a settings model.
 
     @settings_flags("generate")
-    def generate(out: Out, given: Given, as_json: AsJson = False) -> None:
+    def generate(out: Out, given: GivenFlags, as_json: AsJson = False) -> None:
         settings = given.build(GenerateSettings)
 
 The models import pydantic, which costs more than all of `--help` may; `make golden` writes the file from them
-(`journey/cli/make_flags.py`), and `make check` and a test hold it equal to them.
+(`journey/cli/flags/make.py`), and `make check` and a test hold it equal to them.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _EXAMPLE = "NAME=VALUE"
 
 
 @dataclass(frozen=True)
-class Option:
-    """One flag: the setting that it is, how its value is typed, and its help. `shape` is that of `journey.fields`."""
+class SettingFlag:
+    """One flag: the setting that it is, how its value is typed, and its help. `shape` is that of `journey.settings.fields`."""
 
     name: str
     flag: str
@@ -80,7 +80,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenFlags:
     """What was typed behind a verb: the flags that are really there, and `--set`."""
 
     verb: str
@@ -114,9 +114,9 @@ def _file() -> dict[str, Any]:
     return data
 
 
-def options(verb: str) -> list[Option]:
+def options(verb: str) -> list[SettingFlag]:
     """The flags of a verb that are settings."""
-    return [Option(**each) for each in _file()[verb]["flags"]]
+    return [SettingFlag(**each) for each in _file()[verb]["flags"]]
 
 
 def settings_flags(verb: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -135,7 +135,7 @@ def settings_flags(verb: str) -> Callable[[Callable[..., None]], Callable[..., N
         def called(**values: Any) -> None:
             read = {option.name: option.read(values.pop(option.name)) for option in flags}
             there = {name: value for name, value in read.items() if value is not None}
-            function(given=Given(verb, there, tuple(values.pop("sets", ()))), **values)
+            function(given=GivenFlags(verb, there, tuple(values.pop("sets", ()))), **values)
 
         called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
