@@ -88,7 +88,8 @@ class Filter(Protocol):
     each of its reasons.
 
     Two more methods are taken where they are there: `prepare(items)`, called with a whole shard before its items are
-    judged, and `note()`, a sentence for the person at the end of the run (empty: none).
+    judged, and `note()`, a sentence for the person at the end of the run (empty: none). A class may have a static method
+    `check(settings, *, option=...)`, which refuses options that do not go with the run's settings before a pair is read.
     """
 
     def __call__(self, item: Item) -> Iterable[Drop]:
@@ -160,10 +161,20 @@ def resolve_options(settings: CurateSettings) -> dict[str, dict[str, Any]]:
     for entry in in_order():
         preset = entry.facts.get("strict", {}) if settings.preset == "strict" else {}
         chosen = {**preset, **settings.options.get(entry.name, {})}
-        resolved[entry.name] = build(options_model(entry.target), chosen, f"filter {entry.name}").model_dump(
-            mode="json"
-        )
+        options = build(options_model(entry.target), chosen, f"filter {entry.name}").model_dump(mode="json")
+        if hasattr(entry.target, "check"):
+            entry.target.check(settings, **options)
+        resolved[entry.name] = options
     return resolved
+
+
+def check(settings: CurateSettings) -> None:
+    """Raises UnknownName or UsageError for filters, options or benchmarks that cannot be; reads no pair."""
+    from journey.questions import name_of
+
+    resolve_options(settings)
+    for spec in settings.benchmarks:
+        name_of(spec)
 
 
 def bind(options: dict[str, dict[str, Any]], context: Context) -> list[Rule]:

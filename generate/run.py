@@ -132,7 +132,15 @@ def parse_family(spec: str) -> tuple[str, int]:
     return name, int(level)
 
 
-def _resolve(settings: GenerateSettings) -> _Task:
+def check(settings: GenerateSettings) -> None:
+    """Raises UsageError or UnknownName for settings that `generate` would refuse; reads no problem."""
+    _sources(settings)
+    if settings.problems:
+        sources.check(settings.problems, settings.map)
+
+
+def _sources(settings: GenerateSettings) -> tuple[Source, ...]:
+    """What is combined: families or the problem file with methods and their options."""
     if settings.problems and settings.family:
         raise UsageError("both --family and --problems are given", "make two folders and curate both")
     if not settings.problems and not settings.family:
@@ -149,6 +157,11 @@ def _resolve(settings: GenerateSettings) -> _Task:
         raise UsageError(
             f"settings of method {unused[0]}, which makes none of these pairs", f"add --method {unused[0]}"
         )
+    return combined
+
+
+def _resolve(settings: GenerateSettings) -> _Task:
+    combined = _sources(settings)
     config = settings.model_dump()
     inputs = {}
     if settings.problems:

@@ -43,6 +43,12 @@ def read_problems(spec: str, mapping: Mapping[str, str] | None = None) -> Iterat
     return _problems(_file_rows(path), fields, spec, path.stem)
 
 
+def check(spec: str, mapping: Mapping[str, str] | None = None) -> None:
+    """Raises UsageError for a problem file that is not there, or field names that are none; reads no row."""
+    _fields(mapping or {})
+    _local(spec)
+
+
 def source_hash(spec: str) -> str:
     """What identifies the input: sha256 of a file, or the Hub dataset with its revision and fingerprint."""
     path = _local(spec)

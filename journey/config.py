@@ -1,28 +1,43 @@
 """Settings of every stage: inert data, one model each; unknown keys are refused with the nearest known name.
 
 Built-in default < recipe file < `--set a.b=c` < flag. The resolved settings are written to the stage's manifest.
-Field descriptions are the help texts of the command line.
+
+These fields are the only place where a setting is declared. `Flag` makes one a flag of its stage's verb; descriptions,
+defaults, ranges and units are the words of `--help`, `journey list` and errors (`make golden` renews what `--help` shows).
 """
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-import yaml
+from annotated_types import Ge, Gt, Le, Len, Unit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from journey.errors import UnknownName, UsageError
+from journey.settings import fields, plain_yaml
+from journey.settings.fields import Flag
+from journey.views import View
 
 M = TypeVar("M", bound=BaseModel)
+MOST = 10**9  # of anything counted: far above what is of use, far below what ends in memory or in years
+PROCESSES = 1024
 
 
 class Settings(BaseModel):
-    """Base of all settings: immutable, unknown keys refused."""
+    """Base of all settings: immutable, unknown keys refused, numbers finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuses true and false where a number is wanted: `seeds: yes` is not one seed."""
+        field = cls.model_fields[str(info.field_name)]
+        if isinstance(value, bool) and field.annotation is not Any and fields.shape_of(field.annotation) != "switch":
+            raise ValueError(f"expected: {fields.takes(field.annotation, field.metadata)}")
+        return value
 
 
 def unset(value: Any) -> bool:
@@ -33,120 +48,164 @@ def unset(value: Any) -> bool:
 class GenerateSettings(Settings):
     """What pairs are made of and how."""
 
-    family: list[str] = Field([], description="problem families, NAME or NAME@LEVEL")
-    problems: str | None = Field(None, description="a problem file (jsonl, json, parquet) or Hub dataset id")
-    map: dict[str, str] = Field({}, description="field names of the problem file, e.g. question=q")
-    method: list[str] = Field([], description="how trees are made")
-    pairs: int | None = Field(None, ge=1, description="how many pairs (a finite problem file: all, if left out)")
-    per_problem: int = Field(1, ge=1, description="trees per problem")
-    seed: int = Field(0, description="seed of all draws")
+    family: Annotated[list[str], Flag("NAME[@LEVEL]")] = Field([], description="problem families")
+    problems: Annotated[str | None, Flag("FILE")] = Field(
+        None, description="a problem file (jsonl, json, parquet) or Hub dataset id"
+    )
+    map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
+        {}, description="field names of the problem file", examples=["question=q,answer=a"]
+    )
+    method: Annotated[list[str], Flag("NAME")] = Field([], description="how trees are made (default: all that fit)")
+    pairs: Annotated[int | None, Flag("N")] = Field(
+        None, ge=1, le=MOST, description="how many pairs are made (default: all of a problem file)"
+    )
+    per_problem: Annotated[int, Flag("N"), Unit("trees")] = Field(
+        1, ge=1, le=10_000, description="different trees of each problem, at most"
+    )
+    seed: Annotated[int, Flag("N")] = Field(0, description="seed of all draws")
     options: dict[str, dict[str, Any]] = Field({}, description="settings of methods, e.g. slips.delay")
 
 
 class CurateSettings(Settings):
     """Which pairs are kept."""
 
-    base: str | None = Field(None, description="model whose tokenizer measures lengths (default: words are counted)")
-    view: Literal["think", "plain", "compact"] | None = Field(
-        None, description="view that is trained on (default: by base)"
+    base: Annotated[str | None, Flag("MODEL")] = Field(
+        None, description="model whose tokenizer measures lengths (default: words are counted)"
     )
-    max_tokens: int | None = Field(None, ge=16, description="longest row in tokens, prompt included (default: by base)")
-    benchmarks: list[str] = Field([], description="benchmarks whose problems must not be trained on")
-    preset: Literal["standard", "strict"] = Field("standard", description="strict adds tighter limits")
-    seed: int = 0
+    view: View | None = Field(None, description="view that is trained on (default: by base)")
+    max_tokens: Annotated[int | None, Flag("N"), Unit("tokens")] = Field(
+        None, ge=16, le=MOST, description="longest row, prompt included (default: by base)"
+    )
+    benchmarks: Annotated[list[str], Flag("NAME")] = Field(
+        [], description="benchmarks whose problems must not be trained on"
+    )
+    preset: Annotated[Literal["standard", "strict"], Flag("NAME")] = Field(
+        "standard", description="limits of the filters; strict ones are tighter"
+    )
+    seed: Annotated[int, Flag("N")] = Field(0, description="seed of procedural benchmarks")
     options: dict[str, dict[str, Any]] = Field({}, description="settings of filters, e.g. length.max_tokens")
+
+
+Rank = Annotated[int, Ge(1), Le(16_384)]
+Rate = Annotated[float, Gt(0)]  # without an end: a rate at which training diverges is a result of a sweep
+Rows = Annotated[int, Ge(1), Le(MOST), Unit("pairs")]
+Weight = Annotated[float, Ge(0), Le(1)]
 
 
 class FinetuneSettings(Settings):
     """Which arms are trained, on what budget."""
 
-    base: str | None = Field(
+    base: Annotated[str | None, Flag("MODEL")] = Field(
         None, description="catalog name, local folder or Hub id (default: the one that the pairs were curated for)"
     )
-    arms: list[str] = Field(["shortcut@examples", "shortcut@tokens", "journey"], description="ARM[@BUDGET]")
-    match: Literal["examples", "tokens", "steps", "flops"] = Field(
+    arms: Annotated[list[str], Flag("ARM[@BUDGET]")] = Field(
+        ["shortcut@examples", "shortcut@tokens", "journey"], description="what is compared"
+    )
+    match: Annotated[Literal["examples", "tokens", "steps", "flops"], Flag("BUDGET")] = Field(
         "examples", description="budget of arms that name none"
     )
-    seeds: int = Field(2, ge=1, description="training seeds 0..N-1")
-    view: Literal["think", "plain", "compact"] | None = Field(None, description="view (default: by base)")
-    pairs: int | list[int] | None = Field(None, description="train on the first N pairs only; several: an axis")
-    rank: int | list[int] = Field(16, description="LoRA rank; several: an axis")
-    alpha: int = Field(32, ge=1, description="LoRA alpha")
+    seeds: Annotated[int, Flag("N")] = Field(2, ge=1, le=10_000, description="training seeds 0..N-1")
+    view: View | None = Field(None, description="view (default: by base)")
+    pairs: Annotated[Rows | Annotated[list[Rows], Len(1)] | None, Flag("N")] = Field(
+        None, description="train on the first N pairs only; several are compared"
+    )
+    rank: Annotated[Rank | Annotated[list[Rank], Len(1)], Flag("N")] = Field(
+        16, description="LoRA rank; several are compared", examples=["8,16"]
+    )
+    alpha: int = Field(32, ge=1, le=1_000_000, description="LoRA alpha")
     rslora: bool = Field(False, description="scale adapters by alpha / sqrt(rank) instead of alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the input of every adapter")
     lora_options: dict[str, Any] = Field(
         {}, description="further fields of PEFT's LoraConfig, e.g. use_dora (engine trl)"
     )
-    weight_decay: float = Field(0.0, ge=0, description="AdamW's weight decay")
+    weight_decay: float = Field(0.0, ge=0, le=100, description="AdamW's weight decay")
     loss_norm: Literal["token", "row"] = Field(
         "token", description="mean over the weighted tokens of an optimiser step, or mean of the row means"
     )
-    checkpointing: bool | None = Field(None, description="recompute activations (default: as the engine does)")
-    pass_tokens: int | None = Field(
-        None, ge=16, description="tokens, padding included, in one forward pass of a stack (default: by device)"
+    checkpointing: Annotated[bool | None, Flag()] = Field(
+        None, description="recompute activations (default: as the engine does)"
+    )
+    pass_tokens: Annotated[int | None, Unit("tokens")] = Field(
+        None, ge=16, le=MOST, description="size of one forward pass of a stack, padding included (default: by device)"
     )
     stacks: int | None = Field(
-        None, ge=1, description="stacks that the runs are dealt into (default: one a seed on a CPU)"
+        None, ge=1, le=MOST, description="stacks that the runs are dealt into (default: one a seed on a CPU)"
     )
-    lr: float | list[float] = Field(
-        2e-4, description="peak learning rate of every arm that lr_by_arm does not name; several: an axis"
+    lr: Annotated[Rate | Annotated[list[Rate], Len(1)], Flag("RATE")] = Field(
+        2e-4,
+        description="peak learning rate of every arm that lr_by_arm does not name; several are compared",
+        examples=["1e-3,3e-3"],
     )
-    lr_by_arm: dict[str, float] = Field({}, description="learning rate of single arms, fixed on the dev split")
-    mistake_weight: float | dict[str, float] | None = Field(
-        None, description="loss weight of mistakes, 0 to 1: of every arm that shows them, or by arm"
+    lr_by_arm: dict[str, Rate] = Field({}, description="learning rate of single arms, fixed on the dev split")
+    mistake_weight: Annotated[Weight | dict[str, Weight] | None, Flag("W")] = Field(
+        None,
+        description="loss weight of mistakes: of every arm that shows them, or by arm",
+        examples=["journey=0.3,mix-50=0"],
     )
-    epochs: float = Field(1.0, gt=0, description="passes over the data of the reference arm")
-    rows_per_step: int = Field(16, ge=1, description="rows in one optimiser step")
-    micro_batch: int = Field(16, ge=1, description="rows in one forward pass")
-    max_length: int | None = Field(None, ge=16, description="longest row in tokens; longer rows stop the run")
-    warmup_steps: int = Field(20, ge=0, description="steps of linear warm-up before cosine decay")
-    max_steps: int | None = Field(None, ge=1, description="stop every run after N optimiser steps (a smoke test)")
-    benchmarks: list[str] = Field([], description="benchmarks that must not overlap the training prompts")
-    engine: str = Field("stacked", description="what trains")
-    full: bool = Field(False, description="train every weight of the base instead of adapters (engine trl)")
-    processes: int = Field(1, ge=1, description="processes, one a GPU, that share each run (engine trl)")
-    packing: bool = Field(False, description="lay the rows of a forward pass end to end, without padding (engine trl)")
+    epochs: Annotated[float, Flag("N"), Unit("passes")] = Field(
+        1.0, gt=0, le=10_000, description="how long the reference arm trains"
+    )
+    rows_per_step: Annotated[int, Flag("N"), Unit("rows")] = Field(
+        16, ge=1, le=1_000_000, description="batch of one optimiser step"
+    )
+    micro_batch: Annotated[int, Unit("rows")] = Field(16, ge=1, le=1_000_000, description="batch of one forward pass")
+    max_length: Annotated[int | None, Flag("N"), Unit("tokens")] = Field(
+        None, ge=16, le=MOST, description="longest row; longer rows stop the run (default: by base)"
+    )
+    warmup_steps: Annotated[int, Unit("steps")] = Field(
+        20, ge=0, le=MOST, description="linear warm-up before cosine decay"
+    )
+    max_steps: Annotated[int | None, Unit("steps")] = Field(
+        None, ge=1, le=MOST, description="stop every run after so many optimiser steps (a smoke test)"
+    )
+    benchmarks: Annotated[list[str], Flag("NAME")] = Field(
+        [], description="benchmarks that must not overlap the training prompts"
+    )
+    engine: Annotated[str, Flag("NAME")] = Field("stacked", description="what trains")
+    full: Annotated[bool, Flag()] = Field(
+        False, description="train every weight of the base instead of adapters (engine trl)"
+    )
+    processes: Annotated[int, Flag("N")] = Field(
+        1, ge=1, le=PROCESSES, description="processes, one a GPU, that share each run (engine trl)"
+    )
+    packing: Annotated[bool, Flag()] = Field(
+        False, description="lay the rows of a forward pass end to end, without padding (engine trl)"
+    )
     attention: str | None = Field(
         None, description="transformers' attention to train with, e.g. flash_attention_2 (engine trl)"
     )
-    liger: bool = Field(False, description="use liger's kernels (engine trl, on a GPU)")
-    report_to: str | None = Field(None, description="where training is reported to, e.g. wandb (engine trl)")
+    liger: Annotated[bool, Flag()] = Field(False, description="use liger's kernels (engine trl, on a GPU)")
+    report_to: Annotated[str | None, Flag("NAME")] = Field(
+        None, description="where training is reported to, e.g. wandb (engine trl)"
+    )
     boundary: Literal["joined", "apart"] = Field(
         "joined", description="joined refuses prompts whose tokens change when the answer is joined to them"
     )
-    warmup: str | None = Field(
+    warmup: Annotated[str | None, Flag("DIR")] = Field(
         None, description="common start of all arms: a curate folder to train it on, or an adapter"
     )
-    warmup_epochs: float = Field(1.0, gt=0, description="passes over the warm-up data")
-    lr_sweep: list[float] = Field([], description="learning rates to try for every arm on the dev split")
-    sweep_problems: int = Field(200, ge=1, description="dev problems that a trial of the sweep is scored on, at most")
-    checkpoint_seconds: float = Field(60.0, ge=0, description="seconds between checkpoints; changes no result")
-    workers: int | None = Field(None, ge=1, description="groups trained at the same time (default: by cores)")
+    warmup_epochs: Annotated[float, Unit("passes")] = Field(
+        1.0, gt=0, le=10_000, description="how long the warm-up trains"
+    )
+    lr_sweep: Annotated[list[Rate], Flag("RATE")] = Field(
+        [], description="learning rates to try for every arm on the dev split"
+    )
+    sweep_problems: Annotated[int, Unit("problems")] = Field(
+        200, ge=1, le=1_000_000, description="size of the dev split that a trial of the sweep is scored on, at most"
+    )
+    checkpoint_seconds: Annotated[float, Unit("seconds")] = Field(
+        60.0, ge=0, le=MOST, description="time between checkpoints; changes no result"
+    )
+    workers: Annotated[int | None, Flag("N")] = Field(
+        None, ge=1, le=PROCESSES, description="groups trained at the same time; changes no result (default: by cores)"
+    )
 
     @field_validator("pairs", "rank", "lr", mode="before")
     @classmethod
-    def _axis(cls, value: Any, info: ValidationInfo) -> Any:
-        """One value or several; `8,16` too."""
-        if value is None:
-            return None
-        read = float if info.field_name == "lr" else int
-        several = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else [value]
-        try:
-            found = [read(str(each)) for each in several]
-        except ValueError:
-            found = []
-        if not found or min(found) <= 0 or not all(map(math.isfinite, found)):
-            kind = "a number" if read is float else "a whole number"
-            raise ValueError(f"expected {kind} above 0, or several, e.g. {'1e-3,3e-3' if read is float else '8,16'}")
-        return found if len(found) > 1 else found[0]
-
-    @field_validator("mistake_weight")
-    @classmethod
-    def _weight(cls, value: float | dict[str, float] | None) -> float | dict[str, float] | None:
-        weights = value.values() if isinstance(value, dict) else [] if value is None else [value]
-        if not all(0 <= weight <= 1 for weight in weights):
-            raise ValueError("expected a weight from 0 to 1, or weights by arm")
-        return value
+    def _axis(cls, value: Any) -> Any:
+        """`8,16` as a list, and a list of one as its value."""
+        several = value.split(",") if isinstance(value, str) else value
+        return several[0] if isinstance(several, list) and len(several) == 1 else several
 
     @property
     def sizes(self) -> list[int] | None:
@@ -164,79 +223,139 @@ class FinetuneSettings(Settings):
         return self.rank if isinstance(self.rank, list) else [self.rank]
 
 
+Problems = Annotated[int, Ge(1), Le(1_000_000), Unit("problems")]
+
+
 class EvaluateSettings(Settings):
     """What is asked, how it is sampled and compared."""
 
-    benchmarks: list[str] = Field([], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl or Hub id")
-    map: dict[str, str] = Field({}, description="field names of a file or Hub dataset, e.g. question=q, answer=a")
-    fresh: int | None = Field(
+    benchmarks: Annotated[list[str], Flag("NAME")] = Field(
+        [], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl, reasoning-gym:TASK or Hub id"
+    )
+    map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
+        {}, description="field names of a file or Hub dataset", examples=["question=q,answer=a"]
+    )
+    fresh: Annotated[int | None, Flag("N")] = Field(
         None, description="seed of new problems of procedural benchmarks, none of them trained on"
     )
     primary: str | None = Field(None, description="the benchmark of the headline (default: the first)")
-    strategy: list[str] = Field(["greedy"], description="test-time strategies; the first gives the headline")
-    limit: int | None = Field(None, ge=1, description="at most N problems of every benchmark")
-    sizes: dict[str, int] = Field({}, description="problems of single benchmarks, e.g. countdown@1: 1000")
-    max_new_tokens: int | None = Field(
-        None, ge=1, description="cap of new tokens for all arms (default: from the data)"
+    strategy: Annotated[list[str], Flag("NAME")] = Field(
+        ["greedy"], description="test-time strategies; the first gives the headline"
     )
-    batch: int = Field(64, ge=1, description="answers of every run decoded together")
-    stack: int | None = Field(None, ge=1, description="runs decoded together (default: all)")
-    margin: float = Field(0.05, gt=0, lt=1, description="difference that matters, fixed before scoring")
+    limit: Annotated[Problems | None, Flag("N")] = Field(None, description="so many of every benchmark, at most")
+    sizes: dict[str, Problems] = Field({}, description="problems of single benchmarks, e.g. countdown@1: 1000")
+    max_new_tokens: Annotated[int | None, Flag("N"), Unit("tokens")] = Field(
+        None, ge=1, le=10_000_000, description="cap of an answer, the same for all arms (default: from the data)"
+    )
+    batch: Annotated[int, Flag("N"), Unit("answers")] = Field(
+        64, ge=1, le=1_000_000, description="how many of every run are decoded together"
+    )
+    stack: int | None = Field(None, ge=1, le=10_000, description="runs decoded together (default: all)")
+    margin: Annotated[float, Flag("SHARE")] = Field(
+        0.05, gt=0, lt=1, description="difference that matters, fixed before scoring; 0.05 is five points"
+    )
     split: Literal["dev", "test"] = Field("test", description="problems of which split of procedural benchmarks")
-    seed: int = Field(0, description="seed of procedural benchmarks, samples and permutations")
-    workers: int | None = Field(None, ge=1, description="processes that split the problems (default: by cores)")
-    k: int = Field(8, ge=1, description="samples that majority, best-of-k and pass@k use")
-    samples: int | None = Field(None, ge=1, description="samples drawn, of which k are used (default: 2 k)")
-    temperature: float = Field(0.7, gt=0, description="temperature of samples")
+    seed: Annotated[int, Flag("N")] = Field(0, description="seed of procedural benchmarks, samples and permutations")
+    workers: Annotated[int | None, Flag("N")] = Field(
+        None,
+        ge=1,
+        le=PROCESSES,
+        description="processes that split the problems; changes no result (default: by cores)",
+    )
+    k: Annotated[int, Flag("N"), Unit("samples")] = Field(
+        8, ge=1, le=10_000, description="size of majority, best-of-k and pass@k"
+    )
+    samples: Annotated[int | None, Unit("samples")] = Field(
+        None, ge=1, le=100_000, description="how many are drawn, of which k are used (default: 2 k)"
+    )
+    temperature: float = Field(0.7, gt=0, le=100, description="temperature of samples")
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of samples")
     sampled: list[str] | None = Field(
         None, description="benchmarks that get strategies other than the first (default: all)"
     )
-    rounds: int = Field(2, ge=1, description="rounds of revision")
-    waits: int = Field(2, ge=1, description="continuations of budget-wait")
-    caps: list[int] | None = Field(None, description="caps of budget-cap (default: 1/8, 1/4, 1/2 of the new tokens)")
+    rounds: int = Field(2, ge=1, le=1000, description="rounds of revision")
+    waits: int = Field(2, ge=1, le=1000, description="continuations of budget-wait")
+    caps: list[Annotated[int, Ge(1), Le(10_000_000), Unit("tokens")]] | None = Field(
+        None, description="caps of budget-cap (default: 1/8, 1/4, 1/2 of the new tokens)"
+    )
     logprob: Literal["mean", "sum"] = Field("mean", description="best-of-logprob: of a token, or of the whole answer")
     reward: str | None = Field(None, description="reward model: a folder, Hub id or NAME@http://HOST/v1")
     equal_tokens: bool = Field(True, description="compare at equal test tokens, where a strategy draws samples")
     dev: dict[str, str] = Field({}, description="dev problems of a benchmark, e.g. gsm8k: gsm8k_dev.jsonl")
-    dev_problems: int = Field(200, ge=1, description="dev problems on which policies are chosen")
-    larger: str | None = Field(None, description="a larger untuned model to compare with at equal FLOPs")
-    larger_parameters: float | None = Field(None, gt=0, description="its size, where a server does not tell")
-    endpoint: str | None = Field(None, description="sample from this server, http://HOST/v1, runs by their names")
-    parity: int = Field(20, ge=1, description="problems of each run on which an endpoint is checked")
+    dev_problems: Problems = Field(200, description="size of the dev split on which policies are chosen, at most")
+    larger: Annotated[str | None, Flag("MODEL")] = Field(
+        None, description="a larger untuned model to compare with at equal FLOPs, or NAME@http://HOST/v1"
+    )
+    larger_parameters: float | None = Field(None, gt=0, le=1e15, description="its size, where a server does not tell")
+    endpoint: Annotated[str | None, Flag("URL")] = Field(
+        None, description="sample from this server, http://HOST/v1, which knows the runs by their names"
+    )
+    parity: Problems = Field(20, description="how many of each run an endpoint is checked on")
     parity_least: float = Field(0.9, ge=0, le=1, description="least share of equal answers for an endpoint to be used")
     dtype: Literal["float32", "bfloat16"] | None = Field(
         None, description="precision of sampling (default: float32 on a CPU, bfloat16 on a GPU)"
     )
-    flips: int | None = Field(None, ge=0, description="problems answered again one at a time (default: 16 in bfloat16)")
-    aa: bool = Field(False, description="compare seeds of one arm with other seeds of the same arm")
+    flips: Annotated[int | None, Unit("problems")] = Field(
+        None, ge=0, le=1_000_000, description="how many are answered again one at a time (default: 16 in bfloat16)"
+    )
+    aa: Annotated[bool, Flag()] = Field(
+        False, description="compare seeds of one arm with other seeds of the same arm; trains more if needed"
+    )
     aa_arm: str | None = Field(None, description="which arm (default: the journey)")
-    after: list[str] = Field([], description="earlier evaluation folders: their samples are taken over, and it is said")
+    after: Annotated[list[str], Flag("DIR", split=False)] = Field(
+        [], description="earlier evaluation folders: their samples are taken over, and it is said"
+    )
 
 
 class RunSettings(Settings):
     """A recipe: one comparison from problems to report."""
 
-    name: str = "run"
-    summary: str = ""
-    base: str = "pocket"
-    generate: GenerateSettings = GenerateSettings()
-    curate: CurateSettings = CurateSettings()
-    finetune: FinetuneSettings = FinetuneSettings()
-    evaluate: EvaluateSettings = EvaluateSettings()
+    name: str = Field("run", description="name of the comparison and of its folder: letters, digits and . _ -")
+    summary: str = Field("", description="one line for `journey list recipes`")
+    base: str = Field("pocket", description="base of curate and finetune, unless they name one")
+    generate: GenerateSettings = Field(GenerateSettings(), description="see `journey list settings generate`")
+    curate: CurateSettings = Field(CurateSettings(), description="see `journey list settings curate`")
+    finetune: FinetuneSettings = Field(FinetuneSettings(), description="see `journey list settings finetune`")
+    evaluate: EvaluateSettings = Field(EvaluateSettings(), description="see `journey list settings evaluate`")
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        return folder_name(value)
+
+
+def folder_name(name: str) -> str:
+    """A recipe's name, which becomes a folder of data/runs. Raises ValueError for one that could lead elsewhere."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise ValueError("expected letters, digits and . _ - (64 at most, a letter or digit first)")
+    return name
 
 
 def build(kind: type[M], data: Mapping[str, Any], where: str) -> M:
     """Validated settings. Raises UsageError naming the key, what was given and what was expected."""
+    plain_yaml.refuse_unwritable(data, where)
     try:
         return kind.model_validate(dict(data))
     except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise UnknownName(f"setting of {where}", path, _keys_beside(kind, first["loc"])) from None
-        given = f"{path} = {first.get('input')!r}: " if path else ""  # no path: a rule on several settings together
-        raise UsageError(f"{where}: {given}{first['msg'].removeprefix('Value error, ')}") from None
+        raise _refusal(kind, data, error, where) from None
+
+
+def _refusal(kind: type[BaseModel], data: Mapping[str, Any], error: ValidationError, where: str) -> UsageError:
+    """The first thing that is wrong, in our words."""
+    first = error.errors()[0]
+    if first["type"] == "extra_forbidden":
+        path = ".".join(map(str, first["loc"]))
+        return UnknownName(f"setting of {where}", path, _keys_beside(kind, first["loc"]))
+    found = fields.at(kind, first["loc"])
+    path = fields.path_in(data, first["loc"])
+    given = f"{path} = {fields.shown(first.get('input'))}: " if path else ""  # no path: a rule on several together
+    if found is None or first["type"] == "value_error":
+        return UsageError(f"{where}: {given}{first['msg'].removeprefix('Value error, ')}")
+    name, field = found
+    takes, hint = fields.takes(field.annotation, field.metadata), f"{name}: {field.description}"
+    if first["type"] == "missing":
+        return UsageError(f"{where}: {name} is missing", hint)
+    return UsageError(f"{where}: {given}expected: {takes}", hint if field.description else "")
 
 
 def _keys_beside(kind: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
@@ -259,14 +378,13 @@ def parse_set(pairs: Iterable[str]) -> dict[str, Any]:
             raise UsageError(f"--set {pair!r} is not KEY=VALUE", "e.g. --set finetune.epochs=2")
         at = data
         *parents, last = key.strip().split(".")
+        if len(parents) > plain_yaml.DEEPEST:
+            raise UsageError(f"--set {fields.shown(pair)}: no setting lies {len(parents)} levels deep")
         for parent in parents:
             at = at.setdefault(parent, {})
             if not isinstance(at, dict):
                 raise UsageError(f"--set {pair!r}: {parent} already has a value")
-        try:
-            at[last] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise UsageError(f"--set {pair!r}: the value is not YAML", "quote it, e.g. --set 'a.b=\"x: y\"'") from None
+        at[last] = plain_yaml.read(value, f"--set {fields.shown(pair)}", "quote the value, e.g. --set 'a.b=\"x: y\"'")
     return data
 
 
@@ -282,25 +400,13 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file. Raises UsageError if it is missing or something else."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"no recipe file {path}", "see `journey list recipes`") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
-    if not isinstance(data, dict):
-        raise UsageError(f"{path} holds {type(data).__name__}, a mapping of settings is wanted")
-    return data
-
-
 def resolve_run(recipe: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> RunSettings:
     """A recipe with overrides on top; `base` at the top is the base of curate and finetune unless they name one."""
     data = merge(recipe, overrides)
     base = data.get("base", "pocket")
-    for stage in ("curate", "finetune"):
-        section = dict(data.get(stage) or {})
-        section.setdefault("base", base)
+    for stage in ("generate", "curate", "finetune", "evaluate"):
+        section = {} if data.get(stage) is None else data[stage]
+        if isinstance(section, Mapping) and stage in ("curate", "finetune"):
+            section = {"base": base, **section}
         data[stage] = section
     return build(RunSettings, data, where)

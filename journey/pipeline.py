@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import yaml
 
 from journey import console
 from journey.catalog import ARMS
-from journey.config import EvaluateSettings, FinetuneSettings, RunSettings, build, read_yaml, resolve_run
-from journey.errors import RemoteError, UnknownName
+from journey.config import EvaluateSettings, FinetuneSettings, RunSettings, build, folder_name, resolve_run
+from journey.errors import RemoteError, UnknownName, UsageError
 from journey.formats.files import write_atomic
 from journey.formats.folders import open_finished, read_manifest
 from journey.models.load import MODELS, find
+from journey.settings import plain_yaml
+from journey.settings.fields import shown
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
 
@@ -46,18 +49,62 @@ def read_recipe(name: str) -> Recipe:
         path = Path(name)
     else:
         raise UnknownName("recipe", name, shipped)
-    data = read_yaml(path)
-    return Recipe(str(data.get("name", path.stem)), str(data.get("summary", "")), data, path.name)
+    data = plain_yaml.read_mapping(path)
+    called, where = data.get("name", path.stem), path.name
+    try:
+        folder_name(str(called))
+    except ValueError as error:
+        raise UsageError(f"{where}: name = {shown(called)}: {error}", "add a line to the recipe: name: NAME") from None
+    return Recipe(str(called), str(data.get("summary", "")), data, where)
 
 
 def resolve(recipe: Recipe, overrides: Mapping[str, Any]) -> RunSettings:
-    """The recipe's settings with overrides on top. Raises UsageError at once for a base or an arm that is not there."""
+    """The recipe's settings with overrides on top. Raises UsageError at once for whatever a stage would refuse later."""
     settings = resolve_run(recipe.data, overrides, recipe.where)
     for base in {settings.curate.base, settings.finetune.base} - {*MODELS, None}:
         find(str(base))
-    for arm in settings.finetune.arms:
-        ARMS.entry(arm.partition("@")[0])
+    check(settings)
     return settings
+
+
+def check(settings: RunSettings) -> None:
+    """Raises UsageError or UnknownName for the settings of any stage that cannot be carried out.
+
+    Loads the catalogs and looks where files lie; reads no problem and no weights, and asks no network.
+    """
+    from journey.curate import rules
+    from journey.evaluate.planning import check as evaluation
+    from journey.finetune.planning import check as training
+    from journey.generate import run as generation
+
+    with _in_stage("generate"):
+        generation.check(settings.generate)
+    with _in_stage("curate"):
+        rules.check(settings.curate)
+    with _in_stage("finetune"):
+        choices, _ = training.check(settings.finetune)
+    with _in_stage("evaluate"):
+        evaluation.check(settings.evaluate)
+        _check_aa(settings, [choice.label for choice in choices])
+
+
+@contextmanager
+def _in_stage(stage: str) -> Iterator[None]:
+    """Puts the stage before the message of an error: a recipe has settings of four."""
+    try:
+        yield
+    except UsageError as error:
+        error.args = (f"{stage}: {error}",)
+        raise
+
+
+def _check_aa(settings: RunSettings, labels: list[str]) -> None:
+    if not settings.evaluate.aa:
+        return
+    if settings.finetune.seeds < 2:
+        raise UsageError("aa compares seeds of one arm, and one seed is trained", "--set finetune.seeds=4")
+    if settings.evaluate.aa_arm not in (None, *labels):
+        raise UnknownName("arm of aa_arm", str(settings.evaluate.aa_arm), labels)
 
 
 def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path:

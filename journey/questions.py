@@ -100,26 +100,63 @@ def load_questions(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"{spec}: {limit} problems asked for", "give a limit of 1 or more")
-    for name in fields or {}:
-        if name not in _MAPPED:
-            raise UsageError(f"--map names an unknown field {name!r}", f"known: {', '.join(_MAPPED)}")
+    check_fields(fields or {})
     wanted = Wanted(split, seed, limit, fields or {}, fresh, seen)
-    name, equals, file = spec.partition("=")
-    if equals:
-        if not _NAME.fullmatch(name):
-            raise UsageError(f"{spec!r}: {name!r} is no name for a benchmark", "letters, digits and . _ - @")
-        entry = BENCHMARKS.entry(name) if name in BENCHMARKS.names() else None
-        return _from_file(name, entry, Path(file).expanduser(), wanted)
+    if "=" in spec:
+        return _from_file(*_file(spec), wanted)
     entry, task = _entry(spec)
     if entry is None:
         return _from_hub(spec, wanted)
+    _check_split(entry, split)
     if "family" in entry.facts:
         return _from_family(entry, wanted)
-    if split != "test":
+    return _from_package(entry, task, wanted) if "package" in entry.facts else _from_set(entry, wanted)
+
+
+def check_fields(fields: Mapping[str, str]) -> None:
+    """Raises UsageError for a name in `fields` that is none of a question's."""
+    for name in fields:
+        if name not in _MAPPED:
+            raise UsageError(f"--map names an unknown field {name!r}", f"known: {', '.join(_MAPPED)}")
+
+
+def name_of(spec: str, split: Split = "test") -> str:
+    """The name of the benchmark that a spec asks for; its rows are not read.
+
+    Raises UnknownName or UsageError for a name, level, task, split, file or Hub id that cannot be.
+    """
+    if "=" in spec:
+        name, _, path = _file(spec)
+        if not path.is_file():
+            raise UsageError(f"no file {path}", f"give a .jsonl file, {_SHAPE}")
+        return name
+    entry, task = _entry(spec)
+    if entry is None:
+        return spec.partition("@")[0].partition(":")[0].rpartition("/")[2]
+    _check_split(entry, split)
+    if "package" not in entry.facts:
+        return entry.name
+    if task not in entry.facts["tasks"]:
+        raise UnknownName(f"task of {entry.name}", task, entry.facts["tasks"], f"write {entry.name}:TASK")
+    return f"{entry.name}-{task}"
+
+
+def _check_split(entry: Entry, split: Split) -> None:
+    if split != "test" and "family" not in entry.facts:
         raise UsageError(
             f"{entry.name} is a published test set: it has no {split} problems", "use a family, FAMILY@LEVEL"
         )
-    return _from_package(entry, task, wanted) if "package" in entry.facts else _from_set(entry, wanted)
+
+
+def _file(spec: str) -> tuple[str, Entry | None, Path]:
+    """The parts of NAME=FILE: the name, the registered set of that name, and the file. Raises UsageError."""
+    name, _, file = spec.partition("=")
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{spec!r}: {name!r} is no name for a benchmark", "letters, digits and . _ - @")
+    entry = BENCHMARKS.entry(name) if name in BENCHMARKS.names() else None
+    if entry is not None and {"family", "package"} & set(entry.facts):
+        raise UsageError(f"{name} is made here and reads no file", f"give another name, e.g. my-{name}={file}")
+    return name, entry, Path(file).expanduser()
 
 
 def is_made_here(spec: str) -> bool:
@@ -216,8 +253,6 @@ def _from_hub(spec: str, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts
 def _from_file(name: str, entry: Entry | None, path: Path, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     """A local file: rows in the fields of the registered set of that name, or in the common shape."""
     facts = {} if entry is None else entry.facts
-    if "family" in facts or "package" in facts:
-        raise UsageError(f"{name} is made here and reads no file", f"give another name, e.g. my-{name}={path}")
 
     def asked() -> Iterator[Asked]:
         for number, row in read_rows(path):

@@ -34,7 +34,7 @@ from journey.publish.bundle.evaluated import licences_of
 from journey.publish.bundle.runs import AdapterRepoPlan, Link, Runs
 from journey.publish.bundle.runs import read as read_runs
 from journey.publish.bundle.source import Source
-from journey.publish.settings import PublishSettings
+from journey.publish.settings import Given, PublishSettings
 from journey.publish.tables import licences
 from journey.publish.transfer import bases
 
@@ -44,15 +44,6 @@ if TYPE_CHECKING:
 Kind = Literal["base", "warmup", "dataset", "evaluation", "adapters"]
 NO_DATASET = "none"  # of --dataset: the data are not published, and the card says so
 STAGE_KINDS: dict[str, Kind] = {"curate": "dataset", "finetune": "adapters", "evaluate": "evaluation"}
-
-
-@dataclass(frozen=True)
-class Given:
-    """What the command line names besides settings: folders and files that belong to what is published."""
-
-    trees: tuple[Path, ...] = ()
-    evaluation: Path | None = None
-    preference: Path | None = None
 
 
 @dataclass

@@ -24,8 +24,8 @@ from journey.formats.publication import PUBLISHED, Publication, add_publication
 from journey.publish import pieces
 from journey.publish.bundle import base_model, card_dataset, runs
 from journey.publish.bundle.runs import Link
-from journey.publish.pieces import Given, Known, Piece
-from journey.publish.settings import PublishSettings
+from journey.publish.pieces import Known, Piece
+from journey.publish.settings import Given, PublishSettings
 from journey.publish.tables import parquet, scan
 from journey.publish.transfer import upload
 from journey.store import OtherRun

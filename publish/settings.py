@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from journey.config import Settings
+from journey.settings.fields import Flag
 from journey.views import View
 
 
 class PublishSettings(Settings):
     """Settings of one publication; those that change what is built are in the manifest of the bundle."""
 
-    repo: str = Field(description="USER/NAME on the Hub")
-    view: View = Field("think", description="how traces are written: think, plain or compact")
-    license: str | None = Field(None, description="licence of what is published (default: what the sources demand)")
-    source_license: dict[str, str] = Field({}, description="licences that the sources do not state, NAME=ID")
-    base_repo: str | None = Field(None, description="the base's Hub id, ID[@REVISION], where the run does not name one")
-    base_license: str | None = Field(
+    repo: Annotated[str, Flag("USER/NAME")] = Field(description="repository on the Hub")
+    view: Annotated[View, Flag("VIEW")] = Field("think", description="how traces are written")
+    license: Annotated[str | None, Flag("ID")] = Field(
+        None, description="licence, checked against sources and base (default: theirs)"
+    )
+    source_license: Annotated[dict[str, str], Flag("NAME=ID", split=False)] = Field(
+        {}, description="licence that a source or teacher does not state", examples=["gsm8k=mit"]
+    )
+    base_repo: Annotated[str | None, Flag("ID[@REVISION]")] = Field(
+        None, description="the base on the Hub, where the run does not name it"
+    )
+    base_license: Annotated[str | None, Flag("ID")] = Field(
         None, description="the base's licence, where neither its card nor the catalog says"
     )
-    per_run: bool = Field(False, description="one repository a run, NAME-RUN, instead of one for all")
-    dataset: str | None = Field(None, description="the published dataset that the runs were trained on, ID@REVISION")
-    public: bool = Field(False, description="visible to everybody; private if not given")
-    gated: Literal["auto", "manual"] | None = Field(None, description="readers accept conditions: auto or manual")
-    revision: str | None = Field(None, description="branch to publish on (made if it is not there)")
-    tag: str | None = Field(None, description="name of the version (default: the next vN)")
-    create_pr: bool = Field(False, description="open a pull request instead of committing")
+    per_run: Annotated[bool, Flag()] = Field(
+        False, description="one repository a run, NAME-RUN, instead of one for all"
+    )
+    dataset: Annotated[str | None, Flag("ID@REVISION")] = Field(
+        None, description="the published data that the runs were trained on, or none (default: found beside them)"
+    )
+    public: Annotated[bool, Flag()] = Field(False, description="visible to everybody; private if not given")
+    gated: Annotated[Literal["auto", "manual"] | None, Flag("HOW")] = Field(
+        None, description="readers accept conditions"
+    )
+    revision: Annotated[str | None, Flag("BRANCH")] = Field(
+        None, description="branch to publish on (made if it is not there)"
+    )
+    tag: Annotated[str | None, Flag("NAME")] = Field(None, description="name of the version (default: the next vN)")
+    create_pr: Annotated[bool, Flag()] = Field(False, description="open a pull request instead of committing")
+
+
+class Given(Settings):
+    """What is named besides settings: folders and files that belong to what is published. No manifest holds their place."""
+
+    trees: Annotated[tuple[Path, ...], Flag("DIR", split=False)] = Field(
+        (), description="generate folders, if they do not lie beside the curated one"
+    )
+    evaluation: Annotated[Path | None, Flag("DIR")] = Field(
+        None, description="evaluation of the runs (default: found beside them)"
+    )
+    preference: Annotated[Path | None, Flag("FILE")] = Field(
+        None, description="preference rows of the pairs, jsonl: pair_id, chosen, rejected"
+    )

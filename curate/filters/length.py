@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from journey import views
-from journey.config import unset
+from journey.config import CurateSettings, unset
 from journey.curate.item import HALVES, Drop, Half, Item
 from journey.curate.rules import FILTERS, Context
 from journey.errors import UsageError
@@ -55,15 +55,22 @@ class Length:
     ) -> None:
         self._context, self._wanted, self._share = context, max_tokens or context.settings.max_tokens, share
         self._words = max_words
-        if context.settings.base is None and self._wanted is not None:
-            raise UsageError(
-                f"{self._wanted} tokens at most: tokens are counted by a model's tokenizer, and no base is given",
-                "add --base NAME, or limit words: --set length.max_words=N",
-            )
-        if context.settings.base is not None and max_words is not None:
-            raise UsageError("length.max_words is for pairs without a base", "limit tokens: --max-tokens N")
         self._measure: _Tokens | _Words = _Words() if context.tokenizer is None else _Tokens(context.tokenizer)
         self._longest = 0
+
+    @staticmethod
+    def check(
+        settings: CurateSettings, *, max_tokens: int | None = None, max_words: int | None = None, share: float = 1.0
+    ) -> None:
+        """Raises UsageError for a limit in tokens without a base, or in words with one."""
+        wanted = max_tokens or settings.max_tokens
+        if settings.base is None and wanted is not None:
+            raise UsageError(
+                f"{wanted} tokens at most: tokens are counted by a model's tokenizer, and no base is given",
+                "add --base NAME, or limit words: --set length.max_words=N",
+            )
+        if settings.base is not None and max_words is not None:
+            raise UsageError("length.max_words is for pairs without a base", "limit tokens: --max-tokens N")
 
     @cached_property
     def limit(self) -> int | None:

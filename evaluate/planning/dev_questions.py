@@ -31,9 +31,11 @@ def dev_questions(
     given = settings.dev.get(spec) or settings.dev.get(name)
     limit, found = settings.dev_problems, None
     if given is not None:
-        own = given if "=" in given or given in BENCHMARKS.names() else f"{name}={given}"
         found = load_questions(
-            own, split="dev" if given in BENCHMARKS.names() else "test", seed=settings.seed, limit=limit
+            dev_spec(name, given),
+            split="dev" if given in BENCHMARKS.names() else "test",
+            seed=settings.seed,
+            limit=limit,
         )
     elif settings.split == "dev":
         return None  # the benchmark itself is dev
@@ -52,6 +54,11 @@ def dev_questions(
     own_name = f"{name}{SUFFIX}"
     renamed = [Question(question.id, own_name, question.problem) for question in questions]
     return renamed, BenchmarkFacts(own_name, facts.source, facts.check, facts.revision, facts.licence, facts.summary)
+
+
+def dev_spec(name: str, given: str) -> str:
+    """The benchmark that `--set dev={NAME: GIVEN}` names: one of the catalog, NAME=FILE, or a file for that name."""
+    return given if "=" in given or given in BENCHMARKS.names() else f"{name}={given}"
 
 
 def check_dev(settings: EvaluateSettings) -> None:

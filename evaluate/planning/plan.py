@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from journey import console, views
-from journey.catalog import BENCHMARKS
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
 from journey.evaluate.planning import comparisons
+from journey.evaluate.planning.check import check_benchmarks
 from journey.evaluate.planning.dev_questions import check_dev, dev_questions
 from journey.evaluate.planning.larger import Larger, find_larger
 from journey.evaluate.planning.questions import ask, trained_on
@@ -155,7 +155,7 @@ def _ask(
     """All benchmarks by the name as asked for ("dev of NAME" for dev problems), and their questions by name."""
     infos: dict[str, BenchmarkInfo] = {}
     questions: dict[str, list[Question]] = {}
-    asked_for, seen = _benchmarks(settings), trained_on(finetuned, settings)
+    asked_for, seen = list(check_benchmarks(settings)), trained_on(finetuned, settings)
     for spec in asked_for:
         limit = min((n for n in (settings.sizes.get(spec), settings.limit) if n is not None), default=None)
         asked, facts = ask(spec, settings, limit, seen)
@@ -179,15 +179,6 @@ def _info(asked: Sequence[Question], facts: BenchmarkFacts) -> BenchmarkInfo:
     return BenchmarkInfo(
         facts.name, len(asked), facts.source, facts.revision, facts.licence, sha256, facts.check, facts.summary
     )
-
-
-def _benchmarks(settings: EvaluateSettings) -> list[str]:
-    if not settings.benchmarks:
-        raise UsageError("no benchmark to evaluate on", "e.g. --benchmarks countdown@1; see `journey list benchmarks`")
-    for name in settings.sizes:
-        if name not in {*settings.benchmarks, *BENCHMARKS.names()}:  # a recipe's sizes may name more than is asked
-            raise UnknownName("benchmark in sizes", name, settings.benchmarks)
-    return settings.benchmarks
 
 
 def _primary(settings: EvaluateSettings, asked: Mapping[str, BenchmarkInfo]) -> str:

@@ -15,6 +15,7 @@ class Adaptive(Strategy):
     """Two samples, and the majority of k where these two give different answers (or none)."""
 
     name, draw = "adaptive", "samples"
+    settings = ("k",)
 
     def places(self, settings: StrategySettings) -> list[int]:
         """2, 4, ... k samples."""

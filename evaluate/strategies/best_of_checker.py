@@ -13,6 +13,7 @@ class BestOfChecker(Strategy):
     """The first of k samples that the problem's own checker accepts, where a problem has one."""
 
     name, draw, checker = "best-of-checker", "samples", True
+    settings = ("k",)
 
     def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""

@@ -15,6 +15,7 @@ class BestOfLogprob(Strategy):
     """The sample of k that the model itself thinks likeliest: mean log-probability of a token (or the sum)."""
 
     name, draw = "best-of-logprob", "samples"
+    settings = ("k", "logprob")
 
     def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""

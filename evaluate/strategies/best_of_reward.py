@@ -15,6 +15,7 @@ class BestOfReward(Strategy):
     """The sample of k with the highest reward (--set reward=FOLDER or NAME@http://HOST/v1)."""
 
     name, draw, reward = "best-of-reward", "samples", True
+    settings = ("k", "reward")
 
     def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""

@@ -23,6 +23,7 @@ class BudgetCap(Strategy):
     """Greedy, but at a cap of tokens the thinking is ended and the answer asked for (arXiv 2501.19393)."""
 
     name = draw = "budget-cap"
+    settings = ("caps",)
     axis: ClassVar[Axis] = "cap"
 
     def places(self, settings: StrategySettings) -> list[int]:

@@ -21,6 +21,7 @@ class BudgetWait(Strategy):
     """Greedy, but n times the answer is taken away and "Wait" put in its place (arXiv 2501.19393)."""
 
     name = draw = "budget-wait"
+    settings = ("waits",)
     axis: ClassVar[Axis] = "continuations"
 
     def places(self, settings: StrategySettings) -> list[int]:

@@ -13,6 +13,7 @@ class Majority(Strategy):
     """The answer that most of k samples give, equal answers counted together; ties are broken at random."""
 
     name, draw = "majority", "samples"
+    settings = ("k",)
 
     def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""

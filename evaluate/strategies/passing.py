@@ -13,6 +13,7 @@ class Pass(Strategy):
     """pass@k, unbiased: 1 - C(n-c, k) / C(n, k). An oracle, never in a verdict."""
 
     name, draw, oracle = "pass", "samples", True
+    settings = ("k",)
 
     def places(self, settings: StrategySettings) -> list[int]:
         """1, 2, 4, ... k samples."""

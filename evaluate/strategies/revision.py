@@ -18,6 +18,7 @@ class Revision(Strategy):
     """The greedy answer, shown to the model with the problem to try again, n rounds; the last answer counts."""
 
     name = draw = "revision"
+    settings = ("rounds",)
     axis: ClassVar[Axis] = "rounds"
 
     def places(self, settings: StrategySettings) -> list[int]:

@@ -19,6 +19,7 @@ class Samples(Strategy):
     """One answer drawn at a temperature: the mean over all samples (pass@1)."""
 
     name = draw = "samples"
+    settings = ("samples", "temperature", "top_p")
 
     def places(self, settings: StrategySettings) -> list[int]:
         """One sample."""

@@ -32,6 +32,7 @@ class Strategy:
     oracle: ClassVar[bool] = False  # looks at the gold answer, so it is never in a verdict
     checker: ClassVar[bool] = False  # needs a checker that works from the problem alone
     reward: ClassVar[bool] = False  # needs a reward model
+    settings: ClassVar[tuple[str, ...]] = ()  # what it reads of evaluate's settings, beside what its `draw` reads
 
     def places(self, settings: StrategySettings) -> list[int]:
         """The settings on the curve; the last is the strategy as the plan names it."""
@@ -64,6 +65,7 @@ S = TypeVar("S", bound=type[Strategy])
 def in_catalog(kind: S) -> S:
     """Puts a strategy into the catalog under its own `name`; the facts of `journey list` are those of its class."""
     facts: dict[str, Any] = {flag: True for flag in ("oracle", "checker", "reward") if getattr(kind, flag)}
+    facts |= {"settings": kind.settings} if kind.settings else {}
     STRATEGIES.add(kind.name, draw=kind.draw, **facts)(kind)
     return kind
 

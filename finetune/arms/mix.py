@@ -43,4 +43,5 @@ for _share in (25, 50, 75):
         summary=f"Train on journeys for {_share} % of the problems and on shortcuts for the others.",
         question=f"do journeys on {_share} % of the problems do as much as on all?",
         trains=True,
+        settings=("mistake_weight",),
     )(_arm(_share))

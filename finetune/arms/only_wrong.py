@@ -11,7 +11,12 @@ from journey.finetune.runs import Arm, Reading
 from journey.schema import Pair, Trace
 
 
-@ARMS.add("only-wrong", question="does the reasoning have to be right, or only to look like reasoning?", trains=True)
+@ARMS.add(
+    "only-wrong",
+    question="does the reasoning have to be right, or only to look like reasoning?",
+    trains=True,
+    settings=("mistake_weight",),
+)
 def only_wrong() -> Arm:
     """Train on solutions with a mistake that nobody notices, ending in a wrong box."""
     return Arm("only-wrong", _traces, mistakes=True, drops=True)

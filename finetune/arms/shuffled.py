@@ -11,7 +11,12 @@ from journey.rng import rng_for
 from journey.schema import Pair, Trace
 
 
-@ARMS.add("shuffled", question="does the order of trial and error matter, or only what it contains?", trains=True)
+@ARMS.add(
+    "shuffled",
+    question="does the order of trial and error matter, or only what it contains?",
+    trains=True,
+    settings=("mistake_weight",),
+)
 def shuffled() -> Arm:
     """Train on the journey with everything before the answer in random order."""
     return Arm("shuffled", _traces, mistakes=True)

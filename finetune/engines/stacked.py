@@ -11,7 +11,7 @@ from journey.finetune.runs import Run
 from journey.finetune.training.protocol import IGNORED, LABELS, EngineMessage, Failed, Report, Setup, Trained
 
 
-@ENGINES.add("stacked", together=True)
+@ENGINES.add("stacked", together=True, settings=("pass_tokens", "stacks", "workers", "checkpointing"))
 def train(
     runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
 ) -> Iterator[Trained | Failed | EngineMessage]:

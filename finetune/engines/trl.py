@@ -13,6 +13,18 @@ from journey.finetune.training.protocol import LABELS, Report, Setup, Trained
 @ENGINES.add(
     "trl",
     together=False,
+    settings=(
+        "micro_batch",
+        "full",
+        "processes",
+        "packing",
+        "attention",
+        "liger",
+        "report_to",
+        "lora_options",
+        "checkpointing",
+        "workers",
+    ),
     also="full fine-tuning, several processes a run, packing, liger, reporters, quantised bases",
 )
 def train(runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report) -> Iterator[Trained]:

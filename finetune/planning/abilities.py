@@ -37,7 +37,7 @@ _MODULES = {"optimum-quanto": "optimum.quanto", "compressed-tensors": "compresse
 
 def check_engine(settings: FinetuneSettings, ref: load.ModelRef, device: str) -> list[str]:
     """Notes on what was asked for. Raises UsageError naming what engine, machine or base cannot do, and the way out."""
-    notes = _check_trl_only(settings)
+    notes = check_trl_only(settings)
     _check_processes(settings.processes, device)
     _check_liger(settings.liger, device)
     _check_attention(settings.attention)
@@ -46,7 +46,8 @@ def check_engine(settings: FinetuneSettings, ref: load.ModelRef, device: str) ->
     return notes
 
 
-def _check_trl_only(settings: FinetuneSettings) -> list[str]:
+def check_trl_only(settings: FinetuneSettings) -> list[str]:
+    """Notes on the engine's settings. Raises UsageError for those that the engine does not have."""
     entry = ENGINES.entry(settings.engine)
     wanted = [words for name, words in _TRL_ONLY.items() if getattr(settings, name)]
     wanted += [f"{settings.processes} processes a run"] if settings.processes > 1 else []

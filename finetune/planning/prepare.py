@@ -7,17 +7,17 @@ from pathlib import Path
 
 import msgspec
 
-from journey.catalog import ENGINES
 from journey.config import FinetuneSettings
-from journey.errors import UnknownName, UsageError
+from journey.errors import UsageError
 from journey.finetune import cost
 from journey.finetune.planning import abilities, audit, make_rows, preflight, sweep, warmup
+from journey.finetune.planning.check import check
 from journey.finetune.planning.groups import grouped
 from journey.finetune.planning.memory import find_room
 from journey.finetune.planning.prepared import Prepared
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
-from journey.finetune.runs import Axes, Choice, Reading, Run, choose, combinations, learning_rate, run_name
+from journey.finetune.runs import Axes, Choice, Reading, Run, combinations, learning_rate, run_name
 from journey.finetune.training.protocol import LABELS, Setup
 from journey.formats.folders import CuratedFolder
 from journey.models import load, template
@@ -29,15 +29,7 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> Prepared:
 
     Raises UsageError (or a kin) for whatever would make the comparison unfair or impossible.
     """
-    choices, notes = choose(settings.arms, settings.match, settings.mistake_weight)
-    known = {name for choice in choices for name in (choice.label, choice.arm.name)}
-    known |= {warmup.NAME} if settings.warmup else set()
-    for name in settings.lr_by_arm:
-        if name not in known:
-            raise UnknownName("arm of lr_by_arm", name, known)
-    if settings.lr_by_arm.keys() - {warmup.NAME} and len(settings.rates) > 1:
-        raise UsageError("lr lists several rates and lr_by_arm names one for an arm", "give only one of the two")
-    ENGINES.entry(settings.engine)
+    choices, notes = check(settings)
     ref = load.find(str(settings.base))
     tokenizer = load.load_tokenizer(ref)
     reading = Reading(tokenizer, settings.view or template.default_view(tokenizer))

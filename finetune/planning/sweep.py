@@ -46,17 +46,11 @@ def place_of(run: Run | SweepTrial) -> Place:
     return run.arm, run.rank, run.pairs
 
 
-def find(
-    curated: CuratedFolder, settings: FinetuneSettings, runs: Sequence[Run], data: Mapping[str, Rows]
-) -> Sweep | None:
-    """What --lr-sweep asks for, checked; None without it. Raises UsageError, saying what to type instead.
-
-    The dev problems are drawn by a hash of their ids. They never hold a problem of the test split, of a named benchmark or
-    of the training rows.
-    """
+def check_rates(settings: FinetuneSettings) -> tuple[float, ...]:
+    """The rates that are tried, rising; none without a sweep. Raises UsageError where they are too few, or rates are given."""
     rates = tuple(sorted({float(rate) for rate in settings.lr_sweep}))
     if not rates:
-        return None
+        return ()
     if len(rates) < 2 or rates[0] <= 0:
         raise UsageError("--lr-sweep tries two rates above 0 at least", "e.g. --lr-sweep 3e-4,1e-3,3e-3")
     given = [name for name in settings.lr_by_arm if name != "warmup"]
@@ -66,6 +60,20 @@ def find(
             + (f" for {', '.join(given)}" if given else ""),
             "give either --lr-sweep, or --lr and lr_by_arm",
         )
+    return rates
+
+
+def find(
+    curated: CuratedFolder, settings: FinetuneSettings, runs: Sequence[Run], data: Mapping[str, Rows]
+) -> Sweep | None:
+    """What --lr-sweep asks for, checked; None without it. Raises UsageError, saying what to type instead.
+
+    The dev problems are drawn by a hash of their ids. They never hold a problem of the test split, of a named benchmark or
+    of the training rows.
+    """
+    rates = check_rates(settings)
+    if not rates:
+        return None
     everything = list(curated.pairs("dev"))
     if not everything:
         raise UsageError(

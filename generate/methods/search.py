@@ -12,9 +12,10 @@ from __future__ import annotations
 from random import Random
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from journey.catalog import FAMILIES
+from journey.config import Settings
 from journey.generate.made import Made, Rejection
 from journey.generate.protocols import METHODS
 from journey.generate.search import unnoticed
@@ -24,10 +25,9 @@ from journey.rng import digest, rng_for
 from journey.schema import Pair, Problem, Trace, Tree, pair_id
 
 
-class SearchSettings(BaseModel):
+class SearchSettings(Settings):
     """How the tree is searched and how much of it the journey tells."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     strategy: Literal["depth-first", "best-first", "beam"] = Field("depth-first", description="which node comes next")
     order: Literal["canonical", "sum", "multiply"] = Field(
         "canonical", description="children as listed, or by distance to the target, or to its nearest factor"
@@ -36,12 +36,16 @@ class SearchSettings(BaseModel):
         False, description="skip children whose heuristic exceeds the target (as Stream of Search does)"
     )
     exhaust: bool = Field(False, description="tell every last move of two numbers, also those that size rules out")
-    width: int = Field(5, ge=1, description="states that a beam keeps at each depth")
-    trials: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
+    width: int = Field(5, ge=1, le=1_000_000, description="states that a beam keeps at each depth")
+    trials: Literal["all"] | Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         "all", description="wrong branches told before the right one: all, or at most K tries with the right one"
     )
-    depth: int | None = Field(None, ge=1, description="with trials=K: how many moves into a wrong branch are told")
-    limit: int = Field(2_000, ge=1, description="moves after which a search is given up, and the problem rejected")
+    depth: int | None = Field(
+        None, ge=1, le=1_000_000, description="with trials=K: how many moves into a wrong branch are told"
+    )
+    limit: int = Field(
+        2_000, ge=1, le=10_000_000, description="moves after which a search is given up, and the problem rejected"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

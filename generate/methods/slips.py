@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from journey.answers.equations import Unreadable
+from journey.config import Settings
 from journey.errors import UnknownName
 from journey.generate.made import Made, Rejection
 from journey.generate.protocols import METHODS
@@ -35,17 +36,17 @@ MAX_DELAY = 3
 DELAY_WEIGHTS = (0.6, 1, 1, 1)  # short solutions cap most delays, so 0 comes out at about half all the same
 
 
-class SlipsSettings(BaseModel):
+class SlipsSettings(Settings):
     """How many mistakes of which kinds are made, and how long they go unnoticed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     rate: float = Field(
         default=0.2, ge=0, le=1, description="share of the steps that get a mistake; every journey has one"
     )
-    most: int = Field(default=3, ge=1, description="mistakes in one journey at most")
+    most: int = Field(default=3, ge=1, le=1_000_000, description="mistakes in one journey at most")
     delay: int | None = Field(
         default=None,
         ge=0,
+        le=1_000_000,
         description=f"steps between mistake and notice, capped by the steps left; none: 0 to {MAX_DELAY}",
     )
     kinds: tuple[str, ...] | None = Field(

@@ -1,4 +1,4 @@
-"""What this machine can do."""
+"""`journey doctor`: what this machine can do."""
 
 from __future__ import annotations
 
@@ -9,8 +9,24 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from journey.cli.shared import AsJson, next_, print_json
 from journey.errors import JourneyError
 from journey.numbers import gib
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """What this machine can do: devices, memory, disk, models, extras, Hub.
+
+    Example: journey doctor
+    """
+    from journey.cli.printing import terminal
+
+    found = examine()
+    if as_json:
+        print_json(found)
+        return
+    terminal.show_facts(found)
+    next_("journey demo")
 
 
 def examine() -> dict[str, Any]:

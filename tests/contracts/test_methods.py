@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from journey import views
 from journey.answers.grading import grade
 from journey.catalog import FAMILIES, METHODS, Entry
-from journey.cli.show import catalog_rows
+from journey.cli.printing.catalogs import rows as catalog_rows
 from journey.config import CurateSettings
 from journey.curate.item import Item
 from journey.curate.rules import Context, bind, resolve_options

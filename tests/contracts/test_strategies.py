@@ -36,6 +36,7 @@ class TestEveryStrategy:
         one, entry = made(name), STRATEGIES.entry(name)
         assert isinstance(one, Strategy) and one.name == name and entry.summary
         stated = {"draw": one.draw, "oracle": one.oracle, "checker": one.checker, "reward": one.reward}
+        stated["settings"] = one.settings
         assert entry.facts == {fact: value for fact, value in stated.items() if value}
         assert ("oracle" in entry.summary) == one.oracle
         source = made(one.draw)

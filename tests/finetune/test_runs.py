@@ -99,9 +99,9 @@ def test_axes_take_one_value_or_several(given: dict[str, Any], found: tuple[Any,
     "given", [{"rank": "x"}, {"rank": 0}, {"rank": "8,,4"}, {"rank": 1.5}, {"lr": -1}, {"lr": "nan"}, {"pairs": []}]
 )
 def test_values_that_are_none_say_what_was_expected(given: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="finetune: (rank|lr|pairs) = .*expected a .*number above 0, or several, e.g."):
+    with pytest.raises(UsageError, match="finetune: (rank|lr|pairs).* = .*expected: .*(number|pairs), .*, or a list"):
         build(FinetuneSettings, given, "finetune")
-    with pytest.raises(UsageError, match="expected a weight from 0 to 1"):
+    with pytest.raises(UsageError, match="mistake_weight = 2: expected: number, 0 to 1, or by name"):
         build(FinetuneSettings, {"mistake_weight": 2}, "finetune")
 
 

@@ -48,7 +48,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        ("evaluate g --benchmarks countdown@1 --map prompt --out x", "--map 'prompt' is not NAME=VALUE"),
+        ("evaluate g --benchmarks countdown@1 --map prompt --out x", "--map 'prompt' is not NAME=FIELD"),
         ("evaluate g --benchmarks countdown@1 --harness helm --out x", "--harness lm-eval is the one that there is"),
         ("evaluate g --tasks gsm8k --out x", "--harness is not given"),
         ("generate --family countdwn --pairs 3 --out x", "did you mean countdown?"),

@@ -71,7 +71,7 @@ def test_records_are_frozen() -> None:
 def test_settings_refuse_unknown_keys_with_the_nearest() -> None:
     with pytest.raises(UnknownName, match=r"unknown setting of x 'finetune\.epoch': did you mean finetune\.epochs"):
         build(RunSettings, {"finetune": {"epoch": 3}}, "x")
-    with pytest.raises(UsageError, match="pairs = 0: Input should be greater than or equal to 1"):
+    with pytest.raises(UsageError, match="pairs = 0: expected: whole number, 1 to 1e9"):
         build(GenerateSettings, {"pairs": 0}, "generate")
 
 

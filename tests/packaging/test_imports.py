@@ -116,11 +116,25 @@ def test_circles_are_found() -> None:
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})[0] in "abc"
 
 
-def test_help_answers_without_torch() -> None:
-    code = (
-        "import sys; from typer.testing import CliRunner; from journey.cli.app import app; "
-        "assert CliRunner().invoke(app, ['--help']).exit_code == 0; "
-        "print([m for m in ('torch', 'transformers', 'pydantic', 'datasets', 'scipy') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+HEAVY = ("torch", "transformers", "pydantic", "datasets", "scipy", "numpy", *(f"journey.{stage}" for stage in STAGES))
+HELP = """
+import sys
+from typer.main import get_command
+from typer.testing import CliRunner
+from journey.cli.app import app
+
+verbs = list(get_command(app).commands)
+for words in [["--help"], *([verb, "--help"] for verb in verbs)]:
+    assert CliRunner().invoke(app, words).exit_code == 0, words
+    loaded = [name for name in sys.argv[1:] if name in sys.modules]
+    assert not loaded, f"{words} imports {loaded}"
+print(len(verbs))
+"""
+
+
+def test_help_of_every_verb_imports_nothing_heavy() -> None:
+    """No torch, no settings model (pydantic), no stage and no plug-in: help answers at once, from what is in flags.json."""
+    command = [sys.executable, "-P", "-c", HELP, *HEAVY]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "12"

@@ -11,9 +11,8 @@ import pytest
 import yaml
 
 from journey.errors import PartialError, UsageError
-from journey.publish.pieces import Given
 from journey.publish.run import publish
-from journey.publish.settings import PublishSettings
+from journey.publish.settings import Given, PublishSettings
 
 BASE, DATA, REPO = "tester/pocket", "tester/three-numbers", "tester/runs"
 

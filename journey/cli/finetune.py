@@ -1,0 +1,51 @@
+"""`journey finetune`: the arms, trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from journey.cli.flags.given import GivenFlags, settings_flags
+from journey.cli.shared import AsJson, DryRun, Out, next_, note, print_json
+
+
+@settings_flags("finetune")
+def finetune(
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote, or a published dataset's id.")],
+    out: Out,
+    given: GivenFlags,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Train every arm and seed from the same base, on matched budgets.
+
+    Example: journey finetune data/runs/curated --base pocket --seeds 2 --out data/runs/arms
+    """
+    from journey.config import FinetuneSettings
+    from journey.finetune import run as stage
+    from journey.formats.folders import read_manifest
+    from journey.publish.transfer.restore import local_folder, warmup_folder
+
+    settings = given.build(FinetuneSettings)
+    if settings.warmup:
+        settings = settings.model_copy(update={"warmup": warmup_folder(settings.warmup)})
+    folder = local_folder(folder, "curate")
+    if dry_run:
+        print_json(stage.plan(folder, settings))
+        return
+    made = stage.finetune(folder, settings, out)
+    if as_json:
+        print_json(read_manifest(made, "finetune").counts)
+    else:
+        from journey import console
+        from journey.finetune.planning import audit
+        from journey.formats.folders import open_finished
+
+        found = open_finished(made, "finetune").audit
+        for table in audit.tables(found):
+            console.out.print(table)
+        for sentence in found.notes:
+            note(sentence)
+    next_(f"journey evaluate {made} --benchmarks NAME,... --out {made.with_name(made.name + '-evaluation')}")

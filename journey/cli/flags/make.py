@@ -1,0 +1,112 @@
+"""Writes `flags.json` from the settings models and the catalogs: `make golden`. With --check it only compares.
+
+Never imported by the command line, which reads the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from typing import Any
+
+from pydantic import BaseModel
+
+from journey import catalog
+from journey.cli.flags.given import FILE, SettingFlag
+from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings
+from journey.publish.settings import Given, PublishSettings
+from journey.settings.fields import Setting, settings_of
+
+VERBS: dict[str, tuple[type[BaseModel], ...]] = {
+    "generate": (GenerateSettings,),
+    "curate": (CurateSettings,),
+    "finetune": (FinetuneSettings,),
+    "evaluate": (EvaluateSettings,),
+    "publish": (PublishSettings, Given),
+}
+PLUG_INS = {
+    "generate": {"families": catalog.FAMILIES, "methods": catalog.METHODS},
+    "curate": {"filters": catalog.FILTERS},
+    "finetune": {"arms": catalog.ARMS, "engines": catalog.ENGINES},
+    "evaluate": {"benchmarks": catalog.BENCHMARKS, "strategies": catalog.STRATEGIES},
+}
+# What a flag takes that its metavar shows already.
+_SAID_BY_METAVAR = ("text", "path", "list", "by name: text", "true or false")
+
+
+def option(setting: Setting) -> SettingFlag:
+    """A setting as a flag."""
+    assert setting.flag is not None
+    metavar = setting.flag.metavar
+    if setting.flag.split and setting.shape in ("list", "map"):
+        metavar += ",..."
+    if setting.shape == "value or map":
+        metavar += "|NAME=" + metavar + ",..."
+    return SettingFlag(
+        name=setting.name,
+        flag=f"--{setting.name.replace('_', '-')}",
+        shape=setting.shape,
+        metavar=metavar,
+        help=help_of(setting),
+        split=setting.flag.split,
+        required=setting.required,
+        example=setting.example,
+    )
+
+
+def help_of(setting: Setting) -> str:
+    """`Longest row (tokens, 16 or more; default: by base).`"""
+    meaning, own = setting.meaning, ""
+    if meaning.endswith(")"):  # what the description has in brackets goes into the same brackets
+        meaning, _, own = meaning[:-1].rpartition(" (")
+    takes = setting.takes.removeprefix("list: ").removesuffix(", or a list")
+    default = "" if setting.shape == "switch" else setting.default
+    facts = [
+        "" if own.startswith("default: ") else own,
+        "" if takes in _SAID_BY_METAVAR else takes,
+        f"e.g. {setting.example}" if setting.example else "",
+        f"default: {default}" if default else "",
+        own if own.startswith("default: ") else "",
+    ]
+    inside = "; ".join(filter(None, facts))
+    repeats = " Repeats." if setting.flag and not setting.flag.split else ""
+    return f"{meaning[:1].upper()}{meaning[1:]}{f' ({inside})' if inside else ''}.{repeats}"
+
+
+def content() -> str:
+    """The text of the file as the models have it now."""
+    data: dict[str, Any] = {}
+    for verb, models in VERBS.items():
+        settings = [setting for model in models for setting in settings_of(model)]
+        data[verb] = {
+            "flags": [_stated(option(setting)) for setting in settings if setting.flag is not None],
+            "set": any(setting.flag is None for setting in settings),
+            "plug_ins": {kind: plug_ins.names() for kind, plug_ins in PLUG_INS.get(verb, {}).items()},
+        }
+    return json.dumps(data, indent=1) + "\n"
+
+
+def _stated(made: SettingFlag) -> dict[str, Any]:
+    """What differs from the defaults of an SettingFlag."""
+    return {
+        field.name: getattr(made, field.name)
+        for field in dataclasses.fields(made)
+        if getattr(made, field.name) != field.default
+    }
+
+
+def main() -> None:
+    """Write the file, or compare it and exit with 1 where it is out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare")
+    now = content()
+    if not parser.parse_args().check:
+        FILE.write_text(now, encoding="utf-8")
+    elif not FILE.is_file() or FILE.read_text(encoding="utf-8") != now:
+        sys.exit(f"{FILE} is not what the settings and plug-ins say: make golden")
+
+
+if __name__ == "__main__":
+    main()

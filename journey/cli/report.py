@@ -1,0 +1,35 @@
+"""`journey report`: the report again, from what is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from journey.cli.shared import AsJson, next_, show_scores
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey evaluate` (or `run`, `demo`) wrote.")],
+    finetuned: Annotated[Path | None, typer.Option("--finetune", help="Its finetune folder, if not beside it.")] = None,
+    judge: Annotated[str | None, typer.Option(help="A MODEL that counts the behaviours too, on some answers.")] = None,
+    judge_answers: Annotated[int, typer.Option(help="How many answers the judge reads.", min=1)] = 200,
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild the report from the stored samples; no model is needed.
+
+    Example: journey report data/runs/demo/evaluate
+    """
+    from journey.evaluate import report as stage
+    from journey.evaluate.behaviour import judge as judging
+    from journey.evaluate.behaviour import measure
+    from journey.formats.folders import open_finished
+
+    if not (folder / "manifest.json").is_file() and (folder / "evaluate" / "manifest.json").is_file():
+        folder = folder / "evaluate"
+    evaluated = open_finished(folder, "evaluate")
+    measure.build(evaluated, judging.judge(evaluated, judge, judge_answers) if judge else None)
+    stage.build(evaluated, finetuned)
+    show_scores(folder, as_json)
+    next_(f"open {folder / 'report.html'}")

@@ -1,0 +1,60 @@
+"""`journey run` and `journey demo`: a recipe from problems to report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from journey.cli.shared import AsJson, DryRun, Out, Sets, Workers, next_, print_json, show_scores
+
+DEMO_OUT = Path("data/runs/demo")
+
+
+def demo(
+    out: Out = DEMO_OUT,
+    sets: Sets = [],  # noqa: B006 - typer reads the default
+    workers: Workers = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """The whole comparison on the embedded default: generate, curate, finetune, evaluate, report.
+
+    Example: journey demo --out data/runs/demo
+    """
+    _run_recipe("quickstart", out, sets, workers, as_json, dry_run)
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name (see `journey list recipes`) or a YAML file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder (default: data/runs/NAME).")
+    ] = None,
+    sets: Sets = [],  # noqa: B006
+    workers: Workers = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """A recipe end to end, skipping finished stages.
+
+    Example: journey run gsm8k --set base=Qwen/Qwen2.5-1.5B-Instruct --out data/runs/qwen
+    """
+    _run_recipe(recipe, out, sets, workers, as_json, dry_run)
+
+
+def _run_recipe(
+    name: str, out: Path | None, sets: list[str], workers: int | None, as_json: bool, dry_run: bool
+) -> None:
+    from journey import pipeline
+    from journey.config import parse_set
+
+    recipe = pipeline.read_recipe(name)
+    settings = pipeline.resolve(recipe, parse_set(sets))
+    to = out or Path("data/runs") / recipe.name
+    if dry_run:
+        print_json(pipeline.describe(settings, to))
+        return
+    folder = pipeline.run(settings, to, workers=workers)
+    show_scores(folder, as_json)
+    next_(f"open {folder / 'report.html'}")
