@@ -82,14 +82,14 @@ def join(tokens: Sequence[str]) -> str:
     """Tokens as a readable expression: `(2 + 3) * 4`, `5 + -3`."""
     text = ""
     for at, token in enumerate(tokens):
-        unary = token in "+-" and (at == 0 or tokens[at - 1] in ("(", "+", "-", "*", "/"))
+        unary = _is_unary(tokens, at)
         tight = not text or text.endswith("(") or token == ")" or (at and _is_unary(tokens, at - 1))
         text += token if tight or (unary and text.endswith("(")) else f" {token}"
     return text
 
 
 def _is_unary(tokens: Sequence[str], at: int) -> bool:
-    return tokens[at] in ("+", "-") and (at == 0 or tokens[at - 1] in ("(", "+", "-", "*", "/"))
+    return tokens[at] in ("+", "-") and (at == 0 or tokens[at - 1] in ("(", *_OPERATORS))
 
 
 # --- anybody's text: every equation, true or false -------------------------------------------------------------------
