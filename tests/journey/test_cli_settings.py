@@ -235,7 +235,7 @@ def test_what_plug_ins_say_they_read_is_what_they_read() -> None:
 
     for entry in STRATEGIES.entries():
         classes = [each for each in entry.target.__mro__ if each.__module__.startswith("journey.evaluate.strategies")]
-        read = {name for each in classes for name in re.findall(r"\bnumbers\.(\w+)", inspect.getsource(each))}
+        read = {name for each in classes for name in re.findall(r"\bsettings\.(\w+)", inspect.getsource(each))}
         stated = set(entry.facts.get("settings", ())) - {"reward"}
         assert stated == read, entry.name
         assert stated <= EvaluateSettings.model_fields.keys()
