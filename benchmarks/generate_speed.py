@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from journey.catalog import FAMILIES, METHODS
-from journey.generate.shards import ShardJob, Source, make_shard
+from journey.generate.shards import PairSource, ShardJob, make_shard
 from journey.schema import Pair, Problem, decode
 from journey.views import render
 
@@ -53,7 +53,7 @@ CASES = [
 def ours(case: Case, problems: tuple[Problem, ...], total: Counter[str]) -> None:
     """Search, tell and encode these problems, and add up."""
     options = METHODS.get("search").Settings(**case.options).model_dump()
-    job = ShardJob(0, 0, len(problems), 0, 1, (Source("search", options),), problems)
+    job = ShardJob(0, 0, len(problems), 0, 1, (PairSource("search", options),), problems)
     started = time.process_time()
     rows = make_shard(job).rows
     total["search"] += time.process_time() - started

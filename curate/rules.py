@@ -101,7 +101,7 @@ FILTERS: Catalog[Filter | Callable[[Context], Filter]] = catalog.FILTERS
 
 
 @dataclass(frozen=True)
-class Rule:
+class BoundFilter:
     """A filter with its options, ready to judge."""
 
     name: str
@@ -177,11 +177,11 @@ def check(settings: CurateSettings) -> None:
         name_of(spec)
 
 
-def bind(options: dict[str, dict[str, Any]], context: Context) -> list[Rule]:
+def bind(options: dict[str, dict[str, Any]], context: Context) -> list[BoundFilter]:
     """The rules of a run."""
     found = []
     for entry in in_order():
         target, chosen = entry.target, options[entry.name]
         call: Any = target(context, **chosen) if isinstance(target, type) else partial(target, **chosen)
-        found.append(Rule(entry.name, entry.facts["per"], call))
+        found.append(BoundFilter(entry.name, entry.facts["per"], call))
     return found

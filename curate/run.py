@@ -21,7 +21,7 @@ from journey.answers.checker import CHECKER_VERSION
 from journey.config import CurateSettings
 from journey.curate.item import Item
 from journey.curate.ledger import Funnel, LedgerFile, ledger_line
-from journey.curate.rules import Context, Rule, bind, resolve_options
+from journey.curate.rules import BoundFilter, Context, bind, resolve_options
 from journey.errors import PartialError, UsageError
 from journey.formats.curation import LEDGER, LedgerLine
 from journey.formats.files import read_lines
@@ -101,7 +101,7 @@ def _run(
             console.note(rule.note)
 
 
-def judge(items: list[Item], rules: Sequence[Rule], funnel: Funnel) -> tuple[list[Item], list[LedgerLine]]:
+def judge(items: list[Item], rules: Sequence[BoundFilter], funnel: Funnel) -> tuple[list[Item], list[LedgerLine]]:
     """The items that every rule lets pass, and a ledger line for each of the others, in input order."""
     lines: dict[Item, LedgerLine] = {}
     alive = items

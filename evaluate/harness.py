@@ -26,7 +26,7 @@ from journey import console
 from journey.answers.grading import grade
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, RemoteError, UsageError
-from journey.evaluate.planning.plan import Prepared, prepare
+from journey.evaluate.planning.plan import EvaluationSetup, prepare
 from journey.evaluate.planning.runs import read_runs
 from journey.evaluate.statistics.verdict import BASE
 from journey.formats.files import dump_json
@@ -136,7 +136,7 @@ def read(folder: Path) -> HarnessFile:
     return HarnessFile.parse(harness.read(HarnessFile.FILE), str(harness.path / HarnessFile.FILE))
 
 
-def _write_tasks(folder: Folder, prepared: Prepared) -> list[str]:
+def _write_tasks(folder: Folder, prepared: EvaluationSetup) -> list[str]:
     """Task files of our benchmarks, with prompts as text; gives the tasks' names."""
     names = []
     for info in prepared.plan.benchmarks:
@@ -169,7 +169,7 @@ def task_name(benchmark: str) -> str:
     return PREFIX + "".join(letter if letter.isalnum() else "_" for letter in benchmark)
 
 
-def _document(question: Question, prepared: Prepared, benchmark: str) -> dict[str, str]:
+def _document(question: Question, prepared: EvaluationSetup, benchmark: str) -> dict[str, str]:
     """One row: the prompt as text that gives exactly our token ids. Raises JourneyError where there is no such text."""
     ids = prepared.prompts[benchmark][question.id]
     text = str(prepared.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
@@ -183,7 +183,7 @@ def _document(question: Question, prepared: Prepared, benchmark: str) -> dict[st
     }
 
 
-def _readme(names: Sequence[str], prepared: Prepared) -> str:
+def _readme(names: Sequence[str], prepared: EvaluationSetup) -> str:
     source = prepared.ref.name
     return f"""# Tasks for lm-evaluation-harness
 

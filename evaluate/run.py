@@ -18,7 +18,7 @@ from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
 from journey.evaluate.planning.earlier_looks import earlier_looks
-from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, Prepared, prepare
+from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup, prepare
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples
 from journey.evaluate.scoring import score
@@ -65,7 +65,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
 def _sample(
     folder: Folder,
     finetuned: FinetunedFolder,
-    prepared: Prepared,
+    prepared: EvaluationSetup,
     settings: EvaluateSettings,
     after: Sequence[EvaluatedFolder],
 ) -> None:
@@ -85,7 +85,7 @@ def _sample(
     parity.flips(folder, finetuned, prepared, settings.flips)
 
 
-def _finish(folder: Folder, finetuned: FinetunedFolder, prepared: Prepared, settings: EvaluateSettings) -> None:
+def _finish(folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetup, settings: EvaluateSettings) -> None:
     keys = run_samples.sample_keys(finetuned, prepared, settings.stack) + larger_answers.larger_keys(prepared)
     seconds = seconds_of(folder, keys)
     book = read_book(folder, prepared.plan, seconds)
@@ -110,7 +110,7 @@ def _reported(out: Path, finetuned: Path) -> Path:
     return out
 
 
-def _write_plan(folder: Folder, prepared: Prepared, looks: Sequence[EarlierLook]) -> Prepared:
+def _write_plan(folder: Folder, prepared: EvaluationSetup, looks: Sequence[EarlierLook]) -> EvaluationSetup:
     """Write the plan and the questions, or check that the plan there is this one.
 
     A plan that is there keeps its earlier looks: what has been put beside the folder since was not looked at before.

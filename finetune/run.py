@@ -20,7 +20,7 @@ from journey.errors import UsageError
 from journey.finetune import cost
 from journey.finetune.planning import audit, sweep, warmup
 from journey.finetune.planning.prepare import prepare, setup_of
-from journey.finetune.planning.prepared import Prepared
+from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.session import SCRATCH, Session
 from journey.formats.folders import CuratedFolder, open_finished
 from journey.formats.manifest import MANIFEST
@@ -70,14 +70,14 @@ def with_base(curated: CuratedFolder, settings: FinetuneSettings) -> FinetuneSet
     return settings.model_copy(update={"base": base})
 
 
-def _seconds(made: Prepared) -> float:
+def _seconds(made: TrainingSetup) -> float:
     from journey.finetune.training.timing import predicted_seconds
 
     setup = setup_of(made, Path(), Path())
     return predicted_seconds(made.ref, made.groups, made.data, setup, made.room.workers, made.shape.layers)
 
 
-def _warmup(made: Prepared) -> dict[str, Any] | None:
+def _warmup(made: TrainingSetup) -> dict[str, Any] | None:
     """What the common start costs beside the runs."""
     begin = made.start
     if begin is None:
@@ -89,7 +89,7 @@ def _warmup(made: Prepared) -> dict[str, Any] | None:
     return facts
 
 
-def _sweep(made: Prepared) -> dict[str, Any] | None:
+def _sweep(made: TrainingSetup) -> dict[str, Any] | None:
     """What picking the learning rates costs beside the runs."""
     if made.sweep is None:
         return None
@@ -127,7 +127,7 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
     return out
 
 
-def _work(folder: Folder, made: Prepared, base: str) -> None:
+def _work(folder: Folder, made: TrainingSetup, base: str) -> None:
     """The warm-up, the sweep and the runs, as far as they are asked for and not there yet."""
     if made.start is not None:
         scratch = folder.path(SCRATCH).resolve() / warmup.NAME

@@ -21,14 +21,14 @@ Budget = Literal["examples", "tokens", "steps", "flops"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class ArmContext:
     """What an arm may need to know beside the pairs: the base's tokenizer, and the view that is trained on."""
 
     tokenizer: PreTrainedTokenizerBase
     view: View
 
 
-Maker = Callable[[Sequence[Pair], Reading], Sequence[Trace | None]]
+Maker = Callable[[Sequence[Pair], ArmContext], Sequence[Trace | None]]
 """Makes the trace of every pair; None where a pair has none."""
 
 
@@ -47,7 +47,7 @@ class Arm:
     drops: bool = False
     withheld: bool = False
 
-    def traces(self, pairs: Sequence[Pair], reading: Reading) -> list[Trace | None]:
+    def traces(self, pairs: Sequence[Pair], reading: ArmContext) -> list[Trace | None]:
         """What the arm is trained on, pair by pair. Raises ValueError for an arm that trains nothing."""
         if self.trace is None:
             raise ValueError(f"arm {self.name} trains nothing")
@@ -62,7 +62,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ArmChoice:
     """One entry of the list of arms; `label` is the entry as it was written."""
 
     label: str
@@ -110,12 +110,12 @@ class Run(msgspec.Struct, frozen=True):
 
 def choose(
     arms: Iterable[str], match: Budget, mistake_weight: float | Mapping[str, float] | None = None
-) -> tuple[list[Choice], list[str]]:
+) -> tuple[list[ArmChoice], list[str]]:
     """The arms to train and notes on the rest. Raises UsageError or UnknownName for a list that cannot be trained.
 
     `mistake_weight` is the loss weight of mistakes: of every arm that shows them, or by arm.
     """
-    choices: list[Choice] = []
+    choices: list[ArmChoice] = []
     notes: list[str] = []
     for label in arms:
         name, at, budget = label.partition("@")
@@ -132,15 +132,15 @@ def choose(
                 f"write {name}",
             )
         elif arm.withheld:
-            choices.append(Choice(label, arm, "tokens"))
+            choices.append(ArmChoice(label, arm, "tokens"))
         else:
-            choices.append(Choice(label, arm, budget if at else match))  # type: ignore[arg-type]
+            choices.append(ArmChoice(label, arm, budget if at else match))  # type: ignore[arg-type]
     if not choices:
         raise UsageError("no arm to train in the list of arms", "e.g. --arms shortcut@examples,shortcut@tokens,journey")
     return _weighted(choices, mistake_weight), notes
 
 
-def _weighted(choices: list[Choice], weight: float | Mapping[str, float] | None) -> list[Choice]:
+def _weighted(choices: list[ArmChoice], weight: float | Mapping[str, float] | None) -> list[ArmChoice]:
     """The choices with the loss weight of mistakes that was asked for."""
     if weight is None:
         return choices
@@ -196,6 +196,6 @@ def run_name(label: str, seed: int, axis: str = "") -> str:
     return "-".join([label.replace("@", "-"), *([axis] if axis else []), f"s{seed}"])
 
 
-def learning_rate(choice: Choice, default: float, by_arm: Mapping[str, float]) -> float:
+def learning_rate(choice: ArmChoice, default: float, by_arm: Mapping[str, float]) -> float:
     """The arm's own rate, by its label or else its name; the default otherwise."""
     return by_arm.get(choice.label, by_arm.get(choice.arm.name, default))

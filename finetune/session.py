@@ -12,7 +12,7 @@ from journey import console
 from journey.errors import JourneyError, PartialError
 from journey.finetune.planning import audit
 from journey.finetune.planning.prepare import setup_of, shown_name
-from journey.finetune.planning.prepared import Prepared
+from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.runs import Run
 from journey.finetune.training import pool
 from journey.finetune.training.events import Event
@@ -30,7 +30,7 @@ SCRATCH = ".scratch"  # rows, logs and checkpoints of unfinished runs; removed a
 class Session:
     """One sitting at an unfinished folder."""
 
-    def __init__(self, folder: Folder, made: Prepared, base: str) -> None:
+    def __init__(self, folder: Folder, made: TrainingSetup, base: str) -> None:
         self.folder, self.made, self.base = folder, made, base
         self.scratch = folder.path(SCRATCH)
         self.again: dict[str, str] = {}  # failed for the first time in a way that another try may cure

@@ -8,7 +8,7 @@ from journey.schema import Pair, Tree
 
 
 @dataclass(frozen=True)
-class Made:
+class MadePair:
     """A reasoning tree and the pair of traces derived from it."""
 
     tree: Tree

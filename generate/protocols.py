@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from journey import catalog
 from journey.answers.checker import Outcome
 from journey.catalog import Catalog
-from journey.generate.made import Made, Rejection
+from journey.generate.made import MadePair, Rejection
 from journey.generate.search.tree import Space, State
 from journey.schema import Pair, Problem, Trace
 
@@ -95,7 +95,7 @@ class Method(Protocol):
 
     def __init__(self, settings: Any = None) -> None: ...
 
-    def make(self, problem: Problem, seed: int, attempt: int = 0) -> Made | Rejection:
+    def make(self, problem: Problem, seed: int, attempt: int = 0) -> MadePair | Rejection:
         """The tree and its pair, or the reason (one word, counted) why this problem gives none."""
 
 

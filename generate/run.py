@@ -23,7 +23,7 @@ from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Timing
 from journey.generate import sources
 from journey.generate.protocols import FAMILIES, METHODS, Method
-from journey.generate.shards import PairShard, ShardJob, Source, add_counts, in_order, make_shard
+from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
 from journey.processes import cores
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
@@ -37,7 +37,7 @@ class _Task:
     """Settings resolved: what is combined, what is read, and what the folder's identity is made of."""
 
     settings: GenerateSettings
-    sources: tuple[Source, ...]
+    sources: tuple[PairSource, ...]
     config: dict[str, Any]
     inputs: dict[str, str]
 
@@ -139,7 +139,7 @@ def check(settings: GenerateSettings) -> None:
         sources.check(settings.problems, settings.map)
 
 
-def _sources(settings: GenerateSettings) -> tuple[Source, ...]:
+def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
     """What is combined: families or the problem file with methods and their options."""
     if settings.problems and settings.family:
         raise UsageError("both --family and --problems are given", "make two folders and curate both")
@@ -177,15 +177,15 @@ def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dic
     return options
 
 
-def _of_file(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[Source, ...]:
+def _of_file(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[PairSource, ...]:
     able = [entry.name for entry in METHODS.entries() if entry.facts.get("problems")]
     fitting = [name for name in known if name in able]
     if not fitting:
         raise UsageError(f"no given method reads problem files: {', '.join(known)}", f"use --method {able[0]}")
-    return tuple(Source(name, _options(settings, name, known[name])) for name in fitting)
+    return tuple(PairSource(name, _options(settings, name, known[name])) for name in fitting)
 
 
-def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[Source, ...]:
+def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[PairSource, ...]:
     """The combinations of families and methods that fit, in the order given."""
     found = []
     for spec in settings.family:
@@ -194,7 +194,7 @@ def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> 
         fitting = [name for name in known if name in able]
         if not fitting:
             raise UsageError(f"no given method works on {family}: {', '.join(known)}", f"use --method {able[0]}")
-        found += [Source(name, _options(settings, name, known[name]), family, level) for name in fitting]
+        found += [PairSource(name, _options(settings, name, known[name]), family, level) for name in fitting]
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from journey.formats.curation import RejectedLine
-from journey.generate.made import Made, Rejection
+from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import FAMILIES, METHODS, Family, Method
 from journey.processes import WorkerPool
 from journey.schema import Problem
@@ -21,7 +21,7 @@ _REDRAWS = 100  # problems of a family drawn for one place before it is given up
 
 
 @dataclass(frozen=True)
-class Source:
+class PairSource:
     """One combination that pairs are drawn from: a family at a level (or a problem file) and a method."""
 
     method: str
@@ -42,12 +42,12 @@ class ShardJob:
     count: int
     seed: int
     per_problem: int
-    sources: tuple[Source, ...]
+    sources: tuple[PairSource, ...]
     problems: tuple[Problem, ...] | None = None
 
 
 @dataclass(frozen=True)
-class Row:
+class PairRow:
     """One pair as it will stand in the files, and what it adds to the counts."""
 
     place: int
@@ -61,7 +61,7 @@ class PairShard:
     """What a worker sends back."""
 
     key: int
-    rows: list[Row]
+    rows: list[PairRow]
     rejected: list[RejectedLine]
 
     def cut(self, rows: int | None) -> PairShard:
@@ -100,25 +100,25 @@ def make_shard(job: ShardJob) -> PairShard:
     """Every pair of one shard. Pure: the same job gives the same bytes in any process."""
     encode = msgspec.json.Encoder().encode
     makers = [_maker(source) for source in job.sources]
-    rows: list[Row] = []
+    rows: list[PairRow] = []
     rejected: list[RejectedLine] = []
     with _uncollected():
         for place in range(job.first, job.first + job.count):
             for problem, made in _attempts(job, makers, place):
-                if isinstance(made, Made):
-                    rows.append(Row(place, encode(made.pair), encode(made.tree), _counts(made)))
+                if isinstance(made, MadePair):
+                    rows.append(PairRow(place, encode(made.pair), encode(made.tree), _counts(made)))
                     break
                 rejected.append(RejectedLine(place, problem, made.reason, made.detail))
     return PairShard(job.key, rows, rejected)
 
 
-def _maker(source: Source) -> _Maker:
+def _maker(source: PairSource) -> _Maker:
     method = METHODS.get(source.method)
     family = FAMILIES.get(source.family)() if source.family else None
     return method(method.Settings(**source.options)), family, source.level
 
 
-def _attempts(job: ShardJob, makers: list[_Maker], place: int) -> Iterator[tuple[str, Made | Rejection]]:
+def _attempts(job: ShardJob, makers: list[_Maker], place: int) -> Iterator[tuple[str, MadePair | Rejection]]:
     """What is tried for one place of the output: a family is redrawn until a pair comes, a given problem is not."""
     number, attempt = divmod(place, job.per_problem)
     method, family, level = makers[number % len(makers)]
@@ -132,7 +132,7 @@ def _attempts(job: ShardJob, makers: list[_Maker], place: int) -> Iterator[tuple
         yield problem.id, method.make(problem, job.seed, attempt)
 
 
-def _counts(made: Made) -> dict[str, Any]:
+def _counts(made: MadePair) -> dict[str, Any]:
     mistakes = made.tree.mistakes()
     return {
         "pairs": 1,

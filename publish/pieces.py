@@ -33,7 +33,7 @@ from journey.publish.bundle import evaluation as evaluation_bundle
 from journey.publish.bundle.evaluated import licences_of
 from journey.publish.bundle.runs import AdapterRepoPlan, Link, Runs
 from journey.publish.bundle.runs import read as read_runs
-from journey.publish.bundle.source import Source
+from journey.publish.bundle.source import BundleSource
 from journey.publish.settings import Given, PublishSettings
 from journey.publish.tables import licences
 from journey.publish.transfer import bases
@@ -47,7 +47,7 @@ STAGE_KINDS: dict[str, Kind] = {"curate": "dataset", "finetune": "adapters", "ev
 
 
 @dataclass
-class Known:
+class KnownUploads:
     """What is known of other pieces while one is built: links by kind, filled as they are published."""
 
     links: dict[Kind, Link] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Upload:
     """One repository: what it is, where it is built, what it is made from, and how."""
 
     kind: Kind
@@ -63,10 +63,10 @@ class Piece:
     type: RepoType
     out: Path  # holds bundle/ and published.json
     source: str  # hash of the manifest of the folder that it is made from
-    build: Callable[[Path, HfApi | None, Known], Path]
+    build: Callable[[Path, HfApi | None, KnownUploads], Path]
 
 
-def dataset(curated: CuratedFolder, settings: PublishSettings, given: Given, out: Path) -> Piece:
+def dataset(curated: CuratedFolder, settings: PublishSettings, given: Given, out: Path) -> Upload:
     """A curated folder. Raises UsageError for licences that do not fit, or trees that are not found."""
     found = provenance.survey(curated)
     chosen = preference.read(given.preference, curated) if given.preference else preference.Preference()
@@ -74,8 +74,8 @@ def dataset(curated: CuratedFolder, settings: PublishSettings, given: Given, out
     licence = licences.choose(stated, settings.license)
     teachers = found.policies + chosen.policies
     licences.teachers_known({name: settings.source_license.get(name) for name in teachers})
-    source = Source(curated, provenance.trees_of(curated, given.trees), found, licence, chosen)
-    return Piece(
+    source = BundleSource(curated, provenance.trees_of(curated, given.trees), found, licence, chosen)
+    return Upload(
         "dataset",
         settings.repo,
         "dataset",
@@ -85,33 +85,33 @@ def dataset(curated: CuratedFolder, settings: PublishSettings, given: Given, out
     )
 
 
-def evaluation(evaluated: EvaluatedFolder, settings: PublishSettings, repo: str, out: Path) -> Piece:
+def evaluation(evaluated: EvaluatedFolder, settings: PublishSettings, repo: str, out: Path) -> Upload:
     """An evaluated folder. Raises UsageError for licences that do not fit."""
     stated = {name: given or settings.source_license.get(name) for name, given in licences_of(evaluated).items()}
     licence = licences.choose(stated, settings.license)
     finetune = evaluated.finetuned or ""
 
-    def build(to: Path, api: HfApi | None, known: Known) -> Path:
+    def build(to: Path, api: HfApi | None, known: KnownUploads) -> Path:
         links = {
             "dataset": known.links.get("dataset"),
             "adapters": known.links.get("adapters") or published(evaluated.path, "adapters", finetune),
         }
         return evaluation_bundle.stage(evaluated, licence, settings, repo, to, links)
 
-    return Piece("evaluation", repo, "dataset", out, evaluated.sha256, build)
+    return Upload("evaluation", repo, "dataset", out, evaluated.sha256, build)
 
 
-def base(name: str, settings: PublishSettings, repo: str, out: Path) -> Piece:
+def base(name: str, settings: PublishSettings, repo: str, out: Path) -> Upload:
     """A whole model: a catalog name or a folder in transformers format."""
     ref = load.find(name)
-    return Piece(
+    return Upload(
         "base", repo, "model", out, bases.digest(ref), lambda to, api, known: base_model.stage(name, settings, repo, to)
     )
 
 
 def adapters(
     folder: FinetunedFolder, settings: PublishSettings, given: Given, out: Path, *, own_base: bool
-) -> list[Piece]:
+) -> list[Upload]:
     """A finetune folder: one piece, or one a run, and their warm start. `own_base`: the base is published beside it.
 
     Raises UsageError where base, data or evaluation cannot be linked, or a licence does not fit.
@@ -128,7 +128,7 @@ def adapters(
         repo = settings.repo if run is None else f"{settings.repo}-{run}"
         hub.parse_id(repo)
 
-        def build(to: Path, api: HfApi | None, known: Known, run: str | None = run, repo: str = repo) -> Path:
+        def build(to: Path, api: HfApi | None, known: KnownUploads, run: str | None = run, repo: str = repo) -> Path:
             chosen = _with_base(settings, known)
             found = bases.resolve(api, runs.base, chosen)
             link, manifest = _data_link(folder.path, data, settings, api, known)
@@ -149,26 +149,26 @@ def adapters(
             return adapter_bundle.stage(plan, settings, repo, to)
 
         place = out if run is None else out / run
-        pieces.append(Piece("adapters", repo, "model", place, folder.sha256, build))
+        pieces.append(Upload("adapters", repo, "model", place, folder.sha256, build))
     return pieces
 
 
-def _warmup(runs: Runs, folder: Path, settings: PublishSettings, out: Path) -> Piece:
+def _warmup(runs: Runs, folder: Path, settings: PublishSettings, out: Path) -> Upload:
     """The model at which all runs began: adapters are laid on it, so it goes up before them."""
     name = f"{settings.repo}-{WARMUP}"
     hub.parse_id(name)
     source = bases.digest(load.find(str(folder)))
 
-    def build(to: Path, api: HfApi | None, known: Known) -> Path:
+    def build(to: Path, api: HfApi | None, known: KnownUploads) -> Path:
         found = bases.resolve(api, runs.base, _with_base(settings, known))
         asked = settings.model_copy(update={"base_license": found.licence, "license": None})
         return base_model.stage(str(folder), asked, name, to)
 
     place = out.parent / WARMUP if out.name == "adapters" else out.with_name(f"{out.name}-{WARMUP}")
-    return Piece("warmup", name, "model", place, source, build)
+    return Upload("warmup", name, "model", place, source, build)
 
 
-def _with_base(settings: PublishSettings, known: Known) -> PublishSettings:
+def _with_base(settings: PublishSettings, known: KnownUploads) -> PublishSettings:
     link = known.links.get("base")
     if link is None or settings.base_repo:
         return settings
@@ -191,14 +191,14 @@ def _evaluation_of(finetuned: FinetunedFolder) -> EvaluatedFolder | None:
     return None
 
 
-def _evaluation_link(evaluated: EvaluatedFolder | None, known: Known) -> Link | None:
+def _evaluation_link(evaluated: EvaluatedFolder | None, known: KnownUploads) -> Link | None:
     if evaluated is None:
         return None
     return known.links.get("evaluation") or published(evaluated.path, "evaluation", evaluated.sha256)
 
 
 def _data_link(
-    folder: Path, data: str, settings: PublishSettings, api: HfApi | None, known: Known
+    folder: Path, data: str, settings: PublishSettings, api: HfApi | None, known: KnownUploads
 ) -> tuple[Link | None, Manifest | None]:
     """The published dataset that runs were trained on, with its bundle's manifest.
 
@@ -256,7 +256,7 @@ def published(folder: Path, kind: Kind, source: str) -> Link | None:
     return None
 
 
-def order(pieces: Iterable[Piece]) -> list[Piece]:
+def order(pieces: Iterable[Upload]) -> list[Upload]:
     """Pieces in the order in which they can name each other's commits."""
     rank = {"base": 0, "warmup": 1, "dataset": 2, "evaluation": 3, "adapters": 4}
     return sorted(pieces, key=lambda piece: rank[piece.kind])

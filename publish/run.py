@@ -24,7 +24,7 @@ from journey.formats.publication import PUBLISHED, Publication, add_publication
 from journey.publish import pieces
 from journey.publish.bundle import base_model, card_dataset, runs
 from journey.publish.bundle.runs import Link
-from journey.publish.pieces import Known, Piece
+from journey.publish.pieces import KnownUploads, Upload
 from journey.publish.settings import Given, PublishSettings
 from journey.publish.tables import parquet, scan
 from journey.publish.transfer import upload
@@ -80,13 +80,13 @@ def publish(
     return done
 
 
-def _expected(planned: list[Piece]) -> Known:
+def _expected(planned: list[Upload]) -> KnownUploads:
     """The adapters go up last; what comes before names their repository, not their commit."""
     names = [piece.repo for piece in planned if piece.kind == "adapters"]
-    return Known(links={"adapters": Link(names[0], None)} if len(names) == 1 else {})
+    return KnownUploads(links={"adapters": Link(names[0], None)} if len(names) == 1 else {})
 
 
-def plan(target: str, settings: PublishSettings, given: Given, everything: bool, out: Path | None) -> list[Piece]:
+def plan(target: str, settings: PublishSettings, given: Given, everything: bool, out: Path | None) -> list[Upload]:
     """The pieces of a target, in the order in which they go up. Raises UsageError if it is nothing that is published."""
     folder = Path(target).expanduser()
     if everything:
@@ -129,12 +129,12 @@ def _place(folder: Path, kind: str) -> Path:
     return folder.with_name(f"{folder.name}-published")
 
 
-def _whole_run(folder: Path, settings: PublishSettings, given: Given, out: Path | None) -> list[Piece]:
+def _whole_run(folder: Path, settings: PublishSettings, given: Given, out: Path | None) -> list[Upload]:
     there = {stage for stage in _STAGES if (folder / stage / MANIFEST).is_file()}
     if not there:
         raise UsageError(f"{folder} holds no finished stage", "--all wants a folder that `journey run` or `demo` wrote")
     place = out or folder / "publish"
-    found: list[Piece] = []
+    found: list[Upload] = []
     if "curate" in there:
         curated = open_finished(folder / "curate", "curate")
         found.append(pieces.dataset(curated, settings, given, place / "dataset"))
@@ -155,7 +155,7 @@ def _whole_run(folder: Path, settings: PublishSettings, given: Given, out: Path 
     return pieces.order(found)
 
 
-def _build(piece: Piece, api: Any, known: Known) -> Path:
+def _build(piece: Upload, api: Any, known: KnownUploads) -> Path:
     """The piece's folder, built or found finished, looked over. One of other settings is built again."""
     bundle = piece.out / "bundle"
     if api is None and piece.kind != "adapters":
@@ -190,7 +190,7 @@ def _files(bundle: Path) -> dict[str, Path]:
     }
 
 
-def _look_over(piece: Piece, bundle: PublishedFolder) -> None:
+def _look_over(piece: Upload, bundle: PublishedFolder) -> None:
     """Raises UsageError or JourneyError if the folder may not go up: secrets, paths, pickles, broken tables or card."""
     files, parents = _files(bundle.path), bundle.path.resolve().parents
     scan.check(files.items(), own=[str(parents[1])] if len(parents) > 2 else [])
@@ -204,7 +204,7 @@ def _look_over(piece: Piece, bundle: PublishedFolder) -> None:
                 )
 
 
-def _tell(piece: Piece, bundle: Path, settings: PublishSettings) -> dict[str, Any]:
+def _tell(piece: Upload, bundle: Path, settings: PublishSettings) -> dict[str, Any]:
     """What would go up."""
     files = {name: path.stat().st_size for name, path in _files(bundle).items()}
     made = open_finished(bundle, "publish")
@@ -221,7 +221,7 @@ def _tell(piece: Piece, bundle: Path, settings: PublishSettings) -> dict[str, An
     }
 
 
-def _log(piece: Piece, made: Publication) -> dict[str, Any]:
+def _log(piece: Upload, made: Publication) -> dict[str, Any]:
     """Append to published.json and return the line."""
     line = msgspec.structs.replace(made, piece=piece.kind)
     add_publication(piece.out / PUBLISHED, line)

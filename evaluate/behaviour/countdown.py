@@ -18,7 +18,7 @@ from journey.answers.equations import Equation, equations
 from journey.catalog import FAMILIES
 from journey.evaluate.behaviour.records import Mark
 from journey.evaluate.behaviour.sentences import sentences
-from journey.evaluate.behaviour.steps import Step
+from journey.evaluate.behaviour.steps import AnswerStep
 from journey.schema import Problem
 
 State = tuple[int, ...]  # the numbers left, in descending order
@@ -52,15 +52,15 @@ class Claim:
 
 
 @dataclass
-class Search:
+class SearchReading:
     """What one answer did: its steps, its claims, and the tries that left a living state for a dead one."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[AnswerStep] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     dead_tries: list[tuple[int, int]] = field(default_factory=list)
 
 
-def follow(text: str, problem: Problem, marks: Sequence[Mark]) -> Search:
+def follow(text: str, problem: Problem, marks: Sequence[Mark]) -> SearchReading:
     """Follow the search that an answer tells."""
     return _Follower(text, problem).run(marks)
 
@@ -71,10 +71,10 @@ class _Follower:
         self.family: Any = FAMILIES.get(problem.check)()
         self.target = int(problem.facts["target"])
         self.path: list[State] = [_sorted(problem.facts["numbers"])]
-        self.found = Search()
+        self.found = SearchReading()
         self.reached = False  # the last step made the target of the last two numbers
 
-    def run(self, marks: Sequence[Mark]) -> Search:
+    def run(self, marks: Sequence[Mark]) -> SearchReading:
         written = list(equations(self.text))
         for start, end in sentences(self.text):
             sentence = self.text[start:end]
@@ -98,9 +98,9 @@ class _Follower:
         self.reached = False
         # Sums of three or more numbers, as in `(16 - 1) - 1 = 14`, have to be right only.
         if not equation.true or (usable and at is None):
-            self.found.steps.append(Step("false", equation.claimed, equation.left, None, *span))
+            self.found.steps.append(AnswerStep("false", equation.claimed, equation.left, None, *span))
             return
-        self.found.steps.append(Step("true", equation.claimed, equation.left, None, *span))
+        self.found.steps.append(AnswerStep("true", equation.claimed, equation.left, None, *span))
         if not usable or at is None:
             self.reached = equation.claimed == self.target
             return

@@ -14,7 +14,7 @@ from pathlib import Path
 from journey import console
 from journey.answers.grading import grade
 from journey.errors import JourneyError
-from journey.evaluate.behaviour.reading import Reading, read
+from journey.evaluate.behaviour.reading import AnswerReading, read
 from journey.evaluate.behaviour.sentences import RULES_VERSION
 from journey.evaluate.planning.sample_sets import draws_on
 from journey.formats.behaviour import HABITS, Behaviour, BehaviourFile, Claims, Commitment, Habit, Habits, Judged, Steps
@@ -40,7 +40,7 @@ class Tally:
     steps: Counter[str] = field(default_factory=Counter)
     claims: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
-    def add(self, sample: Sample, problem: Problem, found: Reading) -> None:
+    def add(self, sample: Sample, problem: Problem, found: AnswerReading) -> None:
         """Count one answer."""
         self.answers += 1
         self.tokens += sample.tokens

@@ -18,10 +18,10 @@ import msgspec
 from journey.answers import checker
 from journey.answers.grading import grade
 from journey.evaluate.behaviour import countdown
-from journey.evaluate.behaviour.countdown import Claim, Search
+from journey.evaluate.behaviour.countdown import Claim, SearchReading
 from journey.evaluate.behaviour.records import MARKS_OF, Mark
 from journey.evaluate.behaviour.sentences import marked, sentences
-from journey.evaluate.behaviour.steps import Graph, Step, doubted, judged, noticed
+from journey.evaluate.behaviour.steps import AnswerStep, Graph, doubted, judged, noticed
 from journey.formats.behaviour import HABITS, Habit, Kind
 from journey.schema import Problem
 
@@ -46,7 +46,7 @@ class First(NamedTuple):
     right: bool | None
 
 
-class Reading(msgspec.Struct, frozen=True):
+class AnswerReading(msgspec.Struct, frozen=True):
     """What the rules find in one answer.
 
     `noticed` are the false steps that the answer takes back, `doubted` the steps whose value a notice names, where the
@@ -56,9 +56,9 @@ class Reading(msgspec.Struct, frozen=True):
     marks: tuple[Mark, ...]
     first: First | None
     loop: bool
-    steps: tuple[Step, ...]
-    noticed: tuple[Step, ...]
-    doubted: tuple[Step, ...]
+    steps: tuple[AnswerStep, ...]
+    noticed: tuple[AnswerStep, ...]
+    doubted: tuple[AnswerStep, ...]
     claims: tuple[Claim, ...]
 
     def count(self, habit: Habit) -> int:
@@ -71,17 +71,17 @@ class Reading(msgspec.Struct, frozen=True):
         return {habit: self.count(habit) for habit in HABITS}
 
 
-def read(text: str, problem: Problem) -> Reading:
+def read(text: str, problem: Problem) -> AnswerReading:
     """Read one answer to a problem, in prose or in the compact notation. Runs none of it and needs no model."""
     told = marked(text)
-    search: Search | None = None
+    search: SearchReading | None = None
     if problem.check == "countdown":
         search = countdown.follow(text, problem, told)
         steps = search.steps
     else:
         steps = judged(text, problem, told)
     seen = [step for step in steps if step.verdict == "false" and noticed(step, steps, told, text)]
-    return Reading(
+    return AnswerReading(
         marks=_all_marks(text, told, steps, seen, search),
         first=_first(text, problem, steps, search),
         loop=loops(text),
@@ -117,7 +117,11 @@ def _z(words: Sequence[str]) -> list[int]:
 
 
 def _all_marks(
-    text: str, told: Sequence[Mark], steps: Sequence[Step], seen: Sequence[Step], search: Search | None
+    text: str,
+    told: Sequence[Mark],
+    steps: Sequence[AnswerStep],
+    seen: Sequence[AnswerStep],
+    search: SearchReading | None,
 ) -> tuple[Mark, ...]:
     """The sentences' marks, with false steps, corrections and the final answer laid over them."""
     over: list[Mark] = []
@@ -142,7 +146,7 @@ def _all_marks(
     return _laid_over(told, over)
 
 
-def _inside(step: Step, marks: Sequence[Mark], *kinds: Kind) -> bool:
+def _inside(step: AnswerStep, marks: Sequence[Mark], *kinds: Kind) -> bool:
     return any(mark.kind in kinds and mark.start <= step.start < mark.end for mark in marks)
 
 
@@ -163,7 +167,7 @@ def _laid_over(under: Sequence[Mark], over: Sequence[Mark]) -> tuple[Mark, ...]:
     return tuple(sorted(merged, key=lambda mark: mark.start))
 
 
-def _first(text: str, problem: Problem, steps: Sequence[Step], search: Search | None) -> First | None:
+def _first(text: str, problem: Problem, steps: Sequence[AnswerStep], search: SearchReading | None) -> First | None:
     """The earliest committed answer that is not the final statement itself."""
     found = [first for first in (_stated(text, problem), _computed(problem, steps), _claimed(text, search)) if first]
     return min(found, key=lambda first: first.end, default=None)
@@ -187,7 +191,7 @@ def _stated(text: str, problem: Problem) -> First | None:
     return first._replace(right={"correct": True, "wrong": False}.get(outcome))
 
 
-def _computed(problem: Problem, steps: Sequence[Step]) -> First | None:
+def _computed(problem: Problem, steps: Sequence[AnswerStep]) -> First | None:
     """The first value given to the quantity that is asked for."""
     graph = Graph.of(problem)
     if graph is None:
@@ -196,7 +200,7 @@ def _computed(problem: Problem, steps: Sequence[Step]) -> First | None:
     return None if step is None else First(str(step.value), step.end, step.value == graph.truth[graph.asked])
 
 
-def _claimed(text: str, search: Search | None) -> First | None:
+def _claimed(text: str, search: SearchReading | None) -> First | None:
     """Countdown: the first claim to have reached the target."""
     hit = next((claim for claim in search.claims if claim.kind == "hit"), None) if search else None
     return None if hit is None else First(text[hit.start : hit.end].strip(), hit.end, hit.true)

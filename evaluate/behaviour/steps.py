@@ -28,7 +28,7 @@ _LETTER = re.compile(r"(?<![A-Za-z])[a-z](?![A-Za-z])")
 
 
 @dataclass(frozen=True)
-class Step:
+class AnswerStep:
     """One judged step: what it claims, for which quantity (where it is said), and the characters that say it."""
 
     verdict: Verdict
@@ -68,20 +68,20 @@ def _value(expression: str, values: dict[str, Fraction]) -> Fraction:
     return evaluate(_LETTER.sub(lambda found: f"({values[found[0]]})", expression))
 
 
-def judged(text: str, problem: Problem, marks: Sequence[Mark]) -> list[Step]:
+def judged(text: str, problem: Problem, marks: Sequence[Mark]) -> list[AnswerStep]:
     """The steps of an answer to a problem, in order. A calculation inside a doubt or check only has to be right."""
     graph = Graph.of(problem)
     found = list(equations(text))
     tests = _tests(text, marks) if graph is not None else []
     if graph is None:
-        return [Step("true" if e.true else "false", e.claimed, e.left, None, e.start, e.end) for e in found]
+        return [AnswerStep("true" if e.true else "false", e.claimed, e.left, None, e.start, e.end) for e in found]
     believed = {name: value for name, value in graph.truth.items() if not _LETTER.search(graph.definitions[name])}
     wrong: set[Fraction] = set()
     steps = []
     for equation in found:
         if any(start <= equation.start < end for start, end in tests):
             verdict: Verdict = "true" if equation.true else "false"
-            steps.append(Step(verdict, equation.claimed, equation.left, None, equation.start, equation.end))
+            steps.append(AnswerStep(verdict, equation.claimed, equation.left, None, equation.start, equation.end))
             continue
         name = _named(text, equation, graph)
         verdict = _verdict(equation, name, graph, believed, wrong)
@@ -91,7 +91,7 @@ def judged(text: str, problem: Problem, marks: Sequence[Mark]) -> list[Step]:
             wrong.add(equation.claimed)
         if name is not None:
             believed[name] = equation.claimed
-        steps.append(Step(verdict, equation.claimed, equation.left, name, equation.start, equation.end))
+        steps.append(AnswerStep(verdict, equation.claimed, equation.left, name, equation.start, equation.end))
     return steps
 
 
@@ -138,7 +138,7 @@ def _line_end(text: str, at: int) -> int:
     return len(text) if end < 0 else end
 
 
-def noticed(step: Step, steps: Sequence[Step], marks: Sequence[Mark], text: str) -> bool:
+def noticed(step: AnswerStep, steps: Sequence[AnswerStep], marks: Sequence[Mark], text: str) -> bool:
     """Whether an answer takes a false step back later.
 
     It does where a later doubt or return names the false value, or where the same quantity (or the same left side) is
@@ -157,9 +157,9 @@ def noticed(step: Step, steps: Sequence[Step], marks: Sequence[Mark], text: str)
     )
 
 
-def doubted(steps: Sequence[Step], marks: Sequence[Mark], text: str) -> list[Step]:
+def doubted(steps: Sequence[AnswerStep], marks: Sequence[Mark], text: str) -> list[AnswerStep]:
     """The steps that a notice doubts by naming their value, and no other's: "I doubt the 51." Once for each notice."""
-    found: list[Step] = []
+    found: list[AnswerStep] = []
     for mark in marks:
         first = next(sentences(text[mark.start : mark.end]), None) if mark.kind == "notice" else None
         said = text[mark.start : mark.start + first[1]] if first else ""

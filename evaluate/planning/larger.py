@@ -22,7 +22,7 @@ from journey.views import View
 
 
 @dataclass(frozen=True)
-class Larger:
+class LargerModel:
     """The model, local or behind a server, what its FLOPs are counted with, and its prompts: token ids, or text for a server."""
 
     info: LargerInfo
@@ -34,7 +34,7 @@ class Larger:
     texts: dict[str, dict[str, str]]
 
 
-def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Question]]) -> Larger:
+def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Question]]) -> LargerModel:
     """The model of `--larger`. Raises UsageError if it is not there or cannot read the questions."""
     name = str(settings.larger)
     size = None if settings.larger_parameters is None else int(settings.larger_parameters)
@@ -44,7 +44,7 @@ def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Que
         info = LargerInfo(str(server), view, size)
         cost = None if size is None else by_parameters(size)
         texts = {of: {q.id: views.prompt(q.problem, view) for q in asked} for of, asked in questions.items()}
-        return Larger(info, view, None, server, cost, {}, texts)
+        return LargerModel(info, view, None, server, cost, {}, texts)
     ref = load.find(name)
     tokenizer = load.load_tokenizer(ref)
     view = template.default_view(tokenizer)
@@ -55,4 +55,4 @@ def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Que
                 raise UsageError(f"{name} cannot read {of}", "name another model as --larger")
         prompts[of] = {q.id: tuple(template.prompt_ids(tokenizer, q.problem, view)) for q in asked}
     cost = cost_of(ref)
-    return Larger(LargerInfo(name, view, cost.parameters, ref.revision), view, ref, None, cost, prompts, {})
+    return LargerModel(LargerInfo(name, view, cost.parameters, ref.revision), view, ref, None, cost, prompts, {})

@@ -15,7 +15,7 @@ from journey.errors import UnknownName, UsageError
 from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.check import check_benchmarks
 from journey.evaluate.planning.dev_questions import check_dev, dev_questions
-from journey.evaluate.planning.larger import Larger, find_larger
+from journey.evaluate.planning.larger import LargerModel, find_larger
 from journey.evaluate.planning.questions import ask, trained_on
 from journey.evaluate.planning.runs import pairs, read_runs, trained, twice, why_not_stacked
 from journey.evaluate.statistics.verdict import BASE
@@ -36,7 +36,7 @@ STACKED, ONE_BY_ONE = "stacked", "one adapter at a time"
 
 
 @dataclass(frozen=True)
-class Prepared:
+class EvaluationSetup:
     """A plan with what is needed to carry it out: questions (dev ones too) and their prompts (token ids) by benchmark."""
 
     plan: EvaluationPlan
@@ -47,14 +47,14 @@ class Prepared:
     device: str
     strategy_settings: StrategySettings
     positions: int | None
-    larger: Larger | None = None
+    larger: LargerModel | None = None
 
-    def with_plan(self, plan: EvaluationPlan) -> Prepared:
+    def with_plan(self, plan: EvaluationPlan) -> EvaluationSetup:
         """The same with another plan."""
         return replace(self, plan=plan)
 
 
-def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Prepared:
+def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> EvaluationSetup:
     """Everything that is fixed before sampling. Draws and loads questions, but no weights."""
     comparisons.check_strategies(settings)
     check_dev(settings)
@@ -81,7 +81,7 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Prepared:
         dtype=settings.dtype or ("float32" if device == "cpu" else "bfloat16"),
         backend=settings.endpoint or _backend(finetuned, runs),
     )
-    return Prepared(plan, ref, tokenizer, questions, prompts, device, strategy_settings, positions, larger)
+    return EvaluationSetup(plan, ref, tokenizer, questions, prompts, device, strategy_settings, positions, larger)
 
 
 def _plan(
@@ -89,7 +89,7 @@ def _plan(
     runs: Sequence[RunInfo],
     asked: Mapping[str, BenchmarkInfo],
     strategy_settings: StrategySettings,
-    larger: Larger | None,
+    larger: LargerModel | None,
 ) -> EvaluationPlan:
     """The plan as far as the settings say it; `asked` are all benchmarks by the name as asked for, dev ones too."""
     names = tuple(dict.fromkeys(settings.strategy))

@@ -25,7 +25,7 @@ JUDGED = ("Cohen's kappa", "Both yes", "Rules only", "Judge only", "Neither", "M
 
 
 @dataclass(frozen=True)
-class Habits:
+class HabitsTable:
     """Rows for one benchmark: an arm (or run), then a text for each column."""
 
     benchmark: str
@@ -35,11 +35,11 @@ class Habits:
 
 
 @dataclass(frozen=True)
-class Told:
+class BehaviourSection:
     """Behaviour of arms and of runs, by benchmark; `missing` says why there is none."""
 
-    arms: tuple[Habits, ...] = ()
-    runs: tuple[Habits, ...] = ()
+    arms: tuple[HabitsTable, ...] = ()
+    runs: tuple[HabitsTable, ...] = ()
     rates: tuple[tuple[str, ...], ...] = ()  # benchmark, arm, then per answer and per 1,000 tokens of each habit
     judge: tuple[str, tuple[tuple[str, ...], ...]] | None = None
     missing: str = ""
@@ -48,22 +48,22 @@ class Told:
         return bool(self.arms)
 
 
-def load(evaluated: EvaluatedFolder) -> Told:
+def load(evaluated: EvaluatedFolder) -> BehaviourSection:
     """What the folder's behaviour.json says; nothing, with the reason, where it is missing or of something else."""
     if not (evaluated.path / BehaviourFile.FILE).is_file():
-        return Told(missing="")
+        return BehaviourSection(missing="")
     try:
         file = BehaviourFile.read(evaluated.path)
     except JourneyError as error:
-        return Told(missing=f"{BehaviourFile.FILE} is left out: {str(error).splitlines()[0]}")
+        return BehaviourSection(missing=f"{BehaviourFile.FILE} is left out: {str(error).splitlines()[0]}")
     if file.plan_sha256 != evaluated.plan_sha256:
-        return Told(missing=f"{BehaviourFile.FILE} belongs to another plan, so it is left out")
+        return BehaviourSection(missing=f"{BehaviourFile.FILE} belongs to another plan, so it is left out")
     return told(file)
 
 
-def told(file: BehaviourFile) -> Told:
+def told(file: BehaviourFile) -> BehaviourSection:
     """The rows of a behaviour file."""
-    return Told(
+    return BehaviourSection(
         arms=tuple(_by_benchmark(file.arms)),
         runs=tuple(_by_benchmark(file.runs)),
         rates=tuple(map(_rates, file.arms)),
@@ -71,12 +71,12 @@ def told(file: BehaviourFile) -> Told:
     )
 
 
-def _by_benchmark(items: Iterable[Behaviour]) -> Iterable[Habits]:
+def _by_benchmark(items: Iterable[Behaviour]) -> Iterable[HabitsTable]:
     found: dict[str, list[Behaviour]] = {}
     for item in items:
         found.setdefault(item.benchmark + ("" if item.draw == "greedy" else f", {item.draw}"), []).append(item)
     for name, members in found.items():
-        yield Habits(
+        yield HabitsTable(
             name,
             tuple(map(_row, members)),
             tuple(row for row in map(_steps, members) if row),

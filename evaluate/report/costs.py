@@ -40,7 +40,7 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class Choice:
+class EqualCostTable:
     """An equal-budget comparison: what is compared, all candidates, and what came out."""
 
     heading: str
@@ -73,12 +73,12 @@ class Optimal:
 
 
 @dataclass(frozen=True)
-class Larger:
+class LargerTable:
     """A larger model on one benchmark and, at its FLOPs, every arm."""
 
     benchmark: str
     facts: tuple[tuple[str, str], ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[EqualCostTable, ...]
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ class Costs:
 
     legend: tuple[tuple[str, Markup], ...] = ()
     curves: tuple[Curves, ...] = ()
-    equal: tuple[Choice, ...] = ()
+    equal: tuple[EqualCostTable, ...] = ()
     bins: tuple[Bins, ...] = ()
     optimal: tuple[Optimal, ...] = ()
-    larger: tuple[Larger, ...] = ()
+    larger: tuple[LargerTable, ...] = ()
     agreement: tuple[tuple[str, ...], ...] = ()
     skipped: tuple[str, ...] = ()
 
@@ -134,7 +134,7 @@ def _cost(point: CurvePoint, unit: str) -> float | None:
     return value if value is not None and value > 0 else None
 
 
-def _axes(curves: Sequence[ScoreCurve], unit: str) -> chart.Axes | None:
+def _axes(curves: Sequence[ScoreCurve], unit: str) -> chart.ChartAxes | None:
     """The same axes for every strategy of a benchmark; None where no cost in this unit is known."""
     points = [point for curve in curves for point in curve.points]
     spent = [cost for point in points for cost in [_cost(point, unit)] if cost is not None]
@@ -143,10 +143,12 @@ def _axes(curves: Sequence[ScoreCurve], unit: str) -> chart.Axes | None:
     high = min(1.0, max(point.high for point in points) + 0.03)
     low = max(0.0, min(point.low for point in points) - 0.03)
     ends = min(spent) / 1.25, max(spent) * 1.25
-    return chart.Axes(f"{UNITS[unit]} per problem", "accuracy", True, True, ends, (low, max(high, low + 0.05)))
+    return chart.ChartAxes(f"{UNITS[unit]} per problem", "accuracy", True, True, ends, (low, max(high, low + 0.05)))
 
 
-def _picture(curves: Sequence[ScoreCurve], strategy: str, unit: str, axes: chart.Axes, tones: dict[str, int]) -> Markup:
+def _picture(
+    curves: Sequence[ScoreCurve], strategy: str, unit: str, axes: chart.ChartAxes, tones: dict[str, int]
+) -> Markup:
     lines = []
     for curve in curves:
         if curve.strategy in (strategy, "greedy"):
@@ -157,7 +159,7 @@ def _picture(curves: Sequence[ScoreCurve], strategy: str, unit: str, axes: chart
     return chart.chart(heading, lines, axes)
 
 
-def _points(curve: ScoreCurve, unit: str) -> tuple[chart.Point, ...]:
+def _points(curve: ScoreCurve, unit: str) -> tuple[chart.ChartPoint, ...]:
     found = []
     for point in curve.points:
         cost = _cost(point, unit)
@@ -165,11 +167,11 @@ def _points(curve: ScoreCurve, unit: str) -> tuple[chart.Point, ...]:
             said = (
                 f"{curve.arm}, {point.policy}: {numbers.percent(point.accuracy)} at {numbers.short(cost)} {UNITS[unit]}"
             )
-            found.append(chart.Point(cost, point.accuracy, point.low, point.high, said))
+            found.append(chart.ChartPoint(cost, point.accuracy, point.low, point.high, said))
     return tuple(found)
 
 
-def _choice(item: EqualBudget) -> Choice:
+def _choice(item: EqualBudget) -> EqualCostTable:
     unit = UNITS[item.unit]
     spender = item.second if item.arm == item.first else item.first
     sentence = f"{spender} spends {numbers.short(item.budget)} {unit} per problem with one greedy answer."
@@ -190,7 +192,7 @@ def _choice(item: EqualBudget) -> Choice:
         notes.append(f"The budget would pay for more samples than were drawn, so {item.arm} could do better still.")
     rows = tuple((_candidate(candidate), candidate.chosen) for candidate in item.candidates)
     heading = f"{item.benchmark}: {item.first} against {item.second}"
-    return Choice(heading, sentence, rows, tuple(notes), unit)
+    return EqualCostTable(heading, sentence, rows, tuple(notes), unit)
 
 
 def _candidate(c: Candidate) -> tuple[str, ...]:
@@ -232,7 +234,7 @@ def _all_optimal(scores: Scores, tones: dict[str, int]) -> Iterable[Optimal]:
                 p for (name, _), each in lines.items() if name == item.benchmark for one in each for p in one.points
             ]
             ends = chart.x_ends_of([point.x for point in of_all], log=True), chart.y_ends_of(of_all, percent=True)
-            axes = chart.Axes("generated tokens per problem", "accuracy", True, True, *ends)
+            axes = chart.ChartAxes("generated tokens per problem", "accuracy", True, True, *ends)
             picture = chart.chart(f"{item.benchmark}: {item.arm}", own, axes)
             yield Optimal(item.benchmark, item.arm, item.measure, picture, tuple(map(_budget, item.points)))
 
@@ -241,9 +243,9 @@ def _optimal_lines(item: ComputeOptimal, tone: int) -> list[chart.Line]:
     by_bin, single = [], []
     for point in item.points:
         said = f"by difficulty: {numbers.percent(point.accuracy)}"
-        by_bin.append(chart.Point(max(point.tokens, 0.1), point.accuracy, words=said))
+        by_bin.append(chart.ChartPoint(max(point.tokens, 0.1), point.accuracy, words=said))
         said = f"one policy: {numbers.percent(point.fixed_accuracy)}"
-        single.append(chart.Point(max(point.fixed_tokens, 0.1), point.fixed_accuracy, words=said))
+        single.append(chart.ChartPoint(max(point.fixed_tokens, 0.1), point.fixed_accuracy, words=said))
     return [
         chart.Line("best policy by bin", tone, tuple(by_bin)),
         chart.Line("best single policy", tone, tuple(single), dashed=True),
@@ -271,7 +273,7 @@ def _runs(policies: Sequence[str]) -> Iterable[str]:
         yield policy if n == 1 else f"{policy} ({n} bins)"
 
 
-def _larger(scores: Scores) -> Iterable[Larger]:
+def _larger(scores: Scores) -> Iterable[LargerTable]:
     for item in scores.larger:
         facts = (
             ("Accuracy", f"{numbers.percent(item.accuracy)} ({numbers.interval(item.low, item.high, signed=False)})"),
@@ -281,7 +283,7 @@ def _larger(scores: Scores) -> Iterable[Larger]:
             ("Truncated", numbers.percent(item.truncation_rate)),
             ("No answer", numbers.percent(item.no_answer_rate)),
         )
-        yield Larger(f"{item.benchmark}: {item.model}, untuned", facts, tuple(map(_choice, item.matched)))
+        yield LargerTable(f"{item.benchmark}: {item.model}, untuned", facts, tuple(map(_choice, item.matched)))
 
 
 def _agreement(item: Agreement) -> tuple[str, ...]:

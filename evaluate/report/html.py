@@ -14,11 +14,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from journey.evaluate.report import behaviour as behaviour_part
-from journey.evaluate.report.behaviour import HEADS, Told
+from journey.evaluate.report.behaviour import HEADS, BehaviourSection
 from journey.evaluate.report.charts import plot
 from journey.evaluate.report.content import Content
 from journey.evaluate.report.costs import Costs
-from journey.evaluate.report.training import Trained
+from journey.evaluate.report.training import TrainingSection
 from journey.evaluate.report.words import GUIDE, ONLY_THESE
 
 HERE = Path(__file__).parent
@@ -27,7 +27,7 @@ _SCRIPTS = ("text.js", "math.js", "viewer.js", "start.js")
 _POLICY = "default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
 
 
-def page(content: Content, costs: Costs, behaviour: Told, training: Trained, answers: str) -> bytes:
+def page(content: Content, costs: Costs, behaviour: BehaviourSection, training: TrainingSection, answers: str) -> bytes:
     """The whole page. `answers` is the viewer's data in base64 (see `viewer.embedded`)."""
     environment = Environment(
         loader=FileSystemLoader(HERE),

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from journey.console import clean
-from journey.evaluate.report.behaviour import CLAIMS, HEADS, JUDGED, STEPS, TURNS, Told
+from journey.evaluate.report.behaviour import CLAIMS, HEADS, JUDGED, STEPS, TURNS, BehaviourSection
 from journey.evaluate.report.content import AccuracyTable, ComparedRow, Content
-from journey.evaluate.report.costs import Choice, Costs
-from journey.evaluate.report.training import Trained
+from journey.evaluate.report.costs import Costs, EqualCostTable
+from journey.evaluate.report.training import TrainingSection
 from journey.evaluate.report.words import GUIDE, ONLY_THESE
 from journey.numbers import NOT_KNOWN
 
@@ -41,7 +41,7 @@ _AGREEMENT = ["Against", "Run", "Benchmark", "Problems", "Other text", "Other an
 _SOURCES = ["Benchmark", "Problems", "Source", "Revision", "Licence", "Judged by", "sha256", "What it is"]
 
 
-def page(content: Content, costs: Costs, behaviour: Told, training: Trained) -> bytes:
+def page(content: Content, costs: Costs, behaviour: BehaviourSection, training: TrainingSection) -> bytes:
     """The whole page, ending in one line break."""
     parts = ["# Verdict", *_verdict(content), "## What was compared"]
     parts.append("\n".join(f"- {name}: {escaped(value)}" for name, value in content.facts))
@@ -132,14 +132,14 @@ def _costs(costs: Costs) -> Iterable[str]:
         yield "\n".join(f"- Left out: {escaped(text)}" for text in costs.skipped)
 
 
-def _choice(item: Choice) -> Iterable[str]:
+def _choice(item: EqualCostTable) -> Iterable[str]:
     yield f"### {escaped(f'{item.heading}, at equal {item.unit}')}"
     yield escaped(" ".join([item.sentence, *item.notes]))
     if item.rows:
         yield table(_CANDIDATES, [(*cells, "yes" if chosen else "") for cells, chosen in item.rows])
 
 
-def _behaviour(behaviour: Told) -> Iterable[str]:
+def _behaviour(behaviour: BehaviourSection) -> Iterable[str]:
     if not behaviour:
         return
     yield "## Behaviour"
@@ -155,7 +155,7 @@ def _behaviour(behaviour: Told) -> Iterable[str]:
         yield table(["Habit", *JUDGED], behaviour.judge[1])
 
 
-def _training(training: Trained) -> Iterable[str]:
+def _training(training: TrainingSection) -> Iterable[str]:
     yield "## Training"
     if training.missing:
         yield "\n".join(f"- {escaped(text)}" for text in training.missing)

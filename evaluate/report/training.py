@@ -44,7 +44,7 @@ _NAMES = {"run", "arm", "seed", "axis"}
 
 
 @dataclass(frozen=True)
-class Budget:
+class BudgetTable:
     """The audit as a table (an arm a column) and as sentences."""
 
     arms: tuple[str, ...]
@@ -65,7 +65,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Rule:
+class FunnelRow:
     """One rule of the funnel; the shares are of all pairs that came in."""
 
     name: str
@@ -77,11 +77,11 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Funnel:
+class FunnelTable:
     """Curation: what came in, what each rule dropped, what was kept in which split."""
 
     made: tuple[str, ...]  # sentences on what was generated
-    rules: tuple[Rule, ...]
+    rules: tuple[FunnelRow, ...]
     idle: tuple[str, ...]  # rules that dropped nothing
     came: str
     kept: str
@@ -90,7 +90,7 @@ class Funnel:
 
 
 @dataclass(frozen=True)
-class Piece:
+class TracePart:
     """A stretch of a trace with its role."""
 
     role: str
@@ -104,30 +104,30 @@ class Shown:
     name: str
     question: str
     answer: str
-    shortcut: tuple[Piece, ...]
-    journey: tuple[Piece, ...]
-    prose: tuple[tuple[Piece, ...], tuple[Piece, ...]] | None
+    shortcut: tuple[TracePart, ...]
+    journey: tuple[TracePart, ...]
+    prose: tuple[tuple[TracePart, ...], tuple[TracePart, ...]] | None
     tree: Markup | None
     left_out: int
     mistakes: str
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingSection:
     """Everything on training; a part that is None or empty has no data, and `missing` says why."""
 
-    budget: Budget | None = None
+    budget: BudgetTable | None = None
     panels: tuple[Panel, ...] = ()
-    funnel: Funnel | None = None
+    funnel: FunnelTable | None = None
     pairs: tuple[Shown, ...] = ()
     missing: tuple[str, ...] = ()
 
 
-def trained(found: TrainingView | None, view: View, arms: Iterable[str] = ()) -> Trained:
+def trained(found: TrainingView | None, view: View, arms: Iterable[str] = ()) -> TrainingSection:
     """What the report shows of the training behind an evaluation; `arms` gives the order of its pictures."""
     if found is None:
-        return Trained(missing=("This evaluation does not name the training folder it was made from.",))
-    return Trained(
+        return TrainingSection(missing=("This evaluation does not name the training folder it was made from.",))
+    return TrainingSection(
         budget=None if not found.audit else _budget(found.audit),
         panels=tuple(_panels(found.curves, arms)),
         funnel=None if not found.funnel else _funnel(found.funnel, found.generated),
@@ -136,7 +136,7 @@ def trained(found: TrainingView | None, view: View, arms: Iterable[str] = ()) ->
     )
 
 
-def _budget(audit: AuditFile) -> Budget:
+def _budget(audit: AuditFile) -> BudgetTable:
     arms = tuple(dict.fromkeys(run.label for run in audit.runs))
     fields = [name for name in RunCounts.__struct_fields__ if name not in _NAMES]
     rows = []
@@ -144,7 +144,7 @@ def _budget(audit: AuditFile) -> Budget:
         values = [[getattr(run, name) for run in audit.runs if run.label == arm] for arm in arms]
         rows.append((LABELS.get(name, name.replace("_", " ").capitalize()), *(_range(name, of) for of in values)))
     failed = tuple(f"{run}: {why}" for run, why in audit.failed.items())
-    return Budget(arms, tuple(rows), audit.equal, audit.differs, audit.notes, failed)
+    return BudgetTable(arms, tuple(rows), audit.equal, audit.differs, audit.notes, failed)
 
 
 def _range(key: str, values: Iterable[Any]) -> str:
@@ -166,7 +166,7 @@ def _panels(curves: Sequence[LossCurve], arms: Iterable[str]) -> Iterable[Panel]
     if not losses or not last:
         return
     top = max(_most(losses), 1e-9)
-    axes = chart.Axes("optimiser step", "loss", x_ends=(0, last), y_ends=(0, top))
+    axes = chart.ChartAxes("optimiser step", "loss", x_ends=(0, last), y_ends=(0, top))
     tones = chart.tones([*arms, *(curve.arm for curve in curves)])
     for arm, tone in tones.items():
         members = [curve for curve in curves if curve.arm == arm]
@@ -185,7 +185,7 @@ def _most(losses: list[float]) -> float:
 
 def _line(curve: LossCurve, tone: int, top: float) -> chart.Line:
     pairs = zip(curve.steps, curve.losses, strict=True)
-    points = tuple(chart.Point(step, None if loss is None else min(loss, top)) for step, loss in pairs)
+    points = tuple(chart.ChartPoint(step, None if loss is None else min(loss, top)) for step, loss in pairs)
     return chart.Line(curve.run, tone, points, dots=False, ended=curve.failed is not None)
 
 
@@ -195,7 +195,7 @@ def _ended(curve: LossCurve) -> str:
     return f"{curve.run} failed{at}{of}: {curve.failed}"
 
 
-def _funnel(funnel: FunnelFile, generated: Sequence[GenerateCounts]) -> Funnel:
+def _funnel(funnel: FunnelFile, generated: Sequence[GenerateCounts]) -> FunnelTable:
     totals, rules, idle = funnel.totals, [], []
     for rule in funnel.rules:
         if not rule.dropped:
@@ -203,13 +203,13 @@ def _funnel(funnel: FunnelFile, generated: Sequence[GenerateCounts]) -> Funnel:
             continue
         reasons = ", ".join(f"{_words(why)} {count:,}" for why, count in rule.reasons.items())
         shares = (rule.kept / totals.rows_in, rule.dropped / totals.rows_in)
-        rules.append(Rule(_words(rule.rule), f"{rule.rows_in:,}", f"{rule.dropped:,}", reasons, *shares))
+        rules.append(FunnelRow(_words(rule.rule), f"{rule.rows_in:,}", f"{rule.dropped:,}", reasons, *shares))
     splits = f"train {totals.train:,}, dev {totals.dev:,}, test {totals.test:,}"
     if totals.without_mistake:
         splits += f"; solved at the first try {totals.without_mistake:,}"
     made = tuple(sentence for counts in generated for sentence in _made(counts))
     share = totals.kept / totals.rows_in if totals.rows_in else None
-    return Funnel(made, tuple(rules), tuple(idle), f"{totals.rows_in:,}", f"{totals.kept:,}", share, splits)
+    return FunnelTable(made, tuple(rules), tuple(idle), f"{totals.rows_in:,}", f"{totals.kept:,}", share, splits)
 
 
 def _made(counts: GenerateCounts) -> Iterable[str]:
@@ -248,14 +248,14 @@ def _shown(example: TrainingExample, view: View) -> Shown:
     )
 
 
-def _pieces(trace: Trace, view: View) -> tuple[Piece, ...]:
+def _pieces(trace: Trace, view: View) -> tuple[TracePart, ...]:
     """The text as it is trained on, cut where a segment begins or ends; between segments the role is empty."""
     rendered = views.render(trace, view)
     found, at = [], 0
     for span in rendered.spans:
         lead = len(rendered.text[span.start : span.end]) - len(rendered.text[span.start : span.end].lstrip())
-        found.append(Piece("", rendered.text[at : span.start + lead]))
-        found.append(Piece(span.role, rendered.text[span.start + lead : span.end]))
+        found.append(TracePart("", rendered.text[at : span.start + lead]))
+        found.append(TracePart(span.role, rendered.text[span.start + lead : span.end]))
         at = span.end
-    found.append(Piece("", rendered.text[at:]))
-    return tuple(Piece(piece.role, clean(piece.text)) for piece in found if piece.text)
+    found.append(TracePart("", rendered.text[at:]))
+    return tuple(TracePart(piece.role, clean(piece.text)) for piece in found if piece.text)

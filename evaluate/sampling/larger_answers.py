@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from journey import console
-from journey.evaluate.planning.plan import Prepared
+from journey.evaluate.planning.plan import EvaluationSetup
 from journey.evaluate.sampling.run_samples import worker_model
 from journey.evaluate.statistics.verdict import LARGER
 from journey.models.endpoints import AT_ONCE, Endpoint, Reply
@@ -19,7 +19,7 @@ from journey.sampling.workers import WorkUnit, WorkUnitResult
 from journey.store import Folder
 
 
-def sample_larger(folder: Folder, prepared: Prepared, count: int | None) -> None:
+def sample_larger(folder: Folder, prepared: EvaluationSetup, count: int | None) -> None:
     """One greedy answer of the larger model to every test problem; nothing where the plan has none."""
     larger = prepared.larger
     if larger is None:
@@ -33,12 +33,12 @@ def sample_larger(folder: Folder, prepared: Prepared, count: int | None) -> None
             ticker.advance(1, result.key.partition("/")[0])
 
 
-def larger_keys(prepared: Prepared) -> list[str]:
+def larger_keys(prepared: EvaluationSetup) -> list[str]:
     """The keys of the files of the larger model's answers."""
     return [] if prepared.larger is None else [key for shard in _shards(prepared) for key in shard.keys.values()]
 
 
-def _shards(prepared: Prepared) -> Iterator[SamplingShard]:
+def _shards(prepared: EvaluationSetup) -> Iterator[SamplingShard]:
     larger, plan = prepared.larger, prepared.plan
     assert larger is not None
     for info in plan.benchmarks:
@@ -53,7 +53,7 @@ def _shards(prepared: Prepared) -> Iterator[SamplingShard]:
             yield SamplingShard(unit, [questions[index] for index in members], {(LARGER, "greedy"): key}, {key: ""})
 
 
-def _answers(prepared: Prepared, shards: Sequence[SamplingShard], count: int | None) -> Iterator[WorkUnitResult]:
+def _answers(prepared: EvaluationSetup, shards: Sequence[SamplingShard], count: int | None) -> Iterator[WorkUnitResult]:
     larger = prepared.larger
     assert larger is not None
     if larger.ref is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from journey import console
 from journey.answers.grading import grade
-from journey.evaluate.planning.plan import STACKED, Prepared
+from journey.evaluate.planning.plan import STACKED, EvaluationSetup
 from journey.evaluate.planning.runs import by_base
 from journey.evaluate.planning.sample_sets import sampled_runs
 from journey.evaluate.sampling.run_samples import named_adapter, prompted_questions, worker_model
@@ -33,7 +33,7 @@ FLIPS = 16  # problems answered again one at a time, where precision is low
 
 
 def check_endpoint(
-    folder: Folder, finetuned: FinetunedFolder, prepared: Prepared, problems: int, least: float
+    folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetup, problems: int, least: float
 ) -> list[Agreement]:
     """Before an endpoint is used: does it know every run, and answer as the built-in sampler does?
 
@@ -52,7 +52,9 @@ def check_endpoint(
     return found
 
 
-def flips(folder: Folder, finetuned: FinetunedFolder, prepared: Prepared, problems: int | None) -> list[Agreement]:
+def flips(
+    folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetup, problems: int | None
+) -> list[Agreement]:
     """Greedy answers again, one prompt and one run at a time; in bfloat16 unless a number of problems is given."""
     plan = prepared.plan
     wanted = (FLIPS if plan.dtype == "bfloat16" else 0) if problems is None else problems
@@ -67,7 +69,7 @@ def flips(folder: Folder, finetuned: FinetunedFolder, prepared: Prepared, proble
 
 def _compare_all(
     finetuned: FinetunedFolder,
-    prepared: Prepared,
+    prepared: EvaluationSetup,
     names: Sequence[str],
     problems: int,
     against: Any,
@@ -89,7 +91,7 @@ def _compare_all(
 
 def _compare_group(
     finetuned: FinetunedFolder,
-    prepared: Prepared,
+    prepared: EvaluationSetup,
     against: Any,
     infos: Sequence[RunInfo],
     asked: Sequence[Question],

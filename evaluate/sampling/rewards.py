@@ -7,7 +7,7 @@ from pathlib import Path
 
 from journey import console
 from journey.errors import UsageError
-from journey.evaluate.planning.plan import Prepared
+from journey.evaluate.planning.plan import EvaluationSetup
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.formats.files import read_lines
 from journey.models import load, template
@@ -21,7 +21,7 @@ QUERY = "Problem:\n{question}\n\nProposed solution:\n{answer}\n\nIs the final an
 _BATCH = 16  # answers that a classifier reads at once
 
 
-def reward_all(folder: Folder, prepared: Prepared) -> None:
+def reward_all(folder: Folder, prepared: EvaluationSetup) -> None:
     """The reward of every sample that best-of-reward chooses from: rewards/RUN/BENCHMARK/NNNNN.jsonl."""
     plan = prepared.plan
     if plan.reward is None or "best-of-reward" not in plan.strategies:

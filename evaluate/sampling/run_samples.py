@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from journey import console
-from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, Prepared
+from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup
 from journey.evaluate.planning.runs import by_base
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder
@@ -25,7 +25,7 @@ from journey.store import Folder
 def sample_all(
     folder: Folder,
     finetuned: FinetunedFolder,
-    prepared: Prepared,
+    prepared: EvaluationSetup,
     *,
     count: int | None,
     stack: int | None,
@@ -50,12 +50,12 @@ def sample_all(
             ticker.advance(shard.answers, result.key.partition("/")[0])
 
 
-def sample_keys(finetuned: FinetunedFolder, prepared: Prepared, stack: int | None) -> list[str]:
+def sample_keys(finetuned: FinetunedFolder, prepared: EvaluationSetup, stack: int | None) -> list[str]:
     """The keys of all files of the runs' samples, in their order."""
     return [key for shard in run_shards(finetuned, prepared, stack) for key in shard.keys.values()]
 
 
-def run_shards(finetuned: FinetunedFolder, prepared: Prepared, stack: int | None) -> list[SamplingShard]:
+def run_shards(finetuned: FinetunedFolder, prepared: EvaluationSetup, stack: int | None) -> list[SamplingShard]:
     """All shards, benchmark after benchmark; `stack` is the most runs that are answered together."""
     plan, shards = prepared.plan, []
     draws = {draw.name: draw for draw in plan.draws}
@@ -84,7 +84,9 @@ def run_shards(finetuned: FinetunedFolder, prepared: Prepared, stack: int | None
     return shards
 
 
-def prompted_questions(prepared: Prepared, benchmark: str, questions: Sequence[Question]) -> list[PromptedQuestion]:
+def prompted_questions(
+    prepared: EvaluationSetup, benchmark: str, questions: Sequence[Question]
+) -> list[PromptedQuestion]:
     """Questions of a benchmark with their prompts."""
     prompts = prepared.prompts[benchmark]
     return [PromptedQuestion(question.id, question.problem, tuple(prompts[question.id])) for question in questions]
@@ -95,7 +97,7 @@ def named_adapter(finetuned: FinetunedFolder, run: RunInfo) -> tuple[str, Path |
     return run.run, None if run.adapter is None else finetuned.file(run.adapter).parent
 
 
-def worker_model(prepared: Prepared) -> WorkerModel:
+def worker_model(prepared: EvaluationSetup) -> WorkerModel:
     """What the workers load."""
     plan = prepared.plan
     return WorkerModel(

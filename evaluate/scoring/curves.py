@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from journey.evaluate.planning.comparisons import strategy
-from journey.evaluate.scoring.graded import Book, matrix
+from journey.evaluate.scoring.graded import GradedSamples, matrix
 from journey.evaluate.statistics import paired
 from journey.formats.scores import CurvePoint, ScoreCurve
 
 
-def all_curves(book: Book) -> Iterator[ScoreCurve]:
+def all_curves(book: GradedSamples) -> Iterator[ScoreCurve]:
     """One curve for each benchmark, strategy and arm; a strategy of one setting is a point."""
     for info in book.plan.benchmarks:
         for name in book.plan.strategies_on(info.name):
@@ -23,7 +23,7 @@ def all_curves(book: Book) -> Iterator[ScoreCurve]:
                 yield ScoreCurve(info.name, arm, name, one.axis, one.oracle, points)
 
 
-def _point(book: Book, benchmark: str, name: str, arm: str, k: int) -> CurvePoint:
+def _point(book: GradedSamples, benchmark: str, name: str, arm: str, k: int) -> CurvePoint:
     each = [book.applied(run.run, benchmark, name, k) for run in book.runs_of(arm)]
     scores = np.clip(matrix([applied.scores for applied in each]), 0.0, 1.0)
     accuracy = paired.accuracy_interval(scores)

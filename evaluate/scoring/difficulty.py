@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from journey.catalog import FAMILIES
 from journey.evaluate.planning.comparisons import SAMPLES, strategy
-from journey.evaluate.scoring.graded import Book
+from journey.evaluate.scoring.graded import GradedSamples
 from journey.evaluate.test_time.outcomes import Array
 from journey.formats.scores import Bin, BinScore, BudgetPoint, ComputeOptimal, Difficulty
 from journey.rng import digest
@@ -51,7 +51,7 @@ class Option:
     tokens: tuple[Array, Array]
 
 
-def all_difficulties(book: Book) -> Iterator[Difficulty]:
+def all_difficulties(book: GradedSamples) -> Iterator[Difficulty]:
     """Every arm on every benchmark that has samples."""
     for benchmark, binning in _binned(book):
         for arm in book.arms():
@@ -59,7 +59,7 @@ def all_difficulties(book: Book) -> Iterator[Difficulty]:
             yield Difficulty(benchmark, arm, binning.measure, binning.largest_share, tuple(_bins(binning, options)))
 
 
-def all_optimal(book: Book) -> Iterator[ComputeOptimal]:
+def all_optimal(book: GradedSamples) -> Iterator[ComputeOptimal]:
     """The same, for a row of budgets."""
     for benchmark, binning in _binned(book):
         halves = _halves(book.questions(benchmark))
@@ -71,7 +71,7 @@ def all_optimal(book: Book) -> Iterator[ComputeOptimal]:
             yield ComputeOptimal(benchmark, arm, binning.measure, points)
 
 
-def _binned(book: Book) -> Iterator[tuple[str, Binning]]:
+def _binned(book: GradedSamples) -> Iterator[tuple[str, Binning]]:
     for info in book.plan.benchmarks:
         runs = [run.run for run in book.runs() if run.seed is not None]
         there = bool(runs) and all(book.has(run, info.name, SAMPLES) for run in runs)
@@ -79,7 +79,7 @@ def _binned(book: Book) -> Iterator[tuple[str, Binning]]:
             yield info.name, _binning(book, info.name, runs)
 
 
-def _binning(book: Book, benchmark: str, runs: Sequence[str]) -> Binning:
+def _binning(book: GradedSamples, benchmark: str, runs: Sequence[str]) -> Binning:
     """Bins by pooled pass rate, or by the family's own measure."""
     hard = []
     for fold in (0, 1):
@@ -115,7 +115,7 @@ def _own_difficulty(questions: Sequence[Question]) -> Array | None:
     return np.array(values) if len(set(values)) > 1 else None
 
 
-def _options(book: Book, benchmark: str, arm: str, *, last_only: bool) -> list[Option]:
+def _options(book: GradedSamples, benchmark: str, arm: str, *, last_only: bool) -> list[Option]:
     """Every policy of an arm; fold 0 scores the odd samples (the even ones bin), fold 1 the even ones."""
     found = []
     for name in dict.fromkeys(["greedy", *book.plan.strategies_on(benchmark)]):

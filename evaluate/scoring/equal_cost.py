@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from journey.evaluate.planning.comparisons import SAMPLES, strategy
-from journey.evaluate.scoring.graded import Book, comparison_options, info_of, matrix
+from journey.evaluate.scoring.graded import GradedSamples, comparison_options, info_of, matrix
 from journey.evaluate.statistics import paired
 from journey.evaluate.statistics.verdict import EQUAL_FLOPS, EQUAL_TOKENS, LARGER
 from journey.evaluate.test_time.outcomes import Array, PolicyResult
@@ -30,7 +30,7 @@ TOLERANCE = 1e-9  # of a cost, relative: interpolated policies cost the budget i
 
 
 @dataclass(frozen=True)
-class Budget:
+class ComparedAtCost:
     """What is told of one comparison at equal cost."""
 
     told: EqualBudget
@@ -58,18 +58,18 @@ class Policy:
         return float(np.mean([one.scores.mean() for one in self.each]))
 
 
-def all_budgets(book: Book) -> dict[str, Budget]:
+def all_budgets(book: GradedSamples) -> dict[str, ComparedAtCost]:
     """Every declared comparison at equal cost, by its key."""
     found = {}
     for item in book.plan.comparisons:
         if item.at == EQUAL_TOKENS:
-            found[item.key] = Budget(_equal_tokens(book, item))
+            found[item.key] = ComparedAtCost(_equal_tokens(book, item))
         elif item.at == EQUAL_FLOPS:
-            found[item.key] = Budget(_equal_flops(book, item))
+            found[item.key] = ComparedAtCost(_equal_flops(book, item))
     return found
 
 
-def _equal_tokens(book: Book, item: Declared) -> EqualBudget:
+def _equal_tokens(book: GradedSamples, item: Declared) -> EqualBudget:
     dev = info_of(book.plan, item.benchmark).dev
     first, second = book.runs_of(item.first), book.runs_of(item.second)
     shared = sorted({r.seed for r in first if r.seed is not None} & {r.seed for r in second if r.seed is not None})
@@ -86,7 +86,7 @@ def _equal_tokens(book: Book, item: Declared) -> EqualBudget:
     return msgspec.structs.replace(told, comparison=comparison)
 
 
-def _equal_flops(book: Book, item: Declared) -> EqualBudget:
+def _equal_flops(book: GradedSamples, item: Declared) -> EqualBudget:
     dev = info_of(book.plan, item.benchmark).dev
     empty = EqualBudget(item.benchmark, LARGER, item.second, item.second, "flops", 0.0, None, (), None, False, None)
     runs = [run for run in book.runs_of(item.second) if run.seed is not None]
@@ -105,7 +105,7 @@ def _equal_flops(book: Book, item: Declared) -> EqualBudget:
 
 
 def _choose(
-    book: Book, empty: EqualBudget, runs: Sequence[RunInfo], dev: str, budget: float, dev_budget: float
+    book: GradedSamples, empty: EqualBudget, runs: Sequence[RunInfo], dev: str, budget: float, dev_budget: float
 ) -> tuple[EqualBudget, Policy | None]:
     """The record with all candidates, and the policy chosen on the dev problems, as it is on the test problems."""
     benchmark, unit = empty.benchmark, empty.unit
@@ -145,7 +145,7 @@ def _choose(
 
 
 def _policies(
-    book: Book, runs: Sequence[RunInfo], benchmark: str, budget: float, unit: str, asked_of: str | None = None
+    book: GradedSamples, runs: Sequence[RunInfo], benchmark: str, budget: float, unit: str, asked_of: str | None = None
 ) -> Iterable[Policy]:
     """Greedy, and every strategy that the benchmark has: at its settings, and interpolated to the budget."""
     yield _greedy(book, runs, benchmark)
@@ -163,7 +163,7 @@ def _policies(
 
 
 def _of_samples(
-    book: Book, runs: Sequence[RunInfo], benchmark: str, name: str, most: int, budget: float, unit: str
+    book: GradedSamples, runs: Sequence[RunInfo], benchmark: str, name: str, most: int, budget: float, unit: str
 ) -> Iterable[Policy]:
     """The settings up to `most` samples, and between the last that the budget pays for and the next."""
     one = strategy(name)
@@ -194,11 +194,11 @@ def _between(below: Policy, above: Policy, budget: float, unit: str) -> Policy:
     return Policy(f"{below.strategy}@{k:.1f}", below.strategy, k, mixed, below.key)
 
 
-def _each(book: Book, runs: Sequence[RunInfo], benchmark: str, name: str, k: int) -> list[PolicyResult]:
+def _each(book: GradedSamples, runs: Sequence[RunInfo], benchmark: str, name: str, k: int) -> list[PolicyResult]:
     return [book.applied(run.run, benchmark, name, k) for run in runs]
 
 
-def _greedy(book: Book, runs: Sequence[RunInfo], benchmark: str) -> Policy:
+def _greedy(book: GradedSamples, runs: Sequence[RunInfo], benchmark: str) -> Policy:
     return Policy(GREEDY, GREEDY, 1, _each(book, runs, benchmark, GREEDY, 1), GREEDY)
 
 

@@ -30,7 +30,7 @@ Seconds = Mapping[str, float | Sequence[float]]  # by `place`: per problem, or o
 
 
 @dataclass(frozen=True)
-class Cell:
+class RunSamples:
     """One run on one benchmark with one draw: samples and grades by question (in their order) and number."""
 
     questions: list[Question]
@@ -68,11 +68,11 @@ class Cell:
 
 
 @dataclass
-class Book:
+class GradedSamples:
     """Everything that is stored, by (run, benchmark, draw); policies are applied once and kept."""
 
     plan: EvaluationPlan
-    cells: dict[tuple[str, str, str], Cell]
+    cells: dict[tuple[str, str, str], RunSamples]
     strategy_settings: StrategySettings = field(init=False)
     _applied: dict[tuple[str, str, str, int], PolicyResult] = field(default_factory=dict)
 
@@ -113,9 +113,9 @@ class Book:
         return next(cell.questions for (_, name, _), cell in self.cells.items() if name == benchmark)
 
 
-def read_book(stored: StoredFiles, plan: EvaluationPlan, seconds: Seconds) -> Book:
+def read_book(stored: StoredFiles, plan: EvaluationPlan, seconds: Seconds) -> GradedSamples:
     """Read and grade all samples of a folder. Raises PartialError if one is missing or comes twice."""
-    cells: dict[tuple[str, str, str], Cell] = {}
+    cells: dict[tuple[str, str, str], RunSamples] = {}
     for info in all_benchmarks(plan):
         questions = list(read_lines(stored.file(f"questions/{info.name}.jsonl"), Question))
         for run in sampled_runs(plan):
@@ -125,10 +125,10 @@ def read_book(stored: StoredFiles, plan: EvaluationPlan, seconds: Seconds) -> Bo
         if plan.larger is not None and info in plan.benchmarks:
             where = samples_folder(LARGER, info.name, "greedy")
             cells[LARGER, info.name, "greedy"] = _cell(stored, where, questions, seconds)
-    return Book(plan, cells)
+    return GradedSamples(plan, cells)
 
 
-def _cell(stored: StoredFiles, name: str, questions: list[Question], seconds: Seconds) -> Cell:
+def _cell(stored: StoredFiles, name: str, questions: list[Question], seconds: Seconds) -> RunSamples:
     """Join samples to the questions by id and number."""
     found: dict[str, dict[int, tuple[Sample, float]]] = {}
     spent = seconds[name]
@@ -145,7 +145,7 @@ def _cell(stored: StoredFiles, name: str, questions: list[Question], seconds: Se
     pairs = zip(questions, samples, strict=True)
     grades = [[grade(question.problem, s.text, s.finish) for s in of_one] for question, of_one in pairs]
     took = np.array([[one for _, one in of_one] for of_one in ordered], dtype=np.float64)
-    return Cell(questions, samples, grades, took, _rewards(stored, name, samples))
+    return RunSamples(questions, samples, grades, took, _rewards(stored, name, samples))
 
 
 def _number(index: int) -> str:

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from journey.evaluate.scoring.equal_cost import GREEDY, Budget
-from journey.evaluate.scoring.graded import Book
+from journey.evaluate.scoring.equal_cost import GREEDY, ComparedAtCost
+from journey.evaluate.scoring.graded import GradedSamples
 from journey.evaluate.statistics import paired
 from journey.evaluate.statistics.verdict import LARGER
 from journey.formats.folders import StoredFiles
 from journey.formats.scores import Agreement, AgreementFile, LargerScore
 
 
-def larger(book: Book, budgets: Mapping[str, Budget]) -> Iterator[LargerScore]:
+def larger(book: GradedSamples, budgets: Mapping[str, ComparedAtCost]) -> Iterator[LargerScore]:
     """The larger model on every benchmark, with what the arms do for its FLOPs."""
     if book.plan.larger is None:
         return

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from journey.evaluate.scoring.graded import Book
+from journey.evaluate.scoring.graded import GradedSamples
 
 NAME = "samples.parquet"
 
 
-def write_parquet(folder: Path, book: Book) -> Path:
+def write_parquet(folder: Path, book: GradedSamples) -> Path:
     """Write the table into an evaluation folder; one row group for each run, benchmark and draw."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -49,7 +49,7 @@ def write_parquet(folder: Path, book: Book) -> Path:
     return path
 
 
-def _rows(book: Book, key: tuple[str, str, str]) -> Iterator[dict[str, Any]]:
+def _rows(book: GradedSamples, key: tuple[str, str, str]) -> Iterator[dict[str, Any]]:
     run, benchmark, draw = key
     cell = book.cells[key]
     info = next((one for one in book.plan.runs if one.run == run), None)

@@ -18,7 +18,7 @@ from journey.evaluate.planning.comparisons import strategy
 from journey.evaluate.planning.earlier_looks import looked, sentence
 from journey.evaluate.planning.sample_sets import sampled_runs
 from journey.evaluate.scoring import curves, difficulty, equal_cost, larger_scores
-from journey.evaluate.scoring.graded import Book, comparison_options, matrix, read_book
+from journey.evaluate.scoring.graded import GradedSamples, comparison_options, matrix, read_book
 from journey.evaluate.statistics import paired, verdict
 from journey.evaluate.statistics.paired import Array
 from journey.evaluate.statistics.verdict import BASE, BELOW, EQUAL_FLOPS, EQUAL_TOKENS, LARGER, MIXED
@@ -44,7 +44,7 @@ def rescore(evaluated: EvaluatedFolder) -> Scores:
     return score_book(evaluated, read_book(evaluated, evaluated.plan, seconds))
 
 
-def score_book(stored: StoredFiles, book: Book) -> Scores:
+def score_book(stored: StoredFiles, book: GradedSamples) -> Scores:
     """Scores of samples that have been read."""
     plan = book.plan
     budgets = equal_cost.all_budgets(book)
@@ -81,7 +81,7 @@ def score_book(stored: StoredFiles, book: Book) -> Scores:
     )
 
 
-def _rows(book: Book) -> list[tuple[RunInfo, str, str]]:
+def _rows(book: GradedSamples) -> list[tuple[RunInfo, str, str]]:
     """(run, benchmark, strategy) of everything that was asked."""
     plan = book.plan
     return [
@@ -92,7 +92,7 @@ def _rows(book: Book) -> list[tuple[RunInfo, str, str]]:
     ]
 
 
-def _run_score(book: Book, run: RunInfo, benchmark: str, name: str) -> RunScore:
+def _run_score(book: GradedSamples, run: RunInfo, benchmark: str, name: str) -> RunScore:
     """Outcomes of all samples that a policy reads; of rounds, continuations and caps those of the last."""
     cell = book.cells[run.run, benchmark, book.plan.draw_of(name)]
     applied, one = book.applied(run.run, benchmark, name), strategy(name)
@@ -120,14 +120,14 @@ def _run_score(book: Book, run: RunInfo, benchmark: str, name: str) -> RunScore:
     )
 
 
-def _arm_scores(book: Book) -> list[ArmScore]:
+def _arm_scores(book: GradedSamples) -> list[ArmScore]:
     arms: dict[tuple[str, str, str], list[RunScore]] = {}
     for run, benchmark, name in _rows(book):
         arms.setdefault((run.arm, benchmark, name), []).append(_run_score(book, run, benchmark, name))
     return [_arm_score(book, arm, runs) for arm, runs in arms.items()]
 
 
-def _arm_score(book: Book, names: tuple[str, str, str], runs: list[RunScore]) -> ArmScore:
+def _arm_score(book: GradedSamples, names: tuple[str, str, str], runs: list[RunScore]) -> ArmScore:
     arm, benchmark, name = names
     scores = matrix([book.applied(run.run, benchmark, name).scores for run in runs])
     accuracy = paired.accuracy_interval(scores)
@@ -152,7 +152,7 @@ def _arm_score(book: Book, names: tuple[str, str, str], runs: list[RunScore]) ->
     )
 
 
-def _compare_all(book: Book, budgets: Mapping[str, equal_cost.Budget]) -> list[Compared]:
+def _compare_all(book: GradedSamples, budgets: Mapping[str, equal_cost.ComparedAtCost]) -> list[Compared]:
     """Every declared comparison that has a result, with Holm's p over all that were declared."""
     plan = book.plan
     results: dict[str, Comparison] = {}
@@ -173,11 +173,11 @@ def _compare_all(book: Book, budgets: Mapping[str, equal_cost.Budget]) -> list[C
     ]
 
 
-def _told(budgets: Mapping[str, equal_cost.Budget], item: Declared) -> EqualBudget | None:
+def _told(budgets: Mapping[str, equal_cost.ComparedAtCost], item: Declared) -> EqualBudget | None:
     return budgets[item.key].told if item.key in budgets else None
 
 
-def _compare(book: Book, item: Declared) -> Comparison | None:
+def _compare(book: GradedSamples, item: Declared) -> Comparison | None:
     name = item.at or book.plan.strategies[0]
     first, second = (_points(book, item.benchmark, name, arm) for arm in (item.first, item.second))
     options = comparison_options(book.plan, item)
@@ -189,7 +189,7 @@ def _compare(book: Book, item: Declared) -> Comparison | None:
     return paired.compare(matrix([first[s] for s in shared]), matrix([second[s] for s in shared]), **options)
 
 
-def _points(book: Book, benchmark: str, name: str, arm: str) -> dict[int | None, Array]:
+def _points(book: GradedSamples, benchmark: str, name: str, arm: str) -> dict[int | None, Array]:
     """The scores of an arm's runs by training seed (None for the base)."""
     return {run.seed: book.applied(run.run, benchmark, name).scores for run in book.runs_of(arm)}
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from journey.evaluate.strategies.passing import Pass
+from journey.evaluate.strategies.passing import PassAtK
 from journey.evaluate.test_time.contract import in_catalog
 
 
 @in_catalog
-class BestOfGold(Pass):
+class BestOfGold(PassAtK):
     """The best of k samples by the gold answer, which is pass@k. An oracle, never in a verdict."""
 
     name = "best-of-gold"

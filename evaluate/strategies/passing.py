@@ -9,7 +9,7 @@ from journey.sampling.requests import StrategySettings
 
 
 @in_catalog
-class Pass(Strategy):
+class PassAtK(Strategy):
     """pass@k, unbiased: 1 - C(n-c, k) / C(n, k). An oracle, never in a verdict."""
 
     name, draw, oracle = "pass", "samples", True

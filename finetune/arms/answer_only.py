@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from journey.catalog import ARMS
 from journey.finetune.rows.traces import with_reasoning
-from journey.finetune.runs import Arm, Reading
+from journey.finetune.runs import Arm, ArmContext
 from journey.schema import Pair, Trace
 
 
@@ -16,5 +16,5 @@ def answer_only() -> Arm:
     return Arm("answer-only", _answers)
 
 
-def _answers(pairs: Sequence[Pair], reading: Reading) -> list[Trace]:
+def _answers(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace]:
     return [with_reasoning(pair.shortcut, ()) for pair in pairs]

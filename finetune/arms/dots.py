@@ -11,7 +11,7 @@ from journey import views
 from journey.catalog import ARMS
 from journey.finetune.rows.rows import FILLER
 from journey.finetune.rows.traces import with_reasoning
-from journey.finetune.runs import Arm, Reading
+from journey.finetune.runs import Arm, ArmContext
 from journey.schema import Pair, Trace
 
 ROUNDS = 6
@@ -24,7 +24,7 @@ def dots() -> Arm:
     return Arm("dots", filled)
 
 
-def filled(pairs: Sequence[Pair], reading: Reading) -> list[Trace]:
+def filled(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace]:
     """As many dots as make the row as long as the journey's; the nearest number where a dot is several tokens."""
     if not pairs:
         return []
@@ -53,7 +53,7 @@ def _dotted(pairs: Sequence[Pair], counts: Counts) -> list[Trace]:
     return made
 
 
-def _tokens(traces: Sequence[Trace], reading: Reading) -> Counts:
+def _tokens(traces: Sequence[Trace], reading: ArmContext) -> Counts:
     """Tokens of every completion."""
     texts = [views.render(trace, reading.view).text for trace in traces]
     ids = reading.tokenizer(texts, add_special_tokens=False)["input_ids"]

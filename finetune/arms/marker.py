@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from journey.catalog import ARMS
 from journey.finetune.rows.doubts import doubt
 from journey.finetune.rows.traces import Piece, gap, piece, reasoning, with_reasoning
-from journey.finetune.runs import Arm, Reading
+from journey.finetune.runs import Arm, ArmContext
 from journey.rng import rng_for
 from journey.schema import Pair, Trace
 
@@ -18,7 +18,7 @@ def marker() -> Arm:
     return Arm("marker", _traces)
 
 
-def _traces(pairs: Sequence[Pair], reading: Reading) -> list[Trace]:
+def _traces(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace]:
     return [with_reasoning(pair.shortcut, doubted(pair)) for pair in pairs]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from journey.catalog import ARMS
-from journey.finetune.runs import Arm, Maker, Reading
+from journey.finetune.runs import Arm, ArmContext, Maker
 from journey.rng import digest
 from journey.schema import Pair, Trace
 
@@ -18,7 +18,7 @@ def _maker(journeys: int) -> Maker:
     So the share holds for any part of the data, and what is a journey at 25 % is one at 50 % and 75 %.
     """
 
-    def traces(pairs: Sequence[Pair], reading: Reading) -> list[Trace]:
+    def traces(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace]:
         found = []
         for start in range(0, len(pairs), BLOCK):
             block = pairs[start : start + BLOCK]

@@ -7,7 +7,7 @@ from typing import Any
 
 from journey.catalog import ARMS, METHODS
 from journey.errors import UnknownName
-from journey.finetune.runs import Arm, Reading
+from journey.finetune.runs import Arm, ArmContext
 from journey.schema import Pair, Trace
 
 
@@ -22,7 +22,7 @@ def only_wrong() -> Arm:
     return Arm("only-wrong", _traces, mistakes=True, drops=True)
 
 
-def _traces(pairs: Sequence[Pair], reading: Reading) -> list[Trace | None]:
+def _traces(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace | None]:
     """The method that made a pair knows what follows from its mistake; None where no mistake leads to an answer."""
     methods = {name: _method(name) for name in dict.fromkeys(pair.method for pair in pairs)}
     return [methods[pair.method].unnoticed(pair) if methods[pair.method] else None for pair in pairs]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from journey.catalog import ARMS
 from journey.finetune.rows.traces import Piece, gap, piece, reasoning, with_reasoning
-from journey.finetune.runs import Arm, Reading
+from journey.finetune.runs import Arm, ArmContext
 from journey.rng import rng_for
 from journey.schema import Pair, Trace
 
@@ -22,7 +22,7 @@ def shuffled() -> Arm:
     return Arm("shuffled", _traces, mistakes=True)
 
 
-def _traces(pairs: Sequence[Pair], reading: Reading) -> list[Trace]:
+def _traces(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace]:
     return [with_reasoning(pair.journey, reordered(pair)) for pair in pairs]
 
 

@@ -8,11 +8,11 @@ from journey.catalog import ENGINES
 from journey.config import FinetuneSettings
 from journey.errors import UnknownName, UsageError
 from journey.finetune.planning import abilities, sweep, warmup
-from journey.finetune.runs import Choice, choose, combinations
+from journey.finetune.runs import ArmChoice, choose, combinations
 from journey.questions import name_of
 
 
-def check(settings: FinetuneSettings) -> tuple[list[Choice], list[str]]:
+def check(settings: FinetuneSettings) -> tuple[list[ArmChoice], list[str]]:
     """The arms to train, and notes on the others. Raises UsageError or UnknownName for settings that cannot be trained."""
     choices, notes = choose(settings.arms, settings.match, settings.mistake_weight)
     known = {name for choice in choices for name in (choice.label, choice.arm.name)}

@@ -11,7 +11,7 @@ from journey.errors import UsageError
 from journey.finetune.planning import preflight
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows, encode
-from journey.finetune.runs import Arm, Choice, Reading
+from journey.finetune.runs import Arm, ArmChoice, ArmContext
 from journey.finetune.training.protocol import Labels
 from journey.models import template
 from journey.schema import Pair, Trace
@@ -20,7 +20,7 @@ _CHUNK = 500
 
 
 @dataclass(frozen=True)
-class Made:
+class ArmRows:
     """The rows of every arm by its name; `pairs` are shared by all arms, `further` are those of the withheld arm.
 
     `left_out` counts pairs that left all arms, by the arm that has no trace for them.
@@ -50,8 +50,8 @@ class Made:
 
 def make(
     everything: Sequence[Pair],
-    choices: Sequence[Choice],
-    reading: Reading,
+    choices: Sequence[ArmChoice],
+    reading: ArmContext,
     sizes: Sequence[int] | None,
     *,
     seeds: int,
@@ -59,7 +59,7 @@ def make(
     max_length: int,
     apart: bool = False,
     labels: Labels | None = None,
-) -> Made:
+) -> ArmRows:
     """Rows of every arm, checked. `sizes`: the numbers of pairs to train on (None: all of them). `labels` is the engine's.
 
     Raises UsageError for data that would make the comparison unfair or impossible, saying what to type instead.
@@ -100,11 +100,11 @@ def make(
             data[arm.name] = data[arm.name].head(len(kept) + needed)
     preflight.check_same_problems({name: rows.head(len(kept)) for name, rows in data.items()})
     preflight.check_rows(data, max_length, template.end_of_turn(reading.tokenizer))
-    return Made(kept, further[:needed], chosen, data, left_out, list(dict.fromkeys(notes)))
+    return ArmRows(kept, further[:needed], chosen, data, left_out, list(dict.fromkeys(notes)))
 
 
 def _keep(
-    everything: Sequence[Pair], droppers: Sequence[Arm], reading: Reading, size: int | None
+    everything: Sequence[Pair], droppers: Sequence[Arm], reading: ArmContext, size: int | None
 ) -> tuple[list[Pair], dict[str, list[Trace]], dict[str, int], int]:
     """The pairs that every arm has a trace for, up to `size`, with the traces made on the way.
 
@@ -131,7 +131,7 @@ def _keep(
 
 
 def _with_traces(
-    pairs: Sequence[Pair], arms: Sequence[Arm], reading: Reading
+    pairs: Sequence[Pair], arms: Sequence[Arm], reading: ArmContext
 ) -> Iterator[tuple[Pair, dict[str, Trace | None]]]:
     for start in range(0, len(pairs), _CHUNK):
         part = pairs[start : start + _CHUNK]
@@ -140,7 +140,7 @@ def _with_traces(
             yield pair, {name: traces[at] for name, traces in made.items()}
 
 
-def _check_traces(pairs: Sequence[Pair], traces: Sequence[Trace], arm: Arm, reading: Reading) -> list[str]:
+def _check_traces(pairs: Sequence[Pair], traces: Sequence[Trace], arm: Arm, reading: ArmContext) -> list[str]:
     """What an arm's own traces could not survive: words without a token, a template that changes them."""
     if not callable(arm.trace):
         return []
@@ -150,7 +150,7 @@ def _check_traces(pairs: Sequence[Pair], traces: Sequence[Trace], arm: Arm, read
 
 
 def _check_withheld(
-    choices: Sequence[Choice], data: dict[str, Rows], sizes: Sequence[int], seeds: int, epochs: float
+    choices: Sequence[ArmChoice], data: dict[str, Rows], sizes: Sequence[int], seeds: int, epochs: float
 ) -> int:
     """How many rows after the shared ones the withheld arm needs; 0 if there is no such arm.
 

@@ -14,17 +14,17 @@ from journey.finetune.planning import abilities, audit, make_rows, preflight, sw
 from journey.finetune.planning.check import check
 from journey.finetune.planning.groups import grouped
 from journey.finetune.planning.memory import find_room
-from journey.finetune.planning.prepared import Prepared
+from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
-from journey.finetune.runs import Axes, Choice, Reading, Run, combinations, learning_rate, run_name
+from journey.finetune.runs import ArmChoice, ArmContext, Axes, Run, combinations, learning_rate, run_name
 from journey.finetune.training.protocol import LABELS, Setup
 from journey.formats.folders import CuratedFolder
 from journey.models import load, template
 from journey.schema import Pair
 
 
-def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> Prepared:
+def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup:
     """Read the pairs, make the rows, run every preflight check and lay out the runs.
 
     Raises UsageError (or a kin) for whatever would make the comparison unfair or impossible.
@@ -32,7 +32,7 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> Prepared:
     choices, notes = check(settings)
     ref = load.find(str(settings.base))
     tokenizer = load.load_tokenizer(ref)
-    reading = Reading(tokenizer, settings.view or template.default_view(tokenizer))
+    reading = ArmContext(tokenizer, settings.view or template.default_view(tokenizer))
     device = load.best_device()
     notes += abilities.check_engine(settings, ref, device)
     if not settings.full:
@@ -58,7 +58,7 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> Prepared:
     supervised = {name: rows.supervised for name, rows in made.data.items()}
     groups = grouped(runs, counted, settings.engine, settings.stacks, device)
     room = find_room(settings, shape, made.data, groups, device)
-    return Prepared(
+    return TrainingSetup(
         settings,
         ref,
         reading.view,
@@ -87,7 +87,7 @@ def _read_pairs(curated: CuratedFolder) -> list[Pair]:
 
 
 def lay_out(
-    choices: list[Choice],
+    choices: list[ArmChoice],
     data: dict[str, Rows],
     settings: FinetuneSettings,
     sizes: list[int],
@@ -111,7 +111,7 @@ def lay_out(
     return runs
 
 
-def _run(choice: Choice, seed: int, axes: Axes, amount: budget.Amount, settings: FinetuneSettings) -> Run:
+def _run(choice: ArmChoice, seed: int, axes: Axes, amount: budget.Amount, settings: FinetuneSettings) -> Run:
     return Run(
         run=run_name(choice.label, seed, axes.name),
         arm=choice.label,
@@ -160,7 +160,9 @@ def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
     return notes
 
 
-def setup_of(made: Prepared, work: Path, scratch: Path, *, base: str | None = None, logs: Path | None = None) -> Setup:
+def setup_of(
+    made: TrainingSetup, work: Path, scratch: Path, *, base: str | None = None, logs: Path | None = None
+) -> Setup:
     """What the engine is given besides runs and rows.
 
     `base` is what adapters call their base, where that is not its own name; `logs` where reporters may write files.

@@ -10,7 +10,7 @@ from journey.finetune import cost
 from journey.finetune.planning import warmup
 from journey.finetune.planning.memory import Room
 from journey.finetune.rows.rows import Rows
-from journey.finetune.runs import Choice, Run
+from journey.finetune.runs import ArmChoice, Run
 from journey.formats.finetune import RunCounts
 from journey.models import load
 from journey.schema import Pair
@@ -27,7 +27,7 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingSetup:
     """Everything that is decided before training starts."""
 
     settings: FinetuneSettings
@@ -35,7 +35,7 @@ class Prepared:
     view: View
     shape: cost.Shape
     max_length: int
-    choices: list[Choice]
+    choices: list[ArmChoice]
     data: dict[str, Rows]
     pairs: int
     runs: list[Run]

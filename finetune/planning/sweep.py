@@ -21,7 +21,7 @@ from journey import console
 from journey.config import FinetuneSettings
 from journey.errors import JourneyError, UsageError
 from journey.finetune.planning import preflight, sweep_scores
-from journey.finetune.planning.prepared import Prepared, Sweep
+from journey.finetune.planning.prepared import Sweep, TrainingSetup
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training import side_runs
@@ -119,7 +119,7 @@ def groups(sweep: Sweep, together: bool) -> list[tuple[Run, ...]]:
     return [tuple(trial for trial in sweep.trials if place_of(trial) == place) for place in places]
 
 
-def pick(folder: Folder, made: Prepared, setup: Setup) -> Prepared:
+def pick(folder: Folder, made: TrainingSetup, setup: Setup) -> TrainingSetup:
     """Try the rates unless that is done, and give every run its arm's best one; the table is printed.
 
     `setup` is for the trials alone. Raises JourneyError if all trials of an arm failed, PartialError if one could be tried
@@ -146,7 +146,7 @@ def pick(folder: Folder, made: Prepared, setup: Setup) -> Prepared:
     )
 
 
-def _try(sweep: Sweep, made: Prepared, setup: Setup) -> SweepFile:
+def _try(sweep: Sweep, made: TrainingSetup, setup: Setup) -> SweepFile:
     from journey.catalog import ENGINES
 
     together = bool(ENGINES.entry(setup.engine).facts.get("together"))

@@ -10,28 +10,30 @@ from typing import TYPE_CHECKING, Any
 from journey import console
 from journey.answers.grading import grade
 from journey.finetune.rows.rows import Rows, encode
-from journey.finetune.runs import Arm, Reading
+from journey.finetune.runs import Arm, ArmContext
 from journey.models import load, template
 from journey.models.threads import one_thread_on
 from journey.sampling.requests import PromptedQuestion, Request, Sampler, roomy_cap
 from journey.schema import Pair
 
 if TYPE_CHECKING:
-    from journey.finetune.planning.prepared import Prepared, Sweep
+    from journey.finetune.planning.prepared import Sweep, TrainingSetup
     from journey.finetune.training.protocol import Setup
 
 _BATCH = 64  # prompts at once
 
 
 @dataclass(frozen=True)
-class Score:
+class TrialScore:
     """How many dev problems were answered rightly, and the weighted mean loss of the dev rows."""
 
     correct: int
     dev_loss: float
 
 
-def score(sweep: Sweep, trained: Collection[str], made: Prepared, setup: Setup) -> tuple[int, dict[str, Score]]:
+def score(
+    sweep: Sweep, trained: Collection[str], made: TrainingSetup, setup: Setup
+) -> tuple[int, dict[str, TrialScore]]:
     """The cap of new tokens, the same for all, and the scores by run of the trials that were trained."""
     from transformers.utils import logging
 
@@ -42,7 +44,7 @@ def score(sweep: Sweep, trained: Collection[str], made: Prepared, setup: Setup) 
     ref = load.ModelRef(setup.base, setup.source, setup.revision)
     tokenizer = load.load_tokenizer(ref)
     arms = {choice.arm.name: choice.arm for choice in made.choices}
-    rows = {name: _dev_rows(sweep.dev, arm, Reading(tokenizer, made.view)) for name, arm in arms.items()}
+    rows = {name: _dev_rows(sweep.dev, arm, ArmContext(tokenizer, made.view)) for name, arm in arms.items()}
     questions = [
         PromptedQuestion(pair.problem.id, pair.problem, tuple(template.prompt_ids(tokenizer, pair.problem, made.view)))
         for pair in sweep.dev
@@ -56,18 +58,18 @@ def score(sweep: Sweep, trained: Collection[str], made: Prepared, setup: Setup) 
                 continue
             with adapted(base, Path(setup.work) / run.run) as model:
                 sampler = Sampler(Decoder.of(model, tokenizer, cap), tokenizer, made.view, (run.run,), run.seed, None)
-                scores[run.run] = Score(_correct(sampler, questions), dev_loss(model, rows[run.kind]))
+                scores[run.run] = TrialScore(_correct(sampler, questions), dev_loss(model, rows[run.kind]))
             ticker.advance(len(sweep.dev), run.run)
     return cap, scores
 
 
-def _dev_rows(dev: Sequence[Pair], arm: Arm, reading: Reading) -> Rows:
+def _dev_rows(dev: Sequence[Pair], arm: Arm, reading: ArmContext) -> Rows:
     """The arm's rows of the dev pairs that it has a trace for."""
     told = [(pair, trace) for pair, trace in zip(dev, arm.traces(dev, reading), strict=True) if trace is not None]
     return encode([pair for pair, _ in told], arm, reading.tokenizer, reading.view, [trace for _, trace in told])
 
 
-def _cap(made: Prepared, longest_prompt: int) -> int:
+def _cap(made: TrainingSetup, longest_prompt: int) -> int:
     """A quarter more new tokens than the longest answer that any arm is trained on, within the base's positions."""
     longest = max(int((rows.lengths - rows.prompts).max()) for rows in made.data.values())
     cap = roomy_cap(longest)

@@ -24,7 +24,7 @@ from journey.finetune import cost
 from journey.finetune.planning import preflight
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows, encode
-from journey.finetune.runs import Reading, Run
+from journey.finetune.runs import ArmContext, Run
 from journey.finetune.training import side_runs
 from journey.finetune.training.protocol import LABELS, Setup, Trained
 from journey.formats.adapter import CONFIG, read_adapter_config
@@ -86,7 +86,7 @@ def digest_of(path: Path) -> str:
 def find(
     settings: FinetuneSettings,
     ref: load.ModelRef,
-    reading: Reading,
+    reading: ArmContext,
     max_length: int,
     shape: cost.Shape,
 ) -> Start | None:
@@ -109,7 +109,7 @@ def find(
     return Start(kind, path, digest, size, (f"all arms begin at {path.name}, merged into the base", *said))
 
 
-def _rows(path: Path, settings: FinetuneSettings, reading: Reading, max_length: int) -> tuple[Rows, list[str]]:
+def _rows(path: Path, settings: FinetuneSettings, reading: ArmContext, max_length: int) -> tuple[Rows, list[str]]:
     tokenizer, view = reading.tokenizer, reading.view
     pairs, arm = list(open_finished(path, "curate").pairs("train")), ARMS.get("shortcut")()
     if not pairs:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from journey.finetune.rows.rows import Rows
-from journey.finetune.runs import Choice, Run
+from journey.finetune.runs import ArmChoice, Run
 from journey.rng import rng_for
 
 Counts = NDArray[np.int64]
@@ -88,7 +88,7 @@ def _epoch(rows: Sequence[int], withheld: Sequence[int], seed: int, epoch: int) 
     return permutation(rows, seed, epoch) + after
 
 
-def reference(choices: Sequence[Choice], supervised: Mapping[str, Counts], pairs: int | None = None) -> Choice:
+def reference(choices: Sequence[ArmChoice], supervised: Mapping[str, Counts], pairs: int | None = None) -> ArmChoice:
     """The arm with the most supervised tokens per epoch over the first `pairs` rows; the first of them if several have.
 
     Arms with problems of their own are matched to it and never are it, unless there is no other arm.
@@ -98,7 +98,7 @@ def reference(choices: Sequence[Choice], supervised: Mapping[str, Counts], pairs
 
 
 def amounts(
-    choices: Sequence[Choice],
+    choices: Sequence[ArmChoice],
     supervised: Mapping[str, Counts],
     operations: Mapping[str, Amounts],
     seed: int,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from journey import views
 from journey.errors import UsageError
-from journey.finetune.runs import Arm, Reading
+from journey.finetune.runs import Arm, ArmContext
 from journey.models import template
 from journey.schema import ROLES, Pair, Trace
 from journey.views import Span, View
@@ -112,7 +112,7 @@ def encode(
             f"{type(tokenizer).__name__} cannot say which characters a token covers",
             "use a model with a tokenizer.json",
         )
-    told = list(traces) if traces is not None else arm.traces(pairs, Reading(tokenizer, view))
+    told = list(traces) if traces is not None else arm.traces(pairs, ArmContext(tokenizer, view))
     weight = np.array([arm.weights.get(role, 1.0) for role in ROLES] + [1.0], dtype=np.float32)  # last: FRAME
     end = template.end_of_turn(tokenizer)
     ids: list[int] = []

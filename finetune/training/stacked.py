@@ -40,20 +40,11 @@ from journey.finetune.training.protocol import (
     seal,
 )
 from journey.formats.files import dump_json, json_lines, write_atomic
+from journey.formats.finetune import TrajectoryPoint
 from journey.models.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable, scale_of
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
 BETAS, EPSILON = (0.9, 0.999), 1e-8
-
-
-class Point(msgspec.Struct, frozen=True):
-    """One optimiser step of one run, as `trajectory.jsonl` has it."""
-
-    step: int
-    loss: float
-    grad_norm: float
-    lr: float
-    supervised_tokens: int
 
 
 class Progress(msgspec.Struct):
@@ -61,7 +52,7 @@ class Progress(msgspec.Struct):
 
     run: str
     initial: str
-    points: list[Point] = []
+    points: list[TrajectoryPoint] = []
     own_tokens: int = 0
     padded_tokens: int = 0
     seconds: float = 0.0
@@ -214,7 +205,9 @@ class Training:
         seconds = time.monotonic() - began
         for place, member in enumerate(members):
             progress, supervised = member.progress, int(member.supervised[member.steps[self.step - 1]].sum())
-            progress.points.append(Point(self.step, losses_now[place], norms_now[place], rates[place], supervised))
+            progress.points.append(
+                TrajectoryPoint(self.step, losses_now[place], norms_now[place], rates[place], supervised)
+            )
             progress.own_tokens += own[place]
             progress.padded_tokens += padded[place]
             progress.seconds += seconds * padded[place] / max(1, sum(padded))
@@ -272,7 +265,7 @@ class Training:
         left = []
         for place, member in enumerate(self.members):
             last = member.progress.points[-1]
-            if not (math.isfinite(last.loss) and math.isfinite(last.grad_norm)):
+            if not all(value is not None and math.isfinite(value) for value in (last.loss, last.grad_norm)):
                 why = f"loss {last.loss}, gradient norm {last.grad_norm} at step {last.step}"
                 self.failed.append(Failed(member.run.run, why))
                 ended.append(self.failed[-1])

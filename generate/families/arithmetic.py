@@ -21,7 +21,7 @@ _DRAWS = 10_000  # drafts for one problem before giving up; some 5 are needed
 
 
 @dataclass(frozen=True)
-class Rules:
+class ArithmeticLevel:
     """One level: how many steps, the largest value, the operations and the largest factor."""
 
     steps: tuple[int, int]
@@ -30,7 +30,11 @@ class Rules:
     factor: int
 
 
-LEVELS = {1: Rules((2, 3), 99, "+-*", 9), 2: Rules((3, 5), 999, "+-*/", 19), 3: Rules((4, 6), 99_999, "+-*/", 99)}
+LEVELS = {
+    1: ArithmeticLevel((2, 3), 99, "+-*", 9),
+    2: ArithmeticLevel((3, 5), 999, "+-*/", 19),
+    3: ArithmeticLevel((4, 6), 99_999, "+-*/", 99),
+}
 HIGHEST_PRICE = 250  # dollars
 BRIEF_LIMIT = 999  # the compact view has words for the integers up to this one
 
@@ -67,7 +71,7 @@ class Draft:
     """A problem in the making: sentences, steps and the value of every letter."""
 
     rng: Random
-    rules: Rules
+    rules: ArithmeticLevel
     values: dict[str, int] = field(default_factory=dict)
     brief: list[str] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)

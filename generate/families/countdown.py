@@ -27,7 +27,7 @@ Move = tuple[int, str, int, int, State]  # larger, operation, smaller, result, n
 
 
 @dataclass(frozen=True, eq=False)
-class Rules:
+class CountdownLevel:
     """One level: how many numbers, their range, the targets, the operations, and how hard it must be to guess.
 
     Every step gives a whole number above zero. A step is idle if its result is one of its own numbers (`9 * 1 = 9`).
@@ -44,39 +44,39 @@ class Rules:
 
 
 LEVELS = {
-    1: Rules(3, 50, (10, 99), ceiling=99, idle=False, max_solutions=2),
-    2: Rules(3, 50, (10, 99), ceiling=99, idle=False, max_solutions=2, min_failed=5),
-    3: Rules(4, 99, (10, 100), "*+-/"),
-    4: Rules(5, 99, (100, 999), "*+-/"),
-    5: Rules(6, 99, (100, 999), "*+-/"),
+    1: CountdownLevel(3, 50, (10, 99), ceiling=99, idle=False, max_solutions=2),
+    2: CountdownLevel(3, 50, (10, 99), ceiling=99, idle=False, max_solutions=2, min_failed=5),
+    3: CountdownLevel(4, 99, (10, 100), "*+-/"),
+    4: CountdownLevel(5, 99, (100, 999), "*+-/"),
+    5: CountdownLevel(6, 99, (100, 999), "*+-/"),
 }
 
 
-def _up(a: int, b: int, rules: Rules) -> list[Move]:
+def _up(a: int, b: int, rules: CountdownLevel) -> list[Move]:
     product, total = a * b, a + b
     found: list[Move] = [(a, "*", b, product, (product,)), (a, "+", b, total, (total,))]
     limit = rules.ceiling
     return found if limit is None else [move for move in found if move[3] <= limit]
 
 
-def _down(a: int, b: int, rules: Rules) -> list[Move]:
+def _down(a: int, b: int, rules: CountdownLevel) -> list[Move]:
     found: list[Move] = [(a, "-", b, a - b, (a - b,))] if a > b else []
     if b > 1 and a % b == 0 and "/" in rules.operations:  # a / 1 would only repeat a * 1
         found.append((a, "/", b, a // b, (a // b,)))
     return found
 
 
-def results(a: int, b: int, rules: Rules) -> list[Move]:
+def results(a: int, b: int, rules: CountdownLevel) -> list[Move]:
     """Every legal step on a >= b > 0 as the move of a state of these two numbers, idle ones too: * + - /."""
     return _up(a, b, rules) + _down(a, b, rules)
 
 
-def _tried(a: int, b: int, rules: Rules) -> list[Move]:
+def _tried(a: int, b: int, rules: CountdownLevel) -> list[Move]:
     found = results(a, b, rules)
     return found if rules.idle else [move for move in found if move[3] != a and move[3] != b]
 
 
-def moves(state: State, rules: Rules, *, every: bool = False) -> list[Move]:
+def moves(state: State, rules: CountdownLevel, *, every: bool = False) -> list[Move]:
     """Every different move from numbers in descending order: pairs left to right, operations * + - /.
 
     Idle steps are left out where the level says so, unless `every`.
@@ -104,7 +104,7 @@ def _pairs(state: State) -> list[tuple[int, int, State]]:
     return found
 
 
-def last_moves(a: int, b: int, target: int, rules: Rules, *, every: bool = False) -> list[Move]:
+def last_moves(a: int, b: int, target: int, rules: CountdownLevel, *, every: bool = False) -> list[Move]:
     """The last steps worth trying: up (* +) to a target above both numbers, else down (- /); all of them if `every`.
 
     A step that hits the target is never left out, so nothing that can be made is missed.
@@ -130,14 +130,14 @@ def put_in(rest: State, value: int) -> State:
     return (*rest, value)
 
 
-def _hits(a: int, b: int, target: int, rules: Rules) -> bool:
+def _hits(a: int, b: int, target: int, rules: CountdownLevel) -> bool:
     """Whether one step on a >= b gives the target."""
     if target > a:
         return target in (a + b, a * b)
     return a - b == target or (b == 1 and a == target) or (a == target * b and "/" in rules.operations)
 
 
-def _partners(c: int, target: int, rules: Rules) -> set[int]:
+def _partners(c: int, target: int, rules: CountdownLevel) -> set[int]:
     """The numbers that make the target with c in one step."""
     found = {target - c, target + c, c - target}
     if target % c == 0:
@@ -149,7 +149,7 @@ def _partners(c: int, target: int, rules: Rules) -> set[int]:
     return found
 
 
-def _values(a: int, b: int, rules: Rules) -> list[int]:
+def _values(a: int, b: int, rules: CountdownLevel) -> list[int]:
     """The results of one step on a >= b."""
     found = [a + b, a * b]
     if a > b:
@@ -161,7 +161,7 @@ def _values(a: int, b: int, rules: Rules) -> list[int]:
 
 
 @lru_cache(maxsize=_CACHED)
-def _can_make(state: State, target: int, rules: Rules) -> bool:
+def _can_make(state: State, target: int, rules: CountdownLevel) -> bool:
     if len(state) < 3:
         return state[0] == target if len(state) == 1 else _hits(state[0], state[1], target, rules)
     if len(state) == 3:
@@ -171,19 +171,19 @@ def _can_make(state: State, target: int, rules: Rules) -> bool:
     )
 
 
-def can_make(state: State, target: int, rules: Rules) -> bool:
+def can_make(state: State, target: int, rules: CountdownLevel) -> bool:
     """Exact: whether the target can be made from all of these numbers, each used once, in whole numbers above zero."""
     return _can_make(tuple(sorted(state, reverse=True)), target, rules)
 
 
-def solutions(state: State, target: int, rules: Rules) -> int:
+def solutions(state: State, target: int, rules: CountdownLevel) -> int:
     """Number of distinct ways of play (sequences of the moves that a search tries) that reach the target."""
     if len(state) == 2:
         return _values(*state, rules).count(target)
     return sum(solutions(move[4], target, rules) for move in moves(state, rules))
 
 
-def failed_first_moves(state: State, target: int, rules: Rules) -> int:
+def failed_first_moves(state: State, target: int, rules: CountdownLevel) -> int:
     """First moves that the canonical depth-first search exhausts before the first right one."""
     for failed, move in enumerate(moves(state, rules)):
         if _can_make(move[4], target, rules):
@@ -196,7 +196,7 @@ def is_held_out(target: int) -> bool:
     return int.from_bytes(digest("countdown target", target)[:8], "big") / 2**64 < HELD_OUT_TARGETS
 
 
-def _draw(rng: Random, rules: Rules) -> tuple[State, int] | None:
+def _draw(rng: Random, rules: CountdownLevel) -> tuple[State, int] | None:
     """Numbers and the target that one random play of them reaches; None if it breaks a rule of the level."""
     numbers = tuple(sorted((1 + int(rng.random() * rules.largest) for _ in range(rules.numbers)), reverse=True))
     state = numbers
@@ -237,7 +237,7 @@ def _plain(expression: str) -> str:
 class CountdownSpace:
     """The search space of one problem: states are the numbers left, in descending order."""
 
-    def __init__(self, start: State, target: int, rules: Rules) -> None:
+    def __init__(self, start: State, target: int, rules: CountdownLevel) -> None:
         self.start, self.target, self.rules = start, target, rules
         self.operations = rules.operations
 
@@ -347,7 +347,7 @@ def _words(operations: str) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1]
 
 
-def _solve(terms: tuple[tuple[int, str], ...], target: int, rules: Rules) -> str:
+def _solve(terms: tuple[tuple[int, str], ...], target: int, rules: CountdownLevel) -> str:
     if len(terms) == 1:
         return terms[0][1]
     values = tuple(value for value, _ in terms)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from journey.catalog import FAMILIES
 from journey.config import Settings
-from journey.generate.made import Made, Rejection
+from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import METHODS
 from journey.generate.search import unnoticed
 from journey.generate.search.narrate import narrate
@@ -68,7 +68,7 @@ class Search:
         self._key = repr(sorted(self.told_as.items()))
         self.plan = Plan(chosen.strategy, chosen.order, chosen.prune, chosen.exhaust, chosen.width, chosen.limit)
 
-    def make(self, problem: Problem, seed: int, attempt: int = 0) -> Made | Rejection:
+    def make(self, problem: Problem, seed: int, attempt: int = 0) -> MadePair | Rejection:
         """The searched tree and its pair; rejected when the search (pruned, limited, a beam) finds nothing."""
         settings, plan = self.settings, self.plan
         if "target" not in problem.facts:
@@ -101,7 +101,7 @@ class Search:
             mistakes=told.mistakes,
             provenance=provenance,
         )
-        return Made(tree, pair)
+        return MadePair(tree, pair)
 
     def unnoticed(self, pair: Pair) -> Trace | None:
         """The journey's first wrong branch played out to the end and boxed as if it were right.

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, field_validator
 from journey.answers.equations import Unreadable
 from journey.config import Settings
 from journey.errors import UnknownName
-from journey.generate.made import Made, Rejection
+from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import METHODS
 from journey.generate.slips.annotated import Annotated, annotated
 from journey.generate.slips.kinds import KINDS
@@ -76,7 +76,7 @@ class Slips:
     def __init__(self, settings: SlipsSettings | None = None) -> None:
         self.settings = settings or SlipsSettings()
 
-    def make(self, problem: Problem, seed: int, attempt: int = 0) -> Made | Rejection:
+    def make(self, problem: Problem, seed: int, attempt: int = 0) -> MadePair | Rejection:
         """A tree with mistakes and its pair, or the reason why this problem gives none."""
         try:
             graph = annotated(problem)

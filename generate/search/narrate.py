@@ -15,7 +15,7 @@ Piece = tuple[Role, str, str, int]  # as `lay_out` takes them: role, prose, brie
 
 
 @dataclass(frozen=True)
-class Told:
+class NarratedSearch:
     """A search as records: the tree's nodes, both traces and the number of mistakes."""
 
     nodes: tuple[Node, ...]
@@ -249,7 +249,7 @@ class _Narrator:
         return phrases.BACKS if dead else phrases.BESIDES
 
 
-def narrate(found: Found, space: Space, plan: Plan, complete: bool, rng: Random) -> Told:
+def narrate(found: Found, space: Space, plan: Plan, complete: bool, rng: Random) -> NarratedSearch:
     """Nodes and traces of a solved search. The journey tells every event, the shortcut the right path alone.
 
     `complete` says that each branch is told to its end, so that the text itself may say that all was tried.
@@ -264,4 +264,4 @@ def narrate(found: Found, space: Space, plan: Plan, complete: bool, rng: Random)
     last: Piece = ("answer", answer, f"\\boxed{{ {brief} }}", len(found.visits))
     shortcut = Trace(lay_out([told[0], *steps, last]), expression, brief)
     journey = Trace(lay_out([*told, last]), expression, brief)
-    return Told(tuple(narrator.nodes), shortcut, journey, narrator.mistakes)
+    return NarratedSearch(tuple(narrator.nodes), shortcut, journey, narrator.mistakes)

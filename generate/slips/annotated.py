@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from journey.answers.equations import Unreadable
 from journey.answers.prose_numbers import number_words, numerals, read_number
-from journey.generate.slips.calculations import Calculation, Operand, Step, read_step
+from journey.generate.slips.calculations import Calculation, Operand, SolutionStep, read_step
 from journey.generate.slips.units import facts
 from journey.schema import Problem, Quantity
 
@@ -29,7 +29,7 @@ class Annotated:
     """A solution as a graph: `quantities` in order (given ones first), `final` the id of the answer."""
 
     problem: Problem
-    steps: tuple[Step, ...]
+    steps: tuple[SolutionStep, ...]
     quantities: tuple[Quantity, ...]
     values: dict[str, Fraction]
     final: str
@@ -68,7 +68,7 @@ def annotated(problem: Problem) -> Annotated:
         _Source(each.id, value, text, each.unit == "times") for each, readings in givens for value, text in readings
     ]
     values = {each.id: readings[0][0] for each, readings in givens}
-    steps: list[Step] = []
+    steps: list[SolutionStep] = []
     quantities = [quantity for quantity, _ in givens]
     count = 0
     for step in _steps(body):
@@ -123,10 +123,10 @@ def _link(equation: Calculation, operand: Operand, known: list[_Source], context
     return replace(operand, sources=tuple(found.items()))
 
 
-def _steps(body: str) -> Iterator[Step]:
+def _steps(body: str) -> Iterator[SolutionStep]:
     """Sentences as steps; one without a calculation joins the next one that has one, or the last."""
     waiting: tuple[str, str] | None = None
-    last: Step | None = None
+    last: SolutionStep | None = None
     for joint, raw in _sentences(body):
         if waiting:
             joint, raw = waiting[0], waiting[1] + joint + raw

@@ -83,7 +83,7 @@ class Calculation:
 
 
 @dataclass(frozen=True)
-class Step:
+class SolutionStep:
     """A part of the solution with a calculation, usually a sentence; `text` is `raw` without the annotations.
 
     `joint` is the white space before it.
@@ -103,10 +103,10 @@ def in_words(tokens: Sequence[str]) -> str:
     return re.sub(r"(?<![\d.])(\d+(?:\.\d+)?) \* 0?\.01(?!\d)", r"\1%", join(tokens))
 
 
-def read_step(joint: str, raw: str) -> Step:
+def read_step(joint: str, raw: str) -> SolutionStep:
     """A step with its calculations; their ids and links are still open. Raises Unreadable."""
     text, numerals, equations, unread = read_solution(raw)
     opaque = any(not _LABEL.search(text, 0, start) for start in unread)
     opaque = opaque or any(number.glued and not text[number.end + 1 : number.end + 2].isalpha() for number in numerals)
     calculations = tuple(Calculation.of(equation, numerals) for equation in equations)
-    return Step(raw, text, joint, numerals, calculations, opaque)
+    return SolutionStep(raw, text, joint, numerals, calculations, opaque)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from journey.generate.slips.calculations import Calculation, Step
+from journey.generate.slips.calculations import Calculation, SolutionStep
 
 MAX_WORDS = 22
 SHORT = 13  # words of a sentence that is quoted whole; a longer one is cut at a clause
@@ -80,7 +80,7 @@ def _quotable(question: str, start: int, end: int) -> tuple[str, tuple[int, int]
     return text, (start, end)
 
 
-def count_noun(question: str, step: Step, equation: Calculation, final: bool) -> str | None:
+def count_noun(question: str, step: SolutionStep, equation: Calculation, final: bool) -> str | None:
     """What the result counts, if it is things that come in whole numbers: `12 clips`, or `How many clips ...?`."""
     if equation.result is not None:
         after = step.text[step.numerals[equation.result].end :]

@@ -13,7 +13,7 @@ from fractions import Fraction
 from journey.answers.claims import evaluate, names_in
 from journey.answers.prose_numbers import Numeral, number_words, places, show, show_like
 from journey.generate.slips.annotated import Annotated
-from journey.generate.slips.calculations import Calculation, Step
+from journey.generate.slips.calculations import Calculation, SolutionStep
 from journey.generate.slips.slip import Edit, Refused, Slip, writable
 
 MAX_PLACES = 2
@@ -84,7 +84,7 @@ def following_steps(graph: Annotated, slip: Slip, first: WrongStep, delay: int) 
     return found
 
 
-def right_brief(graph: Annotated, step: Step) -> str:
+def right_brief(graph: Annotated, step: SolutionStep) -> str:
     """The terse notation of a step as it should be."""
     return " ".join(brief_equation(graph, each.id, each.tokens, each.value) for each in step.equations)
 

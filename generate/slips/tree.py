@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from journey.generate.made import Made
+from journey.generate.made import MadePair
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.checks import Reason
 from journey.generate.slips.narrate import Voice
@@ -45,7 +45,7 @@ class Episode:
 
 def assemble(
     graph: Annotated, episodes: list[Episode], voice: Voice, seed: int, attempt: int, settings: dict[str, Any]
-) -> Made:
+) -> MadePair:
     """The tree and the pair."""
     teller = _Teller(graph, voice)
     for episode in episodes:
@@ -72,7 +72,7 @@ def assemble(
         "settings": settings,
     }
     ids = pair_id(problem.id, "slips", tree.id), problem, tree.id, "slips"
-    return Made(tree, Pair(*ids, shortcut, journey, len(episodes), provenance))
+    return MadePair(tree, Pair(*ids, shortcut, journey, len(episodes), provenance))
 
 
 def tree_id(problem: Problem, seed: int, attempt: int, settings: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
     grade("18", "<think>... \\boxed{17}? no</think> So \\boxed{18}.")     -> (Outcome.SAME, Extracted("18", "box"))
 
 Extraction (`extract`) reads only what follows the last `</think>`, and there the last `\\boxed{`; an unfinished one is no
-answer, and no number is ever picked from prose. Comparison (`compare`) is exact, gold first:
+answer, and no number is ever picked from prose. AnswerComparison (`compare`) is exact, gold first:
 
 - Numbers are fractions: 0.5 is 1/2, and 0.333 is not 1/3. A unit that only one side has is ignored ("5 dollars" is 5);
   two different units are undecided.
@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from journey.answers.equivalence import Comparison, Outcome, Undecided
+from journey.answers.equivalence import AnswerComparison, Outcome, Undecided
 from journey.answers.exact import MAX_CHARS, TooBig
 from journey.answers.numerals import ANSI, canonical, number
 
@@ -115,7 +115,7 @@ def compare(gold: str, answer: str, *, timeout: float = 5.0) -> Outcome:
     if not gold or not answer:
         return Outcome.UNDECIDED
     try:
-        return Comparison(timeout).judge(gold, answer)
+        return AnswerComparison(timeout).judge(gold, answer)
     except (Undecided, TooBig):
         return Outcome.UNDECIDED
 

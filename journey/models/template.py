@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Row:
+class TrainingRow:
     """One training row: token ids of prompt and completion (end-of-turn included), and the completion's text."""
 
     prompt: list[int]
@@ -84,11 +84,13 @@ def text_ids(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> list[
     return [*prompt_start(tokenizer, view), *tokenizer(said, add_special_tokens=False)["input_ids"]]
 
 
-def row(tokenizer: PreTrainedTokenizerBase, problem: Problem, trace: Trace, view: View) -> Row:
+def row(tokenizer: PreTrainedTokenizerBase, problem: Problem, trace: Trace, view: View) -> TrainingRow:
     """Prompt and completion tokenised apart, so that the loss starts at the same boundary for every arm."""
     rendered = views.render(trace, view)
     ids = list(tokenizer(rendered.text, add_special_tokens=False)["input_ids"])
-    return Row(prompt_ids(tokenizer, problem, view), [*ids, end_of_turn(tokenizer)], rendered.text, rendered.spans)
+    return TrainingRow(
+        prompt_ids(tokenizer, problem, view), [*ids, end_of_turn(tokenizer)], rendered.text, rendered.spans
+    )
 
 
 def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:

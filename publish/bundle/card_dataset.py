@@ -23,7 +23,7 @@ from journey.errors import JourneyError
 from journey.formats.folders import GeneratedFolder
 from journey.formats.publication import ExportFile
 from journey.numbers import number, percent
-from journey.publish.bundle.source import Source, first_pair
+from journey.publish.bundle.source import BundleSource, first_pair
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns
 from journey.publish.tables.licences import KNOWN
@@ -131,7 +131,7 @@ def recipes(settings: PublishSettings, rows: Mapping[str, Mapping[str, int]]) ->
     return {name: render(f"{name}.j2", **context) for name in names}
 
 
-def dataset(source: Source, settings: PublishSettings, rows: Mapping[str, Mapping[str, int]]) -> str:
+def dataset(source: BundleSource, settings: PublishSettings, rows: Mapping[str, Mapping[str, int]]) -> str:
     """The card of a dataset bundle."""
     from huggingface_hub import DatasetCardData
 
@@ -165,7 +165,10 @@ def _name(repo: str) -> str:
 
 
 def _dataset_context(
-    source: Source, settings: PublishSettings, rows: Mapping[str, Mapping[str, int]], present: list[columns.Config]
+    source: BundleSource,
+    settings: PublishSettings,
+    rows: Mapping[str, Mapping[str, int]],
+    present: list[columns.Config],
 ) -> dict[str, Any]:
     survey = source.survey
     made = recipes(settings, rows)
@@ -269,7 +272,7 @@ def owed(settings: PublishSettings, policies: Mapping[str, int]) -> list[str]:
     return lines
 
 
-def _limits(source: Source) -> list[str]:
+def _limits(source: BundleSource) -> list[str]:
     survey = source.survey
     lines = []
     if not survey.policies:

@@ -17,7 +17,7 @@ from journey.formats.curation import LEDGER, FunnelFile
 from journey.formats.manifest import MANIFEST
 from journey.formats.publication import PublishedShard, PublishedShards
 from journey.publish.bundle import card_dataset, provenance
-from journey.publish.bundle.source import Source
+from journey.publish.bundle.source import BundleSource
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns, parquet
 from journey.publish.tables.columns import Config
@@ -29,7 +29,7 @@ _MADE: tuple[Config, ...] = ("journey", "shortcut", "pairs", "trees", "stepwise"
 _BUILD = {"repo", "view", "license", "source_license"}  # settings that change the bytes of a dataset bundle
 
 
-def open_folder(source: Source, settings: PublishSettings, out: Path) -> Folder:
+def open_folder(source: BundleSource, settings: PublishSettings, out: Path) -> Folder:
     """The bundle's folder, begun, resumed or finished. Raises UsageError if it is in use."""
     config = {"kind": "dataset", "format": BUNDLE_VERSION, **settings.model_dump(mode="json", include=_BUILD)}
     config["licence"] = source.licence.id
@@ -40,7 +40,9 @@ def open_folder(source: Source, settings: PublishSettings, out: Path) -> Folder:
     return Folder.open(out, "publish", config, inputs=inputs)
 
 
-def stage(source: Source, settings: PublishSettings, out: Path, *, shard_bytes: int = parquet.SHARD_BYTES) -> Path:
+def stage(
+    source: BundleSource, settings: PublishSettings, out: Path, *, shard_bytes: int = parquet.SHARD_BYTES
+) -> Path:
     """Build the bundle of a curated folder and return it. Resumes; gives the same bytes every time."""
     with open_folder(source, settings, out) as folder:
         if not folder.finished:
@@ -54,7 +56,9 @@ def stage(source: Source, settings: PublishSettings, out: Path, *, shard_bytes: 
     return out
 
 
-def _tables(folder: Folder, source: Source, settings: PublishSettings, shard_bytes: int) -> dict[str, dict[str, int]]:
+def _tables(
+    folder: Folder, source: BundleSource, settings: PublishSettings, shard_bytes: int
+) -> dict[str, dict[str, int]]:
     """Write what is missing of every config and split; gives rows by config and split."""
     rows: dict[str, dict[str, int]] = {}
     splits = [split for split in SPLITS if source.survey.pairs[split]]
@@ -73,7 +77,7 @@ def _tables(folder: Folder, source: Source, settings: PublishSettings, shard_byt
 
 
 def _table(
-    folder: Folder, source: Source, settings: PublishSettings, config: Config, split: Split, shard_bytes: int
+    folder: Folder, source: BundleSource, settings: PublishSettings, config: Config, split: Split, shard_bytes: int
 ) -> Iterator[dict[str, int]]:
     """The counts of every shard of one table, old or new; {"rows", "items" (of the source, so far)}."""
     number = spent = 0
@@ -96,7 +100,7 @@ def _table(
 
 
 def _items(
-    source: Source, settings: PublishSettings, config: Config, split: Split, spent: int
+    source: BundleSource, settings: PublishSettings, config: Config, split: Split, spent: int
 ) -> Iterator[list[dict[str, Any]]]:
     """The rows that every pair of a split gives, the first `spent` pairs left out."""
     if config in columns.NEEDS_TREE:
@@ -110,7 +114,7 @@ def _items(
             yield columns.rows_of(config, pair, None, settings.view)
 
 
-def _provenance(folder: Folder, source: Source) -> None:
+def _provenance(folder: Folder, source: BundleSource) -> None:
     """Manifests, ledger and funnel as they are, and the rows of every shard of the curated folder."""
     curated = source.curated
     folder.write(f"provenance/curate/{MANIFEST}", curated.manifest.encoded())

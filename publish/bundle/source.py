@@ -14,7 +14,7 @@ from journey.splits import SPLITS
 
 
 @dataclass(frozen=True)
-class Source:
+class BundleSource:
     """A curated folder, the folders of its trees, and what was found out about both."""
 
     curated: CuratedFolder
@@ -24,7 +24,7 @@ class Source:
     preference: Preference = field(default_factory=Preference)
 
 
-def first_pair(source: Source) -> Pair:
+def first_pair(source: BundleSource) -> Pair:
     """A pair for the card: the first of the training split whose journey has a mistake, else the first of any."""
     first = None
     for split in SPLITS:

@@ -13,7 +13,7 @@ from journey import views
 from journey.answers.grading import grade
 from journey.catalog import ARMS
 from journey.finetune.rows.rows import draw, encode
-from journey.finetune.runs import Arm, Reading
+from journey.finetune.runs import Arm, ArmContext
 from journey.models import load, template
 from journey.schema import Pair, Trace
 from journey.views import View
@@ -46,7 +46,7 @@ def pocket() -> Any:
 
 
 def traces_of(name: str, pairs: list[Pair], tokenizer: Any, view: View = "compact") -> list[Trace | None]:
-    return ARMS.get(name)().traces(pairs, Reading(tokenizer, view))
+    return ARMS.get(name)().traces(pairs, ArmContext(tokenizer, view))
 
 
 def drawn(pairs: list[Pair], tokenizer_of: Callable[[list[Trace]], Any], view: View) -> str:
@@ -55,7 +55,7 @@ def drawn(pairs: list[Pair], tokenizer_of: Callable[[list[Trace]], Any], view: V
     for name in TRAINED:
         arm: Arm = ARMS.get(name)()
         tokenizer = tokenizer_of([pair.shortcut, pair.journey])
-        trace = arm.traces(pairs[:1] if name == "dots" else pairs, Reading(tokenizer, view))[0]
+        trace = arm.traces(pairs[:1] if name == "dots" else pairs, ArmContext(tokenizer, view))[0]
         assert trace is not None
         tokenizer = tokenizer_of([trace, pair.journey])
         said.append(f"{name}\n    {draw(encode([pair], arm, tokenizer, view, [trace]), 0, tokenizer)}\n")

@@ -16,7 +16,7 @@ from journey.cli.printing.catalogs import rows as catalog_rows
 from journey.config import CurateSettings
 from journey.curate.item import Item
 from journey.curate.rules import Context, bind, resolve_options
-from journey.generate.made import Made, Rejection
+from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import Method, UnnoticedMistakes
 from journey.schema import Pair, Problem, Tree, decode, encode
 
@@ -36,14 +36,14 @@ EVERY_COMBINATION = pytest.mark.parametrize(
 
 
 @lru_cache
-def results(family: str, level: int, method: str, seed: int = 0, attempt: int = 0) -> tuple[Made | Rejection, ...]:
+def results(family: str, level: int, method: str, seed: int = 0, attempt: int = 0) -> tuple[MadePair | Rejection, ...]:
     """What the method gives for the first problems of a level."""
     ask, make = FAMILIES.get(family)().problem, METHODS.get(method)().make
     return tuple(make(ask(0, index, level), seed, attempt) for index in range(COUNT))
 
 
-def pairs(*combination: Any, **more: Any) -> list[Made]:
-    return [one for one in results(*combination, **more) if isinstance(one, Made)]
+def pairs(*combination: Any, **more: Any) -> list[MadePair]:
+    return [one for one in results(*combination, **more) if isinstance(one, MadePair)]
 
 
 @pytest.mark.parametrize("entry", METHODS.entries(), ids=lambda entry: entry.name)
@@ -92,7 +92,7 @@ class TestEveryCombination:
         first = pairs(family, level, method)
         ask, make = FAMILIES.get(family)().problem, METHODS.get(method)().make
         again = [make(ask(0, index, level), 0) for index in reversed(range(COUNT))][::-1]
-        assert [encode(one.pair) + encode(one.tree) for one in again if isinstance(one, Made)] == [
+        assert [encode(one.pair) + encode(one.tree) for one in again if isinstance(one, MadePair)] == [
             encode(one.pair) + encode(one.tree) for one in first
         ]
         texts = {views.render(one.pair.journey, "think").text for one in first}

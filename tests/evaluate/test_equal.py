@@ -14,7 +14,7 @@ from journey.evaluate.planning.runs import pairs
 from journey.evaluate.planning.sample_sets import draws_on
 from journey.evaluate.scoring import difficulty, equal_cost, score
 from journey.evaluate.scoring.difficulty import quantile_bins
-from journey.evaluate.scoring.graded import Book, read_book
+from journey.evaluate.scoring.graded import GradedSamples, read_book
 from journey.formats.folders import EvaluatedFolder, open_finished
 from journey.formats.plan import BenchmarkInfo, EvaluationPlan, LargerInfo, RunInfo
 from journey.formats.scores import Scores
@@ -37,7 +37,7 @@ def info(name: str, problems: int, dev: str | None = None) -> BenchmarkInfo:
 
 def make(
     folder: Path, *, problems: int = 150, dev: bool = True, names: tuple[str, ...] = NAMES, large: bool = False
-) -> Book:
+) -> GradedSamples:
     """Half of the problems are easy. The shortcut is right on 85 % of samples of easy ones and 35 % of hard ones (wrong
     answers differ), the journey on 90 % and 60 %."""
     runs = [RunInfo("base", "base", None)]
@@ -89,16 +89,16 @@ def put(files: dict[str, Any], seconds: Any, run: str, arm: str, asked: list[Que
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
+def book(tmp_path_factory: pytest.TempPathFactory) -> GradedSamples:
     return make(tmp_path_factory.mktemp("book") / "e", large=True)
 
 
 @pytest.fixture(scope="module")
-def scores(book: Book, tmp_path_factory: pytest.TempPathFactory) -> Scores:
+def scores(book: GradedSamples, tmp_path_factory: pytest.TempPathFactory) -> Scores:
     return score.score_book(stored(tmp_path_factory.mktemp("scores") / "e", book), book)
 
 
-def stored(folder: Path, book: Book) -> EvaluatedFolder:
+def stored(folder: Path, book: GradedSamples) -> EvaluatedFolder:
     """A folder with the book's plan alone: scoring reads nothing else of it."""
     return open_finished(write_folder(folder, "evaluate", {EvaluationPlan.FILE: book.plan.encoded()}), "evaluate")
 
@@ -126,7 +126,7 @@ class TestEqualTokens:
         assert by_name["majority@3.5"].cost == by_name["majority@3.5"].dev_cost == pytest.approx(LONG)
         assert not by_name["majority@4"].affordable and by_name["majority@3.5"].affordable
 
-    def test_interpolated_between_the_settings_on_either_side(self, book: Book, scores: Scores) -> None:
+    def test_interpolated_between_the_settings_on_either_side(self, book: GradedSamples, scores: Scores) -> None:
         (told,) = scores.equal_tokens
         three, four = (
             np.mean([book.applied(f"shortcut-s{s}", "main", "majority", k).scores for s in (0, 1)]) for k in (3, 4)
@@ -160,7 +160,7 @@ class TestEqualTokens:
         assert compared.comparison == told.comparison and compared.policy == told.chosen and compared.primary
         assert any(f"at equal test tokens, {ARMS[0]} ({told.chosen}) v journey" in line for line in scores.headline)
 
-    def test_all_verdicts_are_in_one_family(self, book: Book, scores: Scores) -> None:
+    def test_all_verdicts_are_in_one_family(self, book: GradedSamples, scores: Scores) -> None:
         kinds = {(item.first, item.at) for item in book.plan.comparisons}
         assert kinds == {
             (ARMS[0], ""), ("base", ""), (ARMS[0], "majority"), (ARMS[0], "adaptive"), (ARMS[0], "equal test tokens"),
@@ -212,13 +212,13 @@ class TestDifficulty:
         greedy = [next(s for s in b.scores if s.policy == "greedy").accuracy for b in journey.bins]
         assert greedy[0] > greedy[-1] + 0.2
 
-    def test_bins_do_not_look_at_the_samples_that_they_score(self, book: Book) -> None:
+    def test_bins_do_not_look_at_the_samples_that_they_score(self, book: GradedSamples) -> None:
         """Where every sample is a coin of its own, a bin of problems that were lucky is no better on the other half."""
         rng = np.random.default_rng(0)
         for (_, benchmark, draw), cell in list(book.cells.items()):
             if benchmark == "main" and draw == "samples":
                 cell.__dict__["matrix"] = _replaced(cell.matrix, (rng.random(cell.matrix.points.shape) < 0.5) * 1.0)
-        fresh = Book(book.plan, book.cells)
+        fresh = GradedSamples(book.plan, book.cells)
         told = list(difficulty.all_difficulties(fresh))[1]
         for cell in book.cells.values():
             cell.__dict__.pop("matrix", None)
@@ -268,7 +268,7 @@ class TestCurves:
         assert (run.samples, run.n) == (1200, 150) and run.accuracy > run.correct / run.samples
 
 
-def test_holm_can_reach_significance_in_a_large_family(book: Book) -> None:
+def test_holm_can_reach_significance_in_a_large_family(book: GradedSamples) -> None:
     from journey.evaluate.scoring.graded import comparison_options
 
     many = msgspec.structs.replace(book.plan, comparisons=book.plan.comparisons * 40)

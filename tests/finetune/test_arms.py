@@ -16,7 +16,7 @@ from journey.answers.grading import grade
 from journey.catalog import ARMS, METHODS
 from journey.finetune.rows.doubts import backwards, doubt, last_equation
 from journey.finetune.rows.rows import ANSWER, FRAME, MISTAKE, encode
-from journey.finetune.runs import Reading
+from journey.finetune.runs import ArmContext
 from journey.generate.sources import read_problems
 from journey.rng import rng_for
 from journey.schema import Pair, Trace
@@ -40,7 +40,7 @@ def gsm8k(real_data: Callable[[str], Path]) -> list[Pair]:
 
 
 def traces_of(name: str, pairs: list[Pair], tokenizer: Any, view: View = "compact") -> list[Trace | None]:
-    return ARMS.get(name)().traces(pairs, Reading(tokenizer, view))
+    return ARMS.get(name)().traces(pairs, ArmContext(tokenizer, view))
 
 
 def test_masked_journeys_are_journeys_without_the_loss_on_mistakes(slips: list[Pair], pocket: Any) -> None:

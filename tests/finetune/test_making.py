@@ -11,10 +11,10 @@ from journey.config import FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune import cost
 from journey.finetune.planning import audit
-from journey.finetune.planning.make_rows import Made, make
+from journey.finetune.planning.make_rows import ArmRows, make
 from journey.finetune.planning.prepare import lay_out
 from journey.finetune.rows import budget
-from journey.finetune.runs import Choice, Reading, Run, choose
+from journey.finetune.runs import ArmChoice, ArmContext, Run, choose
 from journey.schema import Pair
 
 SHAPE = cost.Shape(1000, 900, 100, layers=2, hidden=8, intermediate=16, attention_width=8, vocabulary=50, positions=64)
@@ -25,13 +25,13 @@ ALL = (
 
 def made_of(
     pairs: list[Pair], arms: list[str], tokenizer: Any, sizes: list[int] | None = None, **more: Any
-) -> tuple[Made, list[Choice]]:
+) -> tuple[ArmRows, list[ArmChoice]]:
     choices, _ = choose(arms, "examples")
     facts = {"seeds": 2, "epochs": 1.0, "max_length": 512, **more}
-    return make(pairs, choices, Reading(tokenizer, "compact"), sizes, **facts), choices
+    return make(pairs, choices, ArmContext(tokenizer, "compact"), sizes, **facts), choices
 
 
-def runs_of(made: Made, choices: list[Choice], **settings: Any) -> tuple[list[Run], dict[str, audit.Counted]]:
+def runs_of(made: ArmRows, choices: list[ArmChoice], **settings: Any) -> tuple[list[Run], dict[str, audit.Counted]]:
     chosen = FinetuneSettings(**{"seeds": 2, "rows_per_step": 8, **settings})
     shapes = {rank: cost.of_rank(SHAPE, rank) for rank in chosen.ranks}
     runs = lay_out(choices, made.data, chosen, made.sizes, shapes)
@@ -122,7 +122,7 @@ def test_withheld_pairs_are_of_other_problems(many_pairs: list[Pair], pocket: An
 @pytest.mark.parametrize("match", ["examples", "tokens", "steps", "flops"])
 def test_all_arms_on_every_budget_hold_what_the_audit_says(match: str, many_pairs: list[Pair], pocket: Any) -> None:
     choices, _ = choose(ALL, match)  # type: ignore[arg-type]
-    made = make(many_pairs, choices, Reading(pocket, "compact"), [40], seeds=1, epochs=1.0, max_length=512)
+    made = make(many_pairs, choices, ArmContext(pocket, "compact"), [40], seeds=1, epochs=1.0, max_length=512)
     runs, counted = runs_of(made, choices, seeds=1)
     reference, shape = counted["journey-s0"], cost.of_rank(SHAPE, 16)
     assert reference.epochs == 1

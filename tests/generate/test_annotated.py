@@ -13,7 +13,7 @@ from journey.answers.claims import evaluate, graph_values
 from journey.answers.equations import Unreadable, join
 from journey.answers.prose_numbers import number_words, numerals, places, read_number, show, show_like
 from journey.generate.slips.annotated import Annotated, annotated, given_quantities
-from journey.generate.slips.calculations import Step, in_words, read_step
+from journey.generate.slips.calculations import SolutionStep, in_words, read_step
 from journey.generate.slips.units import FACTS, facts
 from journey.generate.sources import read_problems
 from journey.schema import Problem
@@ -23,11 +23,11 @@ def graph(question: str, solution: str, answer: str) -> Annotated:
     return annotated(Problem("p", question, answer, "test", solution=f"{solution}\n#### {answer}"))
 
 
-def read(text: str) -> Step:
+def read(text: str) -> SolutionStep:
     return read_step("\n", text)
 
 
-def shown(step: Step, at: int = 0) -> list[str]:
+def shown(step: SolutionStep, at: int = 0) -> list[str]:
     """The text of each operand of an equation where it is written out, and of its result."""
     equation = step.equations[at]
     places = [operand.shown for operand in equation.operands] + [equation.result]

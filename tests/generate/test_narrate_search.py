@@ -9,7 +9,7 @@ from functools import lru_cache
 import pytest
 
 from journey.catalog import FAMILIES, METHODS
-from journey.generate.made import Made
+from journey.generate.made import MadePair
 from journey.generate.search import phrases
 from journey.generate.search.narrate import listed
 from journey.schema import Segment
@@ -38,15 +38,15 @@ GOLDENS = [  # worked out by hand: products beyond 99 are not played at level 1,
 ]  # fmt: skip
 
 
-def pairs(count: int, level: int = 1, **options: object) -> list[Made]:
+def pairs(count: int, level: int = 1, **options: object) -> list[MadePair]:
     return _pairs(count, level, tuple(sorted(options.items())))
 
 
 @lru_cache
-def _pairs(count: int, level: int, options: tuple[tuple[str, object], ...]) -> list[Made]:
+def _pairs(count: int, level: int, options: tuple[tuple[str, object], ...]) -> list[MadePair]:
     search = SEARCH(SEARCH.Settings(**dict(options)))
     made = (search.make(FAMILY.problem(0, index, level), 0) for index in range(count))
-    return [each for each in made if isinstance(each, Made)]
+    return [each for each in made if isinstance(each, MadePair)]
 
 
 @pytest.fixture(scope="module")

@@ -11,33 +11,6 @@ from journey.catalog import Catalog
 from journey_testing.sources import ROOT, SOURCES, module_of, shown, syntax
 
 MOST = 16  # modules in one folder, plug-in folders aside
-# Class names that are defined more than once, and what the definitions are. Each is to get a name of its own; then its line
-# goes. Nothing new is added here: a reader who greps for a name must find one class.
-SEVERAL = {
-    "Axes": "of a run: finetune; of a chart: report",
-    "Budget": "a row of the training report; an equal budget of test tokens",
-    "Choice": "an entry of the list of arms; a candidate policy in the report",
-    "Comparison": "of two answers; of two arms",
-    "Funnel": "curation's counts; their table in the report",
-    "Habits": "counts of a run; their table in the report",
-    "Known": "a model of the catalog; a folder that can be published",
-    "Larger": "the larger model of a plan; its table in the report",
-    "Made": "a tree with its pair; the rows of the arms",
-    "Pass": "a forward pass; pass@k",
-    "Piece": "a unit of sampling; a part of a trace in the report; a folder to upload",
-    "Point": "of a trajectory; of a chart",
-    "Prepared": "a training set-up; an evaluation set-up",
-    "Reading": "what an arm may know beside the pairs; what was read in an answer",
-    "Row": "prompt and completion in tokens; a pair as it stands in the files",
-    "Rule": "a filter with its options; a row of the funnel in the report",
-    "Rules": "of a level of arithmetic; of a level of Countdown",
-    "Score": "of an answer; of a trial of the rate sweep",
-    "Search": "the method; what was read of a search in an answer",
-    "Source": "what pairs are drawn from; where a bundle's rows come from",
-    "Step": "of an annotated solution; of an answer that is judged",
-    "Told": "a narrated search; a table of the report",
-    "Trained": "what an engine gives; a row of the report",
-}
 
 
 def test_no_code_is_run_from_text() -> None:
@@ -83,11 +56,8 @@ def test_a_class_name_means_one_thing() -> None:
         for node in syntax(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 defined[node.name].append(path)
-    twice = {name: paths for name, paths in defined.items() if len(paths) > 1}
-    found = [f"{name}: {', '.join(map(shown, paths))}" for name, paths in sorted(twice.items()) if name not in SEVERAL]
+    found = [f"{name}: {', '.join(map(shown, paths))}" for name, paths in sorted(defined.items()) if len(paths) > 1]
     assert not found, "\n  ".join(["name each after what it is (SearchPlan, EvaluationPlan):", *found])
-    gone = sorted(set(SEVERAL) - set(twice))
-    assert not gone, f"these have one meaning now; delete their lines from SEVERAL in {shown(Path(__file__))}: {gone}"
 
 
 def test_the_root_has_no_stray_module() -> None:

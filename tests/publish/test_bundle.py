@@ -13,7 +13,7 @@ import yaml
 from journey.errors import PartialError, UsageError
 from journey.formats.folders import CuratedFolder, open_finished
 from journey.publish.bundle import card_dataset, dataset, preference, provenance
-from journey.publish.bundle.source import Source
+from journey.publish.bundle.source import BundleSource
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns, licences, parquet
 from journey.splits import SPLITS
@@ -26,11 +26,11 @@ def opened(curated: Path) -> CuratedFolder:
     return open_finished(curated, "curate")
 
 
-def source_of(curated: Path, extra: preference.Preference | None = None) -> Source:
+def source_of(curated: Path, extra: preference.Preference | None = None) -> BundleSource:
     folder = opened(curated)
     found = provenance.survey(folder)
     trees = provenance.trees_of(folder)
-    return Source(folder, trees, found, licences.choose(found.licences, None), extra or preference.Preference())
+    return BundleSource(folder, trees, found, licences.choose(found.licences, None), extra or preference.Preference())
 
 
 @pytest.fixture(scope="module")

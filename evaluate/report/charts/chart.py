@@ -20,7 +20,7 @@ TONES = 8  # colours and shapes in the style sheet
 
 
 @dataclass(frozen=True)
-class Point:
+class ChartPoint:
     """A place with its interval; y None is a gap. `words` is what a mouse that rests on it is told."""
 
     x: float
@@ -36,7 +36,7 @@ class Line:
 
     name: str
     tone: int
-    points: tuple[Point, ...]
+    points: tuple[ChartPoint, ...]
     dots: bool = True
     joined: bool = True
     dashed: bool = False
@@ -44,7 +44,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Axes:
+class ChartAxes:
     """What the axes show: labels, ends (None: from the points) and how y is written."""
 
     x: str
@@ -72,7 +72,7 @@ def tones(arms: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def chart(heading: str, lines: Sequence[Line], axes: Axes) -> Markup:
+def chart(heading: str, lines: Sequence[Line], axes: ChartAxes) -> Markup:
     """The picture; empty text where there is nothing to draw."""
     drawn = [point for line in lines for point in line.points if point.y is not None]
     if not drawn:
@@ -109,7 +109,7 @@ def _draw(parent: ET.Element, line: Line, x: Scale, y: Scale) -> None:
     group = ET.SubElement(parent, "g", {"class": f"c{line.tone}"})
     piece: list[tuple[float, float]] = []
     last: tuple[float, float] | None = None
-    for point in [*line.points, Point(0, None)]:
+    for point in [*line.points, ChartPoint(0, None)]:
         if point.y is not None:
             last = x(point.x), y(point.y)
             piece.append(last)
@@ -156,7 +156,7 @@ def x_ends_of(values: Sequence[float], log: bool) -> tuple[float, float]:
     return low - air, high + air
 
 
-def y_ends_of(points: Sequence[Point], percent: bool) -> tuple[float, float]:
+def y_ends_of(points: Sequence[ChartPoint], percent: bool) -> tuple[float, float]:
     """Ends of an axis that shows these points; shares at least ten points apart, so that little does not look like much."""
     values = [v for point in points for v in (point.y, point.low, point.high) if v is not None]
     low, high = min(values), max(values)
@@ -164,7 +164,7 @@ def y_ends_of(points: Sequence[Point], percent: bool) -> tuple[float, float]:
     return low - air if low < 0 else max(0.0, low - air), high + air
 
 
-def _spoken(line: Line, axes: Axes) -> str:
+def _spoken(line: Line, axes: ChartAxes) -> str:
     """A line in words: its ends."""
     there = [point for point in line.points if point.y is not None]
     if not there:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from journey.evaluate.report.charts import chart, tree
-from journey.evaluate.report.charts.chart import Axes, Line, Point
+from journey.evaluate.report.charts.chart import ChartAxes, ChartPoint, Line
 from journey.evaluate.report.charts.svg import Scale
 from journey.schema import Arith, Node, Problem, Reachable, Tree
 
@@ -19,7 +19,7 @@ def parts(root: ET.Element, kind: str) -> list[ET.Element]:
 
 def line(*ys: float | None, tone: int = 0, **more: bool) -> Line:
     points = tuple(
-        Point(at + 1, y, None if y is None else y - 0.1, None if y is None else y + 0.1) for at, y in enumerate(ys)
+        ChartPoint(at + 1, y, None if y is None else y - 0.1, None if y is None else y + 0.1) for at, y in enumerate(ys)
     )
     return Line("a", tone, points, **more)
 
@@ -35,21 +35,21 @@ def test_scales_and_ticks(low: float, high: float, log: bool) -> None:
 
 
 def test_a_gap_breaks_the_line() -> None:
-    root = ET.fromstring(chart.chart("c", [line(1, 2, None, 3, 4, 5)], Axes("x", "y")))
+    root = ET.fromstring(chart.chart("c", [line(1, 2, None, 3, 4, 5)], ChartAxes("x", "y")))
     paths = [path.get("d", "") for path in parts(root, "line")]
     assert [path.count("L") for path in paths] == [1, 2]
     assert len(parts(root, "dot")) == 5 and len(parts(root, "whisker")) == 5
 
 
 def test_a_failed_run_is_marked_where_it_ended() -> None:
-    root = ET.fromstring(chart.chart("c", [line(1, 2, None, dots=False, ended=True)], Axes("x", "y")))
+    root = ET.fromstring(chart.chart("c", [line(1, 2, None, dots=False, ended=True)], ChartAxes("x", "y")))
     first, _ = parts(root, "cross")
     end = parts(root, "line")[0].get("d", "").rpartition("L")[2].split()
     assert (float(first.get("x1", "")) + float(first.get("x2", ""))) / 2 == pytest.approx(float(end[0]), abs=0.1)
 
 
 def test_everything_stays_inside() -> None:
-    axes = Axes("x", "y", log=True, percent=True)
+    axes = ChartAxes("x", "y", log=True, percent=True)
     root = ET.fromstring(chart.chart("c", [line(0.0, 0.5, 1.0), line(0.2, 0.9, 0.4, tone=5)], axes))
     for element in root.iter():
         for names, most in ((("x", "x1", "x2", "cx"), chart.WIDTH), (("y", "y1", "y2", "cy"), chart.HEIGHT)):
@@ -60,13 +60,13 @@ def test_everything_stays_inside() -> None:
 
 
 def test_nothing_to_draw_is_nothing() -> None:
-    assert chart.chart("c", [line(None, None)], Axes("x", "y")) == ""
+    assert chart.chart("c", [line(None, None)], ChartAxes("x", "y")) == ""
 
 
 def test_shapes_differ_without_colour() -> None:
     looks = set()
     for tone in range(chart.TONES):
-        root = ET.fromstring(chart.chart("c", [line(1, tone=tone)], Axes("x", "y")))
+        root = ET.fromstring(chart.chart("c", [line(1, tone=tone)], ChartAxes("x", "y")))
         (dot,) = parts(root, "dot")
         looks.add((dot.tag, dot.get("class"), (dot.get("points") or "").count(",")))
     assert len(looks) == chart.TONES
@@ -91,8 +91,8 @@ def test_tones_keep_the_main_arms_apart() -> None:
 
 
 def test_chart_texts_are_escaped() -> None:
-    hostile = Line("</svg><script>", 0, (Point(1, 1, words="<b onload=x>"),))
-    made = chart.chart("<script>", [hostile], Axes("<i>", "y"))
+    hostile = Line("</svg><script>", 0, (ChartPoint(1, 1, words="<b onload=x>"),))
+    made = chart.chart("<script>", [hostile], ChartAxes("<i>", "y"))
     assert "<script" not in made and "<b" not in made and "<i" not in made
     ET.fromstring(made)
 

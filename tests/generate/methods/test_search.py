@@ -9,7 +9,7 @@ import pytest
 from journey.catalog import FAMILIES, METHODS
 from journey.config import build
 from journey.errors import UnknownName, UsageError
-from journey.generate.made import Made, Rejection
+from journey.generate.made import MadePair, Rejection
 from journey.schema import Pair, Problem, Reachable, Tree, decode, encode
 
 FAMILY, SEARCH = FAMILIES.get("countdown")(), METHODS.get("search")
@@ -55,7 +55,7 @@ def replayed(tree: Tree) -> dict[int, list[int]]:
     return states
 
 
-def check(made: Made, force: bool = True) -> None:
+def check(made: MadePair, force: bool = True) -> None:
     """The laws of every pair: verdicts, claims, checks and the final path."""
     tree, pair = made.tree, made.pair
     target, dividing = tree.problem.facts["target"], (tree.problem.level or 1) > 2
@@ -92,8 +92,8 @@ def test_claims_agree_with_brute_force(options, level, count):
     search, made = SEARCH(SEARCH.Settings(**options)), []
     for index in range(count):
         result = search.make(FAMILY.problem(4, index, level), 4)
-        assert isinstance(result, Made) or result.reason == "unsolved"
-        made += [result] if isinstance(result, Made) else []
+        assert isinstance(result, MadePair) or result.reason == "unsolved"
+        made += [result] if isinstance(result, MadePair) else []
     for each in made:
         check(each)
     incomplete = options.get("prune") or options.get("strategy") == "beam"
@@ -108,7 +108,7 @@ def test_five_numbers(options):
     search, made = SEARCH(SEARCH.Settings(limit=800, **options)), 0
     for index in range(12):
         result = search.make(FAMILY.problem(0, index, 4), 0)
-        if isinstance(result, Made):
+        if isinstance(result, MadePair):
             made += 1
             check(result, force=False)
         else:

@@ -15,7 +15,7 @@ from journey import views
 from journey.answers.claims import claim_is_false, claim_value, evaluate, graph_values, notice_contradicts
 from journey.errors import UnknownName
 from journey.generate.families.arithmetic import Arithmetic
-from journey.generate.made import Made, Rejection
+from journey.generate.made import MadePair, Rejection
 from journey.generate.methods.slips import Slips, SlipsSettings
 from journey.generate.slips.annotated import annotated
 from journey.generate.slips.kinds import KINDS
@@ -47,7 +47,7 @@ def arithmetic(level: int, count: int) -> Iterator[Problem]:
 # ---- the laws
 
 
-def check_laws(made: Made) -> None:
+def check_laws(made: MadePair) -> None:
     tree, pair = made.tree, made.pair
     nodes = {node.id: node for node in tree.nodes}
     for quantity in tree.quantities:
@@ -169,7 +169,7 @@ def check_trace(trace: Trace, problem: Problem) -> None:
         assert match and evaluate(match[1]) == evaluate(match[2]), line
 
 
-def words_of(made: Made) -> set[str]:
+def words_of(made: MadePair) -> set[str]:
     traces = (made.pair.shortcut, made.pair.journey)
     return set(" ".join([made.tree.problem.brief, *(views.render(each, "compact").text for each in traces)]).split())
 
@@ -181,7 +181,7 @@ def words_of(made: Made) -> set[str]:
 def test_laws_hold_for_the_arithmetic_family(level: int) -> None:
     for problem in arithmetic(level, 600):
         made = METHOD.make(problem, 0, 0)
-        assert isinstance(made, Made), problem.question
+        assert isinstance(made, MadePair), problem.question
         check_laws(made)
 
 
@@ -193,34 +193,34 @@ VOCABULARY = set(_WORDS.split())
 def test_the_compact_view_keeps_to_a_small_vocabulary(level: int) -> None:
     for problem in arithmetic(level, 600):
         made = METHOD.make(problem, 1, 0)
-        assert isinstance(made, Made)
+        assert isinstance(made, MadePair)
         for word in words_of(made) - VOCABULARY:
             assert re.fullmatch(r"[a-z]|\d{1,3}", word), (word, problem.question)
 
 
 @pytest.fixture(scope="module")
-def gsm8k(real_data: Callable[[str], Path]) -> list[Made | Rejection]:
+def gsm8k(real_data: Callable[[str], Path]) -> list[MadePair | Rejection]:
     return [METHOD.make(problem, 0, 0) for problem in read_problems(str(real_data("gsm8k_train.jsonl")))]
 
 
 @pytest.mark.slow
-def test_laws_hold_for_all_of_gsm8k(gsm8k: list[Made | Rejection]) -> None:
-    made = [each for each in gsm8k if isinstance(each, Made)]
+def test_laws_hold_for_all_of_gsm8k(gsm8k: list[MadePair | Rejection]) -> None:
+    made = [each for each in gsm8k if isinstance(each, MadePair)]
     assert len(made) >= 0.9 * len(gsm8k)
     for each in made:
         check_laws(each)
 
 
 @pytest.mark.slow
-def test_rejections_of_gsm8k_have_reasons(gsm8k: list[Made | Rejection]) -> None:
+def test_rejections_of_gsm8k_have_reasons(gsm8k: list[MadePair | Rejection]) -> None:
     reasons = Counter(each.reason for each in gsm8k if isinstance(each, Rejection))
     assert all(re.fullmatch(r"[a-z_]+", reason) for reason in reasons)
     assert {"no_annotation", "answer_not_the_last_value", "unreadable_annotation"} <= set(reasons)
 
 
 @pytest.mark.slow
-def test_mistakes_delays_and_notices_are_spread(gsm8k: list[Made | Rejection]) -> None:
-    told = [each.pair.provenance for each in gsm8k if isinstance(each, Made)]
+def test_mistakes_delays_and_notices_are_spread(gsm8k: list[MadePair | Rejection]) -> None:
+    told = [each.pair.provenance for each in gsm8k if isinstance(each, MadePair)]
     kinds = Counter(kind for each in told for kind in each["kinds"])
     delays = Counter(delay for each in told for delay in each["delays"])
     notices = Counter(notice for each in told for notice in each["notices"])
@@ -232,8 +232,8 @@ def test_mistakes_delays_and_notices_are_spread(gsm8k: list[Made | Rejection]) -
 
 
 @pytest.mark.slow
-def test_prose_is_varied(gsm8k: list[Made | Rejection]) -> None:
-    segments = [s for each in gsm8k if isinstance(each, Made) for s in each.pair.journey.segments]
+def test_prose_is_varied(gsm8k: list[MadePair | Rejection]) -> None:
+    segments = [s for each in gsm8k if isinstance(each, MadePair) for s in each.pair.journey.segments]
     notices = [segment.text.split() for segment in segments if segment.role == "notice"]
     openings = Counter(" ".join(words[:3]) for words in notices)
     assert max(openings.values()) <= 0.05 * len(notices)
@@ -254,11 +254,11 @@ def test_same_seed_same_bytes_and_other_seed_differs() -> None:
     texts = []
     for seed in (0, 0, 1):
         made = [Slips().make(problem, seed, 0) for problem in problems]
-        texts.append([encode(each.pair) + encode(each.tree) for each in made if isinstance(each, Made)])
+        texts.append([encode(each.pair) + encode(each.tree) for each in made if isinstance(each, MadePair)])
     assert texts[0] == texts[1]
     assert len(set(texts[0]) & set(texts[2])) == 0
     first, second = METHOD.make(NATALIA, 0, 0), METHOD.make(NATALIA, 0, 1)
-    assert isinstance(first, Made) and isinstance(second, Made) and first.tree.id != second.tree.id
+    assert isinstance(first, MadePair) and isinstance(second, MadePair) and first.tree.id != second.tree.id
 
 
 # ---- settings
@@ -269,7 +269,7 @@ def test_kinds_and_delay_can_be_fixed() -> None:
     delays = Counter()
     for problem in arithmetic(2, 80):
         made = method.make(problem, 0, 0)
-        if isinstance(made, Made):
+        if isinstance(made, MadePair):
             assert set(made.pair.provenance["kinds"]) <= {"digit", "carry"}
             assert made.pair.mistakes == 1
             delays.update(made.pair.provenance["delays"])
@@ -281,7 +281,7 @@ def test_kinds_and_delay_can_be_fixed() -> None:
 def test_every_kind_alone_gives_lawful_pairs(kind: str) -> None:
     method = Slips(SlipsSettings(kinds=(kind,)))
     made = [each for level in (1, 2, 3) for each in (method.make(p, 0, 0) for p in arithmetic(level, 60))]
-    pairs = [each for each in made if isinstance(each, Made)]
+    pairs = [each for each in made if isinstance(each, MadePair)]
     assert pairs or kind in ("sign", "forgotten", "percent", "unit")  # the family has no such steps
     for each in pairs:
         assert set(each.pair.provenance["kinds"]) == {kind}
@@ -293,11 +293,11 @@ def test_rate_and_most_bound_the_mistakes() -> None:
     counts = {}
     for most in (1, 4):
         made = [Slips(SlipsSettings(rate=1.0, most=most, delay=0)).make(problem, 0, 0) for problem in problems]
-        counts[most] = [each.pair.mistakes for each in made if isinstance(each, Made)]
+        counts[most] = [each.pair.mistakes for each in made if isinstance(each, MadePair)]
     assert set(counts[1]) == {1}
     assert max(counts[4]) == 4 and sum(counts[4]) > 2.5 * len(problems)
     never = [Slips(SlipsSettings(rate=0.0)).make(problem, 0, 0) for problem in problems]
-    assert {each.pair.mistakes for each in never if isinstance(each, Made)} == {1}
+    assert {each.pair.mistakes for each in never if isinstance(each, MadePair)} == {1}
 
 
 @pytest.mark.parametrize("bad", [{"delay": -1}, {"rate": 2}, {"nope": 1}, {"most": 0}])
@@ -332,7 +332,7 @@ def test_unusable_solutions_are_counted_by_reason(solution: str, answer: str, re
     assert isinstance(made, Rejection) and made.reason == reason
 
 
-def only(kind: str, solution: str, question: str, answer: str) -> Made | Rejection:
+def only(kind: str, solution: str, question: str, answer: str) -> MadePair | Rejection:
     method = Slips(SlipsSettings(kinds=(kind,), most=1))
     return method.make(Problem("x", question, answer, "test", solution=solution), 0, 0)
 
@@ -352,7 +352,7 @@ def test_a_wrong_value_that_is_right_is_rejected() -> None:
         method = Slips(SlipsSettings(kinds=("operation",)))
         problem = Problem("x", "There are 2 bags of two. How many?", "4", "test", solution="2*2 = <<2*2=4>>4\n#### 4")
         each = method.make(problem, seed, 0)
-        if isinstance(each, Made):
+        if isinstance(each, MadePair):
             assert "2+2" not in each.pair.journey.segments[0].text
 
 
@@ -364,14 +364,14 @@ def test_an_ambiguous_operand_stops_the_delay() -> None:
     for seed in range(30):
         method = Slips(SlipsSettings(kinds=("digit", "off_by_one", "table"), delay=1, most=1))
         made = method.make(Problem("x", question, "126", "test", solution=solution), seed, 0)
-        if isinstance(made, Made) and made.pair.journey.segments[0].role == "mistake":
+        if isinstance(made, MadePair) and made.pair.journey.segments[0].role == "mistake":
             assert made.pair.provenance["delays"] == [0]  # the 6 may be the pens of the box
 
 
 def test_nothing_is_leaked_and_the_same_words_frame_both_halves() -> None:
     for seed in range(60):
         made = METHOD.make(NATALIA, seed, 0)
-        assert isinstance(made, Made)
+        assert isinstance(made, MadePair)
         check_laws(made)
         shortcut, journey = made.pair.shortcut.segments, made.pair.journey.segments
         assert (shortcut[0].role == "plan") == (journey[0].role == "plan")
