@@ -2,58 +2,29 @@
 
 Depth-first (each branch exhausted, so that the text shows why it is left), best-first on an open list, and
 breadth-first with a beam, as in Stream of Search (Gandhi et al. 2024, arXiv 2404.03683, section 3) - written anew,
-with a checker that removes used numbers. The shortcut is the correct path of the same tree.
+with a checker that removes used numbers. The shortcut is the correct path of the same tree. In grids the search fills cells,
+guesses where more than one digit fits, and goes back from a cell that none fits.
 
     journey generate --family countdown@1 --method search --pairs 1000 --set search.strategy=best-first --out DIR
 """
 
 from __future__ import annotations
 
-from random import Random
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel
 
 from journey.catalog import FAMILIES
-from journey.config import Settings
+from journey.errors import UsageError
+from journey.generate.grids.space import GridSpace
+from journey.generate.grids.walk import GridWalk
 from journey.generate.made import MadePair, Rejection
-from journey.generate.protocols import METHODS
-from journey.generate.search import unnoticed
-from journey.generate.search.narrate import narrate
-from journey.generate.search.tree import Found, LimitReached, Plan, Space, run, sample_trials
+from journey.generate.protocols import METHODS, SearchableFamily
+from journey.generate.search.settings import SearchSettings
+from journey.generate.search.tree import LimitReached
+from journey.generate.search.walks import NumberWalk, TooFew, Walk
 from journey.rng import digest, rng_for
 from journey.schema import Pair, Problem, Trace, Tree, pair_id
-
-
-class SearchSettings(Settings):
-    """How the tree is searched and how much of it the journey tells."""
-
-    strategy: Literal["depth-first", "best-first", "beam"] = Field("depth-first", description="which node comes next")
-    order: Literal["canonical", "sum", "multiply"] = Field(
-        "canonical", description="children as listed, or by distance to the target, or to its nearest factor"
-    )
-    prune: bool = Field(
-        False, description="skip children whose heuristic exceeds the target (as Stream of Search does)"
-    )
-    exhaust: bool = Field(False, description="tell every last move of two numbers, also those that size rules out")
-    width: int = Field(5, ge=1, le=1_000_000, description="states that a beam keeps at each depth")
-    trials: Literal["all"] | Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        "all", description="wrong branches told before the right one: all, or at most K tries with the right one"
-    )
-    depth: int | None = Field(
-        None, ge=1, le=1_000_000, description="with trials=K: how many moves into a wrong branch are told"
-    )
-    limit: int = Field(
-        2_000, ge=1, le=10_000_000, description="moves after which a search is given up, and the problem rejected"
-    )
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.depth is not None and self.trials == "all":
-            raise ValueError("depth has no effect with trials=all; set search.trials=K too")
-        if self.prune and (self.strategy == "beam" or (self.strategy == "depth-first" and self.order == "canonical")):
-            raise ValueError("prune needs a heuristic: search.order=sum or multiply, and no beam")
-        return self
 
 
 @METHODS.add("search", model=False)
@@ -66,31 +37,35 @@ class Search:
         self.settings = chosen = settings or SearchSettings()
         self.told_as = chosen.model_dump()
         self._key = repr(sorted(self.told_as.items()))
-        self.plan = Plan(chosen.strategy, chosen.order, chosen.prune, chosen.exhaust, chosen.width, chosen.limit)
+
+    @staticmethod
+    def check(family: str, level: int, options: dict[str, Any]) -> None:
+        """Raises UsageError for settings that are for another kind of search than this family's."""
+        space = FAMILIES.get(family)().space(FAMILIES.get(family)().problem(0, 0, level))
+        refused = _walk(space, SearchSettings(**options)).refused()
+        if refused:
+            raise UsageError(f"search on {family}@{level}: {refused}", "see `journey list methods search`")
 
     def make(self, problem: Problem, seed: int, attempt: int = 0) -> MadePair | Rejection:
         """The searched tree and its pair; rejected when the search (pruned, limited, a beam) finds nothing."""
-        settings, plan = self.settings, self.plan
-        if "target" not in problem.facts:
+        walk = self._walk_of(problem)
+        if walk is None:
             return Rejection("no_search_space", f"{problem.source} has no states to search")
-        space = FAMILIES.get(problem.source)().space(problem)
+        if refused := walk.refused():
+            return Rejection("setting_does_not_fit", refused)
         rng = rng_for("search", seed, problem.id, attempt)
         try:
-            found = self._search(space, rng)
+            found, visited, left_out = walk.search(rng)
         except LimitReached as reached:
-            return Rejection("limit_reached", f"{settings.strategy} gave up after {reached}")
-        if not found.solved:
-            return Rejection("unsolved", f"{settings.strategy} found no way to the target")
-        told = narrate(found, space, plan, not plan.prune and settings.depth is None, rng)
+            return Rejection("limit_reached", f"{self.settings.strategy} gave up after {reached}")
+        except TooFew as few:
+            return Rejection("too_few_mistakes", str(few))
+        if found is None:
+            return Rejection("unsolved", f"{self.settings.strategy} found no way to the target")
+        told = walk.tell(found, rng)
         tree_id = self._tree_id(problem, seed, attempt)
         tree = Tree(tree_id, problem, "search", seed, told.nodes, settings=self.told_as)
-        provenance = {
-            "seed": seed,
-            "attempt": attempt,
-            "visited": len(found.visits),
-            "oracle_timed": settings.trials != "all",
-            **self.told_as,
-        }
+        provenance = {"seed": seed, "attempt": attempt, "visited": visited, "oracle_timed": left_out, **self.told_as}
         pair = Pair(
             pair_id(problem.id, "search", tree_id),
             problem,
@@ -106,28 +81,25 @@ class Search:
     def unnoticed(self, pair: Pair) -> Trace | None:
         """The journey's first wrong branch played out to the end and boxed as if it were right.
 
-        None where every way of combining the numbers gives the target, or the pair is not of this method.
+        None where no branch ends wrong, or the pair is not of this method.
         """
         told = pair.provenance
-        if "target" not in pair.problem.facts:
-            return None
         chosen = SearchSettings(**{name: told[name] for name in SearchSettings.model_fields if name in told})
-        space = FAMILIES.get(pair.problem.source)().space(pair.problem)
-        rng = rng_for("unnoticed", pair.pair_id)
-        again = Search(chosen)
-        seed, attempt = told.get("seed", 0), told.get("attempt", 0)
-        if again._tree_id(pair.problem, seed, attempt) != pair.tree:
+        again, seed, attempt = Search(chosen), told.get("seed", 0), told.get("attempt", 0)
+        walk = again._walk_of(pair.problem)
+        if walk is None or again._tree_id(pair.problem, seed, attempt) != pair.tree:
             return None
-        found = again._search(space, rng_for("search", seed, pair.problem.id, attempt))
-        branch = unnoticed.wrong_branch(pair, found, space, rng)
-        return None if branch is None else unnoticed.tell(pair, branch, space, rng)
+        found, _, _ = walk.search(rng_for("search", seed, pair.problem.id, attempt))
+        return walk.unnoticed(pair, found, rng_for("unnoticed", pair.pair_id))
 
-    def _search(self, space: Space, rng: Random) -> Found:
-        """The search as it is told. Raises LimitReached."""
-        found = run(space, self.plan)
-        if found.solved and self.settings.trials != "all":
-            found = sample_trials(found, self.settings.trials, self.settings.depth, rng)
-        return found
+    def _walk_of(self, problem: Problem) -> Walk | None:
+        """The search of a problem; None where its family has no states."""
+        family = FAMILIES.get(problem.source)() if problem.source in FAMILIES.names() else None
+        return _walk(family.space(problem), self.settings) if isinstance(family, SearchableFamily) else None
 
     def _tree_id(self, problem: Problem, seed: int, attempt: int) -> str:
         return digest("tree", problem.id, "search", seed, attempt, self._key).hex()
+
+
+def _walk(space: Any, settings: SearchSettings) -> Walk:
+    return GridWalk(space, settings) if isinstance(space, GridSpace) else NumberWalk(space, settings)

@@ -240,17 +240,46 @@ def sample_trials(found: Found, trials: int, depth: int | None, rng: Random) -> 
     Each wrong branch is told to `depth` moves. The reader cannot know when to stop trying: such pairs are marked
     `oracle_timed` (O1 Replication Journey, section 6.6, uses trials=2).
     """
+    kept: list[int] = []
+    for wrong in _wrong_tries(found):
+        kept += rng.sample(wrong, min(len(wrong), trials - 1))
+    return _with_branches(found, kept, depth)
+
+
+def exactly(found: Found, count: int, depth: int | None, rng: Random) -> Found | None:
+    """The right path with `count` of the wrong branches that leave it, sampled; None where there are fewer.
+
+    Each is told to `depth` moves. Nothing else is told, so the journey has that many mistakes.
+    """
+    wrong = [place for tries in _wrong_tries(found) for place in tries]
+    return _with_branches(found, rng.sample(wrong, count), depth) if len(wrong) >= count else None
+
+
+def _wrong_tries(found: Found) -> list[list[int]]:
+    """For each place of the right path the places beside it that were tried, exhausted and found wrong."""
+    dead = {~event for event in found.events if event < 0}
+    children = _children(found)
+    return [
+        [
+            k
+            for k in children[found.visits[place][0]]
+            if not found.visits[k][2] and (k in dead or len(found.visits[k][1][4]) == 1)
+        ]
+        for place in found.path()
+    ]
+
+
+def _children(found: Found) -> dict[int, list[int]]:
     children: dict[int, list[int]] = {}
     for place, (parent, _, _) in enumerate(found.visits):
         children.setdefault(parent, []).append(place)
-    dead = {~event for event in found.events if event < 0}
-    path = found.path()
-    keep = set(path)
-    frontier: list[tuple[int, int]] = []
-    for place in path:
-        siblings = children[found.visits[place][0]]
-        wrong = [k for k in siblings if not found.visits[k][2] and (k in dead or len(found.visits[k][1][4]) == 1)]
-        frontier += [(k, 1) for k in rng.sample(wrong, min(len(wrong), trials - 1))]
+    return children
+
+
+def _with_branches(found: Found, branches: list[int], depth: int | None) -> Found:
+    """The right path and these branches of it, each to `depth` moves."""
+    children, keep = _children(found), set(found.path())
+    frontier = [(place, 1) for place in branches]
     while frontier:
         place, level = frontier.pop()
         keep.add(place)
