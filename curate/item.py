@@ -92,19 +92,19 @@ _MOVE = re.compile(r"(\d{1,18}) ([-+*/]) (\d{1,18}) = (\d{1,18})", re.ASCII)
 
 def replay(tree: Tree) -> Replay:
     """Play every move of a search tree from the problem's numbers; empty where the problem has no states."""
-    found = Replay({}, [])
+    replayed = Replay({}, [])
     if "numbers" not in tree.problem.facts or "target" not in tree.problem.facts:
-        return found
+        return replayed
     for node in tree.nodes:
         if node.parent is None:
-            found.states[node.id] = tuple(tree.problem.facts["numbers"])
-        elif node.parent in found.states:
-            reason, left = _played(node.text, found.states[node.parent])
+            replayed.states[node.id] = tuple(tree.problem.facts["numbers"])
+        elif node.parent in replayed.states:
+            reason, left = _played(node.text, replayed.states[node.parent])
             if reason:
-                found.drops.append(Drop(reason, node.text, node=node.id))
+                replayed.drops.append(Drop(reason, node.text, node=node.id))
             else:
-                found.states[node.id] = left
-    return found
+                replayed.states[node.id] = left
+    return replayed
 
 
 def _played(move: str, state: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:

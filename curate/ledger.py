@@ -61,8 +61,8 @@ class Funnel:
 
     def reasons(self) -> str:
         """What was dropped, the most frequent reason first, in one line."""
-        found = [(n, rule, reason) for rule, count in self.rules.items() for reason, n in count.reasons.items()]
-        return ", ".join(f"{rule}: {reason} {n}" for n, rule, reason in sorted(found, key=lambda each: -each[0]))
+        dropped = [(n, rule, reason) for rule, count in self.rules.items() for reason, n in count.reasons.items()]
+        return ", ".join(f"{rule}: {reason} {n}" for n, rule, reason in sorted(dropped, key=lambda each: -each[0]))
 
     def file(self) -> FunnelFile:
         """The content of funnel.json."""
@@ -84,7 +84,9 @@ class LedgerFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()

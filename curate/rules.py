@@ -56,17 +56,17 @@ class Context:
         """Every question of the benchmarks, by the benchmark's name."""
         from journey.questions import load_questions
 
-        found: dict[str, list[Question]] = {}
+        questions: dict[str, list[Question]] = {}
         for spec in self.settings.benchmarks:
-            asked, _ = load_questions(spec, split="test", seed=self.settings.seed)
-            found.setdefault(spec.partition("=")[0], []).extend(asked)
-        return found
+            loaded, _ = load_questions(spec, split="test", seed=self.settings.seed)
+            questions.setdefault(spec.partition("=")[0], []).extend(loaded)
+        return questions
 
     def inputs(self) -> dict[str, str]:
         """Hashes of what is read beside the pairs: the benchmarks' questions."""
         return {
-            f"benchmark {name}": digest(*(f"{q.problem.id} {q.problem.question}" for q in asked)).hex()
-            for name, asked in self.questions.items()
+            f"benchmark {name}": digest(*(f"{q.problem.id} {q.problem.question}" for q in questions)).hex()
+            for name, questions in self.questions.items()
         }
 
 
@@ -118,8 +118,8 @@ class BoundFilter:
     @property
     def note(self) -> str:
         """What the filter wants a person to know when all items are judged; empty if nothing."""
-        said = getattr(self.call, "note", None)
-        return said() if said is not None else ""
+        note = getattr(self.call, "note", None)
+        return note() if note is not None else ""
 
 
 def in_order() -> list[Entry[Filter | Callable[[Context], Filter]]]:
@@ -136,12 +136,12 @@ def in_order() -> list[Entry[Filter | Callable[[Context], Filter]]]:
             before[name] |= pairwise
     sorter = TopologicalSorter(before)
     sorter.prepare()
-    found: list[str] = []
+    names: list[str] = []
     while sorter.is_active():
         ready = sorted(sorter.get_ready())
         sorter.done(*ready)
-        found += ready
-    return [entries[name] for name in found]
+        names += ready
+    return [entries[name] for name in names]
 
 
 def options_model(target: Any) -> type[Settings]:
@@ -179,9 +179,9 @@ def check(settings: CurateSettings) -> None:
 
 def bind(options: dict[str, dict[str, Any]], context: Context) -> list[BoundFilter]:
     """The rules of a run."""
-    found = []
+    rules = []
     for entry in in_order():
         target, chosen = entry.target, options[entry.name]
         call: Any = target(context, **chosen) if isinstance(target, type) else partial(target, **chosen)
-        found.append(BoundFilter(entry.name, entry.facts["per"], call))
-    return found
+        rules.append(BoundFilter(entry.name, entry.facts["per"], call))
+    return rules

@@ -64,9 +64,9 @@ def _placeless(spec: str) -> str:
 
 def _per_problem(sources: Sequence[GeneratedFolder]) -> int | None:
     """The most trees of one problem that any source was asked for."""
-    asked = [source.per_problem for source in sources]
-    known = [number for number in asked if number is not None]
-    return max(known) if known and len(known) == len(asked) else None
+    numbers = [source.per_problem for source in sources]
+    known = [number for number in numbers if number is not None]
+    return max(known) if known and len(known) == len(numbers) else None
 
 
 def _run(
@@ -106,8 +106,8 @@ def judge(items: list[Item], rules: Sequence[BoundFilter], funnel: Funnel) -> tu
     lines: dict[Item, LedgerLine] = {}
     alive = items
     for rule in rules:
-        found = dict(zip(alive, rule.judge(alive), strict=True))
-        dropped = {item: ledger_line(item, rule.name, drops) for item, drops in found.items() if drops}
+        objections = dict(zip(alive, rule.judge(alive), strict=True))
+        dropped = {item: ledger_line(item, rule.name, drops) for item, drops in objections.items() if drops}
         funnel.judged(rule.name, len(alive), dropped.values())
         lines |= dropped
         alive = [item for item in alive if item not in dropped]
@@ -118,8 +118,8 @@ def _items(pairs: Path, trees: Path) -> Iterator[Item]:
     """Pairs joined to their trees by id; the tree at the pair's own place comes first where two have that id."""
     grown = list(read_lines(trees, Tree))
     known = {tree.id: tree for tree in grown}
-    for place, pair in enumerate(read_lines(pairs, Pair)):
-        tree = grown[place] if place < len(grown) and grown[place].id == pair.tree else known.get(pair.tree)
+    for index, pair in enumerate(read_lines(pairs, Pair)):
+        tree = grown[index] if index < len(grown) and grown[index].id == pair.tree else known.get(pair.tree)
         if tree is None:
             raise PartialError(f"{pairs}: pair {pair.pair_id} has no tree {pair.tree} in {trees}")
         yield Item(pair, tree)

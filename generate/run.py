@@ -122,9 +122,9 @@ def _state(folder: Folder) -> str:
 
 def parse_family(spec: str) -> tuple[str, int]:
     """`NAME` or `NAME@LEVEL`. Raises UsageError for an unknown name or level."""
-    name, at, level = spec.partition("@")
+    name, separator, level = spec.partition("@")
     levels = FAMILIES.entry(name).facts["levels"]
-    if not at:
+    if not separator:
         return name, min(levels)
     if not level.isdecimal() or int(level) not in levels:
         known = ", ".join(f"{name}@{number}" for number in levels)
@@ -187,15 +187,15 @@ def _of_file(settings: GenerateSettings, known: dict[str, type[Method]]) -> tupl
 
 def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[PairSource, ...]:
     """The combinations of families and methods that fit, in the order given."""
-    found = []
+    sources = []
     for spec in settings.family:
         family, level = parse_family(spec)
         able = FAMILIES.entry(family).facts["methods"]
         fitting = [name for name in known if name in able]
         if not fitting:
             raise UsageError(f"no given method works on {family}: {', '.join(known)}", f"use --method {able[0]}")
-        found += [PairSource(name, _options(settings, name, known[name]), family, level) for name in fitting]
-    return tuple(found)
+        sources += [PairSource(name, _options(settings, name, known[name]), family, level) for name in fitting]
+    return tuple(sources)
 
 
 def _processes(settings: GenerateSettings, workers: int | None) -> int:
@@ -207,14 +207,14 @@ def _processes(settings: GenerateSettings, workers: int | None) -> int:
 
 
 def _run(folder: Folder, task: _Task, workers: int) -> None:
-    asked = task.settings.pairs
+    wanted = task.settings.pairs
     totals: dict[str, Any] = {"pairs": 0}
     rejected: list[bytes] = []
     started = time.time()
     jobs = (job if folder.missing([job.key]) else job.key for job in task.jobs())
-    with console.progress("pairs", asked or 0) as bar, closing(in_order(jobs, workers)) as made:
-        for shard in made:
-            left = None if asked is None else asked - totals["pairs"]
+    with console.progress("pairs", wanted or 0) as bar, closing(in_order(jobs, workers)) as shards:
+        for shard in shards:
+            left = None if wanted is None else wanted - totals["pairs"]
             if left == 0:
                 break
             key = shard if isinstance(shard, int) else _write(folder, shard.cut(left))

@@ -50,7 +50,7 @@ class ShardJob:
 class PairRow:
     """One pair as it will stand in the files, and what it adds to the counts."""
 
-    place: int
+    index: int
     pair: bytes
     tree: bytes
     counts: dict[str, Any]
@@ -69,7 +69,7 @@ class PairShard:
         if rows is None or len(self.rows) < rows:
             return self
         kept = self.rows[:rows]
-        return PairShard(self.key, kept, [each for each in self.rejected if each.index <= kept[-1].place])
+        return PairShard(self.key, kept, [each for each in self.rejected if each.index <= kept[-1].index])
 
     def counts(self) -> dict[str, Any]:
         """Pairs, mistakes by kind, notices by kind, and rejections by reason."""
@@ -103,12 +103,12 @@ def make_shard(job: ShardJob) -> PairShard:
     rows: list[PairRow] = []
     rejected: list[RejectedLine] = []
     with _uncollected():
-        for place in range(job.first, job.first + job.count):
-            for problem, made in _attempts(job, makers, place):
-                if isinstance(made, MadePair):
-                    rows.append(PairRow(place, encode(made.pair), encode(made.tree), _counts(made)))
+        for index in range(job.first, job.first + job.count):
+            for problem, result in _attempts(job, makers, index):
+                if isinstance(result, MadePair):
+                    rows.append(PairRow(index, encode(result.pair), encode(result.tree), _counts(result)))
                     break
-                rejected.append(RejectedLine(place, problem, made.reason, made.detail))
+                rejected.append(RejectedLine(index, problem, result.reason, result.detail))
     return PairShard(job.key, rows, rejected)
 
 
@@ -118,12 +118,12 @@ def _maker(source: PairSource) -> _Maker:
     return method(method.Settings(**source.options)), family, source.level
 
 
-def _attempts(job: ShardJob, makers: list[_Maker], place: int) -> Iterator[tuple[str, MadePair | Rejection]]:
+def _attempts(job: ShardJob, makers: list[_Maker], index: int) -> Iterator[tuple[str, MadePair | Rejection]]:
     """What is tried for one place of the output: a family is redrawn until a pair comes, a given problem is not."""
-    number, attempt = divmod(place, job.per_problem)
+    number, attempt = divmod(index, job.per_problem)
     method, family, level = makers[number % len(makers)]
     if job.problems is not None:
-        problem = job.problems[(place - job.first) // job.per_problem]
+        problem = job.problems[(index - job.first) // job.per_problem]
         yield problem.id, method.make(problem, job.seed, attempt)
         return
     assert family is not None
@@ -132,12 +132,12 @@ def _attempts(job: ShardJob, makers: list[_Maker], place: int) -> Iterator[tuple
         yield problem.id, method.make(problem, job.seed, attempt)
 
 
-def _counts(made: MadePair) -> dict[str, Any]:
-    mistakes = made.tree.mistakes()
+def _counts(result: MadePair) -> dict[str, Any]:
+    mistakes = result.tree.mistakes()
     return {
         "pairs": 1,
-        "mistakes": made.pair.mistakes,
-        "oracle_timed": int(bool(made.pair.provenance.get("oracle_timed"))),
+        "mistakes": result.pair.mistakes,
+        "oracle_timed": int(bool(result.pair.provenance.get("oracle_timed"))),
         "kinds": Counter(node.kind or "other" for node in mistakes),
         "notices": Counter(node.check.kind if node.check else "none" for node in mistakes),
     }

@@ -346,12 +346,12 @@ def _refusal(kind: type[BaseModel], data: Mapping[str, Any], error: ValidationEr
     if first["type"] == "extra_forbidden":
         path = ".".join(map(str, first["loc"]))
         return UnknownName(f"setting of {where}", path, _keys_beside(kind, first["loc"]))
-    found = fields.at(kind, first["loc"])
+    innermost = fields.at(kind, first["loc"])
     path = fields.path_in(data, first["loc"])
     given = f"{path} = {fields.shown(first.get('input'))}: " if path else ""  # no path: a rule on several together
-    if found is None or first["type"] == "value_error":
+    if innermost is None or first["type"] == "value_error":
         return UsageError(f"{where}: {given}{first['msg'].removeprefix('Value error, ')}")
-    name, field = found
+    name, field = innermost
     takes, hint = fields.takes(field.annotation, field.metadata), f"{name}: {field.description}"
     if first["type"] == "missing":
         return UsageError(f"{where}: {name} is missing", hint)
@@ -376,15 +376,17 @@ def parse_set(pairs: Iterable[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"--set {pair!r} is not KEY=VALUE", "e.g. --set finetune.epochs=2")
-        at = data
+        nested = data
         *parents, last = key.strip().split(".")
         if len(parents) > plain_yaml.DEEPEST:
             raise UsageError(f"--set {fields.shown(pair)}: no setting lies {len(parents)} levels deep")
         for parent in parents:
-            at = at.setdefault(parent, {})
-            if not isinstance(at, dict):
+            nested = nested.setdefault(parent, {})
+            if not isinstance(nested, dict):
                 raise UsageError(f"--set {pair!r}: {parent} already has a value")
-        at[last] = plain_yaml.read(value, f"--set {fields.shown(pair)}", "quote the value, e.g. --set 'a.b=\"x: y\"'")
+        nested[last] = plain_yaml.read(
+            value, f"--set {fields.shown(pair)}", "quote the value, e.g. --set 'a.b=\"x: y\"'"
+        )
     return data
 
 

@@ -122,8 +122,8 @@ def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path
         ("evaluate", lambda to: _evaluate(settings, out / "finetune", to, workers)),
     )
     for number, (stage, step) in enumerate(steps, start=1):
-        there = (out / stage / "manifest.json").is_file()
-        console.note(f"[{number}/{len(steps)}] {stage}{' (finished)' if there else ''}")
+        finished = (out / stage / "manifest.json").is_file()
+        console.note(f"[{number}/{len(steps)}] {stage}{' (finished)' if finished else ''}")
         step(out / stage)
         console.note(f"      {_said(stage, out / stage)}")
     write_atomic(out / "recipe.yaml", resolved.encode())
@@ -201,9 +201,9 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
     from journey.evaluate.dry_run import expect
     from journey.generate.run import plan
 
-    out, asked = Path(out), settings.evaluate
+    out, evaluation = Path(out), settings.evaluate
     finished = [stage for stage in STAGES if (out / stage / "manifest.json").is_file()]
-    sizes = {name: asked.sizes.get(name) or asked.limit for name in asked.benchmarks}
+    sizes = {name: evaluation.sizes.get(name) or evaluation.limit for name in evaluation.benchmarks}
     try:
         pairs = plan(settings.generate, out / "generate")
     except RemoteError as error:  # the plan does not need the network; the run will say so again
@@ -216,8 +216,8 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         "generate": pairs,
         "runs": _run_count(settings),
         "benchmarks": sizes,  # null: all of a published set
-        "detectable_points": {name: one and one["detectable_points"] for name, one in expected.items()},
-        "to_halve_it": {name: one and one["to_halve_it"] for name, one in expected.items()},
+        "detectable_points": {name: effect and effect["detectable_points"] for name, effect in expected.items()},
+        "to_halve_it": {name: effect and effect["to_halve_it"] for name, effect in expected.items()},
         "settings": settings.model_dump(),
     }
 

@@ -156,14 +156,14 @@ class WorkerPool:
         with their number.
         """
         early: dict[int, R] = {}  # results whose turn has not come
-        asked = given = 0
+        sent = given = 0
         for item in items:
-            self._ask(asked, function, item)
-            asked += 1
-            if asked - given > self.workers:
+            self._ask(sent, function, item)
+            sent += 1
+            if sent - given > self.workers:
                 yield self._result(given, early)
                 given += 1
-        while given < asked:
+        while given < sent:
             yield self._result(given, early)
             given += 1
 
@@ -191,8 +191,8 @@ class WorkerPool:
 
     def _result(self, number: int, early: dict[int, R]) -> R:
         while number not in early:
-            place, result = self._next()
-            early[place] = result
+            index, result = self._next()
+            early[index] = result
         return early.pop(number)
 
     def _next(self) -> tuple[int, Any]:
@@ -269,15 +269,15 @@ def _portable(error: Exception) -> Exception:
     Sending one calls its constructor with its message alone. Where that does not do, an error of ours becomes the nearest
     kind for which it does, and any other is put into words.
     """
-    told = "".join(traceback.format_exception(error))
+    trace = "".join(traceback.format_exception(error))
     if _can_be_sent(error):
-        error.add_note(f"in a worker process:\n{told}")
+        error.add_note(f"in a worker process:\n{trace}")
         return error
     for kind in type(error).__mro__:
         if issubclass(kind, JourneyError):
             with contextlib.suppress(TypeError):
                 return kind(str(error))
-    return RuntimeError(told)
+    return RuntimeError(trace)
 
 
 def _can_be_sent(error: Exception) -> bool:

@@ -192,22 +192,23 @@ def _from_family(entry: Entry, wanted: Wanted) -> tuple[list[Question], Benchmar
     stream = seed_for("evaluation", split, wanted.seed)  # no training seed draws the same problems in the same order
 
     def draw(stream: int, left_out: Collection[str]) -> dict[str, Problem]:
-        found: dict[str, Problem] = {}
+        problems: dict[str, Problem] = {}
         for index in range(_DRAWS * wanted.count):
             problem = family.problem(stream, index, facts["level"])
             if split_of(problem) == split and entry.target(problem) and problem.id not in left_out:
-                found.setdefault(problem.id, problem)
-                if len(found) == wanted.count:
-                    return found
+                problems.setdefault(problem.id, problem)
+                if len(problems) == wanted.count:
+                    return problems
         new = "" if wanted.fresh is None else "new "
         raise UsageError(
-            f"{entry.name} has only {len(found)} {new}{split} problems, {wanted.count} are asked for", "lower the limit"
+            f"{entry.name} has only {len(problems)} {new}{split} problems, {wanted.count} are asked for",
+            "lower the limit",
         )
 
-    found = draw(stream, ())
+    problems = draw(stream, ())
     if wanted.fresh is not None:
-        found = draw(seed_for("fresh evaluation", split, wanted.fresh), found.keys() | set(wanted.seen))
-    questions = [Question(problem.id, entry.name, problem) for problem in found.values()]
+        problems = draw(seed_for("fresh evaluation", split, wanted.fresh), problems.keys() | set(wanted.seen))
+    questions = [Question(problem.id, entry.name, problem) for problem in problems.values()]
     source = f"{facts['family']} level {facts['level']}, {split} problems"
     check = questions[0].problem.check
     return questions, BenchmarkFacts(entry.name, source, check, wanted.made, facts["licence"], entry.summary)
@@ -233,11 +234,11 @@ def _from_set(entry: Entry, wanted: Wanted) -> tuple[list[Question], BenchmarkFa
     rows = _hub_rows(facts["source"], facts.get("config"), facts["split"], facts["revision"], entry.name)
     if len(rows) != facts["rows"]:
         raise RemoteError(f"{facts['source']} has {len(rows)} rows, {facts['rows']} were expected of {entry.name}")
-    asked = (_asked(entry, row, f"{entry.name}, row {number}") for number, row in rows)
-    told = BenchmarkFacts(
+    contents = (_asked(entry, row, f"{entry.name}, row {number}") for number, row in rows)
+    benchmark = BenchmarkFacts(
         entry.name, facts["source"], revision=facts["revision"], licence=facts["licence"], summary=entry.summary
     )
-    return _questions(entry.name, facts["licence"], asked, wanted.limit), told
+    return _questions(entry.name, facts["licence"], contents, wanted.limit), benchmark
 
 
 def _from_hub(spec: str, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
@@ -245,34 +246,34 @@ def _from_hub(spec: str, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts
     assert match is not None
     name, config, split = match["id"].rpartition("/")[2], match["config"] or None, match["split"] or "test"
     rows = _hub_rows(match["id"], config, split, match["revision"], name)
-    asked = (_plain(row, f"{spec}, row {number}", wanted.fields) for number, row in rows)
+    contents = (_plain(row, f"{spec}, row {number}", wanted.fields) for number, row in rows)
     source = match["id"] + "".join(f", {part}" for part in (config, match["split"]) if part)
-    return _questions(name, None, asked, wanted.limit), BenchmarkFacts(name, source, revision=match["revision"])
+    return _questions(name, None, contents, wanted.limit), BenchmarkFacts(name, source, revision=match["revision"])
 
 
 def _from_file(name: str, entry: Entry | None, path: Path, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     """A local file: rows in the fields of the registered set of that name, or in the common shape."""
     facts = {} if entry is None else entry.facts
 
-    def asked() -> Iterator[Asked]:
+    def contents() -> Iterator[Asked]:
         for number, row in read_rows(path):
             where = f"{path}, line {number}"
             own = entry is not None and all(field in row for field in facts["fields"])
             yield _asked(entry, row, where) if own and entry is not None else _plain(row, where, wanted.fields)
 
-    questions = _questions(name, facts.get("licence"), asked(), wanted.limit)
+    questions = _questions(name, facts.get("licence"), contents(), wanted.limit)
     source = f"{facts['source']}, from {path.name}" if facts else path.name
     summary = "" if entry is None else entry.summary
     return questions, BenchmarkFacts(name, source, licence=facts.get("licence"), summary=summary)
 
 
-def _questions(name: str, licence: str | None, asked: Iterable[Asked], limit: int | None) -> list[Question]:
+def _questions(name: str, licence: str | None, contents: Iterable[Asked], limit: int | None) -> list[Question]:
     """Questions of a set that is all test; a question asked twice gets two ids."""
-    found: dict[str, Question] = {}
-    for text, answer, facts in islice(asked, limit):
+    questions: dict[str, Question] = {}
+    for text, answer, facts in islice(contents, limit):
         words = " ".join(text.split())
         identity, again = problem_id(name, words.lower()), 1
-        while identity in found:
+        while identity in questions:
             again += 1
             identity = problem_id(name, words.lower(), again)
         problem = Problem(
@@ -285,8 +286,8 @@ def _questions(name: str, licence: str | None, asked: Iterable[Asked], limit: in
             held_out=True,
             facts=dict(facts),
         )
-        found[identity] = Question(identity, name, problem)
-    return list(found.values())
+        questions[identity] = Question(identity, name, problem)
+    return list(questions.values())
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -334,13 +335,13 @@ def _asked(entry: Entry, row: Row, where: str) -> Asked:
     return _checked(Asked(*entry.target(row)), where, ("problem", "answer"))
 
 
-def _checked(asked: Asked, where: str, names: tuple[str, str]) -> Asked:
-    for name, value in zip(names, asked[:2], strict=True):
+def _checked(content: Asked, where: str, names: tuple[str, str]) -> Asked:
+    for name, value in zip(names, content[:2], strict=True):
         if not isinstance(value, str):
             raise UsageError(f"{where}: field {name!r} is {type(value).__name__}, text is expected", _SHAPE)
         if not value.strip():
             raise UsageError(f"{where}: field {name!r} is empty", _SHAPE)
-    return asked
+    return content
 
 
 def _hub_rows(
@@ -353,8 +354,8 @@ def _hub_rows(
     try:
         rows = datasets.load_dataset(source, config, split=split, revision=revision)
     except (OSError, ValueError) as error:
-        said = str(error).strip().splitlines()
-        reason = said[0] if said else type(error).__name__
+        lines = str(error).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
         if "gated" in str(error):
             raise AuthError(f"{source} is gated: {reason}\n  accept its conditions, then `hf auth login`") from None
         raise RemoteError(f"cannot load {source} ({split} split) from the Hub: {reason}\n  {instead}") from None

@@ -188,7 +188,7 @@ class Folder:
 
     def begun(self) -> Identity | None:
         """What the folder, finished or not, says that it was made from; None where there is none that can be read."""
-        return next((known for place in (self.out, self.work) for known in self._known_identities(place)), None)
+        return next((known for folder in (self.out, self.work) for known in self._known_identities(folder)), None)
 
     def _check_identity(self, known: Identity) -> None:
         changed = _differences(known.plain(), self.identity.plain())

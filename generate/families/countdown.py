@@ -54,16 +54,16 @@ LEVELS = {
 
 def _up(a: int, b: int, rules: CountdownLevel) -> list[Move]:
     product, total = a * b, a + b
-    found: list[Move] = [(a, "*", b, product, (product,)), (a, "+", b, total, (total,))]
+    steps: list[Move] = [(a, "*", b, product, (product,)), (a, "+", b, total, (total,))]
     limit = rules.ceiling
-    return found if limit is None else [move for move in found if move[3] <= limit]
+    return steps if limit is None else [move for move in steps if move[3] <= limit]
 
 
 def _down(a: int, b: int, rules: CountdownLevel) -> list[Move]:
-    found: list[Move] = [(a, "-", b, a - b, (a - b,))] if a > b else []
+    steps: list[Move] = [(a, "-", b, a - b, (a - b,))] if a > b else []
     if b > 1 and a % b == 0 and "/" in rules.operations:  # a / 1 would only repeat a * 1
-        found.append((a, "/", b, a // b, (a // b,)))
-    return found
+        steps.append((a, "/", b, a // b, (a // b,)))
+    return steps
 
 
 def results(a: int, b: int, rules: CountdownLevel) -> list[Move]:
@@ -72,8 +72,8 @@ def results(a: int, b: int, rules: CountdownLevel) -> list[Move]:
 
 
 def _tried(a: int, b: int, rules: CountdownLevel) -> list[Move]:
-    found = results(a, b, rules)
-    return found if rules.idle else [move for move in found if move[3] != a and move[3] != b]
+    steps = results(a, b, rules)
+    return steps if rules.idle else [move for move in steps if move[3] != a and move[3] != b]
 
 
 def moves(state: State, rules: CountdownLevel, *, every: bool = False) -> list[Move]:
@@ -81,27 +81,27 @@ def moves(state: State, rules: CountdownLevel, *, every: bool = False) -> list[M
 
     Idle steps are left out where the level says so, unless `every`.
     """
-    found: list[Move] = []
+    legal: list[Move] = []
     for a, b, rest in _pairs(state):
         steps = results(a, b, rules) if every else _tried(a, b, rules)
         if len(rest) == 1:  # most states that are expanded
             d = rest[0]
-            found += [(a, op, b, c, (c, d) if c > d else (d, c)) for _, op, _, c, _ in steps]
+            legal += [(a, op, b, c, (c, d) if c > d else (d, c)) for _, op, _, c, _ in steps]
         else:
-            found += [(a, op, b, c, put_in(rest, c)) for _, op, _, c, _ in steps]
-    return found
+            legal += [(a, op, b, c, put_in(rest, c)) for _, op, _, c, _ in steps]
+    return legal
 
 
 def _pairs(state: State) -> list[tuple[int, int, State]]:
     """Every different pair, the larger first, with the numbers it leaves; equal numbers stand side by side."""
-    found = []
+    pairs = []
     for i, a in enumerate(state):
         if i and a == state[i - 1]:
             continue
         for j in range(i + 1, len(state)):
             if j == i + 1 or state[j] != state[j - 1]:
-                found.append((a, state[j], state[:i] + state[i + 1 : j] + state[j + 1 :]))
-    return found
+                pairs.append((a, state[j], state[:i] + state[i + 1 : j] + state[j + 1 :]))
+    return pairs
 
 
 def last_moves(a: int, b: int, target: int, rules: CountdownLevel, *, every: bool = False) -> list[Move]:
@@ -110,23 +110,23 @@ def last_moves(a: int, b: int, target: int, rules: CountdownLevel, *, every: boo
     A step that hits the target is never left out, so nothing that can be made is missed.
     """
     if every:
-        found = results(a, b, rules)
+        steps = results(a, b, rules)
     elif target > a:
-        found = _up(a, b, rules)
+        steps = _up(a, b, rules)
     else:
-        found = _down(a, b, rules)
+        steps = _down(a, b, rules)
         if b == 1 and a == target:
-            found.insert(0, (a, "*", 1, a, (a,)))
+            steps.insert(0, (a, "*", 1, a, (a,)))
     if rules.idle:
-        return found
-    return [move for move in found if move[3] == target or (move[3] != a and move[3] != b)]
+        return steps
+    return [move for move in steps if move[3] == target or (move[3] != a and move[3] != b)]
 
 
 def put_in(rest: State, value: int) -> State:
     """Descending numbers with one more put in its place."""
-    for place, other in enumerate(rest):
+    for index, other in enumerate(rest):
         if value >= other:
-            return rest[:place] + (value,) + rest[place:]
+            return rest[:index] + (value,) + rest[index:]
     return (*rest, value)
 
 
@@ -139,25 +139,25 @@ def _hits(a: int, b: int, target: int, rules: CountdownLevel) -> bool:
 
 def _partners(c: int, target: int, rules: CountdownLevel) -> set[int]:
     """The numbers that make the target with c in one step."""
-    found = {target - c, target + c, c - target}
+    partners = {target - c, target + c, c - target}
     if target % c == 0:
-        found.add(target // c)
+        partners.add(target // c)
     if "/" in rules.operations:
-        found.add(target * c)
+        partners.add(target * c)
         if c % target == 0:
-            found.add(c // target)
-    return found
+            partners.add(c // target)
+    return partners
 
 
 def _values(a: int, b: int, rules: CountdownLevel) -> list[int]:
     """The results of one step on a >= b."""
-    found = [a + b, a * b]
+    values = [a + b, a * b]
     if a > b:
-        found.append(a - b)
+        values.append(a - b)
     if b > 1 and a % b == 0 and "/" in rules.operations:
-        found.append(a // b)
+        values.append(a // b)
     limit = rules.ceiling
-    return found if limit is None else [value for value in found if value <= limit]
+    return values if limit is None else [value for value in values if value <= limit]
 
 
 @lru_cache(maxsize=_CACHED)
@@ -231,7 +231,7 @@ _EXPRESSION = re.compile(r"(?:[0-9\s()+*/{}-]|\\frac)+", re.ASCII)
 
 def _plain(expression: str) -> str:
     replaced = {"\\times": "*", "\\cdot": "*", "\\div": "/", "\\dfrac": "\\frac", "\\tfrac": "\\frac"}
-    return _LATEX.sub(lambda found: replaced.get(found.group(), " "), expression.translate(_SIGNS)).strip()
+    return _LATEX.sub(lambda match: replaced.get(match.group(), " "), expression.translate(_SIGNS)).strip()
 
 
 class CountdownSpace:
@@ -351,8 +351,8 @@ def _solve(terms: tuple[tuple[int, str], ...], target: int, rules: CountdownLeve
     if len(terms) == 1:
         return terms[0][1]
     values = tuple(value for value, _ in terms)
-    found = moves(values, rules, every=True)
-    a, op, b, c, _ = next(move for move in found if _can_make(move[4], target, rules))
+    legal = moves(values, rules, every=True)
+    a, op, b, c, _ = next(move for move in legal if _can_make(move[4], target, rules))
     kept = list(terms)
     first = kept.pop([value for value, _ in kept].index(a))
     second = kept.pop([value for value, _ in kept].index(b))

@@ -76,18 +76,18 @@ class Search:
         space = FAMILIES.get(problem.source)().space(problem)
         rng = rng_for("search", seed, problem.id, attempt)
         try:
-            found = self._search(space, rng)
+            search = self._search(space, rng)
         except LimitReached as reached:
             return Rejection("limit_reached", f"{settings.strategy} gave up after {reached}")
-        if not found.solved:
+        if not search.solved:
             return Rejection("unsolved", f"{settings.strategy} found no way to the target")
-        told = narrate(found, space, plan, not plan.prune and settings.depth is None, rng)
+        narrated = narrate(search, space, plan, not plan.prune and settings.depth is None, rng)
         tree_id = self._tree_id(problem, seed, attempt)
-        tree = Tree(tree_id, problem, "search", seed, told.nodes, settings=self.told_as)
+        tree = Tree(tree_id, problem, "search", seed, narrated.nodes, settings=self.told_as)
         provenance = {
             "seed": seed,
             "attempt": attempt,
-            "visited": len(found.visits),
+            "visited": len(search.visits),
             "oracle_timed": settings.trials != "all",
             **self.told_as,
         }
@@ -96,9 +96,9 @@ class Search:
             problem,
             tree_id,
             "search",
-            told.shortcut,
-            told.journey,
-            mistakes=told.mistakes,
+            narrated.shortcut,
+            narrated.journey,
+            mistakes=narrated.mistakes,
             provenance=provenance,
         )
         return MadePair(tree, pair)
@@ -108,26 +108,28 @@ class Search:
 
         None where every way of combining the numbers gives the target, or the pair is not of this method.
         """
-        told = pair.provenance
+        provenance = pair.provenance
         if "target" not in pair.problem.facts:
             return None
-        chosen = SearchSettings(**{name: told[name] for name in SearchSettings.model_fields if name in told})
+        chosen = SearchSettings(
+            **{name: provenance[name] for name in SearchSettings.model_fields if name in provenance}
+        )
         space = FAMILIES.get(pair.problem.source)().space(pair.problem)
         rng = rng_for("unnoticed", pair.pair_id)
         again = Search(chosen)
-        seed, attempt = told.get("seed", 0), told.get("attempt", 0)
+        seed, attempt = provenance.get("seed", 0), provenance.get("attempt", 0)
         if again._tree_id(pair.problem, seed, attempt) != pair.tree:
             return None
-        found = again._search(space, rng_for("search", seed, pair.problem.id, attempt))
-        branch = unnoticed.wrong_branch(pair, found, space, rng)
+        search = again._search(space, rng_for("search", seed, pair.problem.id, attempt))
+        branch = unnoticed.wrong_branch(pair, search, space, rng)
         return None if branch is None else unnoticed.tell(pair, branch, space, rng)
 
     def _search(self, space: Space, rng: Random) -> Found:
         """The search as it is told. Raises LimitReached."""
-        found = run(space, self.plan)
-        if found.solved and self.settings.trials != "all":
-            found = sample_trials(found, self.settings.trials, self.settings.depth, rng)
-        return found
+        search = run(space, self.plan)
+        if search.solved and self.settings.trials != "all":
+            search = sample_trials(search, self.settings.trials, self.settings.depth, rng)
+        return search
 
     def _tree_id(self, problem: Problem, seed: int, attempt: int) -> str:
         return digest("tree", problem.id, "search", seed, attempt, self._key).hex()

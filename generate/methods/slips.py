@@ -99,9 +99,9 @@ class Slips:
             graph = annotated(pair.problem)
         except Unreadable:
             return None
-        told, problem = pair.provenance, pair.problem
-        settings = SlipsSettings(**told.get("settings", {}))
-        seed, attempt = told.get("seed", 0), told.get("attempt", 0)
+        provenance, problem = pair.provenance, pair.problem
+        settings = SlipsSettings(**provenance.get("settings", {}))
+        seed, attempt = provenance.get("seed", 0), provenance.get("attempt", 0)
         slips: list[Slip] = []
         if tree_id(problem, seed, attempt, settings.model_dump(mode="json")) == pair.tree:
             draw = _Draw(graph, settings, rng_for("slips", seed, problem.id, attempt))
@@ -125,14 +125,14 @@ class _Draw:
         count = len(self.graph.steps)
         wanted = sum(self.rng.random() < self.settings.rate for _ in range(count))
         wanted = max(1, min(wanted, self.settings.most))
-        found: list[Episode] = []
+        episodes: list[Episode] = []
         for _ in range(wanted):
-            free = [at for at in range(count) if not any(each.first <= at <= each.last for each in found)]
+            free = [step for step in range(count) if not any(each.first <= step <= each.last for each in episodes)]
             episode = self._episode(free)
             if episode is None:
                 break
-            found.append(episode)
-        return sorted(found, key=lambda each: each.first)
+            episodes.append(episode)
+        return sorted(episodes, key=lambda each: each.first)
 
     def _episode(self, free: Sequence[int]) -> Episode | None:
         """One mistake at a free step, of a kind drawn by weight, with the delay drawn first."""
@@ -144,9 +144,9 @@ class _Draw:
         while names:
             kind = self.rng.choices(names, [KINDS[name][0] for name in names])[0]
             names.remove(kind)
-            for at in self._places(free, delay):
-                episode = self._at(kind, at, delay, set(free))
-                if episode is not None and episode.delay == min(delay, self._room(at, set(free))):
+            for step in self._places(free, delay):
+                episode = self._at(kind, step, delay, set(free))
+                if episode is not None and episode.delay == min(delay, self._room(step, set(free))):
                     return episode
                 best = best or episode
         return best
@@ -155,19 +155,19 @@ class _Draw:
         """Free steps in random order, those with room for the delay first."""
         places = list(free)
         self.rng.shuffle(places)
-        return sorted(places, key=lambda at: self._room(at, set(free)) < delay)
+        return sorted(places, key=lambda step: self._room(step, set(free)) < delay)
 
-    def _room(self, at: int, free: set[int]) -> int:
-        """How many steps could be written after step `at` before its mistake must be noticed."""
+    def _room(self, step: int, free: set[int]) -> int:
+        """How many steps could be written after step `step` before its mistake must be noticed."""
         room = 0
-        while at + room + 1 in free and at + room + 1 < len(self.graph.steps):
+        while step + room + 1 in free and step + room + 1 < len(self.graph.steps):
             room += 1
         return room
 
-    def _at(self, kind: str, at: int, delay: int, free: set[int]) -> Episode | None:
-        for equation in self.graph.steps[at].equations:
+    def _at(self, kind: str, step: int, delay: int, free: set[int]) -> Episode | None:
+        for equation in self.graph.steps[step].equations:
             try:
-                for slip in KINDS[kind][1](self.graph, at, equation, self.rng):
+                for slip in KINDS[kind][1](self.graph, step, equation, self.rng):
                     episode = self._attempt(slip, delay, free)
                     if episode is not None:
                         return episode
@@ -186,11 +186,11 @@ class _Draw:
             self.refused[refused.reason] += 1
             return None
         window = self._window(slip, first, min(delay, self._room(slip.step, free)))
-        found = reasons(self.graph, slip, window)
-        if not found:
+        candidates = reasons(self.graph, slip, window)
+        if not candidates:
             self.refused["nothing_contradicts"] += 1
             return None
-        return Episode(slip, first, tuple(window), choose(found, self.rng))
+        return Episode(slip, first, tuple(window), choose(candidates, self.rng))
 
     def _window(self, slip: Slip, first: WrongStep | None, delay: int) -> list[WrongStep]:
         while first is not None and delay > 0:

@@ -44,11 +44,11 @@ class Annotated:
         A small number that the solution uses more than once may have that value by chance.
         """
         name = operand.link if operand else None
-        found = self.quantity(name)
-        if found is None or found.span is None:
+        quantity = self.quantity(name)
+        if quantity is None or quantity.span is None:
             return None
         uses = sum(name == each for s in self.steps for e in s.equations for o in e.operands for each, _ in o.sources)
-        return found if uses == 1 or self.values[found.id] > 12 else None
+        return quantity if uses == 1 or self.values[quantity.id] > 12 else None
 
 
 class _Source(NamedTuple):
@@ -99,15 +99,15 @@ def annotated(problem: Problem) -> Annotated:
 
 def given_quantities(question: str) -> Iterator[tuple[Quantity, tuple[tuple[Fraction, str], ...]]]:
     """The numbers of a question, digits and words, each with its readings: (value, expression over its id)."""
-    found: list[tuple[int, int, tuple[Fraction, ...], str | None]] = []
+    numbers: list[tuple[int, int, tuple[Fraction, ...], str | None]] = []
     for number in numerals(question):
-        found.append((number.start, number.end, (number.value,), "%" if number.percent else None))
+        numbers.append((number.start, number.end, (number.value,), "%" if number.percent else None))
     for word in number_words(question):
-        found.append((word.start, word.end, word.values, "times" if word.factor else None))
-    for place, (start, end, values, unit) in enumerate(sorted(found), start=1):
-        name, value, percent = f"q{place}", str(values[0]), unit == "%"
+        numbers.append((word.start, word.end, word.values, "times" if word.factor else None))
+    for position, (start, end, values, unit) in enumerate(sorted(numbers), start=1):
+        name, value, percent = f"q{position}", str(values[0]), unit == "%"
         unit = "times" if question[end : end + 6].lower() == " times" else unit
-        readings = [(each, name if not at else f"(1 / {name})") for at, each in enumerate(values)]
+        readings = [(each, name if not index else f"(1 / {name})") for index, each in enumerate(values)]
         if percent:
             readings.append((Fraction(value) / 100, f"({name} / 100)"))
         yield Quantity(name, value, span=(start, end), unit=unit), tuple(readings)
@@ -115,12 +115,12 @@ def given_quantities(question: str) -> Iterator[tuple[Quantity, tuple[tuple[Frac
 
 def _link(equation: Calculation, operand: Operand, known: list[_Source], context: str) -> Operand:
     """The operand with every quantity it could come from; a constant of nature counts as one more possibility."""
-    tokens, at = equation.tokens, operand.token
-    scales = bool({"*", "/"} & set(tokens[max(at - 1, 0) : at + 2]))
-    found = {each.id: each.text for each in known if each.value == operand.value and (scales or not each.factor)}
-    if found and facts(operand.value, context):
-        found["fact"] = ""
-    return replace(operand, sources=tuple(found.items()))
+    tokens, index = equation.tokens, operand.token
+    scales = bool({"*", "/"} & set(tokens[max(index - 1, 0) : index + 2]))
+    origins = {each.id: each.text for each in known if each.value == operand.value and (scales or not each.factor)}
+    if origins and facts(operand.value, context):
+        origins["fact"] = ""
+    return replace(operand, sources=tuple(origins.items()))
 
 
 def _steps(body: str) -> Iterator[SolutionStep]:

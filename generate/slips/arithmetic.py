@@ -22,9 +22,9 @@ def _values(values: Callable[[Calculation, random.Random], Iterator[Fraction]]) 
         def propose(graph: Annotated, step: int, equation: Calculation, rng: random.Random) -> Iterator[Slip]:
             if len(equation.operands) < 2:
                 raise Refused("no_calculation")
-            found = list(dict.fromkeys(values(equation, rng)))
-            rng.shuffle(found)
-            for value in found:
+            candidates = list(dict.fromkeys(values(equation, rng)))
+            rng.shuffle(candidates)
+            for value in candidates:
                 claim = Arith(equation.expression, str(value))
                 yield Slip(kind, step, step, equation, claim, value, equation.tokens)
 
@@ -37,11 +37,11 @@ def _digit(equation: Calculation, rng: random.Random) -> Iterator[Fraction]:
     digits, count = scaled(equation.value)
     if len(digits) < 2 or equation.value < 0:
         return
-    for at, digit in enumerate(digits):
+    for index, digit in enumerate(digits):
         for other in CONFUSED.get(digit, "48"):
-            yield Fraction(int(digits[:at] + other + digits[at + 1 :]), 10**count)
-    for at in range(len(digits) - 1):
-        swapped = digits[:at] + digits[at + 1] + digits[at] + digits[at + 2 :]
+            yield Fraction(int(digits[:index] + other + digits[index + 1 :]), 10**count)
+    for index in range(len(digits) - 1):
+        swapped = digits[:index] + digits[index + 1] + digits[index] + digits[index + 2 :]
         if swapped != digits and swapped[0] != "0":
             yield Fraction(int(swapped), 10**count)
 
@@ -69,9 +69,9 @@ def _sign(equation: Calculation, rng: random.Random) -> Iterator[Fraction]:
         yield -equation.value
     tokens = equation.tokens
     terms = sum(token in "+-" for token in tokens[1:]) if "-" in tokens else 0
-    for at, token in enumerate(tokens):
-        if token in ("+", "-") and at and (terms > 1 or tokens[at - 1] in ("(", *SIGNS)):
-            flipped = (*tokens[:at], "-" if token == "+" else "+", *tokens[at + 1 :])
+    for index, token in enumerate(tokens):
+        if token in ("+", "-") and index and (terms > 1 or tokens[index - 1] in ("(", *SIGNS)):
+            flipped = (*tokens[:index], "-" if token == "+" else "+", *tokens[index + 1 :])
             try:
                 yield evaluate(join(flipped))
             except ValueError:

@@ -43,16 +43,16 @@ def _operation(graph: Annotated, step: int, equation: Calculation, rng: random.R
     _visible(equation)
     text = graph.steps[step].text
     others = {"+": "-*", "-": "+", "*": "+/", "/": "*-"}
-    found = [(at, other) for at in equation.signs for other in others[equation.tokens[at]]]
-    rng.shuffle(found)
+    choices = [(index, other) for index in equation.signs for other in others[equation.tokens[index]]]
+    rng.shuffle(choices)
     small = any(0 < each.value < 1 for each in equation.operands)
-    for at, other in found:
+    for index, other in choices:
         if other in "+-" and small:  # nobody adds 0.4 to 50 girls
             continue
-        if equation.tokens[at] == "/" and "".join(equation.tokens[at - 1 : at + 2]) in graph.problem.question:
+        if equation.tokens[index] == "/" and "".join(equation.tokens[index - 1 : index + 2]) in graph.problem.question:
             continue  # the fraction 3/4 is one number
-        start, end = equation.signs[at]
-        written = (*equation.tokens[:at], other, *equation.tokens[at + 1 :])
+        start, end = equation.signs[index]
+        written = (*equation.tokens[:index], other, *equation.tokens[index + 1 :])
         edit = _spaced(text, start, end, "x" if other == "*" and _crosses(graph) else other)
         yield _quantity("operation", step, equation, written, [edit], about={"wrong": other})
 
@@ -72,9 +72,9 @@ def _operand(graph: Annotated, step: int, equation: Calculation, rng: random.Ran
     mine = int(equation.id[1:])
     pool = [q for q in graph.quantities if q.id not in used and (q.id[0] == "q" or int(q.id[1:]) < mine)]
     slots = [o for o in equation.operands if o.shown is not None and (len(o.sources) == 1 and not _percent(o))]
-    found = [(operand, quantity) for operand in slots for quantity in pool]
-    rng.shuffle(found)
-    for operand, quantity in found[:12]:
+    choices = [(operand, quantity) for operand in slots for quantity in pool]
+    rng.shuffle(choices)
+    for operand, quantity in choices[:12]:
         value = graph.values[quantity.id]
         if value in {o.value for o in equation.operands} or quantity.unit == "%" or not _in_digits(graph, quantity.id):
             continue
@@ -133,9 +133,9 @@ def _misread(graph: Annotated, step: int, equation: Calculation, rng: random.Ran
     _visible(equation)
     known = set(graph.values.values())
     slots = [o for o in equation.operands if o.shown is not None and (given := graph.given(o)) and given.unit != "%"]
-    found = [(o, value) for o in slots if _in_digits(graph, o.link or "") for value in _misreadings(o.value)]
-    rng.shuffle(found)
-    for operand, value in found[:12]:
+    choices = [(o, value) for o in slots if _in_digits(graph, o.link or "") for value in _misreadings(o.value)]
+    rng.shuffle(choices)
+    for operand, value in choices[:12]:
         if value in known:
             continue
         about = {"wrong": show(value), "right": show(operand.value)}
@@ -144,9 +144,9 @@ def _misread(graph: Annotated, step: int, equation: Calculation, rng: random.Ran
 
 def _misreadings(value: Fraction) -> Iterator[Fraction]:
     digits, count = scaled(value)
-    for at in range(len(digits) - 1):
-        if digits[at] != digits[at + 1] and not (at == 0 and digits[1] == "0"):
-            yield Fraction(int(digits[:at] + digits[at + 1] + digits[at] + digits[at + 2 :]), 10**count)
+    for index in range(len(digits) - 1):
+        if digits[index] != digits[index + 1] and not (index == 0 and digits[1] == "0"):
+            yield Fraction(int(digits[:index] + digits[index + 1] + digits[index] + digits[index + 2 :]), 10**count)
     if len(digits) > 1 or value > 2:
         for other in CONFUSED.get(digits[-1], "48"):
             if digits[:-1] + other not in ("0", "1"):
@@ -161,7 +161,7 @@ def _forgotten(graph: Annotated, step: int, equation: Calculation, rng: random.R
     _visible(equation)
     tokens = equation.tokens
     plain = len(equation.operands) >= 3 and not {"(", ")"} & set(tokens)
-    signs = {tokens[at] for at in equation.signs}
+    signs = {tokens[index] for index in equation.signs}
     if not plain or not (signs <= set("+-") or signs <= {"*"}) or 2 * len(equation.operands) - 1 != len(tokens):
         raise Refused("nothing_to_forget")
     text, numerals = graph.steps[step].text, graph.steps[step].numerals

@@ -30,12 +30,12 @@ WEIGHTS = {"reread": 0.45, "size": 1.3, "negative": 2.0, "whole": 1.6, "unused":
 
 def reasons(graph: Annotated, slip: Slip, window: Sequence[WrongStep]) -> list[Reason]:
     """Every reason that really contradicts this slip once `window` has been written after it."""
-    found = list(arithmetic(slip)) if isinstance(slip.claim, Arith) else list(_quantity(graph, slip, window))
-    found += _impossible(graph, slip, window)
+    candidates = list(arithmetic(slip)) if isinstance(slip.claim, Arith) else list(_quantity(graph, slip, window))
+    candidates += _impossible(graph, slip, window)
     limit = graph.problem.facts.get("limit")
     return [
         each
-        for each in found
+        for each in candidates
         if notice_contradicts(slip.value, slip.truth, each.check) and (not limit or _within(each.brief, limit))
     ]
 
@@ -46,11 +46,11 @@ def _within(brief: str, limit: int) -> bool:
     return all(word.isdigit() and int(word) <= limit for word in numbers)
 
 
-def choose(found: Sequence[Reason], rng: random.Random) -> Reason:
+def choose(candidates: Sequence[Reason], rng: random.Random) -> Reason:
     """One reason: first its kind, by weight, then one of that kind."""
-    kinds = sorted({each.check.kind for each in found})
+    kinds = sorted({each.check.kind for each in candidates})
     kind = rng.choices(kinds, [WEIGHTS.get(each, 1.0) for each in kinds])[0]
-    return rng.choice([each for each in found if each.check.kind == kind])
+    return rng.choice([each for each in candidates if each.check.kind == kind])
 
 
 # ---- the calculation is not the one that was asked for
@@ -93,9 +93,9 @@ def _quote(graph: Annotated, slip: Slip) -> tuple[str, tuple[int, int]] | tuple[
     spans = graph.problem.facts.get("spans")
     if slip.kind == "early":
         return asked(question)
-    place = int(slip.equation.id[1:]) - 1 - (slip.kind == "skipped")
-    if spans and place < len(spans):
-        start, end = spans[place]
+    index = int(slip.equation.id[1:]) - 1 - (slip.kind == "skipped")
+    if spans and index < len(spans):
+        start, end = spans[index]
         return question[start:end], (start, end)
     linked: list[Operand] = [slip.operand] if slip.operand is not None else []
     if slip.kind in ("operation", "swap"):
@@ -103,9 +103,9 @@ def _quote(graph: Annotated, slip: Slip) -> tuple[str, tuple[int, int]] | tuple[
     for operand in linked:
         given = graph.given(operand)
         if given is not None and given.span is not None:
-            found = clause(question, given.span)
-            if found[0]:
-                return found
+            quoted = clause(question, given.span)
+            if quoted[0]:
+                return quoted
     return asked(question) if slip.equation.id == graph.final and slip.kind != "skipped" else (None, None)
 
 

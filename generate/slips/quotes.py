@@ -62,10 +62,10 @@ def asked(question: str) -> tuple[str, tuple[int, int]] | tuple[None, None]:
     """The sentence that asks."""
     for start, end in reversed(sentences(question)):
         if "?" in question[start:end]:
-            found = _quotable(question, start, end)
-            if found[0] is None and "," in question[start:end]:
-                found = _quotable(question, start + question[start:end].rindex(",") + 1, end)
-            return found
+            quoted = _quotable(question, start, end)
+            if quoted[0] is None and "," in question[start:end]:
+                quoted = _quotable(question, start + question[start:end].rindex(",") + 1, end)
+            return quoted
     return None, None
 
 

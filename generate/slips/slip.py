@@ -58,20 +58,20 @@ def split(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], str, tuple[str, ...
     while tokens and tokens[0] == "(" and _closes(tokens) == len(tokens) - 1:
         tokens = tokens[1:-1]
     depth, best = 0, -1
-    for at, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         depth += (token == "(") - (token == ")")
-        binary = at > 0 and tokens[at - 1] not in ("(", *SIGNS)
+        binary = index > 0 and tokens[index - 1] not in ("(", *SIGNS)
         if depth == 0 and token in SIGNS and binary and (token in "+-" or best < 0 or tokens[best] in "*/"):
-            best = at
+            best = index
     return (tokens[:best], tokens[best], tokens[best + 1 :]) if best > 0 else None
 
 
 def _closes(tokens: tuple[str, ...]) -> int:
     depth = 0
-    for at, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         depth += (token == "(") - (token == ")")
         if depth == 0:
-            return at
+            return index
     return len(tokens)
 
 

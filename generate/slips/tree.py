@@ -92,9 +92,9 @@ class _Teller:
 
     def upto(self, end: int) -> None:
         """The right steps before `end` that are not written yet."""
-        for at in range(end):
-            if at not in self.right:
-                self._right(at, "step", self._step_text(at), self._last())
+        for index in range(end):
+            if index not in self.right:
+                self._right(index, "step", self._step_text(index), self._last())
 
     def episode(self, episode: Episode) -> None:
         """A mistake, its consequences, the notice, the way back and the correction."""
@@ -108,24 +108,24 @@ class _Teller:
         mistake = self._say(
             "mistake", text, brief, before, verdict="wrong", claim=claim, truth=truth, check=check, kind=slip.kind
         )
-        at, affected = mistake, []
+        node, affected = mistake, []
         for each in episode.window:
             if each.changed:
                 name, value = list(each.changed.items())[-1]
                 affected.append(value)
-                at = self._say(
+                node = self._say(
                     "consequence",
                     self._wrong_text(each),
                     each.brief,
-                    at,
+                    node,
                     verdict="wrong",
                     claim=QuantityClaim(name, str(value)),
                     truth=str(self.graph.values[name]),
                 )
             else:
-                at = self._right(each.step, "step", self._step_text(each.step), at)
-        told = self.voice.notice(episode.reason, episode.delay)
-        notice = self._say("notice", told, episode.reason.brief, mistake, check=check, reason=form)
+                node = self._right(each.step, "step", self._step_text(each.step), node)
+        sentence = self.voice.notice(episode.reason, episode.delay)
+        notice = self._say("notice", sentence, episode.reason.brief, mistake, check=check, reason=form)
         self._say(
             "backtrack",
             self.voice.backtrack(slip.value, affected, episode.delay, slip.kind),
@@ -136,16 +136,16 @@ class _Teller:
 
     def _back(self, episode: Episode) -> str:
         letters = self.graph.problem.facts.get("letters", [])
-        place = int(self.graph.steps[episode.first].equations[0].id[1:]) - 1
-        return f"back to {letters[place]} ." if place < len(letters) else "back ."
+        index = int(self.graph.steps[episode.first].equations[0].id[1:]) - 1
+        return f"back to {letters[index]} ." if index < len(letters) else "back ."
 
     def _correct(self, episode: Episode, before: int | None) -> None:
         """The right version of the step, then of the later ones that were wrong."""
-        steps = [at for at in range(episode.first, episode.last + 1) if at not in self.right]
-        for place, at in enumerate(steps):
-            text = self.graph.steps[at].text
-            told = self.voice.redo(text) if place else self.voice.correction(text, episode.slip.kind)
-            before = self._right(at, "step" if place else "correction", told, before)
+        steps = [step for step in range(episode.first, episode.last + 1) if step not in self.right]
+        for index, step in enumerate(steps):
+            text = self.graph.steps[step].text
+            sentence = self.voice.redo(text) if index else self.voice.correction(text, episode.slip.kind)
+            before = self._right(step, "step" if index else "correction", sentence, before)
 
     def traces(self) -> tuple[Trace, Trace]:
         """The shortcut and the journey, both ending in the same box."""
@@ -156,17 +156,17 @@ class _Teller:
         node = self._node("answer", terse, last)
         closing: Piece = ("answer", text, terse, node)
         short: list[Piece] = [] if self.root is None else [self.pieces[0]]
-        for at, step in enumerate(self.graph.steps):
-            told = self.voice.step(step.text, step.joint, at == 0)
-            short.append(("step", told, right_brief(self.graph, step), self.right[at]))
+        for index, step in enumerate(self.graph.steps):
+            sentence = self.voice.step(step.text, step.joint, index == 0)
+            short.append(("step", sentence, right_brief(self.graph, step), self.right[index]))
         traces = [Trace(lay_out([*pieces, closing]), answer, brief) for pieces in (short, self.pieces)]
         return traces[0], traces[1]
 
     def _gold(self) -> str:
         return self.graph.problem.answer.strip().lstrip("$").replace(",", "")
 
-    def _step_text(self, at: int) -> str:
-        step = self.graph.steps[at]
+    def _step_text(self, index: int) -> str:
+        step = self.graph.steps[index]
         return self.voice.step(step.text, step.joint, self._is_first())
 
     def _is_first(self) -> bool:
@@ -175,9 +175,9 @@ class _Teller:
     def _wrong_text(self, wrong: WrongStep) -> str:
         return self.voice.step(wrong.text, self.graph.steps[wrong.step].joint, self._is_first())
 
-    def _right(self, at: int, role: Role, text: str, parent: int | None) -> int:
-        self.right[at] = self._say(role, text, right_brief(self.graph, self.graph.steps[at]), parent)
-        return self.right[at]
+    def _right(self, index: int, role: Role, text: str, parent: int | None) -> int:
+        self.right[index] = self._say(role, text, right_brief(self.graph, self.graph.steps[index]), parent)
+        return self.right[index]
 
     def _last(self) -> int | None:
         return self.right[max(self.right)] if self.right else self.root

@@ -74,7 +74,7 @@ def extract(text: str) -> Extracted:
 
 
 def _stated_answer(text: str, head: re.Match[str]) -> Extracted:
-    kind = next(name for name, found in head.groupdict().items() if found)
+    kind = next(name for name, group in head.groupdict().items() if group)
     line = text[head.end() :].lstrip("*_: \t\r\n" if kind == "sentence" else "*_: \t").partition("\n")[0]
     if kind == "sentence":
         line = _SENTENCE_END.split(line, maxsplit=1)[0]
@@ -94,8 +94,8 @@ def _box_content(text: str, start: int) -> Extracted:
 
 def grade(gold: str, output: str) -> tuple[Outcome | None, Extracted]:
     """Extract and compare. The outcome is None where the output has no answer."""
-    found = extract(output)
-    return (None if found.answer is None else compare(gold, found.answer)), found
+    extracted = extract(output)
+    return (None if extracted.answer is None else compare(gold, extracted.answer)), extracted
 
 
 def compare(gold: str, answer: str, *, timeout: float = 5.0) -> Outcome:

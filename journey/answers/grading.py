@@ -36,19 +36,19 @@ def grade(problem: Problem, text: str, finish: Literal["stop", "length"] = "stop
     an unfinished sentence is none. Where the problem's facts name a `tolerance` (a number, absolute), numbers that differ
     by no more are the same. Raises UnknownName if `problem.check` names no family.
     """
-    found = checker.extract(text)
-    if found.answer is None:
-        return Grade("no_answer", None, found.why)
-    if finish == "length" and found.why != "box":
+    extracted = checker.extract(text)
+    if extracted.answer is None:
+        return Grade("no_answer", None, extracted.why)
+    if finish == "length" and extracted.why != "box":
         return Grade("no_answer", None, "cut off before a box")
     if problem.check == "value":
-        outcome = checker.compare(problem.answer, found.answer)
+        outcome = checker.compare(problem.answer, extracted.answer)
         tolerance = problem.facts.get("tolerance")
-        if outcome is Outcome.DIFFERENT and tolerance and _within(problem.answer, found.answer, str(tolerance)):
-            return Grade("correct", found.answer, f"within {tolerance}")
-        return Grade(_WORDS[outcome], found.answer, found.why)
-    outcome, why = FAMILIES.get(problem.check)().check(problem, found.answer)
-    return Grade(_WORDS[outcome], found.answer, why or found.why)
+        if outcome is Outcome.DIFFERENT and tolerance and _within(problem.answer, extracted.answer, str(tolerance)):
+            return Grade("correct", extracted.answer, f"within {tolerance}")
+        return Grade(_WORDS[outcome], extracted.answer, extracted.why)
+    outcome, why = FAMILIES.get(problem.check)().check(problem, extracted.answer)
+    return Grade(_WORDS[outcome], extracted.answer, why or extracted.why)
 
 
 def _within(gold: str, answer: str, tolerance: str) -> bool:

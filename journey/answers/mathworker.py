@@ -173,7 +173,7 @@ def _decider() -> Any:
     latex = [LatexExtractionConfig(boxed_match_priority=-1, normalization_config=spelling)]
 
     def read(text: str) -> list[Any]:
-        found = parse(
+        parsed = parse(
             f"${text}$",
             latex,
             fallback_mode="no_fallback",
@@ -181,7 +181,7 @@ def _decider() -> Any:
             parsing_timeout=None,
             raise_on_error=True,
         )
-        return [item.doit() if isinstance(item, Expr) else item for item in found]  # math-verify: x is not 1x
+        return [item.doit() if isinstance(item, Expr) else item for item in parsed]  # math-verify: x is not 1x
 
     def decide(gold: str, answer: str) -> str:
         try:

@@ -11,8 +11,8 @@ from functools import lru_cache
 _DIGITS = re.compile(r"(?:(?<![A-Za-z_\d])|(?<=\d[xX]))(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?!,?\d)")
 _SMALL = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-WORDS = {word: Fraction(at) for at, word in enumerate((_SMALL + " eighteen nineteen").split(), start=2)}
-WORDS |= {word: Fraction(10 * at) for at, word in enumerate(_TENS.split(), start=2)}
+WORDS = {word: Fraction(number) for number, word in enumerate((_SMALL + " eighteen nineteen").split(), start=2)}
+WORDS |= {word: Fraction(10 * number) for number, word in enumerate(_TENS.split(), start=2)}
 WORDS |= {"dozen": Fraction(12), "twice": Fraction(2), "double": Fraction(2), "doubled": Fraction(2)}
 WORDS |= {"triple": Fraction(3), "tripled": Fraction(3), "thrice": Fraction(3), "hundred": Fraction(100)}
 FACTORS = ("twice", "double", "doubled", "triple", "tripled", "thrice")
@@ -48,14 +48,14 @@ class NumberWord:
 
 def numerals(text: str) -> tuple[Numeral, ...]:
     """All numbers written in digits, in order."""
-    found = []
+    numbers = []
     for match in _DIGITS.finditer(text):
         start, end = match.span()
         after = re.match(r"%|(?![xX]\s*[\d$(])[A-Za-z]|", text[end : end + 5]).group()  # type: ignore[union-attr]
         before = text[:start].rstrip()[-1:]
         value = Fraction(match.group().replace(",", ""))
-        found.append(Numeral(start, end, value, after == "%", after.isalpha(), before in MONEY if before else False))
-    return tuple(found)
+        numbers.append(Numeral(start, end, value, after == "%", after.isalpha(), before in MONEY if before else False))
+    return tuple(numbers)
 
 
 def number_words(text: str) -> Iterator[NumberWord]:

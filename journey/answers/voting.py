@@ -32,10 +32,10 @@ def classes(problem: Problem, given: Sequence[str | None]) -> list[int | None]:
     """
     known: dict[str, int] = {}
     firsts: list[str] = []
-    found: list[int | None] = []
+    numbers: list[int | None] = []
     for answer in given:
         if answer is None:
-            found.append(None)
+            numbers.append(None)
             continue
         name = class_name(problem, answer)
         if name not in known:
@@ -47,8 +47,8 @@ def classes(problem: Problem, given: Sequence[str | None]) -> list[int | None]:
             known[name] = len(firsts) if same is None else same
             if same is None:
                 firsts.append(answer)
-        found.append(known[name])
-    return found
+        numbers.append(known[name])
+    return numbers
 
 
 def class_name(problem: Problem, answer: str) -> str:
@@ -63,17 +63,17 @@ def canonical_expression(text: str) -> str | None:
 
     What stands behind an equals sign is left out. Nothing is computed: `2 * 3` and `6` stay different.
     """
-    text = _LATEX.sub(lambda found: _SIGNS[found[0]], _DROPPED.sub(" ", text)).partition("=")[0].strip()
+    text = _LATEX.sub(lambda sign: _SIGNS[sign[0]], _DROPPED.sub(" ", text)).partition("=")[0].strip()
     if not text or len(text) > MAX_CHARS:
         return None
-    tokens, at = [], 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
+    tokens, position = [], 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
         if match is None:
             return None
         tokens.append(match[1] or match[2])
-        at = match.end()
-        if not text[at:].strip():
+        position = match.end()
+        if not text[position:].strip():
             break
     try:
         parser = _Expression(tokens)

@@ -21,11 +21,11 @@ def doctor(as_json: AsJson = False) -> None:
     """
     from journey.cli.printing import terminal
 
-    found = examine()
+    facts = examine()
     if as_json:
-        print_json(found)
+        print_json(facts)
         return
-    terminal.show_facts(found)
+    terminal.show_facts(facts)
     next_("journey demo")
 
 
@@ -37,9 +37,9 @@ def examine() -> dict[str, Any]:
     from journey.models.load import MODELS, cache_folder
 
     devices = [f"cpu ({os.cpu_count()} cores)"]
-    for place in range(torch.cuda.device_count()):
-        facts = torch.cuda.get_device_properties(place)
-        devices.append(f"cuda:{place} {facts.name} ({gib(facts.total_memory, digits=0)})")
+    for index in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(index)
+        devices.append(f"cuda:{index} {facts.name} ({gib(facts.total_memory, digits=0)})")
     models = {}
     for name, known in MODELS.items():
         try:

@@ -47,9 +47,9 @@ def evaluate(
     if dry_run:
         print_json(stage.plan(folder, settings))
         return
-    made = stage.evaluate(folder, settings, out)
-    show_scores(made, as_json)
-    next_(f"open {made / 'report.html'}")
+    evaluated = stage.evaluate(folder, settings, out)
+    show_scores(evaluated, as_json)
+    next_(f"open {evaluated / 'report.html'}")
 
 
 def _recheck(
@@ -64,9 +64,9 @@ def _recheck(
     if dry_run:
         print_json(harness.plan(folder, settings, tasks))
         return
-    found = harness.read(harness.recheck(folder, settings, tasks, out))
+    results = harness.read(harness.recheck(folder, settings, tasks, out))
     if as_json:
-        print_json(found)
+        print_json(results)
         return
-    terminal.show_facts({f"{s.task}, {s.run}": harness.said(s) for s in found.scores})
+    terminal.show_facts({f"{s.task}, {s.run}": harness.said(s) for s in results.scores})
     next_(f"cat {out / 'tasks' / 'README.md'}" if (out / "tasks").is_dir() else f"ls {out}")

@@ -28,11 +28,11 @@ def export(
 
     if merge is None and gguf is None:
         raise UsageError("nothing to write", "add --merge DIR or --gguf FILE")
-    made = stage.export(run, merge=merge, gguf=gguf, base=base, dtype=dtype, outtype=outtype)
+    facts = stage.export(run, merge=merge, gguf=gguf, base=base, dtype=dtype, outtype=outtype)
     if as_json:
-        print_json(made)
+        print_json(facts)
     else:
         from journey.cli.printing import terminal
 
-        terminal.show_facts(made)
+        terminal.show_facts(facts)
     note(f"next: load {merge or gguf} like any model")

@@ -35,17 +35,17 @@ def finetune(
     if dry_run:
         print_json(stage.plan(folder, settings))
         return
-    made = stage.finetune(folder, settings, out)
+    trained = stage.finetune(folder, settings, out)
     if as_json:
-        print_json(read_manifest(made, "finetune").counts)
+        print_json(read_manifest(trained, "finetune").counts)
     else:
         from journey import console
         from journey.finetune.planning import audit
         from journey.formats.folders import open_finished
 
-        found = open_finished(made, "finetune").audit
-        for table in audit.tables(found):
+        record = open_finished(trained, "finetune").audit
+        for table in audit.tables(record):
             console.out.print(table)
-        for sentence in found.notes:
+        for sentence in record.notes:
             note(sentence)
-    next_(f"journey evaluate {made} --benchmarks NAME,... --out {made.with_name(made.name + '-evaluation')}")
+    next_(f"journey evaluate {trained} --benchmarks NAME,... --out {trained.with_name(trained.name + '-evaluation')}")

@@ -26,8 +26,8 @@ def list_(
     from journey.cli.printing import catalogs
 
     if name is not None:
-        one = catalogs.entry(kind, name)
-        print_json(one) if as_json else catalogs.show_entry(kind, one)
+        entry = catalogs.entry(kind, name)
+        print_json(entry) if as_json else catalogs.show_entry(kind, entry)
         return
     rows = catalogs.rows(kind)
     print_json(rows) if as_json else catalogs.show_rows(kind, rows)

@@ -50,40 +50,41 @@ def publish(
 
 
 def _what_next(line: dict[str, Any]) -> str:
-    there = f"{line['repo']}@{line['tag'] or line['commit']}"
+    source = f"{line['repo']}@{line['tag'] or line['commit']}"
     if line["piece"] == "dataset":
-        return f"journey finetune {there} --base NAME --out DIR"
-    return f"journey evaluate {there} --benchmarks NAME,... --out DIR" if line["piece"] == "adapters" else line["url"]
+        return f"journey finetune {source} --base NAME --out DIR"
+    return f"journey evaluate {source} --benchmarks NAME,... --out DIR" if line["piece"] == "adapters" else line["url"]
 
 
 def _show_plan(done: list[dict[str, Any]]) -> None:
     from journey import console
 
-    for one in done:
+    for piece in done:
         console.out.print(
-            f"{one['piece']}: {one['type']} {one['repo']}, {one['visibility']}, {one['licence']}", style="bold"
+            f"{piece['piece']}: {piece['type']} {piece['repo']}, {piece['visibility']}, {piece['licence']}",
+            style="bold",
         )
-        for name, size in one["files"].items():
+        for name, size in piece["files"].items():
             console.out.print(f"  {size:>13,}  {name}", markup=False, highlight=False)
         console.out.print(
-            f"  {one['bytes']:>13,}  bytes in {len(one['files'])} files, in {one['folder']}", highlight=False
+            f"  {piece['bytes']:>13,}  bytes in {len(piece['files'])} files, in {piece['folder']}", highlight=False
         )
 
 
 def _show_done(done: list[dict[str, Any]]) -> None:
     from journey import console
 
-    for one in done:
-        lines = [f"{one['piece']}: {one['url']}"]
-        version = f", tagged {one['tag']}" if one["tag"] else ""
-        lines.append(f"  commit {one['commit']}{version}")
-        if one["pull_request"]:
-            lines.append(f"  pull request {one['pull_request']}")
-        if one["changed"]:
-            back = f"{one['downloaded']} of them read back"
-            lines.append(f"  {one['files']} files, {one['bytes']:,} bytes; all compared by hash, {back}")
+    for piece in done:
+        lines = [f"{piece['piece']}: {piece['url']}"]
+        version = f", tagged {piece['tag']}" if piece["tag"] else ""
+        lines.append(f"  commit {piece['commit']}{version}")
+        if piece["pull_request"]:
+            lines.append(f"  pull request {piece['pull_request']}")
+        if piece["changed"]:
+            back = f"{piece['downloaded']} of them read back"
+            lines.append(f"  {piece['files']} files, {piece['bytes']:,} bytes; all compared by hash, {back}")
         else:
             lines.append("  nothing changed, so no new commit; all files compared by hash")
-        lines += [f"  - {line}" for line in one["changes"]]
+        lines += [f"  - {line}" for line in piece["changes"]]
         for line in lines:
             console.out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -23,9 +23,9 @@ def show(
     """
     from journey.cli.printing import terminal
 
-    found = terminal.pairs(path, number, skip)
+    pairs = terminal.pairs(path, number, skip)
     if as_json:
-        print_json(found)
+        print_json(pairs)
         return
-    terminal.show(found, view)
+    terminal.show(pairs, view)
     next_(f"journey show {path} -n {number} --skip {skip + number}")

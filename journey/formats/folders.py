@@ -74,8 +74,8 @@ class FinishedFolder:
     def names(self, folder: str, suffix: str = ".jsonl") -> list[str]:
         """Listed files right inside a folder of this one, in order."""
         prefix = f"{folder}/"
-        found = [name for name in self.manifest.files if name.startswith(prefix) and name.endswith(suffix)]
-        return sorted(name for name in found if "/" not in name.removeprefix(prefix))
+        names = [name for name in self.manifest.files if name.startswith(prefix) and name.endswith(suffix)]
+        return sorted(name for name in names if "/" not in name.removeprefix(prefix))
 
     def shards(self, kind: str) -> list[Path]:
         """The shard files of one kind (e.g. "pairs", "train"), in order."""
@@ -101,8 +101,8 @@ class GeneratedFolder(FinishedFolder):
     @property
     def per_problem(self) -> int | None:
         """How many trees of one problem were asked for; None where the folder does not say."""
-        asked = self.manifest.config.get("per_problem")
-        return None if asked is None else int(asked)
+        number = self.manifest.config.get("per_problem")
+        return None if number is None else int(number)
 
     @property
     def counts(self) -> GenerateCounts:
@@ -255,8 +255,8 @@ class FinetunedFolder(FinishedFolder):
     @property
     def longest_completion(self) -> int | None:
         """Tokens of the longest reference completions: the most of the runs' 99.5th percentiles; None if not told."""
-        told = [run.completion_tokens_p995 for run in self.runs.values()]
-        return max((tokens for tokens in told if tokens is not None), default=None)
+        percentiles = [run.completion_tokens_p995 for run in self.runs.values()]
+        return max((tokens for tokens in percentiles if tokens is not None), default=None)
 
     @property
     def longest_row(self) -> int | None:
@@ -371,8 +371,8 @@ class PublishedFolder(FinishedFolder):
     @property
     def rows(self) -> dict[str, dict[str, int]]:
         """Rows by table and split."""
-        told = self.manifest.counts.get("rows") or {}
-        return {name: rows if isinstance(rows, dict) else {"test": rows} for name, rows in told.items()}
+        counts = self.manifest.counts.get("rows") or {}
+        return {name: rows if isinstance(rows, dict) else {"test": rows} for name, rows in counts.items()}
 
 
 _FOLDERS: dict[str, type[FinishedFolder]] = {

@@ -132,7 +132,7 @@ class EvaluationPlan(FileRecord, frozen=True):
 
     def strategies_on(self, benchmark: str) -> list[str]:
         """The strategies that a benchmark has, in the plan's order."""
-        left = {one.strategy for one in self.skipped if one.benchmark == benchmark}
+        left = {skip.strategy for skip in self.skipped if skip.benchmark == benchmark}
         return [name for name in self.strategies if name not in left]
 
     def policy(self, strategy: str) -> str:

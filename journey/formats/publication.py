@@ -52,7 +52,7 @@ def read_publications(path: Path) -> list[Publication]:
 def add_publication(path: Path, line: Publication) -> None:
     """Append to a log; a publication that changed nothing is not a new line."""
     before = read_publications(path)
-    if line.changed or not any(one.commit == line.commit and one.tag == line.tag for one in before):
+    if line.changed or not any(earlier.commit == line.commit and earlier.tag == line.tag for earlier in before):
         write_atomic(path, dump_json([*before, line]))
 
 

@@ -59,7 +59,7 @@ class _Batch:
     """Rows that go through the model together.
 
     `rows` has the index of every row's request (or FILLER), `runs` the adapter of every group. `ids` (row, token) is what
-    the model reads next, `positions` where it stands, `mask` (row, token) what is no padding, `at` (row,) how many tokens each row
+    the model reads next, `positions` where it stands, `mask` (row, token) what is no padding, `steps` (row,) how many tokens each row
     has. `clock` is each row's share of the time so far.
     """
 
@@ -68,7 +68,7 @@ class _Batch:
     ids: torch.Tensor
     mask: torch.Tensor
     positions: torch.Tensor
-    at: torch.Tensor
+    steps: torch.Tensor
     chances: torch.Tensor | None
     cache: DynamicCache
     clock: float = 0.0
@@ -78,7 +78,7 @@ class _Batch:
         index = torch.tensor(list(sources), device=self.ids.device)
         self.rows, self.runs = rows, runs
         self.ids, self.mask, self.positions = self.ids[index], self.mask[index], self.positions[index]
-        self.at = self.at[index]
+        self.steps = self.steps[index]
         self.chances = None if self.chances is None else self.chances[index]
         self.cache.batch_select_indices(index)
 
@@ -116,7 +116,7 @@ class Writing:
         self.written: list[list[int]] = [[] for _ in requests]
         self.logprobs = [0.0] * len(requests)
         self.seconds = [0.0] * len(requests)
-        self.live = {place for place, cap in enumerate(self.caps) if cap > 0}
+        self.live = {index for index, cap in enumerate(self.caps) if cap > 0}
         self.by_chance = requests[0].chance is not None
         self.accepts = _accepted(decoder.model)
 
@@ -228,7 +228,7 @@ class Writing:
             torch.cat([b.ids for b in taken]),
             torch.cat(masks),
             torch.cat([b.positions for b in taken]),
-            torch.cat([b.at for b in taken]),
+            torch.cat([b.steps for b in taken]),
             torch.cat(chances) if chances else None,
             merged([b.cache for b in taken], self.decoder.model.config),
         )
@@ -260,11 +260,11 @@ class Writing:
             while left and (left > until or first):
                 first, started = False, time.perf_counter()
                 ids, logprobs = self._next(batch, padded)
-                told = ids.tolist()  # waits for the device
+                tokens = ids.tolist()  # waits for the device
                 batch.clock += (time.perf_counter() - started) / left
-                left -= self._take(batch, told, logprobs)
+                left -= self._take(batch, tokens, logprobs)
                 batch.ids, batch.positions = ids[:, None], batch.positions[:, -1:] + 1
-                batch.at = batch.at + 1
+                batch.steps = batch.steps + 1
                 batch.mask = torch.cat([batch.mask, batch.mask.new_ones((len(ids), 1))], dim=-1)
                 if left and self._thin_out(batch, share):
                     self._route(routes, batch)
@@ -290,7 +290,7 @@ class Writing:
             raise NotNumbers(batch.runs[int(bad.nonzero()[0]) // (len(batch.rows) // len(batch.runs))])
         if batch.chances is None:
             return best.indices, None
-        chance = batch.chances.gather(-1, batch.at[:, None].clamp(max=batch.chances.shape[1] - 1))[:, 0]
+        chance = batch.chances.gather(-1, batch.steps[:, None].clamp(max=batch.chances.shape[1] - 1))[:, 0]
         ids = pick(logits, chance, self.temperature, self.top_p)
         own = logits.gather(-1, ids[:, None])[:, 0] - torch.logsumexp(logits, -1)
         return ids, own.tolist()
@@ -318,11 +318,11 @@ class Writing:
         batch.clock = 0.0
 
     def _results(self) -> list[Completion]:
-        found = []
+        completions = []
         for ids, seconds, logprob in zip(self.written, self.seconds, self.logprobs, strict=True):
             finish: Finish = "stop" if ids and ids[-1] in self.decoder.stops else "length"
-            found.append(Completion(tuple(ids), finish, seconds, logprob if self.by_chance else None))
-        return found
+            completions.append(Completion(tuple(ids), finish, seconds, logprob if self.by_chance else None))
+        return completions
 
 
 def _accepted(model: Any) -> frozenset[str]:

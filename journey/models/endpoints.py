@@ -96,7 +96,7 @@ class Endpoint:
         """Complete token ids. `model` is another name of the same server, e.g. an adapter's."""
         more = {"logprobs": 1} if logprobs else {}
         started = time.perf_counter()
-        made = self._ask(
+        response = self._ask(
             lambda: self.client.completions.create(
                 model=model or self.ref.name,
                 prompt=list(prompt),
@@ -107,10 +107,10 @@ class Endpoint:
                 **more,
             )
         )
-        choice = made.choices[0]
-        told = getattr(choice.logprobs, "token_logprobs", None) if logprobs else None
-        logprob = math.fsum(value for value in told if value is not None) if told else None
-        return self._reply(choice.text or "", choice, made, started, logprob)
+        choice = response.choices[0]
+        token_logprobs = getattr(choice.logprobs, "token_logprobs", None) if logprobs else None
+        logprob = math.fsum(value for value in token_logprobs if value is not None) if token_logprobs else None
+        return self._reply(choice.text or "", choice, response, started, logprob)
 
     def chat(
         self,
@@ -123,7 +123,7 @@ class Endpoint:
     ) -> Reply:
         """Answer one message of a user."""
         started = time.perf_counter()
-        made = self._ask(
+        response = self._ask(
             lambda: self.client.chat.completions.create(
                 model=self.ref.name,
                 messages=[{"role": "user", "content": text}],
@@ -133,14 +133,16 @@ class Endpoint:
                 seed=seed,
             )
         )
-        choice = made.choices[0]
+        choice = response.choices[0]
         thought = getattr(choice.message, "reasoning_content", None)  # some servers take the thinking out of the text
-        said = choice.message.content or ""
-        return self._reply(f"<think>\n{thought}\n</think>\n\n{said}" if thought else said, choice, made, started, None)
+        answer = choice.message.content or ""
+        return self._reply(
+            f"<think>\n{thought}\n</think>\n\n{answer}" if thought else answer, choice, response, started, None
+        )
 
     def says_yes(self, text: str) -> float:
         """The probability of "yes" against "no" as the first token of the answer; 1 or 0 from the text without it."""
-        made = self._ask(
+        response = self._ask(
             lambda: self.client.chat.completions.create(
                 model=self.ref.name,
                 messages=[{"role": "user", "content": text}],
@@ -150,7 +152,7 @@ class Endpoint:
                 top_logprobs=20,
             )
         )
-        choice = made.choices[0]
+        choice = response.choices[0]
         first = choice.logprobs.content[0].top_logprobs if choice.logprobs and choice.logprobs.content else []
         mass = {"yes": 0.0, "no": 0.0}
         for token in first:
@@ -161,9 +163,9 @@ class Endpoint:
             return mass["yes"] / sum(mass.values())
         return float((choice.message.content or "").strip().lower().startswith("yes"))
 
-    def _reply(self, text: str, choice: Any, made: Any, started: float, logprob: float | None) -> Reply:
+    def _reply(self, text: str, choice: Any, response: Any, started: float, logprob: float | None) -> Reply:
         finish: Finish = "length" if choice.finish_reason == "length" else "stop"
-        usage = made.usage
+        usage = response.usage
         tokens, prompt = (usage.completion_tokens, usage.prompt_tokens) if usage else (0, 0)
         return Reply(text, finish, tokens, prompt, time.perf_counter() - started, logprob)
 
@@ -207,7 +209,7 @@ class EndpointWriter:
     ) -> list[Completion]:
         """All requests, many at a time (the server makes its own batches); the server's seed of a sample comes from its stream."""
 
-        def one(request: CompletionRequest) -> Completion:
+        def complete(request: CompletionRequest) -> Completion:
             cap = self.cap if request.cap is None else request.cap
             if cap < 1:
                 return Completion((), "length")
@@ -226,4 +228,4 @@ class EndpointWriter:
                 ids.append(int(self.tokenizer.eos_token_id))  # what ended it is not in the text
             return Completion(tuple(ids), reply.finish, reply.seconds, reply.logprob, reply.tokens or None)
 
-        return list(map_in_threads(one, requests, AT_ONCE))
+        return list(map_in_threads(complete, requests, AT_ONCE))

@@ -78,11 +78,11 @@ def outline(ref: ModelRef) -> Outline:
 @cache
 def cost_of(ref: ModelRef) -> Cost:
     """The numbers of a model, from its config without its weights. Raises UsageError if it is no causal language model."""
-    found = outline(ref)
+    shape = outline(ref)
     return Cost(
-        parameters=sum(weight.numel() for weight in found.model.parameters()),
-        body=sum(module.weight.numel() for module in found.linear if module is not found.last),
-        output=0 if found.last is None else found.last.weight.numel(),
-        layers=int(found.text.num_hidden_layers),
-        attention_width=found.attention_width,
+        parameters=sum(weight.numel() for weight in shape.model.parameters()),
+        body=sum(module.weight.numel() for module in shape.linear if module is not shape.last),
+        output=0 if shape.last is None else shape.last.weight.numel(),
+        layers=int(shape.text.num_hidden_layers),
+        attention_width=shape.attention_width,
     )

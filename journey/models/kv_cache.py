@@ -63,23 +63,23 @@ def can_merge(cache: DynamicCache) -> bool:
 
 def merged(caches: Sequence[DynamicCache], config: Any) -> DynamicCache:
     """The rows of all caches, one after the other; shorter ones are padded on the left, to be masked."""
-    found = roomy_cache(config)
-    for place, layer in enumerate(found.layers):
-        parts: list[Any] = [cache.layers[place] for cache in caches]
+    joint = roomy_cache(config)
+    for index, layer in enumerate(joint.layers):
+        parts: list[Any] = [cache.layers[index] for cache in caches]
         used = max(part._used for part in parts)
         sides = []
         for side in (0, 1):
             like = parts[0]._room[side]
             rows = sum(len(part._room[side]) for part in parts)
             room = like.new_zeros((rows, like.shape[1], -(-used // ROOM) * ROOM, like.shape[3]))
-            at = 0
+            row = 0
             for part in parts:
                 own = part._room[side]
-                room[at : at + len(own), :, used - part._used : used] = own[:, :, : part._used]
-                at += len(own)
+                room[row : row + len(own), :, used - part._used : used] = own[:, :, : part._used]
+                row += len(own)
             sides.append(room)
         target: Any = layer
         target.lazy_initialization(sides[0][:, :, :0], sides[1][:, :, :0])
         target._room, target._used = (sides[0], sides[1]), used
         target.keys, target.values = (room[:, :, :used] for room in sides)
-    return found
+    return joint

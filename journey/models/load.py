@@ -155,8 +155,8 @@ def find(name: str) -> ModelRef:
         raise UnknownName("model", name, MODELS, hint="or give a local folder or a Hub id, ORG/NAME")
     if not hub.is_id(name):
         raise UsageError(f"no model folder {name}", f"give a folder, a Hub id (ORG/NAME) or one of {', '.join(MODELS)}")
-    asked = hub.parse_id(name)
-    return ModelRef(name, asked.repo, asked.revision)
+    hub_id = hub.parse_id(name)
+    return ModelRef(name, hub_id.repo, hub_id.revision)
 
 
 def _check_folder(path: Path) -> None:
@@ -212,10 +212,14 @@ def quantisation(ref: ModelRef) -> str | None:
         ref,
         lambda: AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False),
     )
-    told = getattr(config, "quantization_config", None)
-    if told is None:
+    settings = getattr(config, "quantization_config", None)
+    if settings is None:
         return None
-    method = told.get("quant_method", "unknown") if isinstance(told, dict) else getattr(told, "quant_method", "unknown")
+    method = (
+        settings.get("quant_method", "unknown")
+        if isinstance(settings, dict)
+        else getattr(settings, "quant_method", "unknown")
+    )
     return str(getattr(method, "value", method))
 
 
@@ -257,7 +261,7 @@ def load_classifier(ref: ModelRef, *, device: str | None = None) -> tuple[Any, P
 
     device = device or best_device()
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    model, told = _load(
+    model, report = _load(
         "weights",
         ref,
         lambda: AutoModelForSequenceClassification.from_pretrained(
@@ -269,8 +273,8 @@ def load_classifier(ref: ModelRef, *, device: str | None = None) -> tuple[Any, P
             output_loading_info=True,
         ),
     )
-    if told["missing_keys"]:  # a plain language model would get a head of random numbers
-        missing = ", ".join(sorted(told["missing_keys"])[:3])
+    if report["missing_keys"]:  # a plain language model would get a head of random numbers
+        missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise UsageError(f"{ref.name} is no sequence classifier: it has no {missing}", "give a reward model")
     tokenizer = load_tokenizer(ref)
     if model.config.pad_token_id is None:

@@ -211,9 +211,9 @@ class StackedLinear(nn.Module):
         """What dropout multiplies x with: drawn for every group as nn.Dropout would draw it for that group alone."""
         if self.name not in route.masks:
             mask = x.new_zeros(route.groups, len(x) // route.groups, *x.shape[1:])
-            for place, (generator, rows, tokens) in enumerate(route.draws):
+            for group, (generator, rows, tokens) in enumerate(route.draws):
                 drawn = torch.empty(rows, tokens, x.shape[-1], dtype=x.dtype, device=x.device)
-                mask[place, :rows, :tokens] = drawn.bernoulli_(1 - dropout, generator=generator).div_(1 - dropout)
+                mask[group, :rows, :tokens] = drawn.bernoulli_(1 - dropout, generator=generator).div_(1 - dropout)
             route.masks[self.name] = mask.view(x.shape)
         return route.masks[self.name]
 
@@ -256,17 +256,19 @@ class Stack:
 
     def _hold(self, flat: Tensor) -> None:
         """Make `flat` the stack's values and the layers' weights views of it."""
-        self.flat, self.weights, at = flat, {}, 0
+        self.flat, self.weights, offset = flat, {}, 0
         self.grad = torch.zeros_like(flat) if self._trains else None
         for name, layer in self.layers.items():
             views = []
             for shape in ((self.rank, layer.base.in_features), (layer.base.out_features, self.rank)):
                 size = shape[0] * shape[1]
-                weight = nn.Parameter(flat[:, at : at + size].view(len(flat), *shape), requires_grad=self._trains)
+                weight = nn.Parameter(
+                    flat[:, offset : offset + size].view(len(flat), *shape), requires_grad=self._trains
+                )
                 if self.grad is not None:
-                    weight.register_post_accumulate_grad_hook(_adds_into(self.grad[:, at : at + size]))
+                    weight.register_post_accumulate_grad_hook(_adds_into(self.grad[:, offset : offset + size]))
                 views.append(weight)
-                at += size
+                offset += size
             self.weights[name] = (views[0], views[1])
 
     def train(self) -> None:
@@ -318,11 +320,11 @@ class Stack:
 
     def state(self, run: int) -> dict[str, Tensor]:
         """A run's tensors by their names in a PEFT file, on the CPU, in its own rank."""
-        rank, found = self.ranks[run], {}
+        rank, tensors = self.ranks[run], {}
         for name, (a, b) in self.weights.items():
-            found[f"{PREFIX}{name}.lora_A.weight"] = a.detach()[run, :rank].cpu().contiguous()
-            found[f"{PREFIX}{name}.lora_B.weight"] = b.detach()[run, :, :rank].cpu().contiguous()
-        return dict(sorted(found.items()))
+            tensors[f"{PREFIX}{name}.lora_A.weight"] = a.detach()[run, :rank].cpu().contiguous()
+            tensors[f"{PREFIX}{name}.lora_B.weight"] = b.detach()[run, :, :rank].cpu().contiguous()
+        return dict(sorted(tensors.items()))
 
     def remove(self) -> None:
         """Give the model its own layers back."""
@@ -370,10 +372,10 @@ def stacked(model: nn.Module, adapters: Sequence[Path | None]) -> Iterator[Stack
     rank = max(int(config["r"]) for _, config in read.values())
     stack = Stack(model, modules, runs=len(adapters), rank=rank)
     try:
-        for place, folder in enumerate(adapters):
+        for run, folder in enumerate(adapters):
             if folder is not None:
                 state, config = read[folder]
-                stack.load(place, state, scale_of(config))
+                stack.load(run, state, scale_of(config))
         yield stack
     finally:
         stack.remove()

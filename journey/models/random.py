@@ -44,8 +44,8 @@ def pick(logits: torch.Tensor, chance: torch.Tensor, temperature: float, top_p: 
     else:
         best, ids = shares, None
     mass = best.cumsum(-1)
-    place = (mass <= chance[:, None] * mass[:, -1:]).sum(-1)
+    index = (mass <= chance[:, None] * mass[:, -1:]).sum(-1)
     # Rounding can put the number on the total itself; the last token with any mass is meant then.
     last = (best > 0).to(torch.int64).cumsum(-1).argmax(-1)
-    place = torch.minimum(place, last)
-    return place if ids is None else ids.gather(-1, place[:, None])[:, 0]
+    index = torch.minimum(index, last)
+    return index if ids is None else ids.gather(-1, index[:, None])[:, 0]

@@ -63,8 +63,8 @@ def said_text(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> str:
         return text
     if not tokenizer.chat_template:
         return f"{text}\n\n"
-    said = [{"role": "user", "content": text}]
-    return str(tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False))
+    messages = [{"role": "user", "content": text}]
+    return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
 
 def prompt_start(tokenizer: PreTrainedTokenizerBase, view: View) -> list[int]:
@@ -80,8 +80,8 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View)
 
 def text_ids(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> list[int]:
     """The token ids of what the user says, as `prompt_ids` makes them."""
-    said = said_text(tokenizer, text, view)
-    return [*prompt_start(tokenizer, view), *tokenizer(said, add_special_tokens=False)["input_ids"]]
+    prompt = said_text(tokenizer, text, view)
+    return [*prompt_start(tokenizer, view), *tokenizer(prompt, add_special_tokens=False)["input_ids"]]
 
 
 def row(tokenizer: PreTrainedTokenizerBase, problem: Problem, trace: Trace, view: View) -> TrainingRow:

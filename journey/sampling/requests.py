@@ -102,10 +102,10 @@ class Sampler:
 
     def write(self, requests: Sequence[Request], temperature: float = 1.0, top_p: float = 1.0) -> list[Text]:
         """All texts, in the order of the requests; a request without room comes back as it was, cut off."""
-        asked = [self._completion_request(request) for request in requests]
+        completion_requests = [self._completion_request(request) for request in requests]
         rows = None if self.batch is None else self.batch * len(self.runs)
-        completions = self.writer.write(asked, temperature, top_p, rows)
-        return [self._text(*each) for each in zip(requests, asked, completions, strict=True)]
+        completions = self.writer.write(completion_requests, temperature, top_p, rows)
+        return [self._text(*each) for each in zip(requests, completion_requests, completions, strict=True)]
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The tokens of a text that stands within an answer."""
@@ -135,11 +135,11 @@ class Sampler:
             chance = uniforms(self.cap, self.seed, self.runs[request.run], request.question.id, request.sample)
         return CompletionRequest(prompt, request.run, max(0, cap), chance)
 
-    def _text(self, request: Request, asked: CompletionRequest, completion: Completion) -> Text:
+    def _text(self, request: Request, completion_request: CompletionRequest, completion: Completion) -> Text:
         own = completion.ids[:-1] if completion.finish == "stop" else completion.ids
         ids = (*request.prefix, *own)
         tokens = len(request.prefix) + completion.tokens
-        prompt = len(asked.prompt) - len(request.prefix)
+        prompt = len(completion_request.prompt) - len(request.prefix)
         flops = None if self.cost is None else self.cost.flops(prompt, tokens)
         text = self.decode(ids)
         return Text(text, ids, completion.finish, tokens, prompt, flops, completion.seconds, completion.logprob)

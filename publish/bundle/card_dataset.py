@@ -51,7 +51,7 @@ def _templates() -> jinja2.Environment:
     import jinja2
 
     folder = Path(str(importlib.resources.files("journey.data"))) / "cards"
-    made = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # Markdown, not HTML: see `cell` and `fenced`
@@ -59,8 +59,8 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"number": number, "cell": cell, "percent": partial(percent, space=True)}
-    return made
+    environment.filters |= {"number": number, "cell": cell, "percent": partial(percent, space=True)}
+    return environment
 
 
 def render(template: str, **context: Any) -> str:
@@ -91,8 +91,8 @@ def side_by_side(pair: Pair, view: views.View) -> str:
         "shortcut".ljust(_WIDTH + 3) + "journey",
         *(f"{a:<{_WIDTH}} | {b}" for a, b in zip(left, right, strict=True)),
     ]
-    asked = pair.problem.brief if view == "compact" else pair.problem.question
-    return fenced("\n".join([*_lines(asked, 2 * _WIDTH + 3), "", *(row.rstrip() for row in rows)]))
+    prompt = pair.problem.brief if view == "compact" else pair.problem.question
+    return fenced("\n".join([*_lines(prompt, 2 * _WIDTH + 3), "", *(row.rstrip() for row in rows)]))
 
 
 def _lines(text: str, width: int) -> list[str]:
@@ -171,7 +171,7 @@ def _dataset_context(
     present: list[columns.Config],
 ) -> dict[str, Any]:
     survey = source.survey
-    made = recipes(settings, rows)
+    recipe_files = recipes(settings, rows)
     policies = survey.policies + source.preference.policies
     return {
         "name": _name(settings.repo),
@@ -181,8 +181,8 @@ def _dataset_context(
         "total": survey.total,
         "repeat_note": _view_note(settings.view),
         "side_by_side": side_by_side(first_pair(source), settings.view),
-        "axolotl": made["axolotl.yaml"].strip(),
-        "llamafactory": made["dataset_info.json"].strip(),
+        "axolotl": recipe_files["axolotl.yaml"].strip(),
+        "llamafactory": recipe_files["dataset_info.json"].strip(),
         "splits": [split for split in SPLITS if survey.pairs[split]],
         "configs": [{"name": name, "rows": rows[name], "what": _WHAT[name]} for name in present],
         "tables": _tables(present, settings.view),

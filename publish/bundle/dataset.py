@@ -69,10 +69,10 @@ def _tables(
             rows[config] = {}
             for split in splits:
                 done = 0
-                for made in _table(folder, source, settings, config, split, shard_bytes):
-                    bar.advance(made["items"] - done, f"{config} {split}")
-                    done = made["items"]
-                    rows[config][split] = rows[config].get(split, 0) + made["rows"]
+                for shard in _table(folder, source, settings, config, split, shard_bytes):
+                    bar.advance(shard["items"] - done, f"{config} {split}")
+                    done = shard["items"]
+                    rows[config][split] = rows[config].get(split, 0) + shard["rows"]
     return {config: {split: n for split, n in by.items() if n} for config, by in rows.items()}
 
 
@@ -91,8 +91,8 @@ def _table(
     wanted = source.survey.pairs[split]
     items = _items(source, settings, config, split, spent)
     schema = columns.schema(config, settings.view)
-    place = lambda k: folder.path(f"{config}/{split}-{k:05d}.parquet")
-    written = parquet.write_shards(items, schema, place, first=number, spent=spent, shard_bytes=shard_bytes)
+    path_of = lambda k: folder.path(f"{config}/{split}-{k:05d}.parquet")
+    written = parquet.write_shards(items, schema, path_of, first=number, spent=spent, shard_bytes=shard_bytes)
     for shard in written:
         counts = {"rows": shard.rows, "items": shard.items, "last": shard.items == wanted}
         folder.mark_files(f"{end}-{shard.number:05d}", [f"{config}/{split}-{shard.number:05d}.parquet"], counts)

@@ -52,12 +52,12 @@ class Preference:
     def of(self, pair: Pair, view: View) -> list[dict[str, Any]]:
         """The rows of a pair, as `columns.schema("preference", view)` wants them."""
         plain = view == "compact"
-        asked = views.prompt(pair.problem, view)
+        prompt = views.prompt(pair.problem, view)
         turn = lambda text: f" {text}" if plain else [{"role": "assistant", "content": text}]
         return [
             {
                 "id": f"{pair.pair_id}-preference-{number}",
-                "prompt": asked if plain else [{"role": "user", "content": asked}],
+                "prompt": prompt if plain else [{"role": "user", "content": prompt}],
                 "chosen": turn(line.chosen),
                 "rejected": turn(line.rejected),
                 "answer": pair.problem.answer,

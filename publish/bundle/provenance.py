@@ -80,13 +80,13 @@ class Survey:
 
 def survey(curated: CuratedFolder) -> Survey:
     """Look once through all pairs. Raises UsageError if there are none, or a source has two licences."""
-    found, decoder = Survey(), msgspec.json.Decoder(_Seen)
+    counts, decoder = Survey(), msgspec.json.Decoder(_Seen)
     for split in SPLITS:
         for line in lines(curated, split):
-            found.add(split, decoder.decode(line))
-    if not found.total:
+            counts.add(split, decoder.decode(line))
+    if not counts.total:
         raise UsageError(f"{curated.path} holds no pairs", "curate more pairs")
-    return found
+    return counts
 
 
 def lines(folder: FinishedFolder, kind: str) -> Iterator[bytes]:

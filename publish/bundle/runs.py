@@ -49,8 +49,10 @@ class Runs:
     @property
     def base(self) -> BaseFacts:
         """The base of all runs, by its Hub id where the settings named it so."""
-        base, asked = next(iter(self.adapters.values())).base, self.folder.base_setting
-        return msgspec.structs.replace(base, name=asked) if hub.is_id(asked) and not Path(asked).exists() else base
+        base, setting = next(iter(self.adapters.values())).base, self.folder.base_setting
+        return (
+            msgspec.structs.replace(base, name=setting) if hub.is_id(setting) and not Path(setting).exists() else base
+        )
 
 
 def read(folder: FinetunedFolder) -> Runs:

@@ -96,12 +96,12 @@ def schema(config: Config, view: View) -> pyarrow.Schema:
 
     text, whole, yes = pa.string(), pa.int32(), pa.bool_()
     message = pa.list_(pa.struct([("role", text), ("content", text)]))
-    said = text if view == "compact" else message
+    turns = text if view == "compact" else message
     segment = pa.struct([(n, text) for n in ("role", "text", "brief")] + [(n, whole) for n in ("node", "start", "end")])
     origin = [("source", text), ("licence", text), ("method", text)]
     ids = [("pair_id", text), ("problem_id", text)]
     trace = [
-        ("id", text), ("prompt", said), ("completion", said), ("messages", message), ("problem", text),
+        ("id", text), ("prompt", turns), ("completion", turns), ("messages", message), ("problem", text),
         ("solution", text), ("answer", text), ("final_answer", text), *ids, ("kind", text), *origin, ("check", text),
         ("level", whole), ("mistakes", whole), ("backtracks", whole), ("verified", yes), ("policy", text),
     ]  # fmt: skip
@@ -124,7 +124,7 @@ def schema(config: Config, view: View) -> pyarrow.Schema:
             ("roles", pa.list_(text)), ("answer", text), *ids, ("kind", text), *origin,
         ],
         "preference": [
-            ("id", text), ("prompt", said), ("chosen", said), ("rejected", said), ("answer", text), *ids, *origin,
+            ("id", text), ("prompt", turns), ("chosen", turns), ("rejected", turns), ("answer", text), *ids, *origin,
             ("policy", text),
         ],
     }  # fmt: skip
@@ -147,19 +147,19 @@ def _origin(pair: Pair) -> dict[str, Any]:
 
 def policy(provenance: Mapping[str, Any]) -> str | None:
     """The model that wrote a pair's traces, or None where no model did."""
-    found = next((provenance[key] for key in ("policy", "model", "teacher") if provenance.get(key)), None)
-    return None if found is None else str(found)
+    model = next((provenance[key] for key in ("policy", "model", "teacher") if provenance.get(key)), None)
+    return None if model is None else str(model)
 
 
 def trace_row(pair: Pair, kind: Literal["journey", "shortcut"], view: View) -> dict[str, Any]:
     """A row of `journey` or `shortcut`."""
     problem, trace = pair.problem, pair.journey if kind == "journey" else pair.shortcut
-    asked, answered = said(problem, trace, view)
-    conversation = _turn("user", asked) + _turn("assistant", answered.strip() if view == "compact" else answered)
+    prompt, answered = said(problem, trace, view)
+    conversation = _turn("user", prompt) + _turn("assistant", answered.strip() if view == "compact" else answered)
     plain = view == "compact"
     return {
         "id": f"{pair.pair_id}-{kind}",
-        "prompt": asked if plain else conversation[:1],
+        "prompt": prompt if plain else conversation[:1],
         "completion": answered if plain else conversation[1:],
         "messages": conversation,
         "problem": problem.question,
@@ -234,7 +234,7 @@ def pair_of(row: Mapping[str, Any], *, stated: bool = True) -> Pair:
         facts=json.loads(row["facts"]),
     )
     shortcut, journey = (
-        Trace(tuple(Segment(**one) for one in row[name]), row[f"{name}_answer"], row[f"{name}_answer_brief"])
+        Trace(tuple(Segment(**segment) for segment in row[name]), row[f"{name}_answer"], row[f"{name}_answer_brief"])
         for name in ("shortcut", "journey")
     )
     return Pair(
@@ -307,10 +307,10 @@ def stepwise_rows(pair: Pair, tree: Tree, view: View) -> list[dict[str, Any]]:
 def _label(step: Segment, verdicts: Mapping[int, str]) -> bool | None:
     if step.role in ("plan", "notice", "backtrack", "answer"):
         return True
-    found = verdicts.get(step.node)
-    if found == "unknown":
+    verdict = verdicts.get(step.node)
+    if verdict == "unknown":
         return None
-    return step.role not in ("mistake", "consequence") and found != "wrong"
+    return step.role not in ("mistake", "consequence") and verdict != "wrong"
 
 
 def _json(data: Any) -> str:

@@ -35,13 +35,13 @@ class Shard:
 def write_shards(
     items: Iterable[Iterable[dict[str, Any]]],
     schema: pyarrow.Schema,
-    place: Callable[[int], Path],
+    path_of: Callable[[int], Path],
     *,
     first: int = 0,
     spent: int = 0,
     shard_bytes: int = SHARD_BYTES,
 ) -> Iterator[Shard]:
-    """Write the rows of `items` (each gives none, one or more) into `place(first)`, `place(first + 1)`, ...
+    """Write the rows of `items` (each gives none, one or more) into `path_of(first)`, `path_of(first + 1)`, ...
 
     Yields every shard when its file is whole. `spent` items lie in earlier shards. The cut depends on the rows of the
     shard alone, so going on after a shard gives the same files as writing them all at once.
@@ -49,7 +49,7 @@ def write_shards(
     stream = iter(items)
     number, done = first, spent
     while True:
-        rows, taken, more = _write_one(stream, schema, place(number), shard_bytes)
+        rows, taken, more = _write_one(stream, schema, path_of(number), shard_bytes)
         done += taken
         if rows or number == 0:
             yield Shard(number, rows, done)

@@ -29,8 +29,8 @@ class Local:
                 hashed.update(block)
         return cls(path, size, sha256(path), hashed.hexdigest())
 
-    def same_as(self, there: Any) -> bool:
+    def same_as(self, remote: Any) -> bool:
         """Whether a file of the Hub has these bytes."""
-        if there.lfs is not None:
-            return bool(there.lfs.sha256 == self.sha256 and there.lfs.size == self.size)
-        return bool(there.blob_id == self.git and there.size == self.size)
+        if remote.lfs is not None:
+            return bool(remote.lfs.sha256 == self.sha256 and remote.lfs.size == self.size)
+        return bool(remote.blob_id == self.git and remote.size == self.size)

@@ -88,12 +88,12 @@ def content() -> str:
     return json.dumps(data, indent=1) + "\n"
 
 
-def _stated(made: SettingFlag) -> dict[str, Any]:
+def _stated(flag: SettingFlag) -> dict[str, Any]:
     """What differs from the defaults of an SettingFlag."""
     return {
-        field.name: getattr(made, field.name)
-        for field in dataclasses.fields(made)
-        if getattr(made, field.name) != field.default
+        field.name: getattr(flag, field.name)
+        for field in dataclasses.fields(flag)
+        if getattr(flag, field.name) != field.default
     }
 
 

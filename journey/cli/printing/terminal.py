@@ -34,7 +34,7 @@ def pairs(path: Path, number: int, skip: int = 0) -> list[Pair]:
     path = Path(path)
     if path.is_file():
         try:
-            found = list(islice(read_lines(path, Pair), skip, skip + number))
+            chosen = list(islice(read_lines(path, Pair), skip, skip + number))
         except (PartialError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"{path} does not hold pairs: {error}", "give a file of pairs/, train/, dev/ or test/"
@@ -45,10 +45,10 @@ def pairs(path: Path, number: int, skip: int = 0) -> list[Pair]:
         kind = next((k for k in ("train", "pairs", "dev", "test") if opened and opened.shards(k)), None)
         if opened is None or kind is None:
             raise UsageError(f"no pairs in {path}", "give a folder that `journey generate` or `journey curate` wrote")
-        found = list(islice(opened.records(kind, Pair), skip, skip + number))
-    if not found:
+        chosen = list(islice(opened.records(kind, Pair), skip, skip + number))
+    if not chosen:
         raise UsageError(f"{path} holds no more pairs", "use a smaller --skip")
-    return found
+    return chosen
 
 
 def _coloured(trace: Trace, view: views.View) -> Text:
@@ -60,11 +60,11 @@ def _coloured(trace: Trace, view: views.View) -> Text:
     return text
 
 
-def show(found: list[Pair], view: str) -> None:
+def show(chosen: list[Pair], view: str) -> None:
     """Pairs on stdout: side by side where the terminal is wide enough, else one above the other."""
     if view not in views.VIEWS:
         raise UnknownName("view", view, views.VIEWS)
-    for pair in found:
+    for pair in chosen:
         console.out.rule(f"{pair.problem.source} {pair.pair_id[:12]}")
         console.out.print(console.clean(views.prompt(pair.problem, view)), markup=False, highlight=False)
         wide = console.out.width >= 100
