@@ -1,4 +1,4 @@
-"""What a filter sees: one pair with its tree, and what it says when it objects (`Drop`)."""
+"""The item that a filter judges: one pair with its tree; a filter that objects yields a `Drop`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The books of curation: one ledger line for every dropped pair, and a funnel in which rows in = kept + dropped."""
+"""The ledger and the funnel: one line for every dropped pair, and counts in which rows in = kept + dropped."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Count:
     reasons: Counter[str] = field(default_factory=Counter)
 
     def row(self, rule: str) -> FunnelRule:
-        """As it stands in funnel.json."""
+        """The rule's record in funnel.json; rows dropped are the sum of its reasons."""
         dropped = sum(self.reasons.values())
         return FunnelRule(rule, self.options, self.rows_in, self.rows_in - dropped, dropped, dict(self.reasons))
 
@@ -78,7 +78,7 @@ class LedgerFile:
         self._file: BinaryIO = self._temporary.open("wb")
 
     def add(self, lines: Iterable[LedgerLine]) -> None:
-        """Append lines."""
+        """Append lines to the temporary file."""
         self._file.write(json_lines(lines))
 
     def __enter__(self) -> Self:

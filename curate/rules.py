@@ -1,4 +1,4 @@
-"""From the filters' catalog to the rules of one run: options by preset and settings, in the filters' own order."""
+"""The rules of one run, bound from the filters' catalog: options by preset and settings, in the filters' own order."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def check(settings: CurateSettings) -> None:
 
 
 def bind(options: dict[str, dict[str, Any]], context: Context) -> list[BoundFilter]:
-    """The rules of a run."""
+    """The filters of a run, each with its options (as `resolve_options` gives them), in the order in which they judge."""
     rules = []
     for entry in in_order():
         target, chosen = entry.target, options[entry.name]

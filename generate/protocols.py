@@ -1,4 +1,4 @@
-"""What a problem family and a method are: the contracts of the files in generate/families/ and generate/methods/.
+"""Protocols of problem families and methods: the contracts of the files in generate/families/ and generate/methods/.
 
 Both are found by their catalog; a new one is a class in a file of its own that is registered here and keeps the laws
 below. `tests/contracts/test_families.py` and `test_methods.py` hold every entry to them.

@@ -237,7 +237,7 @@ def _rejected(key: int) -> str:
 
 
 def _write(folder: Folder, shard: PairShard) -> int:
-    """Write one shard; returns its key."""
+    """Write a shard's pairs, trees and rejections; returns its key."""
     files: dict[str, Iterable[Any] | bytes] = {
         f"pairs/{shard.key:05d}.jsonl": b"".join(row.pair + b"\n" for row in shard.rows),
         f"trees/{shard.key:05d}.jsonl": b"".join(row.tree + b"\n" for row in shard.rows),

@@ -63,7 +63,7 @@ class Catalog(Generic[T]):
         self._loaded = True
 
     def names(self) -> list[str]:
-        """All names, sorted."""
+        """The names that are registered, sorted; imports the folder first."""
         self.load()
         return sorted(self._entries)
 
@@ -79,7 +79,7 @@ class Catalog(Generic[T]):
         return self.entry(name).target
 
     def entries(self) -> list[Entry[T]]:
-        """All entries, sorted by name."""
+        """The entries with their facts and summaries, sorted by name."""
         return [self._entries[name] for name in self.names()]
 
 

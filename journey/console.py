@@ -1,4 +1,4 @@
-"""What a person sees: progress and messages on stderr, results on stdout. Model output is stripped of control codes."""
+"""Console output: progress and messages on stderr, results on stdout. Model output is stripped of control codes."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class HubId:
 
     @property
     def repo(self) -> str:
-        """`OWNER/NAME`."""
+        """The id without its revision, `OWNER/NAME`."""
         return f"{self.owner}/{self.name}"
 
     def __str__(self) -> str:

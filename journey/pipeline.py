@@ -1,4 +1,4 @@
-"""The whole comparison: generate, curate, finetune, evaluate, report - each stage a folder, finished ones skipped."""
+"""The pipeline: generate, curate, finetune, evaluate, report - each stage a folder, finished ones skipped."""
 
 from __future__ import annotations
 

@@ -269,15 +269,15 @@ def _portable(error: Exception) -> Exception:
     Sending one calls its constructor with its message alone. Where that does not do, an error of ours becomes the nearest
     kind for which it does, and any other is put into words.
     """
-    trace = "".join(traceback.format_exception(error))
+    text = "".join(traceback.format_exception(error))
     if _can_be_sent(error):
-        error.add_note(f"in a worker process:\n{trace}")
+        error.add_note(f"in a worker process:\n{text}")
         return error
     for kind in type(error).__mro__:
         if issubclass(kind, JourneyError):
             with contextlib.suppress(TypeError):
                 return kind(str(error))
-    return RuntimeError(trace)
+    return RuntimeError(text)
 
 
 def _can_be_sent(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""The records that hold everything together: frozen, typed, versioned, JSON round-trip.
+"""The core records (problems, trees, traces, pairs, samples, scores): frozen, typed, versioned, JSON round-trip.
 
 A pair is derived from one frozen reasoning tree. Mistakes carry a structured `claim` and the `truth`; a notice
 carries the `Check` that fails on the claim and passes on the truth. Numbers inside records are strings that

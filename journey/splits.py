@@ -1,4 +1,4 @@
-"""Which split a problem belongs to: decided here alone, by a hash of its id, for every stage."""
+"""The split of a problem (train, dev or test): decided here alone, by a hash of its id, for every stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes up, piece by piece: a dataset, an evaluation, adapters, a base; each with its repository and its folder here.
+"""The pieces of a publication: a dataset, an evaluation, adapters, a base; each with its repository and folder here.
 
 A piece is planned from finished folders alone (licences, names, links), so that everything that can be refused is refused
 before any work; it is built later, when the commits of the pieces before it are known.

@@ -1,4 +1,4 @@
-"""What `journey publish` is asked for."""
+"""The settings of `journey publish`."""
 
 from __future__ import annotations
 

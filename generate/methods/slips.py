@@ -158,7 +158,7 @@ class _Draw:
         return sorted(places, key=lambda step: self._room(step, set(free)) < delay)
 
     def _room(self, step: int, free: set[int]) -> int:
-        """How many steps could be written after step `step` before its mistake must be noticed."""
+        """How many steps could be written after this one before its mistake must be noticed."""
         room = 0
         while step + room + 1 in free and step + room + 1 < len(self.graph.steps):
             room += 1

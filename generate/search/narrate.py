@@ -1,4 +1,4 @@
-"""A search told in words: the same phrasing for both traces of a pair, chosen by the pair's own stream."""
+"""The narrator of a search: the same phrasing for both traces of a pair, chosen by the pair's own stream."""
 
 from __future__ import annotations
 

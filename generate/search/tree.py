@@ -1,4 +1,4 @@
-"""The search itself: which moves are tried, in which order, and where each branch ends. No prose here."""
+"""The tree search: which moves are tried, in which order, and where each branch ends. No prose here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling a tree in prose: phrases drawn from the bank by the pair's own stream, in one style for both traces."""
+"""The narrator of slips: phrases drawn from the bank by the pair's own stream, in one style for both traces."""
 
 from __future__ import annotations
 

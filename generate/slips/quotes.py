@@ -59,7 +59,7 @@ def clause(question: str, span: tuple[int, int]) -> tuple[str, tuple[int, int]] 
 
 
 def asked(question: str) -> tuple[str, tuple[int, int]] | tuple[None, None]:
-    """The sentence that asks."""
+    """The last sentence with a question mark, or its end after a comma, with its span; (None, None) if it is no quote."""
     for start, end in reversed(sentences(question)):
         if "?" in question[start:end]:
             quoted = _quotable(question, start, end)

@@ -49,7 +49,7 @@ class Slip:
 
     @property
     def truth(self) -> Fraction:
-        """The right value."""
+        """The exact value of the calculation that the slip gets wrong."""
         return self.equation.value
 
 

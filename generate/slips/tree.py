@@ -1,4 +1,4 @@
-"""From mistakes to records: the reasoning tree, and the shortcut and the journey told from it."""
+"""The assembly of a pair from its mistakes: the reasoning tree, and the shortcut and the journey told from it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Episode:
 def assemble(
     graph: Annotated, episodes: list[Episode], voice: Voice, seed: int, attempt: int, settings: dict[str, Any]
 ) -> MadePair:
-    """The tree and the pair."""
+    """The tree and the pair of a solution with these episodes, told in one voice; seed and attempt go into their ids."""
     teller = _Teller(graph, voice)
     for episode in episodes:
         teller.upto(episode.first)

@@ -1,4 +1,4 @@
-"""When two answers are the same: the rules of `journey.answers.checker.compare`, on canonical texts.
+"""Answer equivalence: the rules by which `journey.answers.checker.compare` takes two canonical texts for one answer.
 
 Each rule decides or passes on to the next; what no rule decides is asked of math-verify. `journey.answers.checker` says what the
 rules are and why.

@@ -1,4 +1,4 @@
-"""math-verify in a process of its own, which can be killed.
+"""The math-verify worker: a child process that compares two answers, and that can be killed.
 
 Parsing LaTeX with sympy may hang, eat memory or crash, and math-verify's own time limit is a signal that works in the
 main thread only. So one child process answers all questions of its parent: started at the first question, reused,

@@ -1,4 +1,4 @@
-"""`journey curate`: which pairs are kept, and why the others are not."""
+"""`journey curate`: filters pairs, and records why the others were dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`journey doctor`: what this machine can do."""
+"""`journey doctor`: reports what this machine can do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`journey evaluate`: every arm and the untuned base, asked the same questions."""
+"""`journey evaluate`: asks every arm and the untuned base the same questions."""
 
 from __future__ import annotations
 

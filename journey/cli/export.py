@@ -1,4 +1,4 @@
-"""`journey export`: a tuned model that stands alone."""
+"""`journey export`: writes a tuned model that needs nothing of this project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`journey finetune`: the arms, trained."""
+"""`journey finetune`: trains the arms on matched budgets."""
 
 from __future__ import annotations
 

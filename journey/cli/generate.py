@@ -1,4 +1,4 @@
-"""`journey generate`: pairs from problems."""
+"""`journey generate`: makes pairs of a shortcut and a journey from problems."""
 
 from __future__ import annotations
 

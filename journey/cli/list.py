@@ -1,4 +1,4 @@
-"""`journey list`: what there is, and the settings of one of them."""
+"""`journey list`: the entries of a catalog, and the settings of one entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`journey publish`: to the Hugging Face Hub."""
+"""`journey publish`: uploads finished folders to the Hugging Face Hub."""
 
 from __future__ import annotations
 

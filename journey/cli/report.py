@@ -1,4 +1,4 @@
-"""`journey report`: the report again, from what is stored."""
+"""`journey report`: writes the report again from the stored samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`journey run` and `journey demo`: a recipe from problems to report."""
+"""`journey run` and `journey demo`: carry out a recipe from problems to report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the verbs share: flags that are no settings, and printing results."""
+"""Helpers of all verbs: flags that are no settings, and the printing of results."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def suggested(folder: Path, kind: str) -> str:
 
 
 def show_counts(counts: dict[str, Any], as_json: bool) -> None:
-    """The counts of a stage."""
+    """Print the counts of a stage's manifest: JSON, or a table in two columns."""
     from journey.cli.printing import terminal
 
     if as_json:
@@ -62,7 +62,7 @@ def show_counts(counts: dict[str, Any], as_json: bool) -> None:
 
 
 def show_scores(folder: Path, as_json: bool) -> None:
-    """The scores of an evaluation."""
+    """Print scores.json of an evaluation folder as it is, or its headline and table."""
     from journey.cli.printing import terminal
 
     if as_json:

@@ -1,4 +1,4 @@
-"""`journey show`: pairs, side by side."""
+"""`journey show`: prints pairs side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a paired comparison of two arms gave, the family that it was declared in, and the verdict on it.
+"""The records of a paired comparison of two arms: its statistics, the family that it was declared in, and the verdict.
 
 Scores, differences, intervals and margins are shares (0.05 = 5 points); differences are second minus first.
 `journey.evaluate.statistics` computes them.

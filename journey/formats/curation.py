@@ -1,4 +1,4 @@
-"""What was left out and why: rejected.jsonl of generate, ledger.jsonl and funnel.json of curate."""
+"""Records of what was left out and why: rejected.jsonl of generate, ledger.jsonl and funnel.json of curate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes on disk: deterministic JSON, JSON lines, hashes, atomic writes, and names confined to their folder."""
+"""File input and output: deterministic JSON, JSON lines, hashes, atomic writes, and names confined to their folder."""
 
 from __future__ import annotations
 

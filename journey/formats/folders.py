@@ -1,4 +1,4 @@
-"""Finished folders, opened through one door: hashes compared, names confined, typed contents handed down.
+"""Readers of finished folders, opened by one function: hashes compared, names confined, typed contents handed down.
 
     curated = open_finished(path, "curate")            # a CuratedFolder; raises where anything is not as it was written
     for pair in curated.pairs("train"): ...

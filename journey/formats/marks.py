@@ -1,4 +1,4 @@
-"""What an unfinished folder keeps about itself: its identity, and a mark for every shard that is there whole.
+"""The records that an unfinished folder keeps: its identity, and a mark for every shard that is there whole.
 
 They stay in `.done/` of the finished folder, unlisted, so that a damaged file can be made again on its own. No other stage
 reads them for a result.

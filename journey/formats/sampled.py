@@ -1,4 +1,4 @@
-"""What a later evaluation must know of stored samples to take them over instead of drawing them again."""
+"""The record of stored samples' identities, by which a later evaluation reuses them instead of drawing them again."""
 
 from __future__ import annotations
 

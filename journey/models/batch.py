@@ -1,4 +1,4 @@
-"""Batches being written: rows of many adapters, which leave when they have ended, and batches that join when they thin out.
+"""Batched decoding: rows of many adapters, which leave when they have ended, and batches that join when they thin out.
 
 Requests are dealt into batches of a given width. A batch of which only half is still being written waits for others like it,
 and goes on together with them: so the long answers of all batches share steps, instead of each batch dragging a few.
@@ -36,7 +36,7 @@ FILLER = -1  # a row that only makes its group as large as the others
 
 
 class NotNumbers(FloatingPointError):
-    """The logits of the adapter at this place are NaN."""
+    """The logits of the adapter `run` are NaN."""
 
     def __init__(self, run: int) -> None:
         super().__init__("the model's logits are not numbers")
@@ -184,6 +184,7 @@ class Writing:
         rows, sources, runs = self._layout(requests)
         prompts = [self.requests[request].prompt for request in sources]
         longest, pad = max(map(len, prompts)), self.decoder.pad
+        # (row, token), padded on the left: the last column is every row's newest token.
         ids = torch.tensor([[pad] * (longest - len(p)) + list(p) for p in prompts], device=self.device)
         mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=self.device)
         return _Batch(
@@ -220,8 +221,10 @@ class Writing:
         if len(taken) == 1:
             return taken[0]
         longest = max(batch.mask.shape[1] for batch in taken)
+        # (row, token) of each batch, padded on the left to the longest, as `merged` lays out keys and values.
         masks = [torch.nn.functional.pad(b.mask, (longest - b.mask.shape[1], 0)) for b in taken]
         chances = [b.chances for b in taken if b.chances is not None]
+        # All are joined along rows; a batch that waits has ids (row, 1), whatever its length.
         whole = _Batch(
             [request for b in taken for request in b.rows],
             [],
@@ -263,6 +266,7 @@ class Writing:
                 tokens = ids.tolist()  # waits for the device
                 batch.clock += (time.perf_counter() - started) / left
                 left -= self._take(batch, tokens, logprobs)
+                # ids (row,) -> (row, 1): from now on the model reads one token a row, the rest is cached.
                 batch.ids, batch.positions = ids[:, None], batch.positions[:, -1:] + 1
                 batch.steps = batch.steps + 1
                 batch.mask = torch.cat([batch.mask, batch.mask.new_ones((len(ids), 1))], dim=-1)
@@ -283,15 +287,19 @@ class Writing:
             given["logits_to_keep"] = 1
         if "position_ids" in self.accepts:
             given["position_ids"] = batch.positions
+        # (row, token, vocabulary) -> (row, vocabulary), in float32: only the last position is sampled from.
         logits = self.decoder.model(input_ids=batch.ids, **given).logits[:, -1].float()
         best = logits.max(-1)
         bad = best.values.isnan()
         if bad.any():
+            # Row -> group -> adapter: groups are equally many consecutive rows.
             raise NotNumbers(batch.runs[int(bad.nonzero()[0]) // (len(batch.rows) // len(batch.runs))])
         if batch.chances is None:
             return best.indices, None
+        # (row, step) -> (row,): each row's own number, as rows that joined later are at other steps.
         chance = batch.chances.gather(-1, batch.steps[:, None].clamp(max=batch.chances.shape[1] - 1))[:, 0]
         ids = pick(logits, chance, self.temperature, self.top_p)
+        # (row, vocabulary) -> (row,): the log-softmax of the chosen tokens alone.
         own = logits.gather(-1, ids[:, None])[:, 0] - torch.logsumexp(logits, -1)
         return ids, own.tolist()
 

@@ -1,4 +1,4 @@
-"""What is asked of a model that writes text, and what it gives: the same for a model in memory and for a server."""
+"""Completion requests and completions: the same records for a model in memory and for a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from a causal language model: many prompts, samples and adapters in one batch, for any transformers decoder.
+"""The decoder of causal language models: many prompts, samples and adapters in one batch, for any transformers decoder.
 
 A batch is left-padded, with its mask and positions given; rows that have ended leave the batch, and only the last
 position's logits are computed. Greedy tokens are those of `model.generate(do_sample=False)`: the loop is here because
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Decoder(DecodingModel):
-    """A model that writes texts."""
+    """A causal language model in memory that completes token ids; implements `Writer`."""
 
     @classmethod
     def of(cls, model: Any, tokenizer: PreTrainedTokenizerBase, cap: int, stack: Stack | None = None) -> Decoder:

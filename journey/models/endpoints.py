@@ -72,7 +72,7 @@ class Endpoint:
 
     @cached_property
     def client(self) -> Any:
-        """The openai client."""
+        """The openai client, made at first use; its key is JOURNEY_API_KEY or OPENAI_API_KEY."""
         import openai
 
         key = os.environ.get("JOURNEY_API_KEY") or os.environ.get("OPENAI_API_KEY") or "none"

@@ -1,4 +1,4 @@
-"""What writing a text costs in floating-point operations, from the model's shape alone.
+"""FLOP counts: the floating-point operations that generating a text takes, from the model's shape alone.
 
 A sample of `generated` tokens after a prompt of `prompt` tokens is `prompt + generated - 1` tokens through the layers, and
 `generated` through the output layer:

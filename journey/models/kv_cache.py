@@ -1,4 +1,4 @@
-"""Keys and values of a batch whose rows come and go: written into room set aside, kept or dropped row by row."""
+"""The key-value cache of a batch whose rows come and go: written into room set aside, kept or dropped row by row."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class _RoomyLayer(DynamicLayer):
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         super().lazy_initialization(key_states, value_states)
+        # (row, head, 0, width): keys and values may differ in width, so each has its own room.
         self._room = (key_states[:, :, :0], value_states[:, :, :0])
         self._used = 0
 
@@ -28,6 +29,7 @@ class _RoomyLayer(DynamicLayer):
             self.lazy_initialization(key_states, value_states)
         start, self._used = self._used, self._used + key_states.shape[-2]
         if self._used > self._room[0].shape[-2]:
+            # (row, head, length, width), length rounded up: copied once every ROOM tokens, not at each.
             length = -(-self._used // ROOM) * ROOM
             self._room = (_grown(self._room[0], start, length), _grown(self._room[1], start, length))
         keys, values = self._room
@@ -38,6 +40,7 @@ class _RoomyLayer(DynamicLayer):
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         """Keep only these rows, in this order."""
+        # (row, head, length, width), chosen along rows alone: what is left over of the room comes along.
         self._room = (self._room[0][indices], self._room[1][indices])
         self.keys, self.values = (side[:, :, : self._used] for side in self._room)
 
@@ -71,10 +74,12 @@ def merged(caches: Sequence[DynamicCache], config: Any) -> DynamicCache:
         for side in (0, 1):
             like = parts[0]._room[side]
             rows = sum(len(part._room[side]) for part in parts)
+            # (all rows, head, length, width): one room for all caches, zero where a shorter one is padded.
             room = like.new_zeros((rows, like.shape[1], -(-used // ROOM) * ROOM, like.shape[3]))
             row = 0
             for part in parts:
                 own = part._room[side]
+                # Right-aligned on the token axis, so that every row's next token is written at the same index.
                 room[row : row + len(own), :, used - part._used : used] = own[:, :, : part._used]
                 row += len(own)
             sides.append(room)

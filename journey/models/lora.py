@@ -79,7 +79,7 @@ def modules_of(state: Mapping[str, Tensor]) -> list[str]:
 class Route:
     """Which run every group of consecutive rows belongs to: `runs` (group,), None where group k is run k.
 
-    `members` (run, place) has the groups of every run, filled up with the number of groups, which is no group.
+    `members` (run, slot) has the groups of every run, filled up with the number of groups, which is no group.
     `draws` has for every group its dropout stream and how many of its rows and tokens are not padding.
     """
 
@@ -111,10 +111,14 @@ class _Product(torch.autograd.Function):
         route: Route,
     ) -> Tensor:
         runs, groups = route.runs, route.groups
+        # (row, token, in) @ (in, out): one product for all rows, because all runs share the frozen base.
         y = functional.linear(x, weight, bias)
         own_a, own_b, own_scale = _of_groups(a, b, scale, runs, x.dtype)
+        # (row, token, in) -> (group, rows * tokens, in): rows of a group share one A and one B.
         low = (x if z is None else z).reshape(groups, -1, x.shape[-1])
+        # (group, rows * tokens, in) @ (group, in, rank): one product for all runs, scaled where it is narrow.
         middle = torch.bmm(low, own_a.transpose(1, 2)).mul_(own_scale)
+        # (group, rows * tokens, rank) @ (group, rank, out), added into y itself: no second tensor of its size.
         y.view(groups, -1, y.shape[-1]).baddbmm_(middle, own_b.transpose(1, 2))
         ctx.save_for_backward(low, middle, weight, a, b, scale, runs, route.members)
         ctx.same, ctx.shape = z is None, x.shape
@@ -125,15 +129,21 @@ class _Product(torch.autograd.Function):
         low, middle, weight, a, b, scale, runs, members = ctx.saved_tensors
         dy = outer[0].contiguous()
         own_a, own_b, own_scale = _of_groups(a, b, scale, runs, dy.dtype)
+        # (row, token, out) -> (group, rows * tokens, out): as in forward, so that each group meets its own A and B.
         by_group = dy.view(len(low), -1, dy.shape[-1])
+        # (group, rows * tokens, out) @ (group, out, rank): the gradient of z A^T, which dx (or dz) and dA both need.
         inner = torch.bmm(by_group, own_b).mul_(own_scale)
         dx = dz = None
         if ctx.needs_input_grad[0]:
+            # (row, token, out) @ (out, in): the base's part, one product for all rows.
             dx = dy @ weight
             if ctx.same:
+                # (group, rows * tokens, rank) @ (group, rank, in), added into dx: without dropout x is z.
                 dx.view(len(low), -1, dx.shape[-1]).baddbmm_(inner, own_a)
         if not ctx.same and ctx.needs_input_grad[1]:
+            # The same on its own, back to (row, token, in): autograd has yet to apply the dropout mask to it.
             dz = torch.bmm(inner, own_a).view(ctx.shape)
+        # dA (group, rank, in) and dB (group, out, rank): the product sums over a group's rows and tokens.
         da = _by_run(torch.bmm(inner.transpose(1, 2), low), runs, members, a)
         db = _by_run(torch.bmm(by_group.transpose(1, 2), middle), runs, members, b)
         return dx, dz, None, None, da, db, None, None
@@ -145,8 +155,9 @@ def _of_groups(
     """A, B and scale of every group, in the type that the base computes in."""
     a, b, scale = a.to(dtype), b.to(dtype), scale.to(dtype)
     if runs is not None:
+        # (run, ...) -> (group, ...): a run is repeated for each of its groups, so that one batched product serves all.
         a, b, scale = a[runs], b[runs], scale[runs]
-    return a, b, scale[:, None, None]
+    return a, b, scale[:, None, None]  # scale (group, 1, 1), to multiply (group, rows * tokens, rank)
 
 
 def _by_run(of_groups: Tensor, runs: Tensor | None, members: Tensor | None, like: Tensor) -> Tensor:
@@ -157,7 +168,9 @@ def _by_run(of_groups: Tensor, runs: Tensor | None, members: Tensor | None, like
     """
     if runs is None or members is None:
         return of_groups.to(like.dtype)
+    # (group, m, n) -> (group + 1, m, n): the last one is zero, and what fills up `members` points to it.
     with_none = torch.cat([of_groups, of_groups.new_zeros(1, *of_groups.shape[1:])])
+    # (run, slot, m, n), summed over slots to (run, m, n).
     return with_none[members].sum(1).to(like.dtype)
 
 
@@ -177,7 +190,7 @@ class StackedLinear(nn.Module):
 
     @property
     def bias(self) -> Tensor | None:
-        """The base's bias."""
+        """The base's bias, which some models look at."""
         return self.base.bias
 
     def forward(self, x: Tensor) -> Tensor:
@@ -197,24 +210,28 @@ class StackedLinear(nn.Module):
         """The same without gradients and dropout: while text is written, the weights of a route are laid out once."""
         if self.name not in route.laid_out:
             own_a, own_b, own_scale = _of_groups(a, b, scales, route.runs, x.dtype)
+            # (group, in, rank) and (group, rank, out), contiguous: the loop reads them at every token.
             route.laid_out[self.name] = (
                 (own_a * own_scale).transpose(1, 2).contiguous(),
                 own_b.transpose(1, 2).contiguous(),
             )
         first, second = route.laid_out[self.name]
         y = functional.linear(x, self.base.weight, self.base.bias)
+        # y (row, token, out) -> (group, rows * tokens, out), and x likewise: views, so that the sum lands in y.
         by_group = y.view(route.groups, -1, y.shape[-1])
+        # (group, rows * tokens, in) @ (group, in, rank) @ (group, rank, out): two products for all adapters.
         by_group.baddbmm_(torch.bmm(x.reshape(route.groups, -1, x.shape[-1]), first), second)
         return y
 
     def _mask(self, x: Tensor, route: Route, dropout: float) -> Tensor:
         """What dropout multiplies x with: drawn for every group as nn.Dropout would draw it for that group alone."""
         if self.name not in route.masks:
+            # (group, row, token, in): each group draws from a stream of its own; padding stays 0.
             mask = x.new_zeros(route.groups, len(x) // route.groups, *x.shape[1:])
             for group, (generator, rows, tokens) in enumerate(route.draws):
                 drawn = torch.empty(rows, tokens, x.shape[-1], dtype=x.dtype, device=x.device)
                 mask[group, :rows, :tokens] = drawn.bernoulli_(1 - dropout, generator=generator).div_(1 - dropout)
-            route.masks[self.name] = mask.view(x.shape)
+            route.masks[self.name] = mask.view(x.shape)  # as x: groups are consecutive rows
         return route.masks[self.name]
 
 
@@ -262,6 +279,7 @@ class Stack:
             views = []
             for shape in ((self.rank, layer.base.in_features), (layer.base.out_features, self.rank)):
                 size = shape[0] * shape[1]
+                # (run, value) -> (run, rank, in) or (run, out, rank): views, so the optimiser sees one tensor.
                 weight = nn.Parameter(
                     flat[:, offset : offset + size].view(len(flat), *shape), requires_grad=self._trains
                 )
@@ -277,7 +295,7 @@ class Stack:
         self._hold(self.flat)
 
     def keep(self, runs: Sequence[int]) -> None:
-        """Drop all other runs, in the order given."""
+        """Keep only these runs, in this order: run k is runs[k] from now on."""
         index = torch.tensor(list(runs), dtype=torch.long, device=self.flat.device)
         self.scales, self.ranks = self.scales[index], [self.ranks[run] for run in runs]
         self._hold(self.flat[index])
@@ -337,7 +355,7 @@ def _adds_into(total: Tensor) -> Callable[[Tensor], None]:
 
     def move(weight: Tensor) -> None:
         assert weight.grad is not None
-        total.view(weight.shape).add_(weight.grad)
+        total.view(weight.shape).add_(weight.grad)  # (run, value) seen as the weight's (run, m, n)
         weight.grad = None
 
     return move

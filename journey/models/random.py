@@ -1,4 +1,4 @@
-"""Drawing tokens so that a sample depends on its own name alone: not on the batch, the order or the number of workers.
+"""Token sampling by which a sample depends on its own name alone: not on the batch, the order or the number of workers.
 
 Every sample has its own stream of uniform numbers, hashed from what names it; token t of the sample is the one that
 number t picks from the model's distribution (inverse transform), as temperature and top-p leave it.

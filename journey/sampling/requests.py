@@ -1,4 +1,4 @@
-"""Texts for strategies: requests by question and run, from the built-in decoder or from a server, one batch at a time.
+"""The sampler of the strategies: requests by question and run, from the built-in decoder or a server, batch by batch.
 
 A strategy says what it wants written (`Request`): after which prompt and which earlier text, by which run, greedily or by
 chance. What it gets (`Text`) has the tokens, the seconds and the FLOPs that it cost.
@@ -112,7 +112,7 @@ class Sampler:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of tokens."""
+        """The text of tokens, its spaces as the model wrote them."""
         return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
 
     def again(self, question: PromptedQuestion, attempt: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Going on with samples: which shards are still to be drawn, which an earlier folder has already, and what they took."""
+"""Resumption of sampling: which shards are still to be drawn, which an earlier folder has, and what they took."""
 
 from __future__ import annotations
 

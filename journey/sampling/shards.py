@@ -72,7 +72,7 @@ def write_samples(folder: Folder, shard: SamplingShard, result: WorkUnitResult, 
 
 
 def to_sample(question: Question, run: str, text: Text, index: int) -> Sample:
-    """The record of a text."""
+    """The stored record of a text: the `index`-th answer of a run to a question."""
     logprob = None if text.logprob is None else round(text.logprob, LOGPROB_PLACES)
     return Sample(
         question.id,

@@ -1,4 +1,4 @@
-"""What a setting takes, in words: one wording for the command line's help, for `journey list` and for errors.
+"""Descriptions of what a setting takes: one wording for the command line's help, for `journey list` and for errors.
 
     lr: Annotated[float, Flag("RATE"), Unit("points")] = Field(0.1, gt=0, le=1, description="how fast")
 

@@ -132,7 +132,7 @@ def recipes(settings: PublishSettings, rows: Mapping[str, Mapping[str, int]]) ->
 
 
 def dataset(source: BundleSource, settings: PublishSettings, rows: Mapping[str, Mapping[str, int]]) -> str:
-    """The card of a dataset bundle."""
+    """README.md of a dataset bundle; `rows` by config and split."""
     from huggingface_hub import DatasetCardData
 
     present = [config for config in columns.CONFIGS if rows.get(config)]

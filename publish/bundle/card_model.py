@@ -33,7 +33,7 @@ STARTS = ("base", "warmup")  # what the runs began as, sampled beside them
 
 
 def adapters(plan: AdapterRepoPlan, settings: PublishSettings, repo: str) -> str:
-    """The card of a repository of adapters."""
+    """README.md of a repository of adapters: training data, audit, and scores where an evaluation is published with it."""
     from huggingface_hub import ModelCardData
 
     evaluated, runs = plan.evaluation, plan.runs.adapters
@@ -219,7 +219,7 @@ def evaluation(
     rows: Mapping[str, int],
     links: Mapping[str, Link | None],
 ) -> str:
-    """The card of an evaluation's repository."""
+    """README.md of an evaluation's repository; `rows` by table, `links` to the adapters and the data it is about."""
     from huggingface_hub import DatasetCardData
 
     names = ("samples", "questions", "scores")

@@ -1,4 +1,4 @@
-"""What a curated folder was made of: its counts, sources, licences and teachers, and the trees of its pairs."""
+"""The provenance of a curated folder: its counts, sources, licences and teachers, and the trees of its pairs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Survey:
     unverified: int = 0
 
     def add(self, split: str, seen: _Seen) -> None:
-        """Count one pair."""
+        """Count one pair. Raises UsageError where its source comes with a second licence."""
         problem = seen.problem
         self.pairs[split] += 1
         self.sources[problem.source] += 1

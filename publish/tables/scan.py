@@ -1,4 +1,4 @@
-"""What must never go up: secrets, paths of this machine, pickles. Every staged file is looked through before it is sent.
+"""The scan before an upload: every staged file is searched for secrets, paths of this machine and pickles.
 
 Parquet is looked through as text, column by column and row group by row group, because its pages are compressed. All
 markers are searched for in one pass first (RE2, through Arrow), and only what holds one is matched against the patterns.
@@ -39,17 +39,11 @@ _PATTERNS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = tuple(
         ("a private key", b"PRIVATE KEY", rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
         ("a password in an address", b"://", rb"://[^\s/:@\"'<>]{1,64}:[^\s/:@\"'<>]{3,64}@[\w.-]+"),
         (_MINE, b"file:///", rb"file:///\w"),
+        *((_MINE, b":\\%b" % name, rb"\b[A-Za-z]:\\{1,2}%b\\" % name) for name in (b"Users", b"home", b"Documents")),
+        *((_MINE, b":\\\\%b" % name, rb"\b[A-Za-z]:\\{1,2}%b\\" % name) for name in (b"Users", b"home", b"Documents")),
         *(
-            (_MINE, b":\\%b" % folder, rb"\b[A-Za-z]:\\{1,2}%b\\" % folder)
-            for folder in (b"Users", b"home", b"Documents")
-        ),
-        *(
-            (_MINE, b":\\\\%b" % folder, rb"\b[A-Za-z]:\\{1,2}%b\\" % folder)
-            for folder in (b"Users", b"home", b"Documents")
-        ),
-        *(
-            (_MINE, b"/%b/" % folder.encode(), rb"(?<![\w./:@<>\\-])/%b/[\w.@+-]{2,}" % folder.encode())
-            for folder in _FOLDERS
+            (_MINE, b"/%b/" % name.encode(), rb"(?<![\w./:@<>\\-])/%b/[\w.@+-]{2,}" % name.encode())
+            for name in _FOLDERS
         ),
     )
 )

@@ -1,4 +1,4 @@
-"""What differs between two published versions, in words: for the commit, the log and the terminal."""
+"""The differences between two published versions, in words: for the commit, the log and the terminal."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ def _said(name: str, old: Any, new: Any) -> str:
 
 
 def describe(changes: Iterable[str]) -> str:
-    """The commit's description."""
+    """The description of the commit: a Markdown list of the changes."""
     return "\n".join(f"- {line}" for line in changes)

@@ -21,7 +21,7 @@ class Local:
 
     @classmethod
     def of(cls, path: Path) -> Local:
-        """Hash a file."""
+        """A file with the two hashes that the Hub knows: SHA-256 for LFS files, git's blob id for all others."""
         size, hashed = path.stat().st_size, hashlib.sha1()
         hashed.update(b"blob %d\0" % size)
         with path.open("rb") as file:

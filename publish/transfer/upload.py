@@ -1,4 +1,4 @@
-"""Sending a staged folder to the Hub: looked over first, one commit, a tag, read back and compared by hash.
+"""The upload of a staged folder to the Hub: looked over first, one commit, a tag, read back and compared by hash.
 
 Nothing is visible before it is whole: a new repository is made private and opened to others only after what arrived was
 compared, and a commit is atomic. An interrupted upload leaves no commit; the same call sends what is missing.

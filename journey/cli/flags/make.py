@@ -1,4 +1,4 @@
-"""Writes `flags.json` from the settings models and the catalogs: `make golden`. With --check it only compares.
+"""The generator of `flags.json`, from the settings models and the catalogs: `make golden`. --check only compares.
 
 Never imported by the command line, which reads the file.
 """

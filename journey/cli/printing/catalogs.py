@@ -1,4 +1,4 @@
-"""What `journey list` tells: the entries of a catalog, and one entry with its settings."""
+"""The output of `journey list`: the entries of a catalog, and one entry with its settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What verbs print: pairs side by side, facts and scores."""
+"""Terminal output of the verbs: pairs side by side, facts and scores."""
 
 from __future__ import annotations
 
