@@ -80,8 +80,8 @@ class Session:
         )
         for kind, rows in made.data.items():
             rows.save(self.scratch / f"{kind}.npz")
-        write_atomic(self.scratch / "plan.json", dump_json(WorkerPlan(setup, tuple(made.runs))))
-        return self.scratch / "plan.json"
+        write_atomic(self.scratch / WorkerPlan.FILE, dump_json(WorkerPlan(setup, tuple(made.runs))))
+        return self.scratch / WorkerPlan.FILE
 
     def _ended(self, event: Event) -> None:
         if event.failed is None:

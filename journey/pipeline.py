@@ -17,6 +17,7 @@ from journey.config import EvaluateSettings, FinetuneSettings, RunSettings, buil
 from journey.errors import RemoteError, UnknownName, UsageError
 from journey.formats.files import write_atomic
 from journey.formats.folders import open_finished, read_manifest
+from journey.formats.manifest import MANIFEST
 from journey.models.load import MODELS, find
 from journey.settings import plain_yaml
 from journey.settings.fields import shown
@@ -122,7 +123,7 @@ def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path
         ("evaluate", lambda to: _evaluate(settings, out / "finetune", to, workers)),
     )
     for number, (stage, step) in enumerate(steps, start=1):
-        finished = (out / stage / "manifest.json").is_file()
+        finished = (out / stage / MANIFEST).is_file()
         console.note(f"[{number}/{len(steps)}] {stage}{' (finished)' if finished else ''}")
         step(out / stage)
         console.note(f"      {_said(stage, out / stage)}")
@@ -202,7 +203,7 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
     from journey.generate.run import plan
 
     out, evaluation = Path(out), settings.evaluate
-    finished = [stage for stage in STAGES if (out / stage / "manifest.json").is_file()]
+    finished = [stage for stage in STAGES if (out / stage / MANIFEST).is_file()]
     sizes = {name: evaluation.sizes.get(name) or evaluation.limit for name in evaluation.benchmarks}
     try:
         pairs = plan(settings.generate, out / "generate")

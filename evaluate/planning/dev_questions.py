@@ -14,6 +14,7 @@ from journey.catalog import BENCHMARKS
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName
 from journey.formats.folders import CuratedFolder, FinetunedFolder, find_folder, open_finished
+from journey.formats.manifest import MANIFEST
 from journey.questions import BenchmarkFacts, load_questions
 from journey.schema import Problem, Question
 from journey.splits import split_of
@@ -86,6 +87,6 @@ def curated_folder(finetuned: FinetunedFolder) -> CuratedFolder | None:
     """The folder beside this one whose manifest is the finetune stage's input. Raises PartialError if it is damaged."""
     if finetuned.curated is None:
         return None
-    beside = (path.parent for path in sorted(finetuned.path.resolve().parent.glob("*/manifest.json")))
+    beside = (path.parent for path in sorted(finetuned.path.resolve().parent.glob(f"*/{MANIFEST}")))
     path = find_folder(finetuned.curated, beside)
     return None if path is None else open_finished(path, "curate")

@@ -13,6 +13,7 @@ from typing import Literal
 
 from journey.errors import JourneyError, UsageError
 from journey.formats.folders import EvaluatedFolder, open_finished, read_manifest
+from journey.formats.manifest import MANIFEST
 from journey.formats.plan import EarlierLook, EvaluationPlan
 
 
@@ -27,7 +28,7 @@ def earlier_looks(
             raise UsageError(f"{folder.path} shares no run and benchmark with this evaluation", "leave out --after")
         looks[folder.path.resolve()] = look
     for parent in dict.fromkeys(path.resolve() for path in beside):
-        for manifest in sorted(parent.glob("*/manifest.json")):
+        for manifest in sorted(parent.glob(f"*/{MANIFEST}")):
             path = manifest.parent
             if path == out.resolve() or path in looks:
                 continue

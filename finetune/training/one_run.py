@@ -30,6 +30,7 @@ from journey.finetune.training.callbacks import Watch
 from journey.finetune.training.packing import check_packing
 from journey.finetune.training.protocol import Report, Setup, Trained, checkpoints, newest_whole
 from journey.formats.files import json_lines, write_atomic
+from journey.formats.finetune import TRAJECTORY
 from journey.models import load
 from journey.rng import seed_for
 
@@ -187,7 +188,7 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report, dtype: torch.d
     logged = [entry for entry in trainer.state.log_history if "loss" in entry]
     if trainer.is_world_process_zero():
         folder = Path(setup.work) / run.run
-        write_atomic(folder / "trajectory.jsonl", json_lines(_trajectory(logged, steps, rows)))
+        write_atomic(folder / TRAJECTORY, json_lines(_trajectory(logged, steps, rows)))
         if setup.full:
             save_model(model, folder, setup)
         else:

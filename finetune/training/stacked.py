@@ -40,7 +40,7 @@ from journey.finetune.training.protocol import (
     seal,
 )
 from journey.formats.files import dump_json, json_lines, write_atomic
-from journey.formats.finetune import TrajectoryPoint
+from journey.formats.finetune import TRAJECTORY, TrajectoryPoint
 from journey.models.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable, scale_of
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
@@ -288,7 +288,7 @@ class Training:
 
     def _finished(self, place: int, member: Member) -> Trained:
         folder, progress = Path(self.setup.work) / member.run.run, member.progress
-        write_atomic(folder / "trajectory.jsonl", json_lines(progress.points))
+        write_atomic(folder / TRAJECTORY, json_lines(progress.points))
         config = adapters.lora_config(
             member.run.rank, member.run.alpha, self.setup, adapters.short_names(self.stack.layers)
         )

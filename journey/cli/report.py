@@ -25,8 +25,9 @@ def report(
     from journey.evaluate.behaviour import judge as judging
     from journey.evaluate.behaviour import measure
     from journey.formats.folders import open_finished
+    from journey.formats.manifest import MANIFEST
 
-    if not (folder / "manifest.json").is_file() and (folder / "evaluate" / "manifest.json").is_file():
+    if not (folder / MANIFEST).is_file() and (folder / "evaluate" / MANIFEST).is_file():
         folder = folder / "evaluate"
     evaluated = open_finished(folder, "evaluate")
     measure.build(evaluated, judging.judge(evaluated, judge, judge_answers) if judge else None)

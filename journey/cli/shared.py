@@ -66,6 +66,8 @@ def show_scores(folder: Path, as_json: bool) -> None:
     from journey.cli.printing import terminal
 
     if as_json:
-        sys.stdout.write((folder / "scores.json").read_text(encoding="utf-8"))
+        from journey.formats.scores import Scores
+
+        sys.stdout.write((folder / Scores.FILE).read_text(encoding="utf-8"))
     else:
         terminal.show_scores(folder)

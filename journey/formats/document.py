@@ -55,7 +55,7 @@ was not asked for.
 
 MODULES = (
     "journey.schema", "journey.formats.manifest", "journey.formats.marks", "journey.formats.curation", "journey.formats.finetune",
-    "journey.formats.plan", "journey.formats.sampled", "journey.formats.scores", "journey.formats.comparison",
+    "journey.formats.plan", "journey.formats.scores", "journey.formats.comparison",
     "journey.formats.behaviour", "journey.formats.training_view", "journey.formats.harness", "journey.formats.publication",
 )  # fmt: skip
 _PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "null", Any: "JSON"}

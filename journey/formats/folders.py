@@ -23,8 +23,7 @@ from journey.formats.files import inside, read_lines, sha256, sha256_of
 from journey.formats.finetune import ADAPTER, PROBLEMS, TRAJECTORY, WARMUP, AuditFile, RunFile, TrajectoryPoint
 from journey.formats.manifest import MANIFEST, Manifest
 from journey.formats.marks import DONE, ShardMark, Timing
-from journey.formats.plan import EvaluationPlan
-from journey.formats.sampled import SampleIdentities
+from journey.formats.plan import EvaluationPlan, SampleIdentities
 from journey.formats.scores import Scores
 from journey.schema import Pair, Question, Reward, Sample, Tree
 from journey.splits import Split

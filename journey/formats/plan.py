@@ -138,3 +138,15 @@ class EvaluationPlan(FileRecord, frozen=True):
     def policy(self, strategy: str) -> str:
         """The name to show for a strategy, e.g. majority@8."""
         return next((info.policy for info in self.policies if info.name == strategy), strategy)
+
+
+class SampleIdentities(FileRecord, frozen=True):
+    """identities.json of an evaluate folder: by file of samples, the hash of all that they depend on.
+
+    `journey.sampling.identity` says what that is. 0.1 kept it in its marks alone.
+    """
+
+    FILE: ClassVar[str] = "identities.json"
+
+    samples: dict[str, str]
+    version: int = 1

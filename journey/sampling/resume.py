@@ -9,7 +9,7 @@ from pathlib import Path
 from journey import console
 from journey.formats.files import read_lines
 from journey.formats.folders import EvaluatedFolder
-from journey.formats.sampled import SampleIdentities
+from journey.formats.plan import SampleIdentities
 from journey.sampling.shards import NO_SECONDS, SamplingShard
 from journey.schema import Sample
 from journey.store import Folder

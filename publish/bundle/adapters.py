@@ -25,7 +25,7 @@ from journey.formats.finetune import (
     SweepFile,
     WarmupFile,
 )
-from journey.formats.manifest import Manifest
+from journey.formats.manifest import MANIFEST, Manifest
 from journey.publish.bundle import card_model
 from journey.publish.bundle.runs import AdapterRepoPlan
 from journey.publish.settings import PublishSettings
@@ -98,7 +98,7 @@ def _provenance(folder: Folder, plan: AdapterRepoPlan) -> None:
     if source.base_setting != plan.runs.base.name:
         named = f"{plan.base.repo}@{plan.base.revision}" if plan.base.revision else plan.base.repo
         manifest = _sealed(manifest, {**manifest.config, "base": named})
-    folder.write("provenance/finetune/manifest.json", manifest.encoded())
+    folder.write(f"provenance/finetune/{MANIFEST}", manifest.encoded())
     for run in plan.names:
         folder.write(f"provenance/finetune/{run}/{CONFIG}", source.read(f"{run}/{CONFIG}"))
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from journey import console
 from journey.answers.grading import grade
+from journey.formats.behaviour import BehaviourFile
 from journey.formats.folders import EvaluatedFolder
+from journey.formats.manifest import MANIFEST
 from journey.formats.plan import EvaluationPlan, RunInfo
 from journey.formats.scores import Scores
 from journey.publish.bundle import card_model
@@ -26,7 +28,7 @@ from journey.schema import Question, Sample
 from journey.store import Folder
 
 EVALUATION_VERSION = 1
-_VIEWS = ("report.html", "report.md", "behaviour.json", "judge.jsonl")  # where there are any: made again at will
+_VIEWS = ("report.html", "report.md", BehaviourFile.FILE, "judge.jsonl")  # where there are any: made again at will
 
 
 def stage(
@@ -53,7 +55,7 @@ def stage(
             for name in _VIEWS:
                 if (evaluated.path / name).is_file():
                     folder.write(name, (evaluated.path / name).read_bytes())
-            folder.write("provenance/evaluate/manifest.json", placeless(evaluated.manifest).encoded())
+            folder.write(f"provenance/evaluate/{MANIFEST}", placeless(evaluated.manifest).encoded())
             folder.write("README.md", card_model.evaluation(evaluated, licence, settings, repo, rows, links).encode())
             folder.finish({"rows": rows})
     return out

@@ -45,10 +45,10 @@ from journey.splits import SPLITS
 
 Stage = Literal["curate", "finetune"]
 _WANTED: dict[Stage, list[str]] = {
-    "curate": ["manifest.json", "pairs/*", "provenance/*"],
+    "curate": [MANIFEST, "pairs/*", "provenance/*"],
     "finetune": [
-        "manifest.json", "audit.json", "problems.txt", "lr_sweep.json", "provenance/*", "*adapter_model.safetensors", "*adapter_config.json",
-        "*run.json", "*trajectory.jsonl",
+        MANIFEST, AuditFile.FILE, PROBLEMS, SweepFile.FILE, "provenance/*", f"*{ADAPTER}", f"*{CONFIG}", f"*{RunFile.FILE}",
+        f"*{TRAJECTORY}",
     ],
 }  # fmt: skip
 _KINDS: dict[Stage, tuple[RepoType, str]] = {"curate": ("dataset", "dataset"), "finetune": ("model", "adapters")}
