@@ -17,8 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from journey.evaluate import report
-from journey.evaluate.report import viewer
+from journey.evaluate.report import build, viewer
 
 SUPPORT = Path(__file__).resolve().parent.parent / "tests" / "support"
 
@@ -40,7 +39,7 @@ def measure(folder: Path) -> dict[str, float]:
     started = time.perf_counter()
     answers = viewer.unpacked(viewer.embedded(folder, plan))
     middle, used = time.perf_counter(), cpu_seconds()
-    page = report.build(folder)[0]
+    page = build.build(folder)[0]
     ended = time.perf_counter()
     asked = sum(benchmark.problems for benchmark in plan.benchmarks)
     return {
