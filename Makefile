@@ -49,6 +49,7 @@ check: $(STAMP) types
 	$(BIN)/python -P -m journey.cli.flags.make --check
 	$(BIN)/python -P -m journey.formats.document --check
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks
 
 # What is derived from the code and committed: look at the difference before you commit it.
 golden: $(STAMP)

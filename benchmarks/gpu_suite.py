@@ -229,7 +229,7 @@ def facts() -> dict[str, Any]:
     import torch
 
     names = ("torch", "transformers", "peft", "trl", "journey-learning")
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in names:
         try:
             versions[name] = importlib.metadata.version(name)

@@ -1,4 +1,4 @@
-"""What an evaluation would do and could show, before anything is sampled: `--dry-run`."""
+"""The dry run of an evaluation: what it would do and could show, before anything is sampled (`--dry-run`)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
         for draw in draws_on(fixed, info.name, run)
     )
     expected = {b.name: expect(b.problems, min(seeds.values())) for b in fixed.benchmarks if b.problems > 1}
-    told = {
+    facts = {
         "plan": msgspec.to_builtins(fixed),
         "answers": answers,
         "new_tokens_at_most": answers * fixed.max_new_tokens,
@@ -49,8 +49,8 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
         "to_halve_it": {name: one["to_halve_it"] for name, one in expected.items() if one is not None},
     }
     if fixed.backend not in (STACKED, ONE_BY_ONE):
-        told["serve"] = serve_line(opened, prepared.ref, fixed.runs, prepared.positions, fixed.dtype)
-    return told
+        facts["serve"] = serve_line(opened, prepared.ref, fixed.runs, prepared.positions, fixed.dtype)
+    return facts
 
 
 def expected_effect(problems: int, seeds: int) -> float | None:
@@ -58,8 +58,8 @@ def expected_effect(problems: int, seeds: int) -> float | None:
 
     None with one seed. A rough guide: runs that differ much between seeds need more.
     """
-    found = expect(problems, seeds)
-    return None if found is None else found["detectable_points"]
+    expected = expect(problems, seeds)
+    return None if expected is None else expected["detectable_points"]
 
 
 def expect(problems: int, seeds: int) -> dict[str, Any] | None:
@@ -68,7 +68,7 @@ def expect(problems: int, seeds: int) -> dict[str, Any] | None:
         return None
     rng = np.random.default_rng(seed_for("expected effect", problems, seeds))
     drawn = [_null(rng, problems, seeds) for _ in range(REPEATS)]
-    effects = sorted((one.detectable or 0.0, place) for place, one in enumerate(drawn))
+    effects = sorted((one.detectable or 0.0, index) for index, one in enumerate(drawn))
     effect = sum(size for size, _ in effects) / REPEATS
     typical = drawn[effects[REPEATS // 2][1]]
     halving = needed(typical, effect / 2) if effect else ()
@@ -80,6 +80,6 @@ def expect(problems: int, seeds: int) -> dict[str, Any] | None:
 
 def _null(rng: np.random.Generator, problems: int, seeds: int) -> Comparison:
     """Two arms that are equally good; two draws at a problem's chance differ 27 % of the time."""
-    chance = rng.beta(0.587, 0.587, problems)[:, None]
-    first, second = (rng.random((problems, seeds)) < chance for _ in range(2))
+    pass_rates = rng.beta(0.587, 0.587, problems)[:, None]
+    first, second = (rng.random((problems, seeds)) < pass_rates for _ in range(2))
     return compare(first, second, flips=1, resamples=0)

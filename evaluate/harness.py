@@ -86,11 +86,11 @@ def recheck(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str], o
         if folder.finished:
             return out
         own = _write_tasks(folder, prepared) if prepared else []
-        asked = [RunInfo(BASE, BASE, None), *(run for run in runs if run.adapter is not None)]
-        _run_all(folder, ref, opened, asked, [*own, *tasks], settings)
-        scores = tuple(score for run in asked for score in _scores(folder, run))
+        harness_runs = [RunInfo(BASE, BASE, None), *(run for run in runs if run.adapter is not None)]
+        _run_all(folder, ref, opened, harness_runs, [*own, *tasks], settings)
+        scores = tuple(score for run in harness_runs for score in _scores(folder, run))
         HarnessFile(f"{NAME} {version}", ref.name, scores).write(folder)
-        folder.finish({"runs": len(asked), "tasks": len({score.task for score in scores})})
+        folder.finish({"runs": len(harness_runs), "tasks": len({score.task for score in scores})})
     return out
 
 
@@ -131,7 +131,7 @@ def said(score: TaskScore) -> str:
 
 
 def read(folder: Path) -> HarnessFile:
-    """What a finished harness folder says."""
+    """The scores of a finished harness folder. Raises what `open_finished` raises."""
     harness = open_finished(folder, "harness")
     return HarnessFile.parse(harness.read(HarnessFile.FILE), str(harness.path / HarnessFile.FILE))
 
@@ -210,11 +210,11 @@ def _run_all(
         for name in missing:
             adapter = by_name[name].adapter
             where = None if adapter is None else finetuned.file(adapter).parent
-            found = _harness(ref, where, tasks, folder.work / "tasks", settings)
-            files: dict[str, Any] = {f"{name}/results.json": dump_json(found["results"])}
-            for task, samples in found["samples"].items():
+            outputs = _harness(ref, where, tasks, folder.work / "tasks", settings)
+            files: dict[str, Any] = {f"{name}/results.json": dump_json(outputs["results"])}
+            for task, samples in outputs["samples"].items():
                 files[f"{name}/{task}.jsonl"] = b"".join(encode(row) + b"\n" for row in _rows(samples))
-            folder.write_shard(name, files, {"documents": {t: len(s) for t, s in found["samples"].items()}})
+            folder.write_shard(name, files, {"documents": {t: len(s) for t, s in outputs["samples"].items()}})
             ticker.advance(1, name)
 
 
@@ -241,7 +241,7 @@ def _harness(
     if adapter is not None:
         arguments["peft"] = str(adapter)
     templated = bool(load.load_tokenizer(ref).chat_template)
-    found: dict[str, Any] = {"results": {}, "samples": {}}
+    outputs: dict[str, Any] = {"results": {}, "samples": {}}
     manager = TaskManager(include_path=str(folder) if folder.is_dir() else None)
     for own in (True, False):
         chosen = [task for task in tasks if task.startswith(PREFIX) == own]
@@ -250,7 +250,7 @@ def _harness(
         if not own:
             arguments.pop("add_bos_token", None)
         try:
-            made = lm_eval.simple_evaluate(
+            result = lm_eval.simple_evaluate(
                 model="hf",
                 model_args=arguments,
                 tasks=chosen,
@@ -265,10 +265,10 @@ def _harness(
         except (ConnectionError, FileNotFoundError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise RemoteError(f"the harness cannot load {', '.join(chosen)}: {reason}") from None
-        assert made is not None
-        found["results"] |= made["results"]
-        found["samples"] |= made["samples"]
-    return found
+        assert result is not None
+        outputs["results"] |= result["results"]
+        outputs["samples"] |= result["samples"]
+    return outputs
 
 
 def _rows(samples: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

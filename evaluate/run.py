@@ -92,8 +92,8 @@ def _finish(folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetu
     score.score_book(folder, book).write(folder)
     identities_of(folder, keys).write(folder)
     write_parquet(folder.work, book)
-    asked = {benchmark.name: benchmark.problems for benchmark in prepared.plan.benchmarks}
-    counts = {"runs": len(sampled_runs(prepared.plan)), "questions": asked}
+    question_counts = {benchmark.name: benchmark.problems for benchmark in prepared.plan.benchmarks}
+    counts = {"runs": len(sampled_runs(prepared.plan)), "questions": question_counts}
     each = {name: sum(spent) for name, spent in seconds.items()}
     problems = {info.name: info.problems for info in all_benchmarks(prepared.plan)}
     per_problem = {name: total / problems[name.split("/")[2]] for name, total in each.items()}
@@ -101,12 +101,12 @@ def _finish(folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetu
 
 
 def _reported(out: Path, finetuned: Path) -> Path:
-    from journey.evaluate import report
     from journey.evaluate.behaviour import measure
+    from journey.evaluate.report import build
 
     evaluated = open_finished(out, "evaluate")
     measure.build(evaluated)
-    report.build(evaluated, finetuned)
+    build.build(evaluated, finetuned)
     return out
 
 

@@ -1,4 +1,4 @@
-"""What training costs: floating-point operations, memory and disk, from the base's shape alone."""
+"""The cost of training: floating-point operations, memory and disk, from the base's shape alone."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ def shape_of(ref: ModelRef, rank: int, full: bool = False) -> Shape:
 
     Raises UsageError if the config is not that of a causal language model.
     """
-    found = outline(ref)
-    text, linear = found.text, found.linear
+    skeleton = outline(ref)
+    text, linear = skeleton.text, skeleton.linear
     positions = getattr(text, "max_position_embeddings", None)
     return Shape(
-        parameters=sum(weight.numel() for weight in found.model.parameters()),
+        parameters=sum(weight.numel() for weight in skeleton.model.parameters()),
         linear=sum(module.weight.numel() for module in linear),
-        lora=0 if full else sum(rank * sum(module.weight.shape) for module in linear if module is not found.last),
+        lora=0 if full else sum(rank * sum(module.weight.shape) for module in linear if module is not skeleton.last),
         layers=int(text.num_hidden_layers),
         hidden=int(text.hidden_size),
         intermediate=int(getattr(text, "intermediate_size", None) or 4 * text.hidden_size),
-        attention_width=found.attention_width,
+        attention_width=skeleton.attention_width,
         vocabulary=int(text.vocab_size),
         positions=int(positions) if positions else None,
         rank=rank,

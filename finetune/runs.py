@@ -57,7 +57,7 @@ class Arm:
 
     @property
     def mistake_weight(self) -> float:
-        """The loss weight of its mistakes."""
+        """The loss weight of tokens in mistakes: 1 unless the arm gives them another."""
         return self.weights.get("mistake", 1.0)
 
 
@@ -118,15 +118,15 @@ def choose(
     choices: list[ArmChoice] = []
     notes: list[str] = []
     for label in arms:
-        name, at, budget = label.partition("@")
+        name, separator, budget = label.partition("@")
         arm: Arm = ARMS.get(name)()
-        if at and budget not in get_args(Budget):
+        if separator and budget not in get_args(Budget):
             raise UnknownName("budget", budget, get_args(Budget))
         if arm.trace is None:
             notes.append(f"{name} trains nothing; it is always evaluated")
         elif any(label == other.label for other in choices):
             raise UsageError(f"arm {label!r} is listed twice", "name each arm once")
-        elif arm.withheld and at:
+        elif arm.withheld and separator:
             raise UsageError(
                 f"{label}: {name} takes no budget, it always sees as many supervised tokens as the reference",
                 f"write {name}",
@@ -134,7 +134,7 @@ def choose(
         elif arm.withheld:
             choices.append(ArmChoice(label, arm, "tokens"))
         else:
-            choices.append(ArmChoice(label, arm, budget if at else match))  # type: ignore[arg-type]
+            choices.append(ArmChoice(label, arm, budget if separator else match))  # type: ignore[arg-type]
     if not choices:
         raise UsageError("no arm to train in the list of arms", "e.g. --arms shortcut@examples,shortcut@tokens,journey")
     return _weighted(choices, mistake_weight), notes
@@ -175,7 +175,7 @@ def combinations(pairs: Sequence[int], lrs: Sequence[float], ranks: Sequence[int
     for name, listed in zip(("lr", "pairs", "rank"), values.values(), strict=True):
         if len(set(listed)) < len(listed):
             raise UsageError(f"{name} {_commas(listed)}: a value is listed twice", "list each value once")
-    found = []
+    axes = []
     for size, lr, rank in product(pairs, lrs, ranks):
         own = {"lr": lr, "n": size, "r": rank}
         name = "-".join(
@@ -183,8 +183,8 @@ def combinations(pairs: Sequence[int], lrs: Sequence[float], ranks: Sequence[int
             for axis, value in own.items()
             if len(values[axis]) > 1
         )
-        found.append(Axes(size, lr, rank, name))
-    return found
+        axes.append(Axes(size, lr, rank, name))
+    return axes
 
 
 def _commas(values: Iterable[float]) -> str:

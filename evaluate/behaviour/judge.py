@@ -1,4 +1,4 @@
-"""The habits counted by a model, on a sample of the answers, and how far it agrees with the rules.
+"""An LLM judge: the habits counted by a model on a sample of the answers, and how far it agrees with the rules.
 
     journey report data/runs/demo --judge qwen@http://localhost:8000/v1 --judge-answers 200
 
@@ -79,13 +79,13 @@ def judge(
     prompts = [prompt(answer, evaluated.plan.view == "compact") for answer in answers]
     keys = [digest("judge", model, text).hex() for text in prompts]
     known = _known(evaluated.path / REPLIES)
-    missing = [place for place, key in enumerate(keys) if key not in known]
+    missing = [index for index, key in enumerate(keys) if key not in known]
     if missing:
         ask = ask or asker(model)
         with console.progress(f"answers judged by {model}", len(prompts), len(prompts) - len(missing)) as ticker:
-            for place, reply in ask([prompts[place] for place in missing]):
+            for index, reply in ask([prompts[index] for index in missing]):
                 if reply is not None:
-                    known[keys[missing[place]]] = {"model": model, "reply": reply}
+                    known[keys[missing[index]]] = {"model": model, "reply": reply}
                 ticker.advance(1)
         rows = (orjson.dumps({"key": key, **known[key]}) + b"\n" for key in sorted(known))
         write_atomic(evaluated.path / REPLIES, b"".join(rows))
@@ -96,7 +96,7 @@ def chosen(evaluated: EvaluatedFolder, count: int, seed: int) -> list[Answer]:
     """Answers drawn from all runs and benchmarks, without replacement, in the order drawn."""
     everything = [answer for _, _, _, answers in stored(evaluated) for answer in answers]
     order = np.random.default_rng(seed_for("judged answers", seed)).permutation(len(everything))
-    return [everything[place] for place in order[:count]]
+    return [everything[index] for index in order[:count]]
 
 
 def prompt(answer: Answer, compact: bool = False) -> str:
@@ -111,8 +111,8 @@ def prompt(answer: Answer, compact: bool = False) -> str:
 def parse(reply: str) -> dict[Habit, int] | None:
     """The four counts of a reply, the last of each; None where one is missing."""
     answer = reply.rpartition("</think>")[2]
-    found = {habit: pattern.findall(answer) for habit, pattern in _COUNT.items()}
-    return {habit: int(counts[-1]) for habit, counts in found.items()} if all(found.values()) else None
+    counts_of = {habit: pattern.findall(answer) for habit, pattern in _COUNT.items()}
+    return {habit: int(counts[-1]) for habit, counts in counts_of.items()} if all(counts_of.values()) else None
 
 
 def agreement(model: str, answers: Sequence[Answer], replies: Sequence[str | None]) -> Judged:
@@ -190,27 +190,27 @@ def _local(model: str) -> Ask:
 
     def ask(prompts: Sequence[str]) -> Iterator[tuple[int, str | None]]:
         decoder = Decoder.of(loaded, tokenizer, CAP)
-        for place, text in enumerate(prompts):
+        for index, text in enumerate(prompts):
             if tokenizer.chat_template:
-                said = tokenizer.apply_chat_template(
+                message = tokenizer.apply_chat_template(
                     [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
                 )
             else:
-                said = f"{text}\n"
-            ids = list(tokenizer(said, add_special_tokens=False)["input_ids"])
+                message = f"{text}\n"
+            ids = list(tokenizer(message, add_special_tokens=False)["input_ids"])
             (done,) = decoder.greedy([ids])
-            yield place, str(tokenizer.decode(list(done.ids), skip_special_tokens=True))
+            yield index, str(tokenizer.decode(list(done.ids), skip_special_tokens=True))
 
     return ask
 
 
 def _known(path: Path) -> dict[str, dict[str, str]]:
     """Stored replies by key; a broken line is asked for again."""
-    found: dict[str, dict[str, str]] = {}
+    replies: dict[str, dict[str, str]] = {}
     for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
             row = orjson.loads(line)
-            found[row["key"]] = {"model": row["model"], "reply": row["reply"]}
+            replies[row["key"]] = {"model": row["model"], "reply": row["reply"]}
         except (orjson.JSONDecodeError, KeyError, TypeError):
             continue
-    return found
+    return replies

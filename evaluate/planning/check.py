@@ -1,4 +1,4 @@
-"""What can be said of evaluate's settings alone, before a run or a question is read: strategies, benchmarks, models."""
+"""Checks of evaluate's settings alone, before a run or a question is read: strategies, benchmarks, models."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def check_benchmarks(settings: EvaluateSettings) -> dict[str, str]:
 def _has_checker(settings: EvaluateSettings, names: dict[str, str]) -> None:
     """Raises UsageError for a benchmark on which the first strategy would find no checker."""
     for spec, name in names.items():
-        made = is_made_here(spec) and load_questions(spec, split=settings.split, seed=settings.seed, limit=1)[1]
-        if not made or made.check == "value":
+        facts = is_made_here(spec) and load_questions(spec, split=settings.split, seed=settings.seed, limit=1)[1]
+        if not facts or facts.check == "value":
             raise UsageError(
                 f"{name} has no checker, which {settings.strategy[0]} needs", "name another strategy first"
             )

@@ -1,4 +1,4 @@
-"""What is declared before sampling: strategies with their numbers, what is drawn for them, and the family of comparisons."""
+"""The pre-registered part of a plan: strategies with their numbers, their draws, and the family of comparisons."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ GREEDY, SAMPLES = "greedy", "samples"
 
 def strategy(name: str) -> Strategy:
     """The strategy of a name. Raises UnknownName."""
-    made: Strategy = STRATEGIES.get(name)()
-    return made
+    instance: Strategy = STRATEGIES.get(name)()
+    return instance
 
 
 def strategy_settings(settings: EvaluateSettings, cap: int) -> StrategySettings:
@@ -44,7 +44,7 @@ def strategy_settings(settings: EvaluateSettings, cap: int) -> StrategySettings:
 
 
 def settings_of(plan: EvaluationPlan) -> StrategySettings:
-    """The same, from a plan."""
+    """What the strategies of a plan are carried out with, as it was fixed there."""
     if not plan.numbers:
         return _FIRST_PLANS
     return StrategySettings(**{**plan.numbers, "caps": tuple(plan.numbers.get("caps", ()))})
@@ -54,20 +54,20 @@ _FIRST_PLANS = StrategySettings(1, 1, 0.7, 0.95, 0, 0, ())  # of plans made when
 
 
 def policies(names: Sequence[str], given: StrategySettings) -> tuple[StrategyInfo, ...]:
-    """One entry for each strategy."""
-    found = []
+    """The plan's record of each strategy, in the order given, with its policy at its last setting."""
+    infos = []
     for name in names:
         one = strategy(name)
         summary = STRATEGIES.entry(name).summary
         policy = one.policy(one.places(given)[-1])
-        found.append(StrategyInfo(name, policy, one.draw, summary, one.oracle, one.checker))
-    return tuple(found)
+        infos.append(StrategyInfo(name, policy, one.draw, summary, one.oracle, one.checker))
+    return tuple(infos)
 
 
 def draws(names: Sequence[str], given: StrategySettings) -> tuple[DrawInfo, ...]:
     """What is drawn for these strategies, each draw once; greedy first, which the equal-token comparison needs too."""
-    found = dict.fromkeys([GREEDY, *(strategy(name).draw for name in names)])
-    return tuple(strategy(name).drawn(given) for name in found)
+    drawing = dict.fromkeys([GREEDY, *(strategy(name).draw for name in names)])
+    return tuple(strategy(name).drawn(given) for name in drawing)
 
 
 def skipped(settings: EvaluateSettings, benchmarks: Mapping[str, BenchmarkInfo]) -> list[Skipped]:
@@ -78,17 +78,17 @@ def skipped(settings: EvaluateSettings, benchmarks: Mapping[str, BenchmarkInfo])
     for name in settings.sampled or ():
         if name not in {*benchmarks, *(info.name for info in benchmarks.values())}:
             raise UnknownName("benchmark in sampled", name, benchmarks)
-    found = []
+    left_out = []
     for spec, info in benchmarks.items():
         wanted = settings.sampled is None or bool({spec, info.name} & set(settings.sampled))
-        for place, name in enumerate(settings.strategy):
+        for rank, name in enumerate(settings.strategy):
             if strategy(name).checker and info.check == "value":
-                if place == 0:
+                if rank == 0:
                     raise UsageError(f"{info.name} has no checker, which {name} needs", "name another strategy first")
-                found.append(Skipped(info.name, name, "has no checker that needs the problem alone"))
-            elif place and not wanted:
-                found.append(Skipped(info.name, name, "not asked for on this benchmark"))
-    return found
+                left_out.append(Skipped(info.name, name, "has no checker that needs the problem alone"))
+            elif rank and not wanted:
+                left_out.append(Skipped(info.name, name, "not asked for on this benchmark"))
+    return left_out
 
 
 def check_strategies(settings: EvaluateSettings) -> None:
@@ -121,13 +121,13 @@ def family(
     """
     benchmarks, left = list(benchmarks), {(one.benchmark, one.strategy) for one in left_out}
     bases = [(BASE, arm) for arm in arms] if base else []
-    found = declare([b.name for b in benchmarks], [*arm_pairs, *bases], base=False)
+    declared = declare([b.name for b in benchmarks], [*arm_pairs, *bases], base=False)
     for name in names[1:]:
         if not strategy(name).oracle:
-            found += [
+            declared += [
                 Declared(b.name, *pair, name) for b in benchmarks if (b.name, name) not in left for pair in arm_pairs
             ]
     chosen = [b.name for b in benchmarks if b.dev is not None]
-    found += [Declared(name, *pair, EQUAL_TOKENS) for name in chosen for pair in arm_pairs if equal]
-    found += [Declared(name, LARGER, arm, EQUAL_FLOPS) for name in chosen for arm in arms if larger]
-    return tuple(found)
+    declared += [Declared(name, *pair, EQUAL_TOKENS) for name in chosen for pair in arm_pairs if equal]
+    declared += [Declared(name, LARGER, arm, EQUAL_FLOPS) for name in chosen for arm in arms if larger]
+    return tuple(declared)

@@ -30,9 +30,9 @@ def dev_questions(
     They are a benchmark called `NAME.dev`.
     """
     given = settings.dev.get(spec) or settings.dev.get(name)
-    limit, found = settings.dev_problems, None
+    limit, loaded = settings.dev_problems, None
     if given is not None:
-        found = load_questions(
+        loaded = load_questions(
             dev_spec(name, given),
             split="dev" if given in BENCHMARKS.names() else "test",
             seed=settings.seed,
@@ -42,16 +42,16 @@ def dev_questions(
         return None  # the benchmark itself is dev
     elif "=" not in spec and name in BENCHMARKS.names() and "family" in BENCHMARKS.entry(name).facts:
         source = BENCHMARKS.entry(name).facts.get("dev", name)
-        found = load_questions(source, split="dev", seed=settings.seed, limit=limit)
+        loaded = load_questions(source, split="dev", seed=settings.seed, limit=limit)
     else:
         problems = list(islice(_curated(finetuned), limit))
         if problems:
             questions = [Question(problem.id, name, problem) for problem in problems]
             facts = BenchmarkFacts(name, "dev problems of the curated data", licence=problems[0].licence)
-            found = questions, facts
-    if found is None:
+            loaded = questions, facts
+    if loaded is None:
         return None
-    questions, facts = found
+    questions, facts = loaded
     own_name = f"{name}{SUFFIX}"
     renamed = [Question(question.id, own_name, question.problem) for question in questions]
     return renamed, BenchmarkFacts(own_name, facts.source, facts.check, facts.revision, facts.licence, facts.summary)

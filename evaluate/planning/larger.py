@@ -1,4 +1,4 @@
-"""A larger untuned model beside the arms: is it better to sample a small one more, or to take a large one once?
+"""The comparison with a larger untuned model at equal FLOPs: sample a small model more, or a large one once?
 
 Snell et al. 2024 (arXiv 2408.03314, section 7) ask it of a model 14 times as large. Here the larger model answers the test
 problems once, greedily, in its own prompt format, and every arm gets its best policy of at most the same FLOPs at test
@@ -43,16 +43,18 @@ def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Que
         view: View = "plain"
         info = LargerInfo(str(server), view, size)
         cost = None if size is None else by_parameters(size)
-        texts = {of: {q.id: views.prompt(q.problem, view) for q in asked} for of, asked in questions.items()}
+        texts = {
+            of: {q.id: views.prompt(q.problem, view) for q in of_benchmark} for of, of_benchmark in questions.items()
+        }
         return LargerModel(info, view, None, server, cost, {}, texts)
     ref = load.find(name)
     tokenizer = load.load_tokenizer(ref)
     view = template.default_view(tokenizer)
     prompts = {}
-    for of, asked in questions.items():
-        for question in asked if view == "compact" else ():
+    for of, of_benchmark in questions.items():
+        for question in of_benchmark if view == "compact" else ():
             if not template.covers(tokenizer, views.prompt(question.problem, view)):
                 raise UsageError(f"{name} cannot read {of}", "name another model as --larger")
-        prompts[of] = {q.id: tuple(template.prompt_ids(tokenizer, q.problem, view)) for q in asked}
+        prompts[of] = {q.id: tuple(template.prompt_ids(tokenizer, q.problem, view)) for q in of_benchmark}
     cost = cost_of(ref)
     return LargerModel(LargerInfo(name, view, cost.parameters, ref.revision), view, ref, None, cost, prompts, {})

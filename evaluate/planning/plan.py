@@ -1,4 +1,4 @@
-"""The plan: which runs are asked what, what is compared, and within which limits; fixed before anything is sampled."""
+"""The evaluation plan: which runs get which questions, what is compared, within which limits; fixed before sampling."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class EvaluationSetup:
     larger: LargerModel | None = None
 
     def with_plan(self, plan: EvaluationPlan) -> EvaluationSetup:
-        """The same with another plan."""
+        """A copy with another plan; questions, prompts and everything else stay as they are."""
         return replace(self, plan=plan)
 
 
@@ -65,7 +65,7 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
     tokenizer = load.load_tokenizer(ref)
     view = finetuned.view or template.default_view(tokenizer)
     infos, questions = _ask(settings, finetuned)
-    prompts = {name: _prompts(asked, tokenizer, view, ref, name) for name, asked in questions.items()}
+    prompts = {name: _prompts(of_benchmark, tokenizer, view, ref, name) for name, of_benchmark in questions.items()}
     device = load.best_device()
     longest = max(len(prompt) for of_one in prompts.values() for prompt in of_one.values())
     positions = _positions(ref)
@@ -87,14 +87,14 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
 def _plan(
     settings: EvaluateSettings,
     runs: Sequence[RunInfo],
-    asked: Mapping[str, BenchmarkInfo],
+    infos: Mapping[str, BenchmarkInfo],
     strategy_settings: StrategySettings,
     larger: LargerModel | None,
 ) -> EvaluationPlan:
-    """The plan as far as the settings say it; `asked` are all benchmarks by the name as asked for, dev ones too."""
+    """The plan as far as the settings say it; `infos` are all benchmarks by the name as asked for, dev ones too."""
     names = tuple(dict.fromkeys(settings.strategy))
-    test = {spec: info for spec, info in asked.items() if not _is_dev(spec)}
-    dev = [info for spec, info in asked.items() if _is_dev(spec)]
+    test = {spec: info for spec, info in infos.items() if not _is_dev(spec)}
+    dev = [info for spec, info in infos.items() if _is_dev(spec)]
     left_out = comparisons.skipped(settings, test)
     arm_pairs = pairs(runs)
     arms = list(dict.fromkeys(run.arm for run in trained(runs)))
@@ -158,7 +158,7 @@ def _ask(
     asked_for, seen = list(check_benchmarks(settings)), trained_on(finetuned, settings)
     for spec in asked_for:
         limit = min((n for n in (settings.sizes.get(spec), settings.limit) if n is not None), default=None)
-        asked, facts = ask(spec, settings, limit, seen)
+        loaded, facts = ask(spec, settings, limit, seen)
         if facts.name in questions:
             raise UsageError(f"benchmark {facts.name} is asked for twice", "name each one once")
         chosen_on = None
@@ -169,26 +169,26 @@ def _ask(
             chosen_on = dev[1].name
             questions[chosen_on] = dev[0]
             infos[f"dev of {spec}"] = _info(*dev)
-        infos[spec] = msgspec.structs.replace(_info(asked, facts), dev=chosen_on)
-        questions[facts.name] = asked
+        infos[spec] = msgspec.structs.replace(_info(loaded, facts), dev=chosen_on)
+        questions[facts.name] = loaded
     return infos, questions
 
 
-def _info(asked: Sequence[Question], facts: BenchmarkFacts) -> BenchmarkInfo:
-    sha256 = sha256_of(json_lines(asked))
+def _info(questions: Sequence[Question], facts: BenchmarkFacts) -> BenchmarkInfo:
+    sha256 = sha256_of(json_lines(questions))
     return BenchmarkInfo(
-        facts.name, len(asked), facts.source, facts.revision, facts.licence, sha256, facts.check, facts.summary
+        facts.name, len(questions), facts.source, facts.revision, facts.licence, sha256, facts.check, facts.summary
     )
 
 
-def _primary(settings: EvaluateSettings, asked: Mapping[str, BenchmarkInfo]) -> str:
+def _primary(settings: EvaluateSettings, infos: Mapping[str, BenchmarkInfo]) -> str:
     """The benchmark of the headline, by its name or as it was asked for."""
-    names = [info.name for info in asked.values()]
+    names = [info.name for info in infos.values()]
     if settings.primary is None:
         return names[0]
-    if settings.primary not in {*names, *asked}:
+    if settings.primary not in {*names, *infos}:
         raise UnknownName("primary benchmark", settings.primary, names)
-    return asked[settings.primary].name if settings.primary in asked else settings.primary
+    return infos[settings.primary].name if settings.primary in infos else settings.primary
 
 
 def _prompts(
@@ -220,15 +220,15 @@ def _cap(
 
     A quarter over the 99.5th percentile of the journeys trained on, where the runs tell it; else the longest row.
     """
-    room = math.inf if positions is None else positions - longest
+    available = math.inf if positions is None else positions - longest
     least = finetuned.longest_completion
     cap = settings.max_new_tokens
     if cap is None:
         longest_row = finetuned.longest_row or CAP
-        cap = int(min(longest_row if least is None else roomy_cap(least), room))
-    if cap > room or cap < 1:
+        cap = int(min(longest_row if least is None else roomy_cap(least), available))
+    if cap > available or cap < 1:
         raise UsageError(
-            f"{ref.name} has {positions} positions: a prompt of {longest} tokens leaves room for {max(0, int(room))}",
+            f"{ref.name} has {positions} positions: a prompt of {longest} tokens leaves room for {max(0, int(available))}",
             "lower --max-new-tokens, or leave out the benchmark with the long prompts",
         )
     if least is not None and cap < least:

@@ -1,4 +1,4 @@
-"""What is asked: the questions of a benchmark as the settings want them, fresh ones checked against the training data."""
+"""The questions of a benchmark as the settings want them, fresh ones checked against the training data."""
 
 from __future__ import annotations
 

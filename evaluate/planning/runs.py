@@ -66,9 +66,9 @@ def twice(runs: Sequence[RunInfo], arm: str | None) -> list[RunInfo]:
         )
     return [
         msgspec.structs.replace(
-            run, arm=name if place < half else name + AGAIN, seed=place % half, trained_seed=run.seed
+            run, arm=name if index < half else name + AGAIN, seed=index % half, trained_seed=run.seed
         )
-        for place, run in enumerate(own[: 2 * half])
+        for index, run in enumerate(own[: 2 * half])
     ]
 
 
@@ -88,15 +88,15 @@ def pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
     Within one value of every axis: a journey of rank 8 is compared with a shortcut of rank 8.
     """
     runs = trained(runs)
-    found: list[tuple[str, str]] = []
+    arm_pairs: list[tuple[str, str]] = []
     for axis in dict.fromkeys(run.axis for run in runs):
         arms = list(dict.fromkeys(run.arm for run in runs if run.axis == axis))
         against = reference(arms)
         if against is None:
-            found += [(arms[0], arm) for arm in arms[1:]]
+            arm_pairs += [(arms[0], arm) for arm in arms[1:]]
         else:
-            found += [(arm, against) for arm in arms if arm != against]
-    return found
+            arm_pairs += [(arm, against) for arm in arms if arm != against]
+    return arm_pairs
 
 
 def why_not_stacked(finetuned: FinetunedFolder, runs: Iterable[RunInfo]) -> str:
@@ -131,8 +131,8 @@ def by_base(finetuned: FinetunedFolder, runs: Iterable[RunInfo], *, apart: bool 
     """
     from journey.models.load import own_base
 
-    found: dict[str, list[RunInfo]] = {}
+    groups: dict[str, list[RunInfo]] = {}
     for run in runs:
         own = None if run.adapter is None else own_base(finetuned.file(run.adapter).parent)
-        found.setdefault(run.run if apart else str(own and own.resolve()), []).append(run)
-    return list(found.values())
+        groups.setdefault(run.run if apart else str(own and own.resolve()), []).append(run)
+    return list(groups.values())

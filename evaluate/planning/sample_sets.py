@@ -1,4 +1,4 @@
-"""Which samples a plan asks for: of which runs, on which questions, with which draws."""
+"""The sample sets of a plan: of which runs, on which questions, with which draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What behaviour.json says of the answers, as rows of text for every form of the report."""
+"""The report's section on behaviour.json, as rows of text for every form of the report."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def load(evaluated: EvaluatedFolder) -> BehaviourSection:
         return BehaviourSection(missing=f"{BehaviourFile.FILE} is left out: {str(error).splitlines()[0]}")
     if file.plan_sha256 != evaluated.plan_sha256:
         return BehaviourSection(missing=f"{BehaviourFile.FILE} belongs to another plan, so it is left out")
-    return told(file)
+    return section(file)
 
 
-def told(file: BehaviourFile) -> BehaviourSection:
+def section(file: BehaviourFile) -> BehaviourSection:
     """The rows of a behaviour file."""
     return BehaviourSection(
         arms=tuple(_by_benchmark(file.arms)),
@@ -72,10 +72,10 @@ def told(file: BehaviourFile) -> BehaviourSection:
 
 
 def _by_benchmark(items: Iterable[Behaviour]) -> Iterable[HabitsTable]:
-    found: dict[str, list[Behaviour]] = {}
+    by_name: dict[str, list[Behaviour]] = {}
     for item in items:
-        found.setdefault(item.benchmark + ("" if item.draw == "greedy" else f", {item.draw}"), []).append(item)
-    for name, members in found.items():
+        by_name.setdefault(item.benchmark + ("" if item.draw == "greedy" else f", {item.draw}"), []).append(item)
+    for name, members in by_name.items():
         yield HabitsTable(
             name,
             tuple(map(_row, members)),
@@ -125,12 +125,12 @@ def _rates(item: Behaviour) -> tuple[str, ...]:
     """Benchmark, arm, and for each habit how often per answer and per 1,000 tokens."""
     cells = []
     for habit in HABITS:
-        found = item.habits.get(habit)
-        if found is None or not item.answers:
+        rate = item.habits.get(habit)
+        if rate is None or not item.answers:
             cells.append(NOT_KNOWN)
         else:
-            per_1k = NOT_KNOWN if found.per_1k_tokens is None else f"{found.per_1k_tokens:.2f}"
-            cells.append(f"{found.per_answer:.2f} / {per_1k}")
+            per_1k = NOT_KNOWN if rate.per_1k_tokens is None else f"{rate.per_1k_tokens:.2f}"
+            cells.append(f"{rate.per_answer:.2f} / {per_1k}")
     return (item.benchmark, item.arm, *cells)
 
 

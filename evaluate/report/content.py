@@ -1,4 +1,4 @@
-"""What every form of the report says: scores turned into words and rows once, for HTML, Markdown and the terminal.
+"""The content of every form of the report: scores turned into words and rows once, for HTML, Markdown and the terminal.
 
 All values are text that is ready to print (and not yet escaped). What could not be measured is "n = 0" or "n/a", never 0.
 """
@@ -154,10 +154,10 @@ def content(plan: EvaluationPlan, scores: Scores, *, plan_sha256: str | None = N
 
 def grouped(rows: Iterable[ComparedRow]) -> tuple[Group, ...]:
     """Comparisons by benchmark, both in the order in which they come."""
-    found: dict[str, list[ComparedRow]] = {}
+    by_benchmark: dict[str, list[ComparedRow]] = {}
     for row in rows:
-        found.setdefault(row.benchmark, []).append(row)
-    return tuple(Group(benchmark, tuple(members)) for benchmark, members in found.items())
+        by_benchmark.setdefault(row.benchmark, []).append(row)
+    return tuple(Group(benchmark, tuple(members)) for benchmark, members in by_benchmark.items())
 
 
 def _headlines(
@@ -169,12 +169,12 @@ def _headlines(
         return (Headline(f"Nothing could be compared ({NO_DATA}).", "open"),)
     if len(primary) != len(scores.headline):
         return tuple(Headline(sentence, "none") for sentence in scores.headline)
-    found = {(table.benchmark, row.arm): row.accuracy for table in tables if table.first for row in table.rows}
+    accuracies = {(table.benchmark, row.arm): row.accuracy for table in tables if table.first for row in table.rows}
     lines = []
     for sentence, row in zip(scores.headline, primary, strict=True):
         names = {row.second: row.second, row.first: row.first, BASE: "the untuned base"}
         own = {} if not row.at else dict(zip((row.first, row.second), row.shares, strict=True))
-        known = {arm: own.get(arm) or found.get((row.benchmark, arm), NO_DATA) for arm in names}
+        known = {arm: own.get(arm) or accuracies.get((row.benchmark, arm), NO_DATA) for arm in names}
         shares = [f"{name} {known[arm]}" for arm, name in names.items()]
         explanation = "" if row.explanation in sentence else row.explanation
         lines.append(Headline(sentence, row.tone, f"Right answers: {', '.join(shares)}.", explanation))
@@ -236,11 +236,11 @@ def _benchmark_row(plan: EvaluationPlan) -> Iterable[tuple[str, ...]]:
 
 
 def _accuracy_tables(plan: EvaluationPlan, scores: Scores) -> Iterable[AccuracyTable]:
-    found = {(arm.benchmark, arm.strategy, arm.arm): arm for arm in scores.arms}
+    accuracies = {(arm.benchmark, arm.strategy, arm.arm): arm for arm in scores.arms}
     arms = dict.fromkeys([run.arm for run in plan.runs] + [arm.arm for arm in scores.arms])
     for benchmark in plan.benchmarks:
         for strategy in plan.strategies:
-            rows = tuple(_accuracy_row(name, found.get((benchmark.name, strategy, name))) for name in arms)
+            rows = tuple(_accuracy_row(name, accuracies.get((benchmark.name, strategy, name))) for name in arms)
             first = strategy == plan.strategies[0]
             if first or any(row.share for row in rows):
                 oracle = any(info.name == strategy and info.oracle for info in plan.policies)
@@ -282,23 +282,23 @@ def _run_row(run: RunScore) -> tuple[str, ...]:
 
 def _key(plan: EvaluationPlan, item: Declared | Compared) -> tuple[str, str, str, str]:
     """What a comparison declared and the same one made have in common; the strategy is empty for the plan's first."""
-    at = item.at if isinstance(item, Declared) else item.strategy
-    return item.benchmark, item.first, item.second, "" if at in plan.strategies[:1] else at
+    strategy = item.at if isinstance(item, Declared) else item.strategy
+    return item.benchmark, item.first, item.second, "" if strategy in plan.strategies[:1] else strategy
 
 
 def _compared_rows(plan: EvaluationPlan, scores: Scores) -> Iterable[ComparedRow]:
     """The comparisons in the order declared; one without a result says so."""
-    found: dict[tuple[str, str, str, str], list[Compared]] = {_key(plan, item): [] for item in plan.comparisons}
+    by_key: dict[tuple[str, str, str, str], list[Compared]] = {_key(plan, item): [] for item in plan.comparisons}
     for item in scores.compared:
-        found.setdefault(_key(plan, item), []).append(item)
-    for (benchmark, first, second, at), items in found.items():
-        yield from (_compared_row(item, at) for item in items)
+        by_key.setdefault(_key(plan, item), []).append(item)
+    for (benchmark, first, second, strategy), items in by_key.items():
+        yield from (_compared_row(item, strategy) for item in items)
         if not items:
-            primary = benchmark == plan.primary and first not in (BASE, LARGER) and at in ("", EQUAL_TOKENS)
-            yield ComparedRow(benchmark, first, second, primary, at=at)
+            primary = benchmark == plan.primary and first not in (BASE, LARGER) and strategy in ("", EQUAL_TOKENS)
+            yield ComparedRow(benchmark, first, second, primary, at=strategy)
 
 
-def _compared_row(item: Compared, at: str) -> ComparedRow:
+def _compared_row(item: Compared, strategy: str) -> ComparedRow:
     c, verdict = item.comparison, item.verdict
     tones = {item.first: "first", item.second: "second", None: "none" if verdict.words == NO_DIFFERENCE else "open"}
     return ComparedRow(
@@ -323,7 +323,7 @@ def _compared_row(item: Compared, at: str) -> ComparedRow:
             f"seed {m.seed}: only {item.second} {m.only_second:,}, only {item.first} {m.only_first:,}, p {numbers.p_equals(m.p)}"
             for m in c.mcnemar
         ),
-        at=f"{at} ({item.policy})" if at and item.policy else at,
+        at=f"{strategy} ({item.policy})" if strategy and item.policy else strategy,
         shares=(numbers.percent(c.first_accuracy), numbers.percent(c.second_accuracy)),
     )
 

@@ -1,4 +1,4 @@
-"""Test-time compute as the report shows it: accuracy against cost, equal budgets, difficulty, larger models."""
+"""The report's section on test-time compute: accuracy against cost, equal budgets, difficulty, larger models."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ def costs(plan: EvaluationPlan, scores: Scores) -> Costs:
     """What the report shows of costs and strategies."""
     arms = [run.arm for run in plan.runs]
     tones = chart.tones(arms)
-    there = [arm for arm in tones if any(curve.arm == arm for curve in scores.curves)]
+    shown = [arm for arm in tones if any(curve.arm == arm for curve in scores.curves)]
     return Costs(
-        legend=tuple((arm, chart.swatch(tones[arm])) for arm in there),
+        legend=tuple((arm, chart.swatch(tones[arm])) for arm in shown),
         curves=tuple(_curves(plan, scores, tones)),
         equal=tuple(_choice(item) for item in scores.equal_tokens),
         bins=tuple(map(_bins, scores.difficulty)),
@@ -125,8 +125,8 @@ def _curves(plan: EvaluationPlan, scores: Scores, tones: dict[str, int]) -> Iter
             axes = _axes(curves, unit)
             if axes is not None:
                 pictures = (_picture(curves, one, unit, axes, tones) for one in strategies if one != "greedy")
-                found = tuple(filter(None, pictures)) or (_picture(curves, "greedy", unit, axes, tones),)
-                yield Curves(name, unit, found)
+                charts = tuple(filter(None, pictures)) or (_picture(curves, "greedy", unit, axes, tones),)
+                yield Curves(name, unit, charts)
 
 
 def _cost(point: CurvePoint, unit: str) -> float | None:
@@ -160,15 +160,15 @@ def _picture(
 
 
 def _points(curve: ScoreCurve, unit: str) -> tuple[chart.ChartPoint, ...]:
-    found = []
+    points = []
     for point in curve.points:
         cost = _cost(point, unit)
         if cost is not None:
-            said = (
+            label = (
                 f"{curve.arm}, {point.policy}: {numbers.percent(point.accuracy)} at {numbers.short(cost)} {UNITS[unit]}"
             )
-            found.append(chart.ChartPoint(cost, point.accuracy, point.low, point.high, said))
-    return tuple(found)
+            points.append(chart.ChartPoint(cost, point.accuracy, point.low, point.high, label))
+    return tuple(points)
 
 
 def _choice(item: EqualBudget) -> EqualCostTable:
@@ -242,10 +242,10 @@ def _all_optimal(scores: Scores, tones: dict[str, int]) -> Iterable[Optimal]:
 def _optimal_lines(item: ComputeOptimal, tone: int) -> list[chart.Line]:
     by_bin, single = [], []
     for point in item.points:
-        said = f"by difficulty: {numbers.percent(point.accuracy)}"
-        by_bin.append(chart.ChartPoint(max(point.tokens, 0.1), point.accuracy, words=said))
-        said = f"one policy: {numbers.percent(point.fixed_accuracy)}"
-        single.append(chart.ChartPoint(max(point.fixed_tokens, 0.1), point.fixed_accuracy, words=said))
+        label = f"by difficulty: {numbers.percent(point.accuracy)}"
+        by_bin.append(chart.ChartPoint(max(point.tokens, 0.1), point.accuracy, words=label))
+        label = f"one policy: {numbers.percent(point.fixed_accuracy)}"
+        single.append(chart.ChartPoint(max(point.fixed_tokens, 0.1), point.fixed_accuracy, words=label))
     return [
         chart.Line("best policy by bin", tone, tuple(by_bin)),
         chart.Line("best single policy", tone, tuple(single), dashed=True),

@@ -1,4 +1,4 @@
-"""How the compared runs came to be: the folders behind an evaluation, found by the hashes in their manifests.
+"""The lineage of the compared runs: the folders behind an evaluation, found by the hashes in their manifests.
 
 An evaluation names its finetune folder by hash, that one its curate folder, that one its generate folders. They are
 looked for beside the evaluation. What the report needs of them is kept as `training.json` in the evaluation folder, so
@@ -43,12 +43,12 @@ def training(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> Train
     runs = _opened(wanted, "finetune", [finetuned] if finetuned else [], missing, evaluated.path)
     if runs is None:
         return kept or TrainingView(wanted, missing=(*missing, "So the training is not shown."))
-    made = _gather(wanted, runs, evaluated.path)
-    if kept is not None and len(kept.missing) < len(made.missing):
+    gathered = _gather(wanted, runs, evaluated.path)
+    if kept is not None and len(kept.missing) < len(gathered.missing):
         return kept  # an earlier report saw more
-    if made != kept:
-        write_atomic(evaluated.path / TrainingView.FILE, made.encoded())
-    return made
+    if gathered != kept:
+        write_atomic(evaluated.path / TrainingView.FILE, gathered.encoded())
+    return gathered
 
 
 def _gather(wanted: str, runs: FinetunedFolder, folder: Path) -> TrainingView:
@@ -113,10 +113,10 @@ def _opened(
 
 def _around(stage: str, near: Iterable[Path]) -> Iterator[Path]:
     """Folders beside those given and beside their parents, those named after the stage first."""
-    for place in dict.fromkeys(parent for path in near for parent in path.resolve().parents[:2]):
-        yield place / stage
+    for folder in dict.fromkeys(parent for path in near for parent in path.resolve().parents[:2]):
+        yield folder / stage
         try:
-            inside = sorted(path for path in place.iterdir() if path.is_dir())[:_MOST_FOLDERS]
+            inside = sorted(path for path in folder.iterdir() if path.is_dir())[:_MOST_FOLDERS]
         except OSError:
             continue
         yield from inside

@@ -27,8 +27,8 @@ Group: TypeAlias = tuple[str, Sequence[Sequence[Text]]]  # benchmark, rows of ce
 class Summary:
     """A renderable that fits itself to the width it is given."""
 
-    def __init__(self, told: Content) -> None:
-        self.told = told
+    def __init__(self, report: Content) -> None:
+        self.report = report
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         wide = options.max_width >= WIDE
@@ -38,13 +38,13 @@ class Summary:
 
     def _verdict(self) -> Iterator[RenderableType]:
         yield Rule(Text("Verdict"), align="left")
-        for line in self.told.headlines:
+        for line in self.report.headlines:
             yield _text(line.sentence, TONES[line.tone])
             for more in filter(None, (line.shares, line.explanation)):
                 yield Padding(_text(more), (0, 0, 0, 2))
-        for qualifier in self.told.qualifiers:
+        for qualifier in self.report.qualifiers:
             yield _text(f"! {qualifier}", "bold")
-        for caveat in self.told.caveats:
+        for caveat in self.report.caveats:
             yield _text(f"- {caveat}", "dim")
 
     def _accuracy(self, wide: bool) -> Iterator[RenderableType]:
@@ -54,7 +54,7 @@ class Summary:
             else ["Cut", "None", "Tokens"]
         )
         groups = []
-        for accuracy in self.told.tables:
+        for accuracy in self.report.tables:
             if not accuracy.first:
                 continue
             rows = []
@@ -69,7 +69,7 @@ class Summary:
         """Arm against arm; on a narrow screen the verdict stands under the comparison."""
         heads = ["Comparison", "Points", "95% interval", *(["p (Holm)", "Detectable"] if wide else [])]
         groups = []
-        for group in self.told.between_arms:
+        for group in self.report.between_arms:
             rows = []
             for row in group.rows:
                 numbers = [row.difference, row.interval, *([row.holm, row.detectable] if wide else [])]
@@ -79,27 +79,27 @@ class Summary:
                 rows.append([name, *map(_text, numbers), *([words] if wide else [])])
             groups.append((group.benchmark, rows))
         yield from self._tables([*heads, *(["Verdict"] if wide else [])], groups, wide)
-        if self.told.with_base:
-            others = "" if all(table.first for table in self.told.tables) else " and the other strategies"
+        if self.report.with_base:
+            others = "" if all(table.first for table in self.report.tables) else " and the other strategies"
             yield _text(f"The comparisons with the untuned base{others} are in report.html and report.md.", "dim")
 
     def _tables(self, heads: Sequence[str], groups: Sequence[Group], wide: bool) -> Iterator[RenderableType]:
         """One table a benchmark under its name, all with the same columns; the heads stand once."""
         lines = [row for _, rows in groups for row in rows]
-        widths = [max([len(head), *(row[at].cell_len for row in lines)]) for at, head in enumerate(heads)]
+        widths = [max([len(head), *(row[column].cell_len for row in lines)]) for column, head in enumerate(heads)]
         if not wide:  # two lines to a name
             widths[0] = max([len(heads[0]), *(line.cell_len for row in lines for line in row[0].split())])
-        for place, (benchmark, rows) in enumerate(groups):
-            headline = " (headline)" if benchmark == self.told.primary else ""
-            grid = Table(box=None, padding=(0, 2 if wide else 1, 0, 0), show_header=place == 0, header_style="dim")
-            for at, head in enumerate(heads):
-                words = at == 0 or head == "Verdict"
+        for index, (benchmark, rows) in enumerate(groups):
+            headline = " (headline)" if benchmark == self.report.primary else ""
+            grid = Table(box=None, padding=(0, 2 if wide else 1, 0, 0), show_header=index == 0, header_style="dim")
+            for column, head in enumerate(heads):
+                words = column == 0 or head == "Verdict"
                 grid.add_column(
                     head,
                     justify="left" if words else "right",
                     overflow="fold",
                     no_wrap=not words,
-                    min_width=widths[at],
+                    min_width=widths[column],
                 )
             for row in rows:
                 grid.add_row(*row)

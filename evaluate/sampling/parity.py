@@ -1,4 +1,4 @@
-"""The same questions again in another way: is a server the built-in sampler, and does the batch flip answers?
+"""Parity checks: greedy answers given again by another way, and compared. Is a server exact? Does the batch flip answers?
 
 `parity.json` compares a server's answers with the built-in sampler's, before the server is used; `flips.json` compares the
 stored greedy answers with those written one prompt and one run at a time.
@@ -46,10 +46,10 @@ def check_endpoint(
         return list(AgreementFile.read(folder.work, AgreementFile.PARITY).agreement)
     known = Endpoint(EndpointRef(BASE_NAME, plan.backend)).models()
     check_served(plan, known, [run.run for run in sampled_runs(plan)], line)
-    found = _compare_all(finetuned, prepared, [plan.primary], problems, "built-in")
-    check_parity(found, least)
-    AgreementFile(tuple(found)).write(folder, AgreementFile.PARITY)
-    return found
+    agreements = _compare_all(finetuned, prepared, [plan.primary], problems, "built-in")
+    check_parity(agreements, least)
+    AgreementFile(tuple(agreements)).write(folder, AgreementFile.PARITY)
+    return agreements
 
 
 def flips(
@@ -62,9 +62,9 @@ def flips(
         return []
     if folder.has(AgreementFile.FILE):
         return list(AgreementFile.read(folder.work).agreement)
-    found = _compare_all(finetuned, prepared, [b.name for b in plan.benchmarks], wanted, "batch 1", folder)
-    AgreementFile(tuple(found)).write(folder)
-    return found
+    agreements = _compare_all(finetuned, prepared, [b.name for b in plan.benchmarks], wanted, "batch 1", folder)
+    AgreementFile(tuple(agreements)).write(folder)
+    return agreements
 
 
 def _compare_all(
@@ -77,16 +77,16 @@ def _compare_all(
 ) -> list[Agreement]:
     """Greedy answers of every run to the first problems: built in and one at a time, against those stored or served."""
     plan = prepared.plan
-    found: list[Agreement] = []
+    agreements: list[Agreement] = []
     questions = {name: prepared.questions[name][:problems] for name in names}
     with console.progress(f"runs answering again ({against})", len(questions) * len(sampled_runs(plan))) as ticker:
-        for name, asked in questions.items():
-            batch = tuple(prompted_questions(prepared, name, asked))
+        for name, of_benchmark in questions.items():
+            batch = tuple(prompted_questions(prepared, name, of_benchmark))
             for runs in by_base(finetuned, sampled_runs(plan)):
-                for one in _compare_group(finetuned, prepared, against, runs, asked, batch, stored):
-                    found.append(one)
+                for one in _compare_group(finetuned, prepared, against, runs, of_benchmark, batch, stored):
+                    agreements.append(one)
                     ticker.advance(1, one.run)
-    return found
+    return agreements
 
 
 def _compare_group(
@@ -94,12 +94,12 @@ def _compare_group(
     prepared: EvaluationSetup,
     against: Any,
     infos: Sequence[RunInfo],
-    asked: Sequence[Question],
+    questions: Sequence[Question],
     batch: tuple[PromptedQuestion, ...],
     stored: Folder | None,
 ) -> Iterator[Agreement]:
     """Runs of one base on one benchmark."""
-    name = asked[0].benchmark
+    name = questions[0].benchmark
     runs = tuple(named_adapter(finetuned, info) for info in infos)
     served = worker_model(prepared)
     built_in = replace(served, server=None)
@@ -107,23 +107,27 @@ def _compare_group(
         unit = WorkUnit(f"{name}/parity", runs, ("greedy",), batch, len(batch))
         ours, theirs = (next(workers.answer_all(model, [unit], 1)).written["greedy"] for model in (built_in, served))
         for (run, _), left, right in zip(runs, ours, theirs, strict=True):
-            yield _agreement(against, run, asked, [texts[0] for texts in left], [texts[0] for texts in right])
+            yield _agreement(against, run, questions, [texts[0] for texts in left], [texts[0] for texts in right])
         return
     alone = [WorkUnit(f"{name}/{run[0]}", (run,), ("greedy",), batch, 1) for run in runs]
     for result, (run, _) in zip(workers.answer_all(built_in, alone, 1), runs, strict=True):
         files = stored.shards(samples_folder(run, name, "greedy"))
         before = {sample.question: sample for file in files for sample in read_lines(file, Sample)}
         again = [texts[0] for texts in result.written["greedy"][0]]
-        yield _agreement(against, run, asked, [before[q.id] for q in asked], again)
+        yield _agreement(against, run, questions, [before[q.id] for q in questions], again)
 
 
 def _agreement(
-    against: Any, run: str, asked: Sequence[Question], ours: Sequence[Text | Sample], theirs: Sequence[Text | Sample]
+    against: Any,
+    run: str,
+    questions: Sequence[Question],
+    ours: Sequence[Text | Sample],
+    theirs: Sequence[Text | Sample],
 ) -> Agreement:
     texts = answers = outcomes = 0
-    for question, left, right in zip(asked, ours, theirs, strict=True):
+    for question, left, right in zip(questions, ours, theirs, strict=True):
         one, two = (grade(question.problem, text.text, text.finish) for text in (left, right))
         texts += left.text != right.text
         answers += one.answer != two.answer
         outcomes += one.outcome != two.outcome
-    return Agreement(against, run, asked[0].benchmark, len(asked), texts, answers, outcomes)
+    return Agreement(against, run, questions[0].benchmark, len(questions), texts, answers, outcomes)

@@ -134,7 +134,7 @@ def _together(
 
 def _origin(plan: EvaluationPlan, draw: DrawInfo, run: RunInfo, prompts: str, weights: str) -> SampleOrigin:
     """All that a run's samples of one shard depend on; rounds and caps too, since a file holds all of them."""
-    chance = {name: plan.numbers[name] for name in ("temperature", "top_p") if name in plan.numbers}
+    sampling = {name: plan.numbers[name] for name in ("temperature", "top_p") if name in plan.numbers}
     return SampleOrigin(
         weights,
         run.adapter_sha256,
@@ -142,7 +142,7 @@ def _origin(plan: EvaluationPlan, draw: DrawInfo, run: RunInfo, prompts: str, we
         draw.name,
         draw.samples,
         draw.options,
-        (plan.seed, run.run, chance) if draw.temperature else (),
+        (plan.seed, run.run, sampling) if draw.temperature else (),
         plan.view,
         plan.max_new_tokens,
         plan.batch,

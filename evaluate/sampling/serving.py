@@ -1,4 +1,4 @@
-"""Runs behind a vLLM server: the line that serves them, and a gate that its answers are those of the built-in sampler.
+"""The serving of runs by vLLM: the command line for it, and a gate that its answers are the built-in sampler's.
 
 A server is only as good as its numerics: transformers issue 45323 (a stale length in CUDA graphs) halved GSM8K scores, and
 vLLM's LoRA kernels may vary from run to run. So some problems of every run are answered by both, and an endpoint whose
@@ -55,9 +55,9 @@ def check_served(plan: EvaluationPlan, known: Sequence[str], wanted: Sequence[st
         )
 
 
-def check_parity(found: Sequence[Agreement], least: float) -> None:
+def check_parity(agreements: Sequence[Agreement], least: float) -> None:
     """Raises JourneyError where a run's answers differ from the built-in sampler's more often than is allowed."""
-    for one in found:
+    for one in agreements:
         same = 1 - one.other_answer / one.problems
         if same < least:
             raise JourneyError(

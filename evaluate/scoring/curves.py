@@ -1,4 +1,4 @@
-"""Accuracy against what it costs: every arm, every strategy, every setting."""
+"""Accuracy-cost curves: every arm, every strategy, every setting."""
 
 from __future__ import annotations
 

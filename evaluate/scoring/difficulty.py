@@ -1,4 +1,4 @@
-"""Problems by difficulty in five bins: which policy is best in each, and what choosing by bin gives for a budget.
+"""Analyses by difficulty, in five bins: which policy is best in each, and what choosing by bin gives for a budget.
 
 As Snell et al. 2024 (arXiv 2408.03314, section 3) do it: bins are quintiles of the pass rate, pooled over all trained runs.
 Cross-fitted: one half of the samples bins the problems, the other half is scored, and the other way round. Where more than
@@ -74,8 +74,8 @@ def all_optimal(book: GradedSamples) -> Iterator[ComputeOptimal]:
 def _binned(book: GradedSamples) -> Iterator[tuple[str, Binning]]:
     for info in book.plan.benchmarks:
         runs = [run.run for run in book.runs() if run.seed is not None]
-        there = bool(runs) and all(book.has(run, info.name, SAMPLES) for run in runs)
-        if there and book.cells[runs[0], info.name, SAMPLES].matrix.samples >= 2:
+        complete = bool(runs) and all(book.has(run, info.name, SAMPLES) for run in runs)
+        if complete and book.cells[runs[0], info.name, SAMPLES].matrix.samples >= 2:
             yield info.name, _binning(book, info.name, runs)
 
 
@@ -117,7 +117,7 @@ def _own_difficulty(questions: Sequence[Question]) -> Array | None:
 
 def _options(book: GradedSamples, benchmark: str, arm: str, *, last_only: bool) -> list[Option]:
     """Every policy of an arm; fold 0 scores the odd samples (the even ones bin), fold 1 the even ones."""
-    found = []
+    options = []
     for name in dict.fromkeys(["greedy", *book.plan.strategies_on(benchmark)]):
         one = strategy(name)
         half = book.cells[book.runs_of(arm)[0].run, benchmark, SAMPLES].matrix.samples // 2
@@ -131,8 +131,8 @@ def _options(book: GradedSamples, benchmark: str, arm: str, *, last_only: bool) 
                 each = [one.apply(matrix, k, book.strategy_settings) for matrix in matrices]
                 scores.append(np.mean([applied.scores for applied in each], axis=0))
                 tokens.append(np.mean([applied.tokens for applied in each], axis=0))
-            found.append(Option(one.policy(k), name, one.oracle, (scores[0], scores[1]), (tokens[0], tokens[1])))
-    return found
+            options.append(Option(one.policy(k), name, one.oracle, (scores[0], scores[1]), (tokens[0], tokens[1])))
+    return options
 
 
 def _bins(binning: Binning, options: Sequence[Option]) -> Iterator[Bin]:

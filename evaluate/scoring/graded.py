@@ -41,7 +41,7 @@ class RunSamples:
 
     @cached_property
     def matrix(self) -> SampleMatrix:
-        """The arrays that policies work on."""
+        """The samples as arrays (question, number), which policies work on."""
         flat = [sample for of_one in self.samples for sample in of_one]
         shape = (len(self.samples), len(self.samples[0]))
         flops = None if any(sample.flops is None for sample in flat) else [sample.flops for sample in flat]
@@ -57,14 +57,14 @@ class RunSamples:
         )
 
     def _classes(self) -> np.ndarray:
-        found = []
+        rows = []
         for question, grades in zip(self.questions, self.grades, strict=True):
             answers = [None if g.outcome == "no_answer" else g.answer for g in grades]
             if len(answers) == 1:
-                found.append([NO_CLASS if answers[0] is None else 0])
+                rows.append([NO_CLASS if answers[0] is None else 0])
                 continue
-            found.append([NO_CLASS if c is None else c for c in voting.classes(question.problem, answers)])
-        return np.array(found, dtype=np.int64)
+            rows.append([NO_CLASS if c is None else c for c in voting.classes(question.problem, answers)])
+        return np.array(rows, dtype=np.int64)
 
 
 @dataclass
@@ -80,11 +80,11 @@ class GradedSamples:
         self.strategy_settings = settings_of(self.plan)
 
     def has(self, run: str, benchmark: str, draw: str) -> bool:
-        """Whether samples of this draw are there."""
+        """Whether a run has samples of a draw on a benchmark."""
         return (run, benchmark, draw) in self.cells
 
     def matrix(self, run: str, benchmark: str, name: str) -> SampleMatrix:
-        """The samples that a strategy reads."""
+        """The samples of a run on a benchmark that a strategy reads: those of its draw."""
         return self.cells[run, benchmark, self.plan.draw_of(name)].matrix
 
     def applied(self, run: str, benchmark: str, name: str, k: int | None = None) -> PolicyResult:
@@ -109,7 +109,7 @@ class GradedSamples:
         return list(dict.fromkeys(run.arm for run in sampled_runs(self.plan)))
 
     def questions(self, benchmark: str) -> list[Question]:
-        """The questions of a benchmark."""
+        """The questions of a benchmark, in the order of the rows of its matrices."""
         return next(cell.questions for (_, name, _), cell in self.cells.items() if name == benchmark)
 
 
@@ -130,17 +130,17 @@ def read_book(stored: StoredFiles, plan: EvaluationPlan, seconds: Seconds) -> Gr
 
 def _cell(stored: StoredFiles, name: str, questions: list[Question], seconds: Seconds) -> RunSamples:
     """Join samples to the questions by id and number."""
-    found: dict[str, dict[int, tuple[Sample, float]]] = {}
+    by_question: dict[str, dict[int, tuple[Sample, float]]] = {}
     spent = seconds[name]
     drawn = [sample for path in stored.shards(name) for sample in read_lines(path, Sample)]
     each = [float(spent)] * len(drawn) if isinstance(spent, int | float) else list(spent)
     for sample, one in zip(drawn, each, strict=False):
-        of_one = found.setdefault(sample.question, {})
+        of_one = by_question.setdefault(sample.question, {})
         if sample.index in of_one:
             raise PartialError(f"{name}: question {sample.question} has two samples{_number(sample.index)}")
         of_one[sample.index] = (sample, one)
-    _check_whole(name, found, questions, len(drawn), len(each))
-    ordered = [[found[q.id][n] for n in sorted(found[q.id])] for q in questions]
+    _check_whole(name, by_question, questions, len(drawn), len(each))
+    ordered = [[by_question[q.id][n] for n in sorted(by_question[q.id])] for q in questions]
     samples = [[sample for sample, _ in of_one] for of_one in ordered]
     pairs = zip(questions, samples, strict=True)
     grades = [[grade(question.problem, s.text, s.finish) for s in of_one] for question, of_one in pairs]
@@ -153,15 +153,15 @@ def _number(index: int) -> str:
 
 
 def _check_whole(
-    where: str, found: Mapping[str, Mapping[int, object]], questions: Iterable[Question], drawn: int, timed: int
+    where: str, by_question: Mapping[str, Mapping[int, object]], questions: Iterable[Question], drawn: int, timed: int
 ) -> None:
     """Raises PartialError unless every question has its samples, as many as the others."""
-    asked = [question.id for question in questions]
-    missing = [name for name in asked if name not in found]
-    counts = {len(of_one) for of_one in found.values()}
-    if missing or len(found) != len(asked) or len(counts) != 1 or drawn != timed:
+    ids = [question.id for question in questions]
+    missing = [name for name in ids if name not in by_question]
+    counts = {len(of_one) for of_one in by_question.values()}
+    if missing or len(by_question) != len(ids) or len(counts) != 1 or drawn != timed:
         raise PartialError(
-            f"{where}: {drawn} samples of {len(asked)} questions, {len(missing)} of them missing\n"
+            f"{where}: {drawn} samples of {len(ids)} questions, {len(missing)} of them missing\n"
             "  run `journey evaluate` again to repair it"
         )
 
@@ -172,15 +172,15 @@ def _rewards(stored: StoredFiles, name: str, samples: Sequence[Sequence[Sample]]
     paths = stored.shards(kind) if name.endswith("/samples") else []
     if not paths:
         return None
-    found = {(r.question, r.index): r.reward for path in paths for r in read_lines(path, Reward)}
+    reward_of = {(r.question, r.index): r.reward for path in paths for r in read_lines(path, Reward)}
     try:
-        return np.array([[found[s.question, s.index] for s in of_one] for of_one in samples], dtype=np.float64)
+        return np.array([[reward_of[s.question, s.index] for s in of_one] for of_one in samples], dtype=np.float64)
     except KeyError as error:
         raise PartialError(f"{kind} lacks the reward of {error}") from None
 
 
 def matrix(columns: Sequence[Array]) -> Array:
-    """(question, seed) from one array a seed."""
+    """Arrays (question,), one a seed, side by side: (question, seed)."""
     return np.stack(list(columns), axis=1)
 
 
@@ -190,5 +190,5 @@ def comparison_options(plan: EvaluationPlan, item: Declared) -> dict[str, Any]:
 
 
 def info_of(plan: EvaluationPlan, benchmark: str) -> BenchmarkInfo:
-    """The benchmark of a name."""
+    """What the plan says of a benchmark, by its name. Raises StopIteration for one that it does not have."""
     return next(info for info in plan.benchmarks if info.name == benchmark)

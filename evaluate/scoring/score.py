@@ -72,7 +72,7 @@ def score_book(stored: StoredFiles, book: GradedSamples) -> Scores:
         compared=tuple(compared),
         failed_runs=tuple(_failed(plan)),
         curves=tuple(curves.all_curves(book)),
-        equal_tokens=tuple(one.told for one in budgets.values() if one.told.unit == "tokens"),
+        equal_tokens=tuple(one.record for one in budgets.values() if one.record.unit == "tokens"),
         difficulty=tuple(difficulty.all_difficulties(book)),
         compute_optimal=tuple(difficulty.all_optimal(book)),
         larger=tuple(larger_scores.larger(book, budgets)),
@@ -157,9 +157,9 @@ def _compare_all(book: GradedSamples, budgets: Mapping[str, equal_cost.ComparedA
     plan = book.plan
     results: dict[str, Comparison] = {}
     for item in plan.comparisons:
-        found = budgets[item.key].told.comparison if item.key in budgets else _compare(book, item)
-        if found is not None:
-            results[item.key] = found
+        comparison = budgets[item.key].record.comparison if item.key in budgets else _compare(book, item)
+        if comparison is not None:
+            results[item.key] = comparison
     adjusted = verdict.adjust(plan.comparisons, results)
     below = {
         (item.benchmark, item.second): verdict.below(results[item.key], adjusted[item.key])
@@ -167,14 +167,14 @@ def _compare_all(book: GradedSamples, budgets: Mapping[str, equal_cost.ComparedA
         if item.first == BASE and item.key in results
     }
     return [
-        _decided(plan, item, results[item.key], adjusted[item.key], below, _told(budgets, item))
+        _decided(plan, item, results[item.key], adjusted[item.key], below, _record_of(budgets, item))
         for item in plan.comparisons
         if item.key in results
     ]
 
 
-def _told(budgets: Mapping[str, equal_cost.ComparedAtCost], item: Declared) -> EqualBudget | None:
-    return budgets[item.key].told if item.key in budgets else None
+def _record_of(budgets: Mapping[str, equal_cost.ComparedAtCost], item: Declared) -> EqualBudget | None:
+    return budgets[item.key].record if item.key in budgets else None
 
 
 def _compare(book: GradedSamples, item: Declared) -> Comparison | None:
@@ -227,8 +227,8 @@ def _sentence(item: Compared) -> str:
 
 def _failed(plan: EvaluationPlan) -> list[str]:
     """Runs without weights, and the seeds that an arm lacks though others have them."""
-    there = {run.run for run in sampled_runs(plan)}
-    failed = [run.run for run in plan.runs if run.run not in there]
+    sampled = {run.run for run in sampled_runs(plan)}
+    failed = [run.run for run in plan.runs if run.run not in sampled]
     trained = [run for run in plan.runs if run.seed is not None]
     listed = {(run.arm, run.seed) for run in trained}
     arms, seeds = (

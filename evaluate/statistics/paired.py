@@ -1,4 +1,4 @@
-"""Do two ways of training differ? Paired tests over problems and training seeds.
+"""Paired tests of two ways of training, over problems and training seeds.
 
 Two things vary: problems (hard or easy, and better suited to one arm) and training runs (an adapter is lucky or not).
 A test that only resamples problems asks whether these adapters differ, not whether the methods do; the rule here
@@ -75,9 +75,11 @@ def compare_to_base(
     """Compare a trained arm (n, S) with the untuned base (n,), one run without a seed; positive = arm better."""
     b = _scores(arm, "arm")
     run = np.asarray(base, dtype=np.float64)
+    # (n,) to (n, 1): the base is one run, as a column beside the seeds of the arm
     a = _scores(run[:, None] if run.ndim == 1 else run, "base")
     if a.shape != (len(b), 1):
         raise ValueError(f"base has shape {run.shape}, expected one score for each of {len(b)} problems")
+    # (n, 1) seen as (n, S): the same base score stands against every seed, without a copy
     return _compare(np.broadcast_to(a, b.shape), b, (b,), parts, flips, resamples, signs)
 
 
@@ -89,7 +91,7 @@ def accuracy_interval(scores: npt.ArrayLike) -> Accuracy:
     """
     y = _scores(scores, "arm")
     n, seeds = y.shape
-    mean = float(y.mean())
+    mean = float(y.mean())  # (n, seeds) to a scalar; every seed has every problem, so this is the mean of seed means
     squares = _mean_squares(y, (y,))
     if squares is not None and squares.seeds is not None and squares.noise is not None:
         method: Literal["two-way", "t over problems"] = "two-way"
@@ -150,20 +152,21 @@ def needed(comparison: Comparison, margin: float) -> tuple[Size, ...]:
     per_run = max(0.0, (noise if squares.seeds is None else squares.seeds) - noise) / n
 
     def enough(s: npt.NDArray[Any], m: npt.NDArray[Any]) -> list[Size]:
+        # (sizes,): the effect of every candidate size at once; s seeds and m problems scale the components up again
         effect = _detectable(s * per_problem + noise, m * per_run + noise, m, s, comparison.trained_arms)
-        found = np.flatnonzero(effect <= margin)[:1]
-        return [Size(int(s[i]), int(m[i])) for i in found]
+        first_enough = np.flatnonzero(effect <= margin)[:1]
+        return [Size(int(s[i]), int(m[i])) for i in first_enough]
 
     fewest_seeds, fewest_problems = max(seeds, MIN_SEEDS), max(n, MIN_PROBLEMS)
     grow = (fewest_seeds, fewest_problems) == (seeds, n)  # this size was just found too small
     more_seeds = np.arange(fewest_seeds + grow, MAX_SEEDS + 1)
     more_problems = _round_counts(fewest_problems, grow)
-    found = enough(more_seeds, np.full_like(more_seeds, fewest_problems))
-    found += enough(np.full_like(more_problems, fewest_seeds), more_problems)
+    sizes = enough(more_seeds, np.full_like(more_seeds, fewest_problems))
+    sizes += enough(np.full_like(more_problems, fewest_seeds), more_problems)
     for count in (5, 10, 20, 50, 100):
-        if not found and count > fewest_seeds:
-            found = enough(np.full_like(more_problems, count), more_problems)
-    return tuple(dict.fromkeys(found))
+        if not sizes and count > fewest_seeds:
+            sizes = enough(np.full_like(more_problems, count), more_problems)
+    return tuple(dict.fromkeys(sizes))
 
 
 def _scores(values: npt.ArrayLike, name: str) -> Array:
@@ -195,9 +198,10 @@ def _compare(
     n, seeds = first.shape
     arms = len(trained)
     difference = second - first
-    d = float(difference.mean())
+    d = float(difference.mean())  # (n, S) to a scalar
     if signs is None:
         signs = sign_flips(n, flips, parts)
+    # (n, S) to (n,): a problem is flipped as a whole, since its seeds share whatever suits one arm better
     p_permutation = _permutation(difference.mean(axis=1), signs)
     squares = _mean_squares(difference, trained)
     se = df = low = high = p = p_t = detectable = bootstrap = None
@@ -235,9 +239,11 @@ def _mean_squares(values: Array, trained: Sequence[Array]) -> MeanSquares | None
     n, seeds = values.shape
     if n < 2:
         return None
+    # (n, S) to (n,), problem means; their variance times S is the mean square between problems
     problems = float(seeds * values.mean(axis=1).var(ddof=1))
     if seeds < 2:
         return MeanSquares(problems, None, None)
+    # (n, S) to (S,) of each arm, seed means; summed over arms, because the seeds of two arms are unpaired
     between = float(n * sum(y.mean(axis=0).var(ddof=1) for y in trained))
     return MeanSquares(problems, between, float(sum(_residual_mean_square(y) for y in trained)))
 
@@ -245,6 +251,7 @@ def _mean_squares(values: Array, trained: Sequence[Array]) -> MeanSquares | None
 def _residual_mean_square(y: Array) -> float:
     """What is left of scores (n, S) after the problem's mean and the seed's mean."""
     n, seeds = y.shape
+    # (n, S) - (n, 1) - (S,) + scalar: both main effects taken out, what is left is the interaction with noise
     residual = y - y.mean(axis=1, keepdims=True) - y.mean(axis=0) + y.mean()
     return float((residual**2).sum() / ((n - 1) * (seeds - 1)))
 
@@ -268,6 +275,7 @@ def _detectable(problems: Any, between: Any, n: Any, seeds: Any, arms: int) -> A
 
     All of A counts here, also where the interval takes the noise out of it: a plan should not rest on a lucky draw.
     """
+    # Scalars or (sizes,), element by element: `needed` asks for hundreds of sizes at once
     total = np.asarray(problems + between, dtype=np.float64)
     spread = problems**2 / (n - 1) + between**2 / (arms * (seeds - 1))
     df = np.maximum(1.0, np.where(total > ROUNDING, total**2 / np.maximum(spread, 1e-300), n - 1))
@@ -292,6 +300,7 @@ def _permutation(per_problem: Array, signs: npt.NDArray[Any]) -> float:
     if signs.ndim != 2 or signs.shape[1] != len(per_problem):
         raise ValueError(f"signs have shape {signs.shape}, expected (flips, {len(per_problem)})")
     blocks = np.array_split(signs, max(1, signs.size // 4_000_000))  # small signs grow eightfold as floats
+    # (block, n) @ (n,) is (block,), one sum a flip; end to end (flips,)
     sums = np.concatenate([np.abs(block @ per_problem) for block in blocks])
     hits = int((sums >= abs(per_problem.sum()) - ROUNDING * len(per_problem)).sum())
     return (1 + hits) / (len(signs) + 1)
@@ -303,8 +312,10 @@ def _bootstrap(first: Array, second: Array, parts: Sequence[str | int], resample
     rng = np.random.default_rng(seed_for("two-way bootstrap", *parts))
     means = np.empty(resamples)
     for i in range(resamples):
+        # n drawn problems counted: (n,) shares, so that a resample is a product with (n, S) instead of a copy of its rows
         weights = np.bincount(rng.integers(0, n, n), minlength=n) / n
         runs = rng.integers(0, seeds, (2, seeds))
+        # (n,) @ (n, S) is (S,), seed means of the drawn problems; of these the drawn seeds, each arm its own
         means[i] = (weights @ second)[runs[1]].mean() - (weights @ first)[runs[0]].mean()
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
@@ -317,6 +328,7 @@ def _mcnemar(first: Array, second: Array) -> tuple[McNemar, ...]:
         return ()
     tests = []
     for seed in range(first.shape[1]):
+        # (n, S) to (n,) of one seed to a count: McNemar's test knows no seeds, so there is one a seed
         only_first = int((first[:, seed] > second[:, seed]).sum())
         only_second = int((second[:, seed] > first[:, seed]).sum())
         either = only_first + only_second

@@ -141,17 +141,17 @@ def _inside(comparison: Comparison, margin: float) -> bool | None:
 
 
 def _qualifiers(comparison: Comparison, labels: tuple[str, str], below_base: tuple[bool, bool]) -> tuple[str, ...]:
-    found = []
+    qualifiers = []
     if all(below_base):
-        found.append(f"both {BELOW}")
+        qualifiers.append(f"both {BELOW}")
     else:
-        found += [f"{label} {BELOW}" for label, low in zip(labels, below_base, strict=True) if low]
+        qualifiers += [f"{label} {BELOW}" for label, low in zip(labels, below_base, strict=True) if low]
     accuracies = comparison.first_accuracy, comparison.second_accuracy
     if max(accuracies) < FLOOR:
-        found.append("floor")
+        qualifiers.append("floor")
     if min(accuracies) > CEILING:
-        found.append("ceiling")
-    return tuple(found)
+        qualifiers.append("ceiling")
+    return tuple(qualifiers)
 
 
 def _facts(comparison: Comparison, holm_p: float, first: str, second: str) -> str:

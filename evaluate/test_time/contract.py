@@ -1,4 +1,4 @@
-"""What a strategy is: how its samples are written (or whose it shares), and what it makes of them.
+"""The strategy protocol: how samples are written (or whose are shared), and what the strategy makes of them.
 
 A strategy that has samples of its own defines `write`; others name in `draw` the strategy whose samples they read, so that
 what is drawn once serves pass@k, majority and best-of-k alike. `apply` needs no model: it is also what re-scoring does.
@@ -71,8 +71,8 @@ def in_catalog(kind: S) -> S:
 
 
 def each(sampler: Sampler, questions: Sequence[PromptedQuestion]) -> list[tuple[int, int]]:
-    """Every (run, question) by place, runs outside."""
-    return [(run, place) for run in range(len(sampler.runs)) for place in range(len(questions))]
+    """Every (run, question) as indices, runs outside."""
+    return [(run, index) for run in range(len(sampler.runs)) for index in range(len(questions))]
 
 
 def go_on(
@@ -81,6 +81,6 @@ def go_on(
     """Greedy texts by (run, question) that begin with these tokens, up to `cap` tokens in all, in one batch."""
     keys = [key for key, prefix in prefixes.items() if len(prefix) < cap]
     requests = [
-        Request(run, questions[place], prefixes[run, place], cap=cap - len(prefixes[run, place])) for run, place in keys
+        Request(run, questions[index], prefixes[run, index], cap=cap - len(prefixes[run, index])) for run, index in keys
     ]
     return dict(zip(keys, sampler.write(requests), strict=True))

@@ -1,4 +1,4 @@
-"""Expected outcome of a majority vote among k of n samples, exactly: over all subsets, without drawing any.
+"""The exact expected outcome of a majority vote among k of n samples: over all subsets, without drawing any.
 
 Samples fall into classes of equal answers; a sample without an answer casts no vote; ties are broken at random. For one
 class the chance of winning is a sum over its votes v: ways to draw v of its samples, times ways to draw the rest so that
@@ -39,9 +39,9 @@ def adaptive(sizes: Sequence[int], right: Sequence[float], silent: int, k: int) 
     pairs = comb(sum(sizes) + silent, 2)
     agree = [comb(size, 2) / pairs for size in sizes]
     score = majority(sizes, right, silent, k) + sum(a * r for a, r in zip(agree, right, strict=True))
-    for head, chance in enumerate(agree):
-        if chance:  # the vote that is not taken
-            score -= chance * sum(
+    for head, probability in enumerate(agree):
+        if probability:  # the vote that is not taken
+            score -= probability * sum(
                 right[c] * _wins(sizes[c], _others(sizes, c), silent, k, "own" if c == head else sizes[head])
                 for c in range(len(sizes))
                 if right[c]
@@ -49,8 +49,8 @@ def adaptive(sizes: Sequence[int], right: Sequence[float], silent: int, k: int) 
     return score, sum(agree)
 
 
-def _others(sizes: Sequence[int], place: int) -> tuple[int, ...]:
-    return tuple(sorted((*sizes[:place], *sizes[place + 1 :]), reverse=True))
+def _others(sizes: Sequence[int], index: int) -> tuple[int, ...]:
+    return tuple(sorted((*sizes[:index], *sizes[index + 1 :]), reverse=True))
 
 
 @lru_cache(maxsize=1 << 17)
@@ -61,8 +61,8 @@ def _wins(size: int, others: tuple[int, ...], silent: int, k: int, head: Head) -
     own_start, rest = (2, list(others)) if head == "own" else (0, list(others))
     starts = [0] * len(rest)
     if isinstance(head, int):
-        place = rest.index(head)
-        rest[place], starts[place] = head - 2, 2
+        index = rest.index(head)
+        rest[index], starts[index] = head - 2, 2
     size, drawn = size - own_start, k - (2 if head != "none" else 0)
     total = comb(size + sum(rest) + silent, drawn)
     if total == 0:
@@ -102,10 +102,10 @@ def best_of(scores: npt.NDArray[np.float64], values: npt.NDArray[np.float64], k:
     if not 1 <= k <= n:
         raise ValueError(f"best of {k} among {n} samples")
     order = np.argsort(-values, kind="stable")
-    ranked, total, expected, at = values[order], comb(n, k), 0.0, 0
-    while at < n:
-        end = int(np.searchsorted(-ranked, -ranked[at], side="right"))
-        chance = (comb(n - at, k) - comb(n - end, k)) / total  # the best of the k is one of these equals
-        expected += chance * float(scores[order[at:end]].mean())
-        at = end
+    ranked, total, expected, start = values[order], comb(n, k), 0.0, 0
+    while start < n:
+        end = int(np.searchsorted(-ranked, -ranked[start], side="right"))
+        probability = (comb(n - start, k) - comb(n - end, k)) / total  # the best of the k is one of these equals
+        expected += probability * float(scores[order[start:end]].mean())
+        start = end
     return expected

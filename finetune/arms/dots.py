@@ -1,4 +1,4 @@
-"""The journey's reasoning replaced by as many filler tokens (arXiv 2404.15758; arXiv 2503.01307 as a control)."""
+"""The filler-token control: dots in place of the journey's reasoning (arXiv 2404.15758, 2503.01307)."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def filled(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace]:
 
 def _dotted(pairs: Sequence[Pair], counts: Counts) -> list[Trace]:
     """The pairs with this many dots each before the answer."""
-    made = []
+    traces = []
     for pair, count in zip(pairs, counts.tolist(), strict=True):
         text = " ".join("." * count)
-        made.append(with_reasoning(pair.journey, [("plan", text, text, FILLER)]))
-    return made
+        traces.append(with_reasoning(pair.journey, [("plan", text, text, FILLER)]))
+    return traces
 
 
 def _tokens(traces: Sequence[Trace], reading: ArmContext) -> Counts:

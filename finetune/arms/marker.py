@@ -1,4 +1,4 @@
-"""The shortcut with words of doubt and re-checks that find nothing: how a journey sounds, without a mistake in it."""
+"""The marker control: a shortcut with doubts and re-checks that find nothing; it has no mistake."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def _traces(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace]:
 def doubted(pair: Pair) -> list[Piece]:
     """The correct path with a doubt after as many of its steps as the journey has notices, one at least."""
     rng, between = rng_for("marker", pair.pair_id), gap(pair)
-    told = reasoning(pair.shortcut)
-    steps = [place for place, segment in enumerate(told) if segment.role != "plan"]
+    segments = reasoning(pair.shortcut)
+    steps = [index for index, segment in enumerate(segments) if segment.role != "plan"]
     notices = sum(segment.role == "notice" for segment in pair.journey.segments)
     chosen = set(rng.sample(steps, min(len(steps), max(1, notices))))
     pieces: list[Piece] = []
-    for place, segment in enumerate(told):
+    for index, segment in enumerate(segments):
         pieces.append(piece(segment))
-        if place in chosen:
+        if index in chosen:
             text, brief = doubt(segment.brief, rng)
             joint = between if rng.random() < 0.7 else " "
             pieces.append(("check", joint + text, brief, segment.node))

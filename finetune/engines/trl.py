@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer, one run at a time: the reference engine, and the way to full fine-tuning and to several GPUs."""
+"""The reference engine: TRL's SFTTrainer, one run at a time; also the way to full fine-tuning and to several GPUs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def train(runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: R
 
 
 def labels(rows: Rows, members: list[int], pad: int) -> list[list[int]]:
-    """The labels of a forward pass on these rows."""
+    """The labels (row, token) of a forward pass on these rows, IGNORED where a token is not trained on."""
     from journey.finetune.training.batches import collate
 
     return collate(rows, members, pad)["labels"].tolist()

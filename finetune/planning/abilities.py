@@ -1,4 +1,4 @@
-"""What is asked of an engine and a base, and whether they can do it; all refused before anything is trained."""
+"""Capability checks: whether an engine and a base can do what is asked of them, before anything is trained."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def _check_attention(name: str | None) -> None:
     known = ["eager", *ALL_ATTENTION_FUNCTIONS.valid_keys()]
     if name not in known:
         raise UnknownName("attention", name, known)
-    there = {"flash_attention_2": is_flash_attn_2_available, "flash_attention_3": is_flash_attn_3_available}
-    if name in there and not there[name]():
+    optional = {"flash_attention_2": is_flash_attn_2_available, "flash_attention_3": is_flash_attn_3_available}
+    if name in optional and not optional[name]():
         raise UsageError(
             f"{name} is not installed, or there is no GPU for it", "pip install flash-attn, or leave it out"
         )
@@ -165,8 +165,8 @@ def check_layers(ref: load.ModelRef, settings: FinetuneSettings) -> None:
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between PEFT and transformers, nothing to do with the user
         try:
-            made = get_peft_model(model, wanted)
-            adapted = any(weight.requires_grad for weight in made.parameters())
+            wrapped = get_peft_model(model, wanted)
+            adapted = any(weight.requires_grad for weight in wrapped.parameters())
         except ValueError:
             pass  # PEFT's word for no layer
     if not adapted:
@@ -175,7 +175,7 @@ def check_layers(ref: load.ModelRef, settings: FinetuneSettings) -> None:
             "name another --base, or train every weight: --engine trl --full",
         )
     if together:
-        modules = modules_of(get_peft_model_state_dict(made, save_embedding_layers=False))
-        plain = made.unload()
+        modules = modules_of(get_peft_model_state_dict(wrapped, save_embedding_layers=False))
+        plain = wrapped.unload()
         refuse_base_dropout(plain)
         Stack(plain, modules, runs=1, rank=1)

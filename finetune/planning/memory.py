@@ -1,4 +1,4 @@
-"""What fits: how large a stack's forward passes may be, how many groups train at a time, and what that needs."""
+"""The memory plan: how large a stack's forward passes may be, how many groups train at a time, and what that needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PASS_TOKENS, PASS_TOKENS_GPU = 2048, 16384
 
 
 @dataclass(frozen=True)
-class Room:
+class MemoryPlan:
     """`peak` is what the largest group is expected to need, in bytes; `runs_fit` how many runs one stack could hold."""
 
     peak: int
@@ -29,13 +29,13 @@ class Room:
     workers: int
 
 
-def find_room(
+def plan_memory(
     settings: FinetuneSettings,
     shape: cost.Shape,
     data: Mapping[str, Rows],
     groups: Sequence[Sequence[Run]],
     device: str,
-) -> Room:
+) -> MemoryPlan:
     """Raises ResourceError if not even one group fits, and says what would."""
     longest = max(int(rows.lengths.max()) for rows in data.values())
     free, gpu = cost.free_memory(device), device != "cpu"
@@ -49,7 +49,7 @@ def find_room(
                 f"one run is expected to need {gib(peak)}, {gib(free)} are free on {device}\n"
                 f"  give a smaller --set micro_batch (now {settings.micro_batch}) or --max-length"
             )
-        return Room(peak, PASS_TOKENS, None, _workers(settings, len(groups), peak, free, device))
+        return MemoryPlan(peak, PASS_TOKENS, None, _workers(settings, len(groups), peak, free, device))
 
     def needed(runs: int, tokens: int) -> int:
         return cost.stack_memory(
@@ -73,7 +73,7 @@ def find_room(
             f"; {fit} {'run fits' if fit == 1 else 'runs fit'}\n"
             f"  give {way}a smaller --set pass_tokens (now {tokens}), --max-length, or --set checkpointing=true"
         )
-    return Room(peak, tokens, int(fit), _workers(settings, len(groups), peak, free, device))
+    return MemoryPlan(peak, tokens, int(fit), _workers(settings, len(groups), peak, free, device))
 
 
 def _workers(settings: FinetuneSettings, groups: int, peak: int, free: int, device: str) -> int:

@@ -1,4 +1,4 @@
-"""Everything that is decided before training starts: rows, checks, budgets, runs, and how many train at a time."""
+"""The preparation of training: rows, checks, budgets, runs, and how many train at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from journey.finetune import cost
 from journey.finetune.planning import abilities, audit, make_rows, preflight, sweep, warmup
 from journey.finetune.planning.check import check
 from journey.finetune.planning.groups import grouped
-from journey.finetune.planning.memory import find_room
+from journey.finetune.planning.memory import plan_memory
 from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
@@ -39,7 +39,7 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         abilities.check_layers(ref, settings)
     shape = cost.shape_of(ref, max(settings.ranks), settings.full)
     max_length = preflight.length_limit(settings.max_length, shape.positions, tokenizer)
-    made = make_rows.make(
+    arm_rows = make_rows.make(
         _read_pairs(curated),
         choices,
         reading,
@@ -51,13 +51,13 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         labels=LABELS.get(settings.engine),
     )
     begin = warmup.find(settings, ref, reading, max_length, shape)
-    preflight.check_overlap([*made.pairs, *made.further], settings.benchmarks)
+    preflight.check_overlap([*arm_rows.pairs, *arm_rows.further], settings.benchmarks)
     shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
-    runs = lay_out(choices, made.data, settings, made.sizes, shapes)
-    counted = [audit.count(run, made.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]
-    supervised = {name: rows.supervised for name, rows in made.data.items()}
+    runs = lay_out(choices, arm_rows.data, settings, arm_rows.sizes, shapes)
+    counted = [audit.count(run, arm_rows.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]
+    supervised = {name: rows.supervised for name, rows in arm_rows.data.items()}
     groups = grouped(runs, counted, settings.engine, settings.stacks, device)
-    room = find_room(settings, shape, made.data, groups, device)
+    memory = plan_memory(settings, shape, arm_rows.data, groups, device)
     return TrainingSetup(
         settings,
         ref,
@@ -65,17 +65,17 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         shape,
         max_length,
         choices,
-        made.data,
-        len(made.pairs),
+        arm_rows.data,
+        len(arm_rows.pairs),
         runs,
         groups,
         counted,
-        budget.reference(choices, supervised, len(made.pairs)).label,
-        notes + made.notes + list(begin.notes if begin else ()) + _notes(settings, runs),
+        budget.reference(choices, supervised, len(arm_rows.pairs)).label,
+        notes + arm_rows.notes + list(begin.notes if begin else ()) + _notes(settings, runs),
         device,
-        room,
+        memory,
         begin,
-        sweep.find(curated, settings, runs, made.data),
+        sweep.find(curated, settings, runs, arm_rows.data),
     )
 
 
@@ -102,11 +102,11 @@ def lay_out(
     for axes in combinations(sizes, settings.rates, settings.ranks):
         operations = {name: cost.flops_by_row(shapes[axes.rank], rows.lengths) for name, rows in data.items()}
         for seed in range(settings.seeds):
-            found = budget.amounts(
+            amounts = budget.amounts(
                 choices, supervised, operations, seed, settings.epochs, settings.rows_per_step, axes.pairs
             )
             for choice in choices:
-                run = _run(choice, seed, axes, found[choice.label], settings)
+                run = _run(choice, seed, axes, amounts[choice.label], settings)
                 runs.append(_cut(run, data[run.kind], settings))
     return runs
 
@@ -161,21 +161,21 @@ def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
 
 
 def setup_of(
-    made: TrainingSetup, work: Path, scratch: Path, *, base: str | None = None, logs: Path | None = None
+    prepared: TrainingSetup, work: Path, scratch: Path, *, base: str | None = None, logs: Path | None = None
 ) -> Setup:
     """What the engine is given besides runs and rows.
 
     `base` is what adapters call their base, where that is not its own name; `logs` where reporters may write files.
     """
-    settings = made.settings
+    settings = prepared.settings
     return Setup(
         engine=settings.engine,
-        base=base or shown_name(made.ref),
-        source=made.ref.source if made.warm is None else str(made.warm.resolve()),
-        revision=made.ref.revision if made.warm is None else None,
+        base=base or shown_name(prepared.ref),
+        source=prepared.ref.source if prepared.warm is None else str(prepared.warm.resolve()),
+        revision=prepared.ref.revision if prepared.warm is None else None,
         rows_per_step=settings.rows_per_step,
         micro_batch=settings.micro_batch,
-        max_length=made.max_length,
+        max_length=prepared.max_length,
         work=str(work),
         scratch=str(scratch),
         dropout=settings.dropout,
@@ -183,7 +183,7 @@ def setup_of(
         weight_decay=settings.weight_decay,
         loss_norm=settings.loss_norm,
         checkpointing=settings.checkpointing,
-        pass_tokens=made.room.pass_tokens,
+        pass_tokens=prepared.memory.pass_tokens,
         full=settings.full,
         processes=settings.processes,
         packing=settings.packing,

@@ -1,4 +1,4 @@
-"""Scoring the trials of a sweep: greedy answers to dev problems, and the loss on the arm's own dev rows."""
+"""The scores of a sweep's trials: greedy answers to dev problems, and the loss on the arm's own dev rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TrialScore:
 
 
 def score(
-    sweep: Sweep, trained: Collection[str], made: TrainingSetup, setup: Setup
+    sweep: Sweep, trained: Collection[str], prepared: TrainingSetup, setup: Setup
 ) -> tuple[int, dict[str, TrialScore]]:
     """The cap of new tokens, the same for all, and the scores by run of the trials that were trained."""
     from transformers.utils import logging
@@ -43,21 +43,25 @@ def score(
     logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
     ref = load.ModelRef(setup.base, setup.source, setup.revision)
     tokenizer = load.load_tokenizer(ref)
-    arms = {choice.arm.name: choice.arm for choice in made.choices}
-    rows = {name: _dev_rows(sweep.dev, arm, ArmContext(tokenizer, made.view)) for name, arm in arms.items()}
+    arms = {choice.arm.name: choice.arm for choice in prepared.choices}
+    rows = {name: _dev_rows(sweep.dev, arm, ArmContext(tokenizer, prepared.view)) for name, arm in arms.items()}
     questions = [
-        PromptedQuestion(pair.problem.id, pair.problem, tuple(template.prompt_ids(tokenizer, pair.problem, made.view)))
+        PromptedQuestion(
+            pair.problem.id, pair.problem, tuple(template.prompt_ids(tokenizer, pair.problem, prepared.view))
+        )
         for pair in sweep.dev
     ]
-    cap = _cap(made, max(len(question.prompt) for question in questions))
+    cap = _cap(prepared, max(len(question.prompt) for question in questions))
     scores = {}
-    with one_thread_on(made.device), console.progress("dev answers", len(trained) * len(sweep.dev)) as ticker:
-        base = load.load_model(ref, device=made.device)
+    with one_thread_on(prepared.device), console.progress("dev answers", len(trained) * len(sweep.dev)) as ticker:
+        base = load.load_model(ref, device=prepared.device)
         for run in sweep.trials:
             if run.run not in trained:
                 continue
             with adapted(base, Path(setup.work) / run.run) as model:
-                sampler = Sampler(Decoder.of(model, tokenizer, cap), tokenizer, made.view, (run.run,), run.seed, None)
+                sampler = Sampler(
+                    Decoder.of(model, tokenizer, cap), tokenizer, prepared.view, (run.run,), run.seed, None
+                )
                 scores[run.run] = TrialScore(_correct(sampler, questions), dev_loss(model, rows[run.kind]))
             ticker.advance(len(sweep.dev), run.run)
     return cap, scores
@@ -65,15 +69,15 @@ def score(
 
 def _dev_rows(dev: Sequence[Pair], arm: Arm, reading: ArmContext) -> Rows:
     """The arm's rows of the dev pairs that it has a trace for."""
-    told = [(pair, trace) for pair, trace in zip(dev, arm.traces(dev, reading), strict=True) if trace is not None]
-    return encode([pair for pair, _ in told], arm, reading.tokenizer, reading.view, [trace for _, trace in told])
+    traced = [(pair, trace) for pair, trace in zip(dev, arm.traces(dev, reading), strict=True) if trace is not None]
+    return encode([pair for pair, _ in traced], arm, reading.tokenizer, reading.view, [trace for _, trace in traced])
 
 
-def _cap(made: TrainingSetup, longest_prompt: int) -> int:
+def _cap(prepared: TrainingSetup, longest_prompt: int) -> int:
     """A quarter more new tokens than the longest answer that any arm is trained on, within the base's positions."""
-    longest = max(int((rows.lengths - rows.prompts).max()) for rows in made.data.values())
+    longest = max(int((rows.lengths - rows.prompts).max()) for rows in prepared.data.values())
     cap = roomy_cap(longest)
-    return cap if made.shape.positions is None else max(1, min(cap, made.shape.positions - longest_prompt))
+    return cap if prepared.shape.positions is None else max(1, min(cap, prepared.shape.positions - longest_prompt))
 
 
 def _correct(sampler: Sampler, questions: Sequence[PromptedQuestion]) -> int:
@@ -98,9 +102,9 @@ def dev_loss(model: Any, rows: Rows) -> float:
     total = weighed = 0.0
     with torch.inference_mode():
         for row in range(len(rows)):
-            at = rows.at(row)
-            ids = torch.from_numpy(rows.ids[at].astype("int64")).to(model.device)
-            weights = torch.from_numpy(rows.weights[at].astype("float64"))[1:]
+            span = rows.at(row)
+            ids = torch.from_numpy(rows.ids[span].astype("int64")).to(model.device)
+            weights = torch.from_numpy(rows.weights[span].astype("float64"))[1:]
             logits = model(input_ids=ids[None]).logits[0, :-1].float()
             losses = torch.nn.functional.cross_entropy(logits, ids[1:], reduction="none").double().cpu()
             total += float((losses * weights).sum())

@@ -1,4 +1,4 @@
-"""The common start of all arms, where it is not the base as it is: the first of two phases, as in O1-Journey.
+"""The warm-up: a common start of all arms that is not the base as it is; the first of two phases, as in O1-Journey.
 
     journey finetune data/runs/curated --warmup data/runs/other-curated ...      trains one adapter on its shortcuts, once
     journey finetune data/runs/curated --warmup data/runs/f/shortcut-s0 ...      takes an adapter, or a whole model
@@ -105,8 +105,8 @@ def find(
     if kind == "data":
         rows, notes = _rows(path, settings, reading, max_length)
         return Start(kind, path, digest, size, tuple(notes), _run(rows, settings), rows)
-    said = check_adapter(path, ref) if kind == "adapter" else _check_model(path, ref)
-    return Start(kind, path, digest, size, (f"all arms begin at {path.name}, merged into the base", *said))
+    notes = check_adapter(path, ref) if kind == "adapter" else _check_model(path, ref)
+    return Start(kind, path, digest, size, (f"all arms begin at {path.name}, merged into the base", *notes))
 
 
 def _rows(path: Path, settings: FinetuneSettings, reading: ArmContext, max_length: int) -> tuple[Rows, list[str]]:
@@ -122,8 +122,8 @@ def _rows(path: Path, settings: FinetuneSettings, reading: ArmContext, max_lengt
     preflight.check_rows({NAME: rows}, max_length, template.end_of_turn(tokenizer))
     traces = [pair.shortcut for pair in pairs]
     preflight.check_arm(tokenizer, replace(arm, name=NAME), rows, pairs, traces, view, LABELS.get(settings.engine))
-    said = f"all arms begin at the base warmed up on the shortcuts of {path.name}: {len(pairs)} pairs, "
-    return rows, [*notes, said + f"{settings.warmup_epochs:g} epochs, one seed for all"]
+    sentence = f"all arms begin at the base warmed up on the shortcuts of {path.name}: {len(pairs)} pairs, "
+    return rows, [*notes, sentence + f"{settings.warmup_epochs:g} epochs, one seed for all"]
 
 
 def _run(rows: Rows, settings: FinetuneSettings) -> Run:

@@ -59,11 +59,11 @@ def doubt(brief: str, rng: Random) -> tuple[str, str]:
     back = backwards(equation)
     if back is not None and rng.random() < 0.5:
         slots |= {"b": back[0], "a": back[1]}
-        said, terse = rng.choice(BACKWARDS), rng.choice(BRIEF_BACKWARDS)
+        phrase, terse = rng.choice(BACKWARDS), rng.choice(BRIEF_BACKWARDS)
     else:
-        said, terse = rng.choice(AGAIN), rng.choice(BRIEF_AGAIN)
+        phrase, terse = rng.choice(AGAIN), rng.choice(BRIEF_AGAIN)
     prose = {name: _signed(text) for name, text in slots.items()}
-    return f"{rng.choice(OPENERS)} {said}".format(**prose), terse.format(**slots)
+    return f"{rng.choice(OPENERS)} {phrase}".format(**prose), terse.format(**slots)
 
 
 def last_equation(brief: str) -> Equation | None:
@@ -88,10 +88,10 @@ def backwards(equation: Equation) -> tuple[str, str] | None:
 
 def _signed(text: str) -> str:
     """Prose for terse words: a minus sign before a number that is no subtraction joins it, brackets close up."""
-    said, before = "", "("
+    prose, before = "", "("
     for word in text.split():
         unary = word == "-" and before in "(+-*/"
-        joined = said.endswith(("(", "~")) or word == ")" or not said
-        said = said.removesuffix("~") + ("" if joined else " ") + word + ("~" if unary else "")
+        joined = prose.endswith(("(", "~")) or word == ")" or not prose
+        prose = prose.removesuffix("~") + ("" if joined else " ") + word + ("~" if unary else "")
         before = word
-    return said.removesuffix("~")
+    return prose.removesuffix("~")

@@ -1,4 +1,4 @@
-"""What is done beside a trainer's steps: reporting them, stopping a run that has diverged, checkpoints by the clock."""
+"""Trainer callbacks: reports of steps, the end of a run that has diverged, checkpoints by the clock."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Watch(TrainerCallback):
     ) -> TrainerControl:
         due = time.monotonic() - self.saved >= self.setup.checkpoint_seconds and state.global_step < state.max_steps
         if _shared():
-            said = torch.tensor(int(due), device=args.device)
-            torch.distributed.broadcast(said, src=0)
-            due = bool(said)
+            decision = torch.tensor(int(due), device=args.device)
+            torch.distributed.broadcast(decision, src=0)
+            due = bool(decision)
         if due:
             control.should_save = True
         return control

@@ -1,4 +1,4 @@
-"""Cross-entropy of a language model's head without ever holding all of its logits.
+"""Chunked cross-entropy of a language model's head, which never holds all of its logits.
 
 In float32 the logits of one token take 608 kB with Qwen's vocabulary, and nearly every token of a journey is supervised.
 So the head is applied to a part of the tokens at a time, and what backward needs is computed in the same sweep: the
@@ -31,6 +31,7 @@ class Head:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(token, hidden) to (token, vocabulary), in float32 at least."""
+        # (tokens, hidden) @ (hidden, vocabulary): no run in it, since the head is shared and frozen
         raw = functional.linear(hidden, self.weight, self.bias)
         raw = raw if raw.dtype == torch.float64 else raw.float()
         raw = raw * self.factor if self.factor != 1.0 else raw
@@ -50,7 +51,7 @@ def head_of(model: Any) -> Head:
     factor = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
     head = Head(output.weight, output.bias, factor, getattr(config, "final_logit_softcapping", None))
     ids = torch.arange(1, 9, device=output.weight.device)[None] % config.vocab_size
-    own = head.logits(hidden_states(model, ids)[0]).double()
+    own = head.logits(hidden_states(model, ids)[0]).double()  # (1, 8, hidden) to (8, vocabulary)
     wanted = model(input_ids=ids, use_cache=False).logits[0].double()
     if float((own - wanted).abs().max()) > 1e-2 * float(wanted.abs().max()) + 1e-6:
         raise UsageError(f"{type(model).__name__} changes its logits in a way not known here", "use --engine trl")
@@ -75,14 +76,16 @@ class _TokenLoss(torch.autograd.Function):
             part = slice(start, start + at_a_time)
             logits = head.logits(hidden[part])
             chosen = labels[part, None]
-            total = logits.logsumexp(-1)
-            losses[part] = total - logits.gather(1, chosen)[:, 0]
+            total = logits.logsumexp(-1)  # (part, vocabulary) to (part,), the log of the softmax's denominator
+            losses[part] = total - logits.gather(1, chosen)[:, 0]  # (part, 1) to (part,)
+            # (part, vocabulary), softmax minus one-hot: the slope of every loss in its own logits
             slope = logits.sub(total[:, None]).exp_()
             slope.scatter_add_(1, chosen, slope.new_full(chosen.shape, -1.0))
             if head.cap:
                 slope.mul_(1 - (logits / head.cap).square())
             if head.factor != 1.0:
                 slope.mul_(head.factor)
+            # (part, vocabulary) @ (vocabulary, hidden): after it only (part, hidden) is kept for backward
             slopes[part] = slope.to(hidden.dtype) @ head.weight
         ctx.save_for_backward(slopes)
         return losses
@@ -90,6 +93,7 @@ class _TokenLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         (slopes,) = ctx.saved_tensors
+        # (tokens, hidden) * (tokens, 1): a token's gradient times what its loss weighs in its run
         return slopes * outer[0][:, None].to(slopes.dtype), None, None, None
 
 

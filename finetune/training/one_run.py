@@ -46,9 +46,9 @@ class _Weighted:
         self.model, self.scale, self.exact = model, scale, exact
 
     def __call__(self, **inputs: Any) -> FusedCausalLMOutput:
-        found = self._exactly(inputs) if self.exact else self.model(**inputs)
-        assert found.log_probs is not None
-        return replace(found, log_probs=found.log_probs * self.scale.to(found.log_probs.dtype))
+        outputs = self._exactly(inputs) if self.exact else self.model(**inputs)
+        assert outputs.log_probs is not None
+        return replace(outputs, log_probs=outputs.log_probs * self.scale.to(outputs.log_probs.dtype))
 
     def _exactly(self, inputs: dict[str, Any]) -> FusedCausalLMOutput:
         given = {name: value for name, value in inputs.items() if name not in ("labels", "fused_lm_head")}
@@ -94,7 +94,7 @@ class _Trainer(SFTTrainer):
 
 def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
     gpu = device != "cpu"
-    made = SFTConfig(
+    arguments = SFTConfig(
         output_dir=str(checkpoints(setup, [run])),
         per_device_train_batch_size=1,  # one item is one forward pass
         gradient_accumulation_steps=passes // setup.processes,
@@ -131,10 +131,10 @@ def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
         save_total_limit=2,
     )
     if setup.processes == 1 and gpu:
-        made._n_gpu = (
+        arguments._n_gpu = (
             1  # on a machine with several the trainer would spread the run over all of them, which TRL refuses
         )
-    return made
+    return arguments
 
 
 def _collator(rows: Rows, setup: Setup, pad: int, exact: bool) -> Callable[[list[dict[str, Any]]], Any]:

@@ -1,4 +1,4 @@
-"""How the rows of an optimiser step, of all runs of a stack, are dealt into forward passes so that the padding is least.
+"""The forward passes of a stack: how the rows of an optimiser step, of all runs, are dealt so that padding is least.
 
 Which rows share an optimiser step is the runs' own affair (`budget.laid_out`) and is not touched here.
 """
@@ -23,7 +23,7 @@ PASS_COST_ELSEWHERE = 2000
 class Unit(NamedTuple):
     """Rows of one run that must share a pass; `length` is the longest's."""
 
-    place: int  # of the run in the stack
+    run: int  # its index in the stack
     rows: tuple[int, ...]
     length: int
 
@@ -32,15 +32,15 @@ class Unit(NamedTuple):
 class Pass:
     """One forward pass: ids (row, token), padded on the right, in `groups` of equally many rows, each of one run.
 
-    `at`, `labels`, `weights` and `owners` are (supervised token,): the place in the flattened ids whose hidden state
-    predicts the label, the label, its share of its run's loss, and the run's place in the stack. `own` counts the tokens
-    that are not padding by place in the stack, `padded` what the pass spends on each.
+    `positions`, `labels`, `weights` and `owners` are (supervised token,): the index in the flattened ids whose hidden state
+    predicts the label, the label, its share of its run's loss, and the run's index in the stack. `own` counts the tokens
+    that are not padding by run of the stack, `padded` what the pass spends on each.
     """
 
     ids: Tensor
     groups: tuple[int, ...]
     shapes: tuple[tuple[int, int], ...]  # rows and tokens of every group that are not padding
-    at: Tensor
+    positions: Tensor
     labels: Tensor
     weights: Tensor
     owners: Tensor
@@ -51,16 +51,18 @@ class Pass:
 def deal(units: Sequence[Unit], limit: int, pass_cost: int, *, once: bool = False) -> list[list[Unit]]:
     """Passes of units of like length, at most `limit` tokens each (padding included) unless one unit has more.
 
-    Minimises padding plus `pass_cost` a pass. With `once` no pass holds two units of one run (`place`).
+    Minimises padding plus `pass_cost` a pass. With `once` no pass holds two units of one run (`run`).
     """
-    ordered = sorted(units, key=lambda unit: (unit.length, unit.place, unit.rows))
+    ordered = sorted(units, key=lambda unit: (unit.length, unit.run, unit.rows))
     if once:
         return _dealt_once(ordered, limit)
     lengths = np.array([unit.length for unit in ordered])
+    # (units,) to (units + 1,): rows before each unit, so that a pass over ordered[a:b] has rows[b] - rows[a] of them
     rows = np.concatenate([[0], np.cumsum([len(unit.rows) for unit in ordered])])
     best, came_from = np.full(len(ordered) + 1, np.inf), np.zeros(len(ordered) + 1, dtype=int)
     best[0] = 0
     for end in range(1, len(ordered) + 1):
+        # (end,): tokens of the pass over ordered[start:end] for every start at once; the last unit is the longest
         tokens = (rows[end] - rows[:end]) * lengths[end - 1]
         cost = np.where(tokens <= limit, best[:end] + tokens + pass_cost, np.inf)
         if np.isinf(cost).all():
@@ -81,7 +83,7 @@ def _dealt_once(ordered: Sequence[Unit], limit: int) -> list[list[Unit]]:
         last = passes[-1] if passes else []
         height = max([len(unit.rows), *(len(other.rows) for other in last)])
         fits = (len(last) + 1) * height * unit.length <= limit
-        if not last or not fits or unit.place in {other.place for other in last}:
+        if not last or not fits or unit.run in {other.run for other in last}:
             passes.append([])
         passes[-1].append(unit)
     return passes
@@ -90,35 +92,37 @@ def _dealt_once(ordered: Sequence[Unit], limit: int) -> list[list[Unit]]:
 def build(
     units: Sequence[Unit], data: Sequence[Rows], shares: Sequence[np.ndarray], pad: int, device: torch.device
 ) -> Pass:
-    """The tensors of a pass. `data` and `shares` are by place in the stack: a run's rows, and what every token of them
+    """The tensors of a pass. `data` and `shares` are by run of the stack: a run's rows, and what every token of them
     counts in the run's loss (the weight of a token over that of the step)."""
     width = max(unit.length for unit in units)
-    ordered = sorted(units, key=lambda unit: unit.place)
+    ordered = sorted(units, key=lambda unit: unit.run)
     blocks = _blocks(ordered)
     height = max(len(rows) for _, rows in blocks)
     ids = np.full((len(blocks) * height, width), pad, dtype=np.int64)
-    at, labels, weights, owners, shapes = [], [], [], [], []
+    positions, labels, weights, owners, shapes = [], [], [], [], []
     own: dict[int, int] = {}
     padded: dict[int, int] = {}
-    for number, (place, members) in enumerate(blocks):
-        rows = data[place]
+    for number, (run, members) in enumerate(blocks):
+        rows = data[run]
         shapes.append((len(members), int(rows.lengths[list(members)].max())))
-        padded[place] = padded.get(place, 0) + height * width
+        padded[run] = padded.get(run, 0) + height * width
         for offset, member in enumerate(members):
             line, where = number * height + offset, rows.at(member)
-            tokens, share = rows.ids[where], shares[place][where]
+            tokens, share = rows.ids[where], shares[run][where]
             ids[line, : len(tokens)] = tokens
-            own[place] = own.get(place, 0) + len(tokens)
+            own[run] = own.get(run, 0) + len(tokens)
             supervised = np.flatnonzero(share > 0)
-            at.append(line * width + supervised - 1)  # the hidden state before the token
+            # (supervised of the row,) in the order of ids (rows, tokens) seen flat; the hidden state before the token
+            positions.append(line * width + supervised - 1)
             labels.append(tokens[supervised])
             weights.append(share[supervised])
-            owners.append(np.full(len(supervised), place))
+            owners.append(np.full(len(supervised), run))
     return Pass(
         torch.from_numpy(ids).to(device),
-        tuple(place for place, _ in blocks),
+        tuple(run for run, _ in blocks),
         tuple(shapes),
-        torch.from_numpy(np.concatenate(at)).to(device),
+        # (supervised of a row,) for every row, end to end (supervised,): one gather and one loss for the whole pass
+        torch.from_numpy(np.concatenate(positions)).to(device),
         torch.from_numpy(np.concatenate(labels).astype(np.int64)).to(device),
         torch.from_numpy(np.concatenate(weights)).to(device),
         torch.from_numpy(np.concatenate(owners)).to(device),
@@ -131,7 +135,7 @@ def _blocks(ordered: Sequence[Unit]) -> list[tuple[int, tuple[int, ...]]]:
     """Groups of rows of one run: whole runs where all have equally many rows in the pass, else the units as they are."""
     by_run: dict[int, tuple[int, ...]] = {}
     for unit in ordered:
-        by_run[unit.place] = by_run.get(unit.place, ()) + unit.rows
+        by_run[unit.run] = by_run.get(unit.run, ()) + unit.rows
     if len({len(rows) for rows in by_run.values()}) == 1:
         return list(by_run.items())
-    return [(unit.place, unit.rows) for unit in ordered]
+    return [(unit.run, unit.rows) for unit in ordered]

@@ -1,4 +1,4 @@
-"""What an engine is given and gives back, and the checkpoints it goes on from.
+"""The engine protocol: what an engine is given and gives back, and the checkpoints it goes on from.
 
 An engine is registered in ENGINES and has one interface:
 
@@ -127,8 +127,8 @@ def seal(checkpoint: Path) -> None:
 
 def newest_whole(folder: Path) -> Path | None:
     """The newest checkpoint `NAME-STEP` whose files are what its seal says; broken ones are removed."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    for checkpoint in found:
+    newest_first = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for checkpoint in newest_first:
         if _whole(checkpoint):
             return checkpoint
         shutil.rmtree(checkpoint)

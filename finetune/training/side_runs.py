@@ -66,8 +66,8 @@ def train_apart(
                 on_end=on_end,
             )
     if again:
-        said = "; ".join(f"{name} failed: {reason}" for name, reason in again.items())
-        raise PartialError(f"{said}\n  the same command tries again (logs: {scratch})")
+        message = "; ".join(f"{name} failed: {reason}" for name, reason in again.items())
+        raise PartialError(f"{message}\n  the same command tries again (logs: {scratch})")
     return {name: one for name, one in ended.items() if one is not None}
 
 

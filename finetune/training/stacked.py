@@ -1,11 +1,11 @@
-"""Training many runs at once over one frozen base: one backward over the sum of their losses, everything else per run.
+"""Stacked training: many runs over one frozen base, one backward over the sum of their losses, everything else per run.
 
 Every run gets the gradient that it would get alone, since no value of one run enters the loss of another; clipping,
 learning rate, schedule, weight decay, dropout stream and the number of steps are its own. All runs begin together and
 take their optimiser steps side by side; one that is through, or whose loss is no number, leaves the stack.
 
     stack = Training(model, pad, runs, data, setup, report)
-    for said in stack.work():        # Trained, Failed or EngineMessage
+    for ending in stack.work():      # Trained, Failed or EngineMessage
         ...
 """
 
@@ -96,13 +96,13 @@ def shares(rows: Rows, members: Sequence[int], norm: str) -> np.ndarray:
     `token`: its weight over the sum of weights in the step, as TRL's num_items_in_batch; `row`: the mean of row means.
     """
     share = rows.weights.astype(np.float64)
-    places = [rows.at(row) for row in members]
+    spans = [rows.at(row) for row in members]
     if norm == "token":
-        total = sum(float(share[at].sum()) for at in places)
+        total = sum(float(share[span].sum()) for span in spans)
         return share / total
-    for row in set(members):
-        at = rows.at(row)
-        share[at] /= share[at].sum() * len(places)
+    for row in set(members):  # rows are slices of (tokens,), of unequal length: reduced one by one
+        span = rows.at(row)
+        share[span] /= share[span].sum() * len(spans)
     return share
 
 
@@ -126,11 +126,11 @@ class Training:
         rank = max(run.rank for run in runs)
         self.stack = Stack(model, modules_of(first), runs=len(runs), rank=rank, dropout=setup.dropout)
         self.members = []
-        for place, run in enumerate(runs):
+        for index, run in enumerate(runs):
             config = adapters.lora_config(run.rank, run.alpha, setup).to_dict()
             refuse_unstackable(config)
             state = initial[adapters.origin(run)]
-            self.stack.load(place, state, scale_of(config))
+            self.stack.load(index, state, scale_of(config))
             steps = budget.laid_out(run, data[run.kind], setup.rows_per_step)
             self.members.append(Member(run, data[run.kind], steps, Progress(run.run, adapters.digest_of(state))))
         self.stack.train()
@@ -188,36 +188,41 @@ class Training:
             draws = self._draws(one)
             with self.stack.routed(one.groups, draws):
                 hidden = losses.hidden_states(self.model, one.ids)
-                chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, one.at)
+                # (rows, tokens, hidden) to (rows * tokens, hidden) to (supervised, hidden): `positions` count in the flat
+                # order, and the head is the dearest product, so nothing unsupervised reaches it.
+                chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, one.positions)
                 by_token = losses.token_losses(chosen, one.labels, self.head)
                 weighted = by_token * one.weights.to(by_token.dtype)
+                # (supervised,) to a scalar: one backward for all runs, since each loss reaches its own adapter only
                 weighted.sum().backward()
+            # (1, supervised) == (runs, 1) is (runs, supervised); the sum over axis 1 is (runs,), every run's own loss. An
+            # index_add would add in no fixed order on a GPU.
             of_runs = one.owners[None] == torch.arange(len(members), device=self.device)[:, None]
             lost += torch.where(of_runs, weighted.detach().double(), 0.0).sum(1)  # a NaN stays with its own run
-            for place, count in one.own.items():
-                own[place] += count
-                padded[place] += one.padded[place]
-        norms = torch.linalg.vector_norm(grad, dim=1)
+            for index, count in one.own.items():
+                own[index] += count
+                padded[index] += one.padded[index]
+        norms = torch.linalg.vector_norm(grad, dim=1)  # (runs, values) to (runs,): each run is clipped by its own norm
         rates = [rate(member.run, self.step) for member in members]
         _adamw(self.stack.flat, grad, self.first, self.second, norms, rates, self.step + 1, self.setup.weight_decay)
         self.step += 1
         losses_now, norms_now = lost.tolist(), norms.tolist()
         seconds = time.monotonic() - began
-        for place, member in enumerate(members):
+        for index, member in enumerate(members):
             progress, supervised = member.progress, int(member.supervised[member.steps[self.step - 1]].sum())
             progress.points.append(
-                TrajectoryPoint(self.step, losses_now[place], norms_now[place], rates[place], supervised)
+                TrajectoryPoint(self.step, losses_now[index], norms_now[index], rates[index], supervised)
             )
-            progress.own_tokens += own[place]
-            progress.padded_tokens += padded[place]
-            progress.seconds += seconds * padded[place] / max(1, sum(padded))
-            if math.isfinite(losses_now[place]):
-                self.report(member.run.run, self.step, losses_now[place])
+            progress.own_tokens += own[index]
+            progress.padded_tokens += padded[index]
+            progress.seconds += seconds * padded[index] / max(1, sum(padded))
+            if math.isfinite(losses_now[index]):
+                self.report(member.run.run, self.step, losses_now[index])
 
     def _passes(self) -> Iterator[passes.Pass]:
         units: list[passes.Unit] = []
         share = []
-        for place, member in enumerate(self.members):
+        for index, member in enumerate(self.members):
             rows = member.steps[self.step]
             lengths = member.rows.lengths
             share.append(shares(member.rows, rows, self.setup.loss_norm))
@@ -226,7 +231,7 @@ class Training:
                 self.setup.dropout
             ):  # a run's passes must be those that it would have alone, or it would draw other masks
                 parts = budget.micro_batches(rows, lengths, self.setup.rows_per_step, self.setup.micro_batch)
-            units += [passes.Unit(place, tuple(part), int(lengths[part].max())) for part in parts]
+            units += [passes.Unit(index, tuple(part), int(lengths[part].max())) for part in parts]
         cost = passes.PASS_COST.get(self.device.type, passes.PASS_COST_ELSEWHERE)
         data = [member.rows for member in self.members]
         for group in passes.deal(units, self.limit, cost, once=bool(self.setup.dropout)):
@@ -239,7 +244,7 @@ class Training:
         if self._streams_of != self.step:
             self._streams_of = self.step
             self._streams = [self._stream(member.run) for member in self.members]
-        return [(self._streams[place], *shape) for place, shape in zip(one.groups, one.shapes, strict=True)]
+        return [(self._streams[index], *shape) for index, shape in zip(one.groups, one.shapes, strict=True)]
 
     _streams_of = -1
     _streams: Sequence[torch.Generator] = ()
@@ -263,36 +268,36 @@ class Training:
         """Take runs that are through, or have failed, out of the stack; write the adapters of the former."""
         ended: list[Trained | Failed] = []
         left = []
-        for place, member in enumerate(self.members):
+        for index, member in enumerate(self.members):
             last = member.progress.points[-1]
             if not all(value is not None and math.isfinite(value) for value in (last.loss, last.grad_norm)):
                 why = f"loss {last.loss}, gradient norm {last.grad_norm} at step {last.step}"
                 self.failed.append(Failed(member.run.run, why))
                 ended.append(self.failed[-1])
             elif self.step == len(member.steps):
-                self.trained.append(self._finished(place, member))
+                self.trained.append(self._finished(index, member))
                 ended.append(self.trained[-1])
             else:
-                left.append(place)
+                left.append(index)
         if ended:
             self._keep(left)
         return ended
 
-    def _keep(self, places: list[int]) -> None:
-        self.members = [self.members[place] for place in places]
-        if places:
-            self.stack.keep(places)
-            index = torch.tensor(places, device=self.device)
-            self.first, self.second = self.first[index], self.second[index]
+    def _keep(self, kept: list[int]) -> None:
+        self.members = [self.members[index] for index in kept]
+        if kept:
+            self.stack.keep(kept)
+            rows = torch.tensor(kept, device=self.device)
+            self.first, self.second = self.first[rows], self.second[rows]  # (runs, values) to (kept runs, values)
         self._streams_of = -1
 
-    def _finished(self, place: int, member: Member) -> Trained:
+    def _finished(self, index: int, member: Member) -> Trained:
         folder, progress = Path(self.setup.work) / member.run.run, member.progress
         write_atomic(folder / TRAJECTORY, json_lines(progress.points))
         config = adapters.lora_config(
             member.run.rank, member.run.alpha, self.setup, adapters.short_names(self.stack.layers)
         )
-        adapters.save_adapter(self.stack.state(place), config, folder, self.setup)
+        adapters.save_adapter(self.stack.state(index), config, folder, self.setup)
         return Trained(
             member.run.run,
             progress.initial,
@@ -323,18 +328,18 @@ class Training:
         self.saved = time.monotonic()
 
     def _resume(self) -> None:
-        found = newest_whole(self.folder)
-        if found is None:
+        checkpoint = newest_whole(self.folder)
+        if checkpoint is None:
             return
-        state = msgspec.json.decode((found / "state.json").read_bytes(), type=State)
-        place = {member.run.run: number for number, member in enumerate(self.members)}
+        state = msgspec.json.decode((checkpoint / "state.json").read_bytes(), type=State)
+        index_of = {member.run.run: number for number, member in enumerate(self.members)}
         self.step, self.limit, self.trained, self.failed = state.step, state.limit, state.trained, state.failed
-        self._keep([place[progress.run] for progress in state.runs])
+        self._keep([index_of[progress.run] for progress in state.runs])
         if not self.members:
             return
         for member, progress in zip(self.members, state.runs, strict=True):
             member.progress = progress
-        tensors = safetensors.torch.load((found / "state.safetensors").read_bytes())
+        tensors = safetensors.torch.load((checkpoint / "state.safetensors").read_bytes())
         self.stack.flat.copy_(tensors["flat"])
         self.first.copy_(tensors["first"])
         self.second.copy_(tensors["second"])
@@ -361,6 +366,7 @@ def _adamw(
 
     The operations and their order are those of torch.optim.AdamW and clip_grad_norm_.
     """
+    # (runs,) to (runs, 1) over (runs, values): one update for all runs, each with its own rate and clipping factor
     lr = torch.tensor(rates, dtype=flat.dtype, device=flat.device)[:, None]
     grad.mul_((CLIP / (norms + 1e-6)).clamp(max=1.0)[:, None])
     if decay:

@@ -1,4 +1,4 @@
-"""A program that trains runs: requests come in on stdin as lists of their names, events go out on stdout, JSON lines both.
+"""The training worker: requests come in on stdin as lists of run names, events go out on stdout, JSON lines both.
 
     python -P -m journey.finetune.training.worker DIR/plan.json
 

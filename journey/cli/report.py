@@ -21,9 +21,9 @@ def report(
 
     Example: journey report data/runs/demo/evaluate
     """
-    from journey.evaluate import report as stage
     from journey.evaluate.behaviour import judge as judging
     from journey.evaluate.behaviour import measure
+    from journey.evaluate.report import build as stage
     from journey.formats.folders import open_finished
     from journey.formats.manifest import MANIFEST
 

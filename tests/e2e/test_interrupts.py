@@ -184,7 +184,7 @@ HELD = {
         "journey.sampling.shards:to_sample",
         "nothing of {out} is finished yet",
     ),
-    "report": ("report {f.evaluated}", "journey.evaluate.report:build", ""),
+    "report": ("report {f.evaluated}", "journey.evaluate.report.build:build", ""),
     "publish": (
         "publish {f.curated} --repo tester/data --dry-run --out {out}",
         "journey.publish.bundle.dataset:_provenance",

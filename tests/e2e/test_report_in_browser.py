@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from journey.evaluate import report
+from journey.evaluate.report import build
 from journey.formats.folders import open_finished
 from journey_testing import behind_evaluation as behind
 from journey_testing import synthetic_evaluation as synthetic
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     behind.strategies(made)
     behind.lineage(made)
     behind.behaviour(made)
-    report.build(open_finished(made, "evaluate"))
+    build.build(open_finished(made, "evaluate"))
     return made
 
 

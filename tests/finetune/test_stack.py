@@ -75,7 +75,7 @@ def test_passes_with_dropout_hold_a_run_once() -> None:
     units = [passes.Unit(place, (2 * part, 2 * part + 1), 10 + part) for place in range(3) for part in range(4)]
     dealt = passes.deal(units, 1000, 10, once=True)
     assert sorted(unit for group in dealt for unit in group) == sorted(units)
-    assert all(len({unit.place for unit in group}) == len(group) for group in dealt)
+    assert all(len({unit.run for unit in group}) == len(group) for group in dealt)
     assert len(dealt) == 4
 
 
@@ -85,7 +85,7 @@ def test_a_pass_supervises_what_the_rows_supervise(data: dict[str, Rows]) -> Non
     share = [stacked.shares(rows[0], [3], "token"), stacked.shares(rows[1], [5, 2], "token")]
     made = passes.build(units, rows, share, 0, torch.device("cpu"))
     flat = made.ids.flatten()
-    assert torch.equal(flat[made.at + 1], made.labels)
+    assert torch.equal(flat[made.positions + 1], made.labels)
     assert made.groups == (0, 1, 1)
     for place in (0, 1):
         assert float(made.weights[made.owners == place].sum()) == pytest.approx(1)

@@ -149,7 +149,7 @@ def first_gradients(training: stacked.Training) -> dict[str, State]:
     for one in training._passes():
         with training.stack.routed(one.groups):
             hidden = stacked.losses.hidden_states(training.model, one.ids)
-            chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, one.at)
+            chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, one.positions)
             (stacked.losses.token_losses(chosen, one.labels, training.head) * one.weights).sum().backward()
     weights, training.stack.flat = training.stack.flat, grad
     views = training.stack.weights

@@ -39,7 +39,7 @@ def test_on_generated_traces(pairs: list[Pair], view: str) -> None:
         view
     ]
     for name, quality in found.items():
-        assert quality.there > 50
+        assert quality.segments > 50
         assert quality.precision >= 0.97 - 0.04 * (name == "mistakes"), (name, str(quality))
         assert quality.recall >= least[name], (name, str(quality))
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from journey.evaluate import report
-from journey.evaluate.report import viewer
+from journey.evaluate.report import build, viewer
 from journey.formats.folders import open_finished
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
@@ -107,7 +106,7 @@ def test_hostile_names_are_escaped(make: Make, source: str) -> None:
     plan = msgspec.structs.replace(plan, base=evil, dtype="{{ 7 * 7 }}")
     hostile = msgspec.structs.replace(scores, headline=(evil, "b"), qualifiers=(evil,), compared=(first,))
     change(folder, {EvaluationPlan.FILE: plan.encoded(), Scores.FILE: hostile.encoded()})
-    text = report.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
+    text = build.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
     assert "<script>alert" not in text and "<svg onload" not in text and "{{ 7 * 7 }}" in text
     assert evil in Page(text).text
 
@@ -150,7 +149,7 @@ def test_figures_are_labelled_for_those_who_cannot_see_them(page: Page) -> None:
 def test_small_enough_with_a_thousand_problems(make: Make) -> None:
     """Three arms, three seeds and the base on 1,000 problems: every one of them is in the page."""
     folder = make(problems={"countdown@1": 1000, "arithmetic": 100}, seeds=3, steps=30)
-    path = report.build(open_finished(folder, "evaluate"))[0]
+    path = build.build(open_finished(folder, "evaluate"))[0]
     assert path.stat().st_size < 5_000_000
     data = viewer.unpacked(Page(path.read_text(encoding="utf-8")).raw[1][2])
     assert [(b["total"], len(b["problems"])) for b in data["benchmarks"]] == [(1000, 1000), (0, 0), (0, 0), (100, 100)]
@@ -158,6 +157,6 @@ def test_small_enough_with_a_thousand_problems(make: Make) -> None:
 
 
 def test_without_any_data(make: Make) -> None:
-    text = Page(report.build(open_finished(make(problems=0), "evaluate"))[0].read_text(encoding="utf-8")).text
+    text = Page(build.build(open_finished(make(problems=0), "evaluate"))[0].read_text(encoding="utf-8")).text
     assert "Nothing could be compared (n = 0)." in text
     assert "0.0%" not in text

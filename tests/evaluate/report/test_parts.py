@@ -10,8 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from journey.evaluate import report
-from journey.evaluate.report import behaviour, costs, training
+from journey.evaluate.report import behaviour, build, costs, training
 from journey.evaluate.report.content import content
 from journey.formats.behaviour import BehaviourFile
 from journey.formats.curation import FunnelFile, FunnelTotals
@@ -68,7 +67,7 @@ def test_sections_in_the_order_of_a_readers_questions(page: Words) -> None:
 
 def test_no_part_without_data_is_shown(make: Make) -> None:
     folder = make(problems=3)
-    page = Words(report.build(open_finished(folder, "evaluate"))[0])
+    page = Words(build.build(open_finished(folder, "evaluate"))[0])
     assert not {"costs", "behaviour", "budgets", "curves", "funnel", "pairs"} & set(page.ids)
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "Test-time" not in text and "Behaviour" not in text and "does not name the training folder" in text
@@ -169,7 +168,7 @@ def test_behaviour_that_does_not_belong_here(make: Make, change: Callable[[bytes
     behind.behaviour(folder)
     path = folder / BehaviourFile.FILE
     path.write_bytes(change(path.read_bytes()))
-    page = Words(report.build(open_finished(folder, "evaluate"))[0])
+    page = Words(build.build(open_finished(folder, "evaluate"))[0])
     assert words in page.text and "Goes back" not in page.text
 
 
@@ -178,7 +177,7 @@ def test_no_answers_are_no_rates(make: Make) -> None:
     behind.behaviour(folder)
     file = decode((folder / BehaviourFile.FILE).read_bytes(), BehaviourFile)
     none = msgspec.structs.replace(file.arms[0], answers=0, habits={}, commitment=None, steps=None, claims=None)
-    told = behaviour.told(msgspec.structs.replace(file, arms=(none,), runs=(), judge=None))
+    told = behaviour.section(msgspec.structs.replace(file, arms=(none,), runs=(), judge=None))
     assert told.arms[0].rows == (("base", "n = 0", *[""] * 8),)
     assert told.arms[0].steps == told.arms[0].claims == () and set(told.rates[0][2:]) == {"n/a"}
 
@@ -224,5 +223,5 @@ def test_hostile_words_everywhere(make: Make) -> None:
     equal = msgspec.structs.replace(scores.equal_tokens[1], why=evil, first=evil)
     scores = msgspec.structs.replace(scores, curves=(curve,), equal_tokens=(equal,), looked_before=evil)
     change(folder, {EvaluationPlan.FILE: plan.encoded(), Scores.FILE: scores.encoded()})
-    text = report.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
+    text = build.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
     assert "<script>alert" not in text and text.count("&lt;script&gt;alert(1)") >= 4

@@ -1,0 +1,36 @@
+"""The build of report.html and report.md from what an evaluation folder has stored, at will and without a model.
+
+The training behind it (budgets, curves, curation, some pairs and trees) is read from the folders that the evaluation goes
+back to, while they are there, and kept in `training.json`.
+
+journey report DIR
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from journey.evaluate.report import behaviour, costs, html, lineage, markdown, training, viewer
+from journey.evaluate.report.content import content
+from journey.formats.files import write_atomic
+from journey.formats.folders import EvaluatedFolder
+
+
+def build(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> list[Path]:
+    """Write report.html and report.md into the folder and return their paths.
+
+    `finetuned` is where the finetune folder lies if not beside this one. Raises PartialError naming the line where stored
+    questions or samples cannot be read.
+    """
+    plan, scores = evaluated.plan, evaluated.scores
+    report = content(plan, scores, plan_sha256=evaluated.plan_sha256)
+    spent = costs.costs(plan, scores)
+    habits = behaviour.load(evaluated)
+    behind = training.trained(lineage.training(evaluated, finetuned), plan.view, [run.arm for run in plan.runs])  # type: ignore[arg-type]
+    pages = {
+        "report.html": html.page(report, spent, habits, behind, viewer.embedded(evaluated)),
+        "report.md": markdown.page(report, spent, habits, behind),
+    }
+    for name, data in pages.items():
+        write_atomic(evaluated.path / name, data)
+    return [evaluated.path / name for name in pages]
