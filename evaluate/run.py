@@ -54,6 +54,10 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
             if folder.finished:
                 return _reported(out, runs.path)
     prepared = prepare(runs, settings)  # before there is a folder, so that bad settings leave none behind
+    if prepared.plan.backend in (STACKED, ONE_BY_ONE):
+        from journey.models.probe import check_sampler  # torch: seconds to import
+
+        check_sampler(prepared.ref, prepared.tokenizer, prepared.device, prepared.plan.dtype)
     looks = earlier_looks(prepared.plan, after, [out.parent, runs.path.parent], out)
     with opened() as folder:
         prepared = _write_plan(folder, prepared, looks)

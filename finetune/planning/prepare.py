@@ -10,7 +10,7 @@ import msgspec
 from journey.config import FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune import cost
-from journey.finetune.planning import abilities, audit, make_rows, preflight, sweep, warmup
+from journey.finetune.planning import abilities, audit, base_probe, make_rows, preflight, sweep, warmup
 from journey.finetune.planning.check import check
 from journey.finetune.planning.groups import grouped
 from journey.finetune.planning.memory import plan_memory
@@ -36,7 +36,7 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
     device = load.best_device()
     notes += abilities.check_engine(settings, ref, device)
     if not settings.full:
-        abilities.check_layers(ref, settings)
+        notes.append(str(abilities.check_layers(ref, settings)))
     shape = cost.shape_of(ref, max(settings.ranks), settings.full)
     max_length = preflight.length_limit(settings.max_length, shape.positions, tokenizer)
     arm_rows = make_rows.make(
@@ -50,6 +50,8 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         apart=settings.boundary == "apart",
         labels=LABELS.get(settings.engine),
     )
+    probed = base_probe.probe(ref, tokenizer, settings, device)
+    notes += base_probe.notes(probed)
     begin = warmup.find(settings, ref, reading, max_length, shape)
     preflight.check_overlap([*arm_rows.pairs, *arm_rows.further], settings.benchmarks)
     shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
@@ -76,6 +78,7 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         memory,
         begin,
         sweep.find(curated, settings, runs, arm_rows.data),
+        probe=probed,
     )
 
 

@@ -127,6 +127,7 @@ def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
         report_to=setup.report_to,
         run_name=run.run,
         disable_tqdm=True,
+        router_aux_loss_coef=0.0,  # a stack has none: mixtures of experts get one loss, whatever trains them
         save_strategy="no",  # checkpoints are asked for by time
         save_total_limit=2,
     )

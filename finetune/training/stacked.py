@@ -25,6 +25,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from journey.errors import UsageError
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
@@ -41,7 +42,8 @@ from journey.finetune.training.protocol import (
 )
 from journey.formats.files import dump_json, json_lines, write_atomic
 from journey.formats.finetune import TRAJECTORY, TrajectoryPoint
-from journey.models.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable, scale_of
+from journey.models.lora import Stack, modules_of, refuse_unstackable, scale_of
+from journey.models.probe import draws, training_ids
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
 BETAS, EPSILON = (0.9, 0.999), 1e-8
@@ -118,7 +120,11 @@ class Training:
         self.model, self.pad, self.setup, self.report = model, pad, setup, report
         self.device = next(model.parameters()).device
         self.started = time.monotonic()
-        refuse_base_dropout(model)
+        if draws(model, training_ids(model)):
+            raise UsageError(
+                "the base draws random numbers in training mode, and runs in a stack would share the draws",
+                "use --engine trl, or a base without dropout",
+            )
         initial = adapters.initial_states(model, runs, setup)
         self.head = losses.head_of(model)
         model.requires_grad_(False)

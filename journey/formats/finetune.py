@@ -111,10 +111,32 @@ class RunCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.arm} {self.axis}".strip()
 
 
+class BaseProbe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the base did when it was tried before the first step.
+
+    `sampler` says in words how what it writes compares with `generate`; `chance` whether random numbers enter what it
+    computes in training mode; `idle` kinds of adapted layers got no gradient, `missed` adapted layers (experts) were not
+    reached by the batch. `clock`: its chat template writes the time of day. `router_loss`: it has one, which is off.
+    """
+
+    sampler: str
+    chance: bool
+    idle: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    clock: bool = False
+    router_loss: bool = False
+    dtype: str
+    device: str
+
+
 class AuditFile(FileRecord, frozen=True, kw_only=True):
-    """audit.json: what every run is trained on. `failed` has the reason by run; the others are sentences."""
+    """audit.json: what every run is trained on, and what the base did when it was tried.
+
+    `failed` has the reason by run; the others are sentences.
+    """
 
     FILE: ClassVar[str] = "audit.json"
+    NEWER: ClassVar[frozenset[str]] = frozenset({"probe"})
     READS: ClassVar[tuple[int, ...]] = (2,)
 
     reference: str
@@ -123,6 +145,7 @@ class AuditFile(FileRecord, frozen=True, kw_only=True):
     differs: tuple[str, ...]
     notes: tuple[str, ...]
     failed: dict[str, str] = msgspec.field(default_factory=dict)
+    probe: BaseProbe | None = None
     version: int = 2
 
 

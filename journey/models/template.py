@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from journey import views
 from journey.errors import UsageError
@@ -14,6 +15,9 @@ from journey.views import Span, View
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+_CLOCKS = (datetime(2001, 2, 3, 4, 5, 6), datetime(2038, 11, 27, 18, 49, 58))  # differ in every part
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,26 @@ def suggested_base(pairs: Iterable[Pair]) -> str:
     texts = ((p.problem.brief, *(s.brief for t in (p.shortcut, p.journey) for s in t.segments)) for p in pairs)
     carried = all(word in words for text in texts for part in text for word in part.split())
     return "pocket" if carried else "smollm2-135m"
+
+
+def tells_the_time(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the chat template writes the time: a question is rendered under two clocks."""
+    if not tokenizer.chat_template:
+        return False
+
+    def rendered(when: datetime) -> str:
+        messages = [{"role": "user", "content": "?"}]
+        more: dict[str, Any] = {"strftime_now": when.strftime}  # shadows the template engine's own
+        return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **more))
+
+    return rendered(_CLOCKS[0]) != rendered(_CLOCKS[1])
+
+
+def described(tokenizer: PreTrainedTokenizerBase) -> str:
+    """What the chat template does, in words."""
+    if not tokenizer.chat_template:
+        return "none"
+    return "writes the date" if tells_the_time(tokenizer) else "renders the same at any time"
 
 
 def prompt_text(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> str:
