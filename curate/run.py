@@ -49,6 +49,8 @@ def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) 
         "per_problem": context.per_problem,
         "checker": CHECKER_VERSION,
     }
+    if settings.template is not None:
+        config["template"] = Path(settings.template).name  # the hash says which, wherever it lies
     inputs = {f"generate {number}": folder.sha256 for number, folder in enumerate(opened)}
     with Folder.open(out, "curate", config, inputs={**inputs, **context.inputs()}, seed=settings.seed) as folder:
         if not folder.finished:
@@ -89,6 +91,8 @@ def _run(
     writer.flush()
     folder.keep(LEDGER)
     funnel.file().write(folder)
+    if context.template is not None:
+        context.template.write(folder)
     seconds, totals = time.time() - started, funnel.totals()
     if not totals.kept:
         raise UsageError(

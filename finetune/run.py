@@ -22,9 +22,11 @@ from journey.finetune.planning import audit, sweep, warmup
 from journey.finetune.planning.prepare import prepare, setup_of
 from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.session import SCRATCH, Session
+from journey.formats.files import sha256_of
 from journey.formats.folders import CuratedFolder, open_finished
 from journey.formats.manifest import MANIFEST
 from journey.models import load
+from journey.models.policy import read_template
 from journey.store import Folder
 
 
@@ -124,6 +126,9 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
         inputs["warmup"] = warmup.digest_of(Path(settings.warmup))
     config = settings.model_dump(exclude={"workers", "report_to", "checkpoint_seconds"})
     config["warmup"] = settings.warmup and Path(settings.warmup).name  # the hash says which it is, wherever it lies
+    if settings.template is not None:
+        config["template"] = Path(settings.template).name
+        inputs["template"] = sha256_of(read_template(settings.template).encode())
     # Bad input must not leave a partial folder behind, which would refuse the corrected settings.
     prepared = None if (out / MANIFEST).is_file() else prepare(opened, settings)
     with Folder.open(out, "finetune", config, inputs=inputs) as folder:

@@ -66,7 +66,32 @@ class GenerateSettings(Settings):
     options: dict[str, dict[str, Any]] = Field({}, description="settings of methods, e.g. slips.delay")
 
 
-class CurateSettings(Settings):
+class TemplateSettings(Settings):
+    """How a base's chat template is used."""
+
+    template: Annotated[str | None, Flag("FILE")] = Field(
+        None, description="chat template in place of the base's own, a Jinja file", exclude_if=unset
+    )
+    template_args: dict[str, Any] | None = Field(
+        None, description="what the chat template is given, e.g. enable_thinking", exclude_if=unset
+    )
+    template_date: str | None = Field(
+        None, description="what a template that writes the date takes for today (default: 2026-01-01)", exclude_if=unset
+    )
+    thinking: Literal["written", "opened", "closed"] | None = Field(
+        None,
+        description="who opens the thinking part: the answer, the prompt, or the prompt closes an empty one "
+        "(default: by template)",
+        exclude_if=unset,
+    )
+    separator: str | None = Field(
+        None,
+        description="between question and answer where there is no chat template (default: by tokenizer)",
+        exclude_if=unset,
+    )
+
+
+class CurateSettings(TemplateSettings):
     """Which pairs are kept."""
 
     base: Annotated[str | None, Flag("MODEL")] = Field(
@@ -92,7 +117,7 @@ Rows = Annotated[int, Ge(1), Le(MOST), Unit("pairs")]
 Weight = Annotated[float, Ge(0), Le(1)]
 
 
-class FinetuneSettings(Settings):
+class FinetuneSettings(TemplateSettings):
     """Which arms are trained, on what budget."""
 
     base: Annotated[str | None, Flag("MODEL")] = Field(

@@ -24,7 +24,8 @@ from journey.formats.files import sha256, write_atomic
 from journey.formats.finetune import ADAPTER
 from journey.formats.folders import open_finished, open_run
 from journey.formats.publication import ExportFile
-from journey.models import load
+from journey.formats.template import TemplateFile
+from journey.models import load, policy
 from journey.models.load import ModelRef
 from journey.rng import rng_for
 
@@ -47,6 +48,7 @@ class Tuned:
     folder: Path
     name: str
     base: ModelRef
+    template: TemplateFile | None = None  # how the base's chat template was used
 
 
 def export(
@@ -94,7 +96,7 @@ def find(run: str, base: str | None = None) -> Tuned:
     ref = load.find(name)
     if facts is not None and facts.weights and ref.local and facts.weights != bases.digest(ref):
         raise UsageError(f"{ref.name} is not the base that {folder.name} was trained on", "name that one: --base NAME")
-    return Tuned(folder, folder.name, ref)
+    return Tuned(folder, folder.name, ref, None if opened is None else opened[0].template)
 
 
 def _of_hub(spec: str) -> Path:
@@ -119,7 +121,8 @@ def write_merged(tuned: Tuned, out: Path, dtype: str) -> dict[str, Any]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists", "give another --merge DIR, or remove it")
     stored = stored_dtype(tuned.base) if dtype == "auto" else dtype
-    tokenizer = load.load_tokenizer(tuned.base)
+    tokenizer = policy.attach(load.load_tokenizer(tuned.base), tuned.template)
+    tokenizer.chat_template = policy.exported(tokenizer)
     console.note(f"merging {tuned.name} into {tuned.base.name}, {stored}")
     wanted, model = _merged(tuned)
     work = out.with_name(out.name + ".partial")
@@ -210,6 +213,7 @@ def _go_along(tuned: Tuned, folder: Path, dtype: str, measured: dict[str, Any]) 
         base=Path(base.name).name if base.local and base.name not in load.MODELS else base.name,
         adapter_sha256=sha256(adapter) if adapter.is_file() else None,
         dtype=dtype,
+        template=tuple(policy.sentences(tuned.template)) if tuned.template is not None else (),
         **measured,
     )
     write_atomic(folder / ExportFile.FILE, facts.encoded())

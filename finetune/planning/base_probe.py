@@ -17,7 +17,7 @@ from journey.config import FinetuneSettings
 from journey.errors import JourneyError, UsageError
 from journey.finetune.planning import abilities
 from journey.formats.finetune import BaseProbe
-from journey.models import load, template
+from journey.models import load, policy, template
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -102,7 +102,7 @@ def _examine(model: Any, ref: load.ModelRef, tokenizer: PreTrainedTokenizerBase,
         chance=chance,
         idle=idle,
         missed=missed,
-        clock=template.tells_the_time(tokenizer),
+        clock=policy.tells_the_time(tokenizer),
         router_loss=hasattr(config, "router_aux_loss_coef"),
         dtype=str(model.dtype).removeprefix("torch."),
         device=str(model.device.type),
@@ -178,7 +178,7 @@ def described(ref: load.ModelRef, settings: FinetuneSettings, device: str) -> di
         "sampler": verdicts.get("sampler", facts.sampler),
         "adapters": verdicts.get("adapters", reached),
         "engine stacked": verdicts.get("stacked", "trains it: two forward passes in training mode agree"),
-        "template": template.described(tokenizer),
+        "template": template.described(tokenizer, settings.view or template.default_view(tokenizer)),
         "notes": notes(facts),
         "dtype": f"{facts.dtype} on {facts.device}",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,8 +21,13 @@ from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import ArmChoice, ArmContext, Axes, Run, combinations, learning_rate, run_name
 from journey.finetune.training.protocol import LABELS, Setup
 from journey.formats.folders import CuratedFolder
-from journey.models import load, template
+from journey.formats.template import TemplateFile
+from journey.models import load, policy, template
 from journey.schema import Pair
+from journey.views import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup:
@@ -32,7 +38,9 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
     choices, notes = check(settings)
     ref = load.find(str(settings.base))
     tokenizer = load.load_tokenizer(ref)
-    reading = ArmContext(tokenizer, settings.view or template.default_view(tokenizer))
+    view = settings.view or template.default_view(tokenizer)
+    own = _template(curated, settings, tokenizer, view)
+    reading = ArmContext(policy.attach(tokenizer, own), view)
     device = load.best_device()
     notes += abilities.check_engine(settings, ref, device)
     if not settings.full:
@@ -79,7 +87,18 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         begin,
         sweep.find(curated, settings, runs, arm_rows.data),
         probe=probed,
+        template=own,
     )
+
+
+def _template(
+    curated: CuratedFolder, settings: FinetuneSettings, tokenizer: PreTrainedTokenizerBase, view: View
+) -> TemplateFile | None:
+    """How the base's chat template is used: as asked for here, else as the pairs were curated for this very base."""
+    wishes = policy.wishes_of(settings)
+    if not wishes and curated.base == settings.base:
+        wishes = policy.earlier_wishes(curated.manifest.config, curated.template)
+    return policy.find(tokenizer, view, wishes, apart=settings.boundary == "apart")
 
 
 def _read_pairs(curated: CuratedFolder) -> list[Pair]:

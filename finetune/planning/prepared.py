@@ -12,6 +12,7 @@ from journey.finetune.planning.memory import MemoryPlan
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import ArmChoice, Run
 from journey.formats.finetune import BaseProbe, RunCounts
+from journey.formats.template import TemplateFile
 from journey.models import load
 from journey.schema import Pair
 from journey.views import View
@@ -49,3 +50,4 @@ class TrainingSetup:
     sweep: Sweep | None = None
     warm: Path | None = None  # the model that `start` has become
     probe: BaseProbe | None = None
+    template: TemplateFile | None = None  # how the chat template is used, where that is not as it is

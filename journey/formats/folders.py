@@ -25,6 +25,7 @@ from journey.formats.manifest import MANIFEST, Manifest
 from journey.formats.marks import DONE, ShardMark, Timing
 from journey.formats.plan import EvaluationPlan, SampleIdentities
 from journey.formats.scores import Scores
+from journey.formats.template import TemplateFile
 from journey.schema import Pair, Question, Reward, Sample, Tree
 from journey.splits import Split
 from journey.views import View
@@ -137,6 +138,13 @@ class CuratedFolder(FinishedFolder):
         base = self.manifest.config.get("base")
         return None if base is None else str(base)
 
+    @cached_property
+    def template(self) -> TemplateFile | None:
+        """How the base's chat template is used; None where that is as it is."""
+        if not self.has(TemplateFile.FILE):
+            return None
+        return TemplateFile.parse(self.read(TemplateFile.FILE), str(self.path / TemplateFile.FILE))
+
     @property
     def benchmarks(self) -> list[str]:
         """The benchmarks whose problems were left out."""
@@ -166,6 +174,13 @@ class FinetunedFolder(FinishedFolder):
     def base(self) -> str:
         """The model that was trained: as the settings name it, else as the runs do."""
         return self.base_setting or next((run.base.name for run in self.runs.values()), "")
+
+    @cached_property
+    def template(self) -> TemplateFile | None:
+        """How the base's chat template is used; None where that is as it is."""
+        if not self.has(TemplateFile.FILE):
+            return None
+        return TemplateFile.parse(self.read(TemplateFile.FILE), str(self.path / TemplateFile.FILE))
 
     @property
     def arms(self) -> list[str]:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from journey import views
 from journey.errors import UsageError
+from journey.models import policy
 from journey.models.load import pocket_folder
 from journey.schema import Pair, Problem, Trace
-from journey.views import Span, View
+from journey.views import Rendered, Span, View
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-
-_CLOCKS = (datetime(2001, 2, 3, 4, 5, 6), datetime(2038, 11, 27, 18, 49, 58))  # differ in every part
 
 
 @dataclass(frozen=True)
@@ -56,24 +53,11 @@ def suggested_base(pairs: Iterable[Pair]) -> str:
     return "pocket" if carried else "smollm2-135m"
 
 
-def tells_the_time(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the chat template writes the time: a question is rendered under two clocks."""
-    if not tokenizer.chat_template:
-        return False
-
-    def rendered(when: datetime) -> str:
-        messages = [{"role": "user", "content": "?"}]
-        more: dict[str, Any] = {"strftime_now": when.strftime}  # shadows the template engine's own
-        return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **more))
-
-    return rendered(_CLOCKS[0]) != rendered(_CLOCKS[1])
-
-
-def described(tokenizer: PreTrainedTokenizerBase) -> str:
-    """What the chat template does, in words."""
-    if not tokenizer.chat_template:
-        return "none"
-    return "writes the date" if tells_the_time(tokenizer) else "renders the same at any time"
+def described(tokenizer: PreTrainedTokenizerBase, view: View) -> str:
+    """What the chat template does and how it is used in a view, in words."""
+    found = policy.find(tokenizer, view, policy.Wishes())
+    kind = "a chat template" if tokenizer.chat_template else "no chat template"
+    return "; ".join([f"{kind}, view {view}", *(policy.sentences(found) if found is not None else ["used as it is"])])
 
 
 def prompt_text(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> str:
@@ -85,10 +69,10 @@ def said_text(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> str:
     """What the user says, as the model is to read it."""
     if view == "compact":
         return text
+    own = policy.of(tokenizer)
     if not tokenizer.chat_template:
-        return f"{text}\n\n"
-    messages = [{"role": "user", "content": text}]
-    return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        return f"{text}{own.separator}"
+    return policy.render(tokenizer, [{"role": "user", "content": text}], own, True) + own.before
 
 
 def prompt_start(tokenizer: PreTrainedTokenizerBase, view: View) -> list[int]:
@@ -108,9 +92,14 @@ def text_ids(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> list[
     return [*prompt_start(tokenizer, view), *tokenizer(prompt, add_special_tokens=False)["input_ids"]]
 
 
+def render(tokenizer: PreTrainedTokenizerBase, trace: Trace, view: View) -> Rendered:
+    """The completion as the base is to write it: the view's text, between the tags of its template policy."""
+    return policy.framed(views.render(trace, view), policy.of(tokenizer))
+
+
 def row(tokenizer: PreTrainedTokenizerBase, problem: Problem, trace: Trace, view: View) -> TrainingRow:
     """Prompt and completion tokenised apart, so that the loss starts at the same boundary for every arm."""
-    rendered = views.render(trace, view)
+    rendered = render(tokenizer, trace, view)
     ids = list(tokenizer(rendered.text, add_special_tokens=False)["input_ids"])
     return TrainingRow(
         prompt_ids(tokenizer, problem, view), [*ids, end_of_turn(tokenizer)], rendered.text, rendered.spans

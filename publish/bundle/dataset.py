@@ -16,6 +16,7 @@ from journey import console
 from journey.formats.curation import LEDGER, FunnelFile
 from journey.formats.manifest import MANIFEST
 from journey.formats.publication import PublishedShard, PublishedShards
+from journey.formats.template import TemplateFile
 from journey.publish.bundle import card_dataset, provenance
 from journey.publish.bundle.source import BundleSource
 from journey.publish.settings import PublishSettings
@@ -118,7 +119,7 @@ def _provenance(folder: Folder, source: BundleSource) -> None:
     """Manifests, ledger and funnel as they are, and the rows of every shard of the curated folder."""
     curated = source.curated
     folder.write(f"provenance/curate/{MANIFEST}", curated.manifest.encoded())
-    for name in (FunnelFile.FILE, LEDGER):
+    for name in (FunnelFile.FILE, TemplateFile.FILE, LEDGER):
         if curated.has(name):
             folder.write(f"provenance/curate/{name}", curated.read(name))
     for number, trees in enumerate(source.trees):
