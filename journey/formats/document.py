@@ -18,7 +18,7 @@ from typing import Any, Literal, Union
 import msgspec
 import orjson
 
-from journey.derived import write_or_check
+from journey.formats.files import write_or_check
 from journey.formats.record import FileRecord
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"

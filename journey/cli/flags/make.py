@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from journey import catalog
 from journey.cli.flags.given import FILE, SettingFlag
 from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings
-from journey.derived import write_or_check
+from journey.formats.files import write_or_check
 from journey.publish.settings import Given, PublishSettings
 from journey.settings.fields import Setting, settings_of
 
