@@ -170,7 +170,7 @@ def _resolve(settings: GenerateSettings) -> _Task:
         if Path(settings.problems).exists():
             config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
     config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
-    families = [source.family for source in combined if source.family is not None]
+    families = [source.family for source in combined if source.family]
     config |= revisions((FAMILIES, families), (METHODS, [source.method for source in combined]))
     return _Task(settings, combined, config, inputs)
 
