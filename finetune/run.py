@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from journey.catalog import ARMS, revisions
 from journey.config import FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune import cost
@@ -129,6 +130,7 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
     if settings.template is not None:
         config["template"] = Path(settings.template).name
         inputs["template"] = sha256_of(read_template(settings.template).encode())
+    config |= revisions((ARMS, [arm.partition("@")[0] for arm in settings.arms]))
     # Bad input must not leave a partial folder behind, which would refuse the corrected settings.
     prepared = None if (out / MANIFEST).is_file() else prepare(opened, settings)
     with Folder.open(out, "finetune", config, inputs=inputs) as folder:

@@ -17,7 +17,7 @@ from journey.formats.curation import LEDGER, FunnelFile
 from journey.formats.manifest import MANIFEST
 from journey.formats.publication import PublishedShard, PublishedShards
 from journey.formats.template import TemplateFile
-from journey.publish.bundle import card_dataset, provenance
+from journey.publish.bundle import card_dataset, provenance, reasoning
 from journey.publish.bundle.source import BundleSource
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns, parquet
@@ -27,7 +27,13 @@ from journey.store import Folder
 
 BUNDLE_VERSION = 1
 _MADE: tuple[Config, ...] = ("journey", "shortcut", "pairs", "trees", "stepwise")
-_BUILD = {"repo", "view", "license", "source_license"}  # settings that change the bytes of a dataset bundle
+_BUILD = {
+    "repo",
+    "view",
+    "license",
+    "source_license",
+    "reasoning_content",
+}  # settings that change the bytes of a dataset bundle
 
 
 def open_folder(source: BundleSource, settings: PublishSettings, out: Path) -> Folder:
@@ -45,6 +51,8 @@ def stage(
     source: BundleSource, settings: PublishSettings, out: Path, *, shard_bytes: int = parquet.SHARD_BYTES
 ) -> Path:
     """Build the bundle of a curated folder and return it. Resumes; gives the same bytes every time."""
+    if settings.reasoning_content:
+        reasoning.check(source.curated, settings.view)
     with open_folder(source, settings, out) as folder:
         if not folder.finished:
             rows = _tables(folder, source, settings, shard_bytes)
@@ -91,7 +99,7 @@ def _table(
             return
     wanted = source.survey.pairs[split]
     items = _items(source, settings, config, split, spent)
-    schema = columns.schema(config, settings.view)
+    schema = columns.schema(config, settings.view, bool(settings.reasoning_content))
     path_of = lambda k: folder.path(f"{config}/{split}-{k:05d}.parquet")
     written = parquet.write_shards(items, schema, path_of, first=number, spent=spent, shard_bytes=shard_bytes)
     for shard in written:
@@ -112,7 +120,7 @@ def _items(
         if config == "preference":
             yield source.preference.of(pair, settings.view)
         else:
-            yield columns.rows_of(config, pair, None, settings.view)
+            yield columns.rows_of(config, pair, None, settings.view, bool(settings.reasoning_content))
 
 
 def _provenance(folder: Folder, source: BundleSource) -> None:
