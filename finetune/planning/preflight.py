@@ -53,6 +53,12 @@ def check_template(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], vi
     """What the chat template does to an answer. Raises UsageError if it drops, moves or adds thinking; gives notes."""
     own = policy.of(tokenizer)
     notes = policy.sentences(own)
+    end = str(tokenizer.eos_token)
+    if end in own.open + own.close:
+        raise UsageError(
+            f"the chat template writes {end!r} in the middle of an answer, which is where this base stops writing",
+            "set eos_token in a copy of its tokenizer_config.json to the token that ends a whole answer",
+        )
     if view == "compact" or not tokenizer.chat_template or _begins_otherwise(own):
         return notes
     for pair in spread(pairs, _TEMPLATED):

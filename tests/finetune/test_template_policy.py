@@ -35,6 +35,8 @@ def with_template(backend: Any, text: str | None) -> Any:
 
     tokenizer = copy.deepcopy(backend)
     tokenizer.chat_template = text
+    if text == templates.CHANNELS:
+        tokenizer.eos_token = "<|return|>"
     return tokenizer
 
 
@@ -173,6 +175,15 @@ def test_bases_without_a_template_part_question_and_answer_where_no_token_merges
     assert policy.find(tokenizer, view, Wishes(), apart=True) is None  # as 0.1 had it
     given = policy.find(tokenizer, view, Wishes(separator="\n###\n"))
     assert given is not None and given.separator == "\n###\n"
+
+
+def test_a_base_that_stops_in_the_middle_of_an_answer_is_refused(backend: Any, pairs: list[Pair]) -> None:
+    tokenizer = with_template(backend, templates.CHANNELS)
+    tokenizer.eos_token = "<|end|>"  # ends the thinking too
+    policy.attach(tokenizer, policy.find(tokenizer, "think", Wishes()))
+    with pytest.raises(UsageError, match="in the middle of an answer") as refused:
+        rows_of(tokenizer, pairs[:2], "think")
+    assert "set eos_token" in str(refused.value)
 
 
 def test_a_template_file_is_read_or_refused(tmp_path: Path) -> None:
