@@ -21,7 +21,7 @@ def clean(text: str) -> str:
 
 def note(message: str) -> None:
     """One line for the person, on stderr."""
-    err.print(message, markup=False, highlight=False)
+    err.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 class Ticker:

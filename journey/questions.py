@@ -231,7 +231,7 @@ def _from_package(entry: Entry, task: str, wanted: Wanted) -> tuple[list[Questio
 
 def _from_set(entry: Entry, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     facts = entry.facts
-    rows = _hub_rows(facts["source"], facts.get("config"), facts["split"], facts["revision"], entry.name)
+    rows = hub_rows(facts["source"], facts.get("config"), facts["split"], facts["revision"], entry.name)
     if len(rows) != facts["rows"]:
         raise RemoteError(f"{facts['source']} has {len(rows)} rows, {facts['rows']} were expected of {entry.name}")
     contents = (_asked(entry, row, f"{entry.name}, row {number}") for number, row in rows)
@@ -245,7 +245,7 @@ def _from_hub(spec: str, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts
     match = _HUB.fullmatch(spec)
     assert match is not None
     name, config, split = match["id"].rpartition("/")[2], match["config"] or None, match["split"] or "test"
-    rows = _hub_rows(match["id"], config, split, match["revision"], name)
+    rows = hub_rows(match["id"], config, split, match["revision"], name)
     contents = (_plain(row, f"{spec}, row {number}", wanted.fields) for number, row in rows)
     source = match["id"] + "".join(f", {part}" for part in (config, match["split"]) if part)
     return _questions(name, None, contents, wanted.limit), BenchmarkFacts(name, source, revision=match["revision"])
@@ -344,7 +344,7 @@ def _checked(content: Asked, where: str, names: tuple[str, str]) -> Asked:
     return content
 
 
-def _hub_rows(
+def hub_rows(
     source: str, config: str | None, split: str, revision: str | None, name: str
 ) -> list[tuple[int, dict[str, Any]]]:
     """(row number from 1, row) of a Hub dataset. Raises RemoteError, AuthError or UsageError, saying what to do."""

@@ -35,4 +35,4 @@ def curate(
     folder = stage.curate(folders, settings, out)
     show_counts(read_manifest(folder, "curate").counts, as_json)
     base = settings.base or suggested(folder, "train")
-    next_(f"journey finetune {folder} --base {base} --out {folder.with_name(folder.name + '-runs')}")
+    next_("journey", "finetune", folder, "--base", base, "--out", folder.with_name(folder.name + "-runs"))

@@ -49,7 +49,7 @@ def evaluate(
         return
     evaluated = stage.evaluate(folder, settings, out)
     show_scores(evaluated, as_json)
-    next_(f"open {evaluated / 'report.html'}")
+    next_("journey", "show", evaluated)
 
 
 def _recheck(
@@ -69,4 +69,4 @@ def _recheck(
         print_json(results)
         return
     terminal.show_facts({f"{s.task}, {s.run}": harness.said(s) for s in results.scores})
-    next_(f"cat {out / 'tasks' / 'README.md'}" if (out / "tasks").is_dir() else f"ls {out}")
+    next_(*(("cat", out / "tasks" / "README.md") if (out / "tasks").is_dir() else ("ls", out)))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from journey.cli.shared import AsJson, note, print_json
+from journey.cli.shared import AsJson, next_, print_json
 from journey.errors import UsageError
 
 
@@ -35,4 +35,4 @@ def export(
         from journey.cli.printing import terminal
 
         terminal.show_facts(facts)
-    note(f"next: load {merge or gguf} like any model")
+    next_(*(("journey", "show", merge) if merge else ("llama-cli", "-m", str(gguf))))

@@ -28,5 +28,5 @@ def generate(
         return
     folder = stage.generate(settings, out, workers=workers)
     show_counts(read_manifest(folder, "generate").counts, as_json)
-    base = " --base pocket" if suggested(folder, "pairs") == "pocket" else ""
-    next_(f"journey curate {folder}{base} --out {folder.with_name(folder.name + '-curated')}")
+    base = ("--base", "pocket") if suggested(folder, "pairs") == "pocket" else ()
+    next_("journey", "curate", folder, *base, "--out", folder.with_name(folder.name + "-curated"))

@@ -57,4 +57,4 @@ def _run_recipe(
         return
     folder = pipeline.run(settings, to, workers=workers)
     show_scores(folder, as_json)
-    next_(f"open {folder / 'report.html'}")
+    next_("journey", "show", folder)

@@ -157,7 +157,9 @@ def show_entry(kind: str, row: dict[str, Any]) -> None:
         if name != "settings":
             console.out.print(Text(f"    {name}: {fact(value)}", style="dim"))
     if not row["settings"]:
-        console.note("next: journey run " + row["name"] if kind == "recipes" else "it has no settings of its own")
+        console.note(
+            f"next: journey run {row['name']} --dry-run" if kind == "recipes" else "it has no settings of its own"
+        )
         return
     table = _table("setting", "takes", "default", "meaning")
     for setting in row["settings"]:
