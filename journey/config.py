@@ -194,7 +194,10 @@ class FinetuneSettings(Settings):
         200, ge=1, le=1_000_000, description="size of the dev split that a trial of the sweep is scored on, at most"
     )
     checkpoint_seconds: Annotated[float, Unit("seconds")] = Field(
-        60.0, ge=0, le=MOST, description="time between checkpoints; changes no result"
+        60.0,
+        ge=0,
+        le=MOST,
+        description="longest time between checkpoints; where they cost little they come sooner; changes no result",
     )
     workers: Annotated[int | None, Flag("N")] = Field(
         None, ge=1, le=PROCESSES, description="groups trained at the same time; changes no result (default: by cores)"

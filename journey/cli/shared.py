@@ -77,6 +77,16 @@ def suggested(folder: Path, kind: str) -> str:
     return suggested_base(islice(open_finished(folder).records(kind, Pair), 100))
 
 
+def show_plan(verb: str, plan: dict[str, Any], as_json: bool) -> None:
+    """Print what a dry run found out: JSON, or the parts that a person decides by."""
+    from journey.cli.printing import plans
+
+    if as_json:
+        print_json(plan)
+    else:
+        plans.show(verb, plan)
+
+
 def show_counts(counts: dict[str, Any], as_json: bool) -> None:
     """Print the counts of a stage's manifest: JSON, or a table in two columns."""
     from journey.cli.printing import terminal

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -181,7 +182,7 @@ def _how(kind: str, row: dict[str, Any]) -> str:
 
 
 def _table(*headers: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for index, header in enumerate(headers):
         last = index == len(headers) - 1
         table.add_column(header, overflow="fold", ratio=None if index == 0 else 3 if last else 2, no_wrap=index == 0)

@@ -78,6 +78,8 @@ def _cut(title: str, records: Iterator[Any], number: int, skip: int, **more: Any
 
 def _of_file(path: Path, number: int, skip: int) -> ShownRecords:
     end = path.suffix.lower()
+    if not path.stat().st_size:
+        return ShownRecords(str(path), text="an empty file: it holds no records")
     if end in (".jsonl", ".ndjson"):
         return _cut(str(path), _lines(path), number, skip)
     if end == ".parquet":

@@ -153,7 +153,9 @@ def show_facts(facts: dict[str, Any]) -> None:
 def _facts(facts: dict[str, Any]) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in facts.items():
-        table.add_row(Text(name if "." in name else name.replace("_", " ")), Text(console.clean(fact(value))))
+        table.add_row(
+            Text(name if {".", "/"} & set(name) else name.replace("_", " ")), Text(console.clean(fact(value)))
+        )
     return table
 
 
