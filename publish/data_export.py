@@ -22,7 +22,7 @@ from journey.publish.tables import columns, parquet
 from journey.publish.tables.columns import Config
 from journey.schema import Pair, Tree
 from journey.splits import SPLITS
-from journey.views import VIEWS, View
+from journey.views import View
 
 FileKind = Literal["parquet", "jsonl"]
 CONFIGS: tuple[Config, ...] = tuple(name for name in columns.CONFIGS if name != "preference")
@@ -33,12 +33,10 @@ def write(
 ) -> dict[str, Any]:
     """Write one table of a generate or curate folder (or of a run) into the folder `out`; gives rows by split.
 
-    Raises UsageError if `out` is there, or the folder holds no pairs; UnknownName for a table or view that there is not.
+    Raises UsageError if `out` is there, or the folder holds no pairs; UnknownName for a table that there is not.
     """
     if config not in CONFIGS:
         raise UnknownName("config", config, CONFIGS)
-    if view not in VIEWS:
-        raise UnknownName("view", view, VIEWS)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists", f"give another --{kind} folder, or remove it")
     opened = _with_pairs(folder)

@@ -60,7 +60,11 @@ def _pairs(folder: Path, to: dict[FileKind, Path | None], config: str, view: str
     from journey.cli.printing import terminal
     from journey.publish import data_export
 
-    written = [data_export.write(folder, out, kind, config, view) for kind, out in to.items() if out is not None]
+    written = [
+        data_export.write(folder, out, kind, config, terminal.as_view(view))
+        for kind, out in to.items()
+        if out is not None
+    ]
     if as_json:
         print_json(written)
         return

@@ -25,6 +25,9 @@ def publish(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the bundle and the ids.")
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Replace a version even by one with less than half of its rows.")
+    ] = False,
     as_json: AsJson = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Build and check the folder, print what would go up; ask no Hub.")
@@ -38,7 +41,15 @@ def publish(
     from journey.publish import settings as kinds
 
     settings, beside = given.build(kinds.PublishSettings), given.build(kinds.Given)
-    done = stage.publish(target, settings, given=beside, everything=all_, out=out, dry_run=dry_run)
+    done = stage.publish(
+        target,
+        settings,
+        given=beside,
+        everything=all_,
+        out=out,
+        dry_run=dry_run,
+        agreed=lambda words: yes or _asked_for(words),
+    )
     if as_json:
         print_json(done)
     else:
@@ -48,6 +59,13 @@ def publish(
         next_(*again("--dry-run"))
     else:
         next_(*_what_next(target, done[0]))
+
+
+def _asked_for(words: str) -> bool:
+    """Ask the person, where there is one."""
+    import sys
+
+    return sys.stdin.isatty() and typer.confirm(f"{words}. Go on?", err=True)
 
 
 def _what_next(target: str, line: dict[str, Any]) -> list[str]:

@@ -38,8 +38,7 @@ def show(shown: ShownRecords, view: str, to: Console) -> None:
 
     Raises UnknownName for a view that there is not.
     """
-    if view not in views.VIEWS:
-        raise UnknownName("view", view, views.VIEWS)
+    chosen = as_view(view)
     if not isinstance(next(iter(shown.records), None), Pair):
         to.print(Text(shown.title, style="bold"))
     if isinstance(shown.folder, EvaluatedFolder):
@@ -54,7 +53,7 @@ def show(shown: ShownRecords, view: str, to: Console) -> None:
         to.print(_runs(shown.folder))
     else:
         for record in shown.records:
-            _show_record(record, view, to)
+            _show_record(record, chosen, to)
     if shown.facts:
         to.print(_facts(shown.facts))
     if shown.text:
@@ -63,11 +62,19 @@ def show(shown: ShownRecords, view: str, to: Console) -> None:
         to.print(Text.assemble(("mistake", "red"), ("  notice, going back", "yellow"), ("  correction", "green")))
 
 
+def as_view(name: str) -> views.View:
+    """The view of a name. Raises UnknownName."""
+    for view in views.VIEWS:
+        if view == name:
+            return view
+    raise UnknownName("view", name, views.VIEWS)
+
+
 def _coloured(to: Console) -> bool:
     return to.color_system is not None and not to.no_color
 
 
-def _show_record(record: Any, view: str, to: Console) -> None:
+def _show_record(record: Any, view: views.View, to: Console) -> None:
     if isinstance(record, Pair):
         _show_pair(record, view, to)
     elif isinstance(record, Tree):
@@ -79,7 +86,7 @@ def _show_record(record: Any, view: str, to: Console) -> None:
         to.print(_facts({name: value for name, value in plain.items() if value not in (None, "", [], {})}))
 
 
-def _show_pair(pair: Pair, view: str, to: Console) -> None:
+def _show_pair(pair: Pair, view: views.View, to: Console) -> None:
     to.rule(f"{pair.problem.source} {pair.pair_id[:12]}")
     to.print(console.clean(views.prompt(pair.problem, view)), markup=False, highlight=False)
     wide = to.width >= 100
