@@ -235,6 +235,9 @@ class EvaluateSettings(Settings):
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
         [], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl, reasoning-gym:TASK or Hub id"
     )
+    base: Annotated[str | None, Flag("MODEL")] = Field(
+        None, exclude_if=unset, description="where the base lies (default: where it lay when the runs were trained)"
+    )
     map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
         {}, description="field names of a file or Hub dataset", examples=["question=q,answer=a"]
     )

@@ -16,6 +16,7 @@ from journey.formats.manifest import ListedFile, Manifest
 from journey.publish.run import publish
 from journey.publish.settings import PublishSettings
 from journey.publish.transfer import upload
+from journey.publish.transfer.upload import Agreed
 
 REPO = "tester/journey-math"
 Publish = Callable[..., dict[str, Any]]
