@@ -22,7 +22,7 @@ SPLITS = ("train", "test")
 
 def published() -> list[str]:
     """The registered sets that lie on the Hub."""
-    return [entry.name for entry in BENCHMARKS.entries() if "revision" in entry.facts]
+    return [entry.name for entry in BENCHMARKS.entries() if "source_revision" in entry.facts]
 
 
 def write(name: str, split: str, out: Path) -> int:
@@ -37,7 +37,7 @@ def write(name: str, split: str, out: Path) -> int:
         data = (importlib.resources.files("journey.data") / "problems" / f"{name}_{split}.jsonl").read_bytes()
     elif name in published():
         facts = BENCHMARKS.entry(name).facts
-        rows = hub_rows(facts["source"], facts.get("config"), split, facts["revision"], name)
+        rows = hub_rows(facts["source"], facts.get("config"), split, facts["source_revision"], name)
         licence = {"licence": facts["licence"]} if facts["licence"] else {}
         objects = ({**row, "source": name, **licence} for _, row in rows)
         data = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in objects).encode()

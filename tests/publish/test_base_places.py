@@ -52,7 +52,9 @@ def test_a_base_by_absolute_path_leaves_its_path_in_the_environment_alone(base: 
     run("curate", tmp_path / "generate", "--base", shutil.copytree(moved, tmp_path / "own-base"), "--out", curated)
 
 
-def test_evaluate_takes_the_base_from_where_it_is_said_to_be_and_compares_the_weights(base: Path, tmp_path: Path) -> None:
+def test_evaluate_takes_the_base_from_where_it_is_said_to_be_and_compares_the_weights(
+    base: Path, tmp_path: Path
+) -> None:
     opened = open_finished(OLD / "finetune-warm", "finetune")
     assert places.base_of(opened, str(base)).source == str(base)
     weights = base / "model.safetensors"

@@ -235,7 +235,7 @@ def put_gsm8k(hub: Any) -> None:
         files[f"main/{split}-00000-of-00001.parquet"] = held.getvalue()
     files["README.md"] += b"---\n"
     repo = hub.put("datasets", BENCHMARKS.entry("gsm8k").facts["source"], files)
-    repo.tags[BENCHMARKS.entry("gsm8k").facts["revision"]] = repo.heads["main"]
+    repo.tags[BENCHMARKS.entry("gsm8k").facts["source_revision"]] = repo.heads["main"]
 
 
 def carry_out(words: list[str]) -> tuple[str, list[str]]:
