@@ -148,9 +148,14 @@ def seal(checkpoint: Path) -> None:
     write_atomic(checkpoint / _SEAL, dump_json(files))
 
 
+def checkpoint_step(checkpoint: Path) -> int:
+    """The optimiser step of a checkpoint `NAME-STEP`."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
 def newest_whole(folder: Path) -> Path | None:
     """The newest checkpoint `NAME-STEP` whose files are what its seal says; broken ones are removed."""
-    newest_first = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    newest_first = sorted(folder.glob("checkpoint-*"), key=checkpoint_step, reverse=True)
     for checkpoint in newest_first:
         if _whole(checkpoint):
             return checkpoint

@@ -15,7 +15,8 @@ from journey import console
 from journey.cli.app import app
 from journey.cli.printing import finding, terminal
 from journey.errors import UsageError
-from journey.finetune.training.protocol import CheckpointClock
+from journey.finetune.session import kept_steps
+from journey.finetune.training.protocol import CheckpointClock, seal
 from journey_testing.sources import ROOT
 
 OLD = ROOT / "tests/golden/v0_1"
@@ -150,3 +151,14 @@ def test_checkpoints_come_soon_where_they_cost_little_and_never_later_than_asked
     for now[0] in (65.0, 65.2):
         due.append(clock.due())
     assert due == [False, True] * 3
+
+
+def test_what_an_interrupted_training_keeps_is_said_in_steps(tmp_path: Path) -> None:
+    assert kept_steps(tmp_path) == "no step of training is kept yet"
+    for group, step in (("a", 3), ("a", 7), ("b", 5)):
+        checkpoint = tmp_path / "checkpoints" / group / f"checkpoint-{step}"
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "state.json").write_text("{}")
+        seal(checkpoint)
+    (tmp_path / "checkpoints/a/checkpoint-7/state.json").write_text("cut off")
+    assert kept_steps(tmp_path) == "training goes on from step 3 to 5"
