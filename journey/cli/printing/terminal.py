@@ -40,7 +40,7 @@ def show(shown: ShownRecords, view: str, to: Console) -> None:
     """
     chosen = as_view(view)
     if not isinstance(next(iter(shown.records), None), Pair):
-        to.print(Text(shown.title, style="bold"))
+        to.print(Text(shown.title, style="bold"), soft_wrap=True)
     if isinstance(shown.folder, EvaluatedFolder):
         from journey.evaluate.report import terminal as scored
 
