@@ -91,12 +91,17 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
     )
 
 
+def _same(one: str, other: str) -> bool:
+    """Whether two names are of one base: equal, or paths of one folder."""
+    return one == other or Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+
+
 def _template(
     curated: CuratedFolder, settings: FinetuneSettings, tokenizer: PreTrainedTokenizerBase, view: View
 ) -> TemplateFile | None:
     """How the base's chat template is used: as asked for here, else as the pairs were curated for this very base."""
     wishes = policy.wishes_of(settings)
-    if not wishes and curated.base == settings.base:
+    if not wishes and curated.base is not None and _same(curated.base, str(settings.base)):
         wishes = policy.earlier_wishes(curated.manifest.config, curated.template)
     return policy.find(tokenizer, view, wishes, apart=settings.boundary == "apart")
 

@@ -33,7 +33,9 @@ def doctor(
         print_json(facts)
         return
     terminal.show_facts(facts)
-    next_("journey demo" if base is None else f"journey finetune CURATED --base {base} --dry-run --out DIR")
+    next_(
+        "journey", *(["demo"] if base is None else ["finetune", "CURATED", "--base", base, "--dry-run", "--out", "DIR"])
+    )
 
 
 def _try(base: str) -> dict[str, Any]:

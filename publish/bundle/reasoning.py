@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from journey import console, views
 from journey.errors import UsageError
 from journey.formats.folders import CuratedFolder
-from journey.models import load, policy
+from journey.models import load, places, policy
 from journey.publish.tables import columns
 from journey.schema import Pair
 from journey.views import View
@@ -24,7 +24,11 @@ def check(curated: CuratedFolder, view: View) -> None:
     """Raises UsageError where the template of the base that the pairs are for would not train on thinking and answer."""
     if view != "think":
         raise UsageError("reasoning_content holds the thinking of the view think", "add --view think, or leave it out")
-    tokenizer = None if curated.base is None else load.load_tokenizer(load.find(curated.base))
+    try:
+        tokenizer = None if curated.base is None else load.load_tokenizer(places.base_of(curated))
+    except UsageError as error:
+        console.note(f"reasoning_content was not tried: {error}")
+        return
     if tokenizer is not None:
         policy.attach(tokenizer, curated.template)
     if tokenizer is None or not tokenizer.chat_template:
