@@ -14,7 +14,7 @@ from journey.config import FinetuneSettings, build, parse_set
 from journey.errors import UsageError
 from journey.finetune.planning import abilities, base_probe
 from journey.models import load
-from journey_testing.families import family
+from journey_testing.families import CHANCE, family
 from journey_testing.models import save_model
 
 
@@ -203,3 +203,14 @@ def test_a_mixture_of_experts_says_what_is_adapted_and_that_its_router_loss_is_o
     assert str(abilities.check_layers(ref, FinetuneSettings())).endswith("experts are not adapted")
     said = base_probe.notes(base_probe.probe(ref, tokenizer, FinetuneSettings(), "cpu"))
     assert said == ["mixture of experts: the router's load-balancing loss is off, in both engines"]
+
+
+def test_doctor_says_what_a_base_can_do_and_what_would_be_refused(base: Path, tmp_path: Path) -> None:
+    tokenizer = load.load_tokenizer(load.find(str(base)))
+    facts = base_probe.described(load.find(str(base)), FinetuneSettings(), "cpu")
+    assert "6 of 6" in facts["sampler"] and facts["adapters"].startswith("adapters reach 7 kinds of layers")
+    assert facts["engine stacked"].startswith("trains it") and facts["template"].startswith("no chat template")
+    folder = save_model(tmp_path / "dropping", family("opt", CHANCE["opt"]), tokenizer)
+    refused = base_probe.described(load.find(str(folder)), FinetuneSettings(), "cpu")
+    assert refused["engine stacked"].startswith("refused: ") and '"dropout": 0.0' in refused["engine stacked"]
+    assert "6 of 6" in refused["sampler"]
