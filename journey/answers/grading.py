@@ -10,10 +10,12 @@ from typing import Literal, NamedTuple, get_args
 from journey.answers import checker
 from journey.answers.checker import Outcome
 from journey.catalog import FAMILIES
+from journey.errors import JourneyError
 from journey.schema import Problem
 
 GradeOutcome = Literal["correct", "wrong", "no_answer", "undecided"]
 OUTCOMES: tuple[GradeOutcome, ...] = get_args(GradeOutcome)
+CHECKER_FAILED = "the checker failed"
 _WORDS: dict[Outcome, GradeOutcome] = {
     Outcome.SAME: "correct",
     Outcome.DIFFERENT: "wrong",
@@ -34,15 +36,27 @@ def grade(problem: Problem, text: str, finish: Literal["stop", "length"] = "stop
 
     An output cut off at the cap of new tokens (`finish="length"`) has an answer only if it closed a box: a number in
     an unfinished sentence is none. Where the problem's facts name a `tolerance` (a number, absolute), numbers that differ
-    by no more are the same. Raises UnknownName if `problem.check` names no family.
+    by no more are the same. Where the checker itself fails on an answer, that is undecided, and `why` begins with
+    CHECKER_FAILED. Raises UnknownName if `problem.check` names no family.
     """
     extracted = checker.extract(text)
     if extracted.answer is None:
         return Grade("no_answer", None, extracted.why)
     if finish == "length" and extracted.why != "box":
         return Grade("no_answer", None, "cut off before a box")
+    try:
+        return _judged(problem, extracted)
+    except (JourneyError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - one answer must never end the grading of all the others
+        return Grade("undecided", extracted.answer, f"{CHECKER_FAILED} ({type(error).__name__})")
+
+
+def _judged(problem: Problem, extracted: checker.Extracted) -> Grade:
+    """The grade of an answer that was found, by the rules of the problem."""
+    assert extracted.answer is not None
     if problem.check == "value":
-        outcome = checker.compare(problem.answer, extracted.answer)
+        outcome = checker.judged(problem.answer, extracted.answer)
         tolerance = problem.facts.get("tolerance")
         if outcome is Outcome.DIFFERENT and tolerance and _within(problem.answer, extracted.answer, str(tolerance)):
             return Grade("correct", extracted.answer, f"within {tolerance}")
