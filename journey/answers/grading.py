@@ -15,6 +15,7 @@ from journey.schema import Problem
 
 GradeOutcome = Literal["correct", "wrong", "no_answer", "undecided"]
 OUTCOMES: tuple[GradeOutcome, ...] = get_args(GradeOutcome)
+WITHHELD, EMPTY = "withheld by the server", "empty answer"  # outcomes of their own among those without an answer
 CHECKER_FAILED = "the checker failed"
 _WORDS: dict[Outcome, GradeOutcome] = {
     Outcome.SAME: "correct",
@@ -31,14 +32,18 @@ class Grade(NamedTuple):
     why: str
 
 
-def grade(problem: Problem, text: str, finish: Literal["stop", "length"] = "stop") -> Grade:
+def grade(problem: Problem, text: str, finish: Literal["stop", "length", "content_filter"] = "stop") -> Grade:
     """Take the final answer from an output and judge it as `problem.check` says.
 
     An output cut off at the cap of new tokens (`finish="length"`) has an answer only if it closed a box: a number in
-    an unfinished sentence is none. Where the problem's facts name a `tolerance` (a number, absolute), numbers that differ
+    an unfinished sentence is none. One that the server withheld (`"content_filter"`) has none. Where the problem's facts name a `tolerance` (a number, absolute), numbers that differ
     by no more are the same. Where the checker itself fails on an answer, that is undecided, and `why` begins with
     CHECKER_FAILED. Raises UnknownName if `problem.check` names no family.
     """
+    if finish == "content_filter":
+        return Grade("no_answer", None, WITHHELD)
+    if not text.strip():
+        return Grade("no_answer", None, EMPTY)
     extracted = checker.extract(text)
     if extracted.answer is None:
         return Grade("no_answer", None, extracted.why)
