@@ -49,25 +49,25 @@ STAGES = {
             *("generate", "--family", "countdown@1", "--method", "search", "--pairs", "5000", "--workers", "2"),
             *("--out", str(out)),
         ],
-        26,
+        34,
     ),
-    "curate": Stage(lambda root, out: ["curate", str(root / "g"), "--base", "pocket", "--out", str(out)], 24),
+    "curate": Stage(lambda root, out: ["curate", str(root / "g"), "--base", "pocket", "--out", str(out)], 20),
     "finetune": Stage(
         lambda root, out: [
             *("finetune", str(root / "c"), "--base", "pocket", "--arms", "shortcut@examples,journey", "--seeds", "2"),
             *(*SMALL, "--epochs", "4", "--out", str(out)),
         ],
-        18,
+        10,
     ),
     "evaluate": Stage(
         lambda root, out: [
             *("evaluate", str(root / "f"), "--benchmarks", "countdown@1", "--limit", "60", "--workers", "2"),
             *("--max-new-tokens", "24", "--out", str(out)),
         ],
-        16,
+        10,
     ),
     "publish": Stage(
-        lambda root, out: ["publish", str(root / "c"), "--repo", "tester/data", "--dry-run", "--out", str(out)], 12
+        lambda root, out: ["publish", str(root / "c"), "--repo", "tester/data", "--dry-run", "--out", str(out)], 20
     ),
     "run": Stage(
         lambda root, out: [
@@ -83,7 +83,7 @@ STAGES = {
             ),
             *("--set", "evaluate.sizes={countdown@1: 20, countdown-targets: 10, countdown@2: 10, arithmetic@1: 10}"),
         ],
-        12,
+        6,
     ),
 }
 
