@@ -76,7 +76,7 @@ test-slow: $(STAMP) build/trl-prm
 
 FAULTS_TABLE ?= build/faults.md
 test-faults: $(STAMP)
-	@mkdir -p $(dir $(FAULTS_TABLE))
+	@mkdir -p $(dir $(FAULTS_TABLE)) && rm -f $(basename $(FAULTS_TABLE)).jsonl
 	JOURNEY_FAULTS_TABLE="$(FAULTS_TABLE)" $(BIN)/pytest -q -rs tests/faults
 
 # Versions and hashes for installing the released wheel; uv looks at the index alone and downloads nothing.

@@ -6,6 +6,7 @@ JOURNEY_FAULTS_TABLE=FILE the table is written there at the end, besides being p
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,33 +57,40 @@ def outcome(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Note what came of a test of a case: at once, so that a run which is stopped has a table of what it has done."""
     report = (yield).get_result()
-    marker = item.get_closest_marker("case")
-    if marker is not None and (report.when == "call" or report.outcome != "passed"):
-        words = "; ".join(str(value) for name, value in item.user_properties if name == "outcome")
-        if report.skipped:
-            words = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
-        for number in marker.args:
-            report.user_properties.append(("case", (number, words, report.outcome)))
+    marker, table = item.get_closest_marker("case"), os.environ.get("JOURNEY_FAULTS_TABLE")
+    if marker is None or not table or (report.when != "call" and report.outcome == "passed"):
+        return
+    words = "; ".join(str(value) for name, value in item.user_properties if name == "outcome")
+    if report.skipped:
+        words = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+    lines = [json.dumps([number, item.name, words, report.outcome]) + "\n" for number in marker.args]
+    with _notes(table).open("a", encoding="utf-8") as file:
+        file.write("".join(lines))
+
+
+def _notes(table: str) -> Path:
+    """What the table is made of: a line a test. Several runs (`-k`) add to it; `make test-faults` begins anew."""
+    return Path(table).with_suffix(".jsonl")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    found: dict[int, list[tuple[str, str]]] = {}
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for name, value in getattr(report, "user_properties", ()):
-                if name == "case":
-                    found.setdefault(value[0], []).append((value[1], value[2]))
+    table = os.environ.get("JOURNEY_FAULTS_TABLE")
+    if not table or not _notes(table).is_file():
+        return
+    seen: dict[int, dict[str, tuple[str, str]]] = {}
+    for line in _notes(table).read_text(encoding="utf-8").splitlines():
+        number, test, words, verdict = json.loads(line)
+        seen.setdefault(number, {})[test] = words, verdict  # the last run of a test counts
     lines = ["| # | case | outcome | verdict |", "|---|---|---|---|"]
-    for number, words in CASES.items():
-        seen = found.get(number, [])
-        said = "; ".join(dict.fromkeys(text for text, _ in seen if text))
-        verdicts = {verdict for _, verdict in seen}
-        verdict = (
-            "FAIL" if "failed" in verdicts else "pass" if "passed" in verdicts else "skipped" if seen else "not run"
+    for number, case in CASES.items():
+        of_case = seen.get(number, {}).values()
+        said = "; ".join(dict.fromkeys(words for words, _ in of_case if words)).replace("|", "/")
+        verdicts = {verdict for _, verdict in of_case}
+        word = (
+            "FAIL" if "failed" in verdicts else "pass" if "passed" in verdicts else "skipped" if verdicts else "not run"
         )
-        lines.append(f"| {number} | {words} | {said.replace('|', '/')} | {verdict} |")
-    target = os.environ.get("JOURNEY_FAULTS_TABLE")
-    if target:
-        terminalreporter.write_line("\n".join(lines))
-        Path(target).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        lines.append(f"| {number} | {case} | {said} | {word} |")
+    terminalreporter.write_line("\n".join(lines))
+    Path(table).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -49,22 +49,22 @@ STAGES = {
             *("generate", "--family", "countdown@1", "--method", "search", "--pairs", "5000", "--workers", "2"),
             *("--out", str(out)),
         ],
-        34,
+        44,
     ),
-    "curate": Stage(lambda root, out: ["curate", str(root / "g"), "--base", "pocket", "--out", str(out)], 20),
+    "curate": Stage(lambda root, out: ["curate", str(root / "g"), "--base", "pocket", "--out", str(out)], 26),
     "finetune": Stage(
         lambda root, out: [
             *("finetune", str(root / "c"), "--base", "pocket", "--arms", "shortcut@examples,journey", "--seeds", "2"),
             *(*SMALL, "--epochs", "4", "--out", str(out)),
         ],
-        10,
+        6,
     ),
     "evaluate": Stage(
         lambda root, out: [
             *("evaluate", str(root / "f"), "--benchmarks", "countdown@1", "--limit", "60", "--workers", "2"),
             *("--max-new-tokens", "24", "--out", str(out)),
         ],
-        10,
+        6,
     ),
     "publish": Stage(
         lambda root, out: ["publish", str(root / "c"), "--repo", "tester/data", "--dry-run", "--out", str(out)], 20
@@ -83,7 +83,7 @@ STAGES = {
             ),
             *("--set", "evaluate.sizes={countdown@1: 20, countdown-targets: 10, countdown@2: 10, arithmetic@1: 10}"),
         ],
-        6,
+        4,
     ),
 }
 
