@@ -16,7 +16,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from journey import file_errors, interrupts
+from journey import interrupts
+from journey.cli import file_errors
 from journey.cli.curate import curate
 from journey.cli.doctor import doctor
 from journey.cli.evaluate import evaluate
