@@ -14,6 +14,7 @@ from journey.evaluate.report import behaviour, costs, html, lineage, markdown, t
 from journey.evaluate.report.content import content
 from journey.formats.files import write_atomic
 from journey.formats.folders import EvaluatedFolder
+from journey.formats.plan import LooksBeside
 
 
 def build(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> list[Path]:
@@ -23,7 +24,9 @@ def build(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> list[Pat
     questions or samples cannot be read.
     """
     plan, scores = evaluated.plan, evaluated.scores
-    report = content(plan, scores, plan_sha256=evaluated.plan_sha256)
+    beside = evaluated.path / LooksBeside.FILE
+    looks = LooksBeside.read(evaluated.path).looks if beside.is_file() else ()
+    report = content(plan, scores, plan_sha256=evaluated.plan_sha256, beside=looks)
     spent = costs.costs(plan, scores)
     habits = behaviour.load(evaluated)
     behind = training.trained(lineage.training(evaluated, finetuned), plan.view, [run.arm for run in plan.runs])  # type: ignore[arg-type]

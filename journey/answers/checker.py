@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from journey.answers.equivalence import AnswerComparison, Outcome, Undecided
 from journey.answers.exact import MAX_CHARS, TooBig
 from journey.answers.numerals import ANSI, canonical, number
+from journey.errors import JourneyError
 
 __all__ = ["CHECKER_VERSION", "Extracted", "Outcome", "compare", "extract", "grade", "number"]
 
@@ -42,6 +43,7 @@ class Extracted:
     why: str
 
 
+MAX_HEADINGS = 100  # lines of hashes without a number, from the end, that are tried
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _STATED = re.compile(
@@ -68,9 +70,21 @@ def extract(text: str) -> Extracted:
     boxes = list(_BOX.finditer(part))
     if boxes:
         return _box_content(part, boxes[-1].end())
-    # A line of hashes without a number is a Markdown heading.
-    stated = [match for match in _STATED.finditer(part) if not match["hashes"] or number(match["value"]) is not None]
-    return _stated_answer(part, stated[-1]) if stated else Extracted(None, "no answer stated")
+    stated = _last_stated(list(_STATED.finditer(part)))
+    return _stated_answer(part, stated) if stated else Extracted(None, "no answer stated")
+
+
+def _last_stated(heads: list[re.Match[str]]) -> re.Match[str] | None:
+    """The last place where an answer is stated. A line of hashes without a number is a Markdown heading."""
+    headings = 0
+    for head in reversed(heads):
+        if not head["hashes"]:
+            return head
+        if headings < MAX_HEADINGS:  # reading each of a megabyte of them as a number takes long
+            if number(head["value"]) is not None:
+                return head
+            headings += 1
+    return None
 
 
 def _stated_answer(text: str, head: re.Match[str]) -> Extracted:
@@ -101,9 +115,19 @@ def grade(gold: str, output: str) -> tuple[Outcome | None, Extracted]:
 def compare(gold: str, answer: str, *, timeout: float = 5.0) -> Outcome:
     """Whether an answer equals the gold answer; the rules are at the top of this module.
 
-    `timeout` bounds the seconds that math-verify gets for all parts of the answer together. Raises JourneyError if
-    its process cannot be started.
+    `timeout` bounds the seconds that math-verify gets for all parts of the answer together. Where the checker itself fails,
+    the answer is undecided (`judged` raises). Raises JourneyError if math-verify's process cannot be started.
     """
+    try:
+        return judged(gold, answer, timeout=timeout)
+    except (JourneyError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - one answer must never end the grading of all the others
+        return Outcome.UNDECIDED
+
+
+def judged(gold: str, answer: str, *, timeout: float = 5.0) -> Outcome:
+    """As `compare`, and an error of the checker itself is raised: for callers that count them."""
     gold, answer = gold.strip(), answer.strip()
     if gold == answer:
         return Outcome.SAME if gold else Outcome.UNDECIDED
