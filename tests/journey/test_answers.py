@@ -294,7 +294,7 @@ class TestCompare:
 
     def test_version_and_words_are_stable(self) -> None:
         """They are stored with scores."""
-        assert CHECKER_VERSION == "1"
+        assert CHECKER_VERSION == "2"
         assert [outcome.value for outcome in Outcome] == ["same", "different", "undecided"]
 
 
