@@ -18,9 +18,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from journey.answers.exact import MAX_CHARS, TooBig
-from journey.answers.expressions import Doubts
 from journey.answers.mathworker import SAME, WORKER
-from journey.answers.objects import (
+from journey.answers.reading.expressions import Doubts
+from journey.answers.reading.objects import (
     Answer,
     BasedNumeral,
     Bracketed,
@@ -35,9 +35,9 @@ from journey.answers.objects import (
     Region,
     ZeroSet,
 )
-from journey.answers.reader import as_region, read_answer
-from journey.answers.regions import same_region
-from journey.answers.terms import (
+from journey.answers.reading.reader import as_region, read_answer
+from journey.answers.reading.regions import same_region
+from journey.answers.reading.terms import (
     Term,
     ValueMatch,
     agreement,
@@ -51,7 +51,7 @@ from journey.answers.terms import (
     signs,
     zeros_differ,
 )
-from journey.answers.tokens import UnreadAnswer, normal
+from journey.answers.reading.tokens import UnreadAnswer, normal
 
 MAX_ASKED = 200  # characters of a text for math-verify
 MAX_DOUBTS = 2  # things in one pair of texts that may be read in two ways

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Literal
 
 from journey.answers.exact import TooBig
-from journey.answers.units import read_unit
+from journey.answers.reading.units import read_unit
 
 TokenKind = Literal["number", "letter", "text", "command", "sign", "joint"]
 

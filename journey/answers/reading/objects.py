@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from journey.answers.regions import RealSet
-from journey.answers.terms import Term
-from journey.answers.units import UnitOfMeasure
+from journey.answers.reading.regions import RealSet
+from journey.answers.reading.terms import Term
+from journey.answers.reading.units import UnitOfMeasure
 
 
 @dataclass(frozen=True)

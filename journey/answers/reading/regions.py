@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
 
-from journey.answers.terms import NoValue, Term, ValueMatch, contexts, letters, same_value, value_of
-from journey.answers.tokens import UnreadAnswer
+from journey.answers.reading.terms import NoValue, Term, ValueMatch, contexts, letters, same_value, value_of
+from journey.answers.reading.tokens import UnreadAnswer
 
 
 @dataclass(frozen=True)

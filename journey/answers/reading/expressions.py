@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from journey.answers.exact import MAX_DEPTH, TooBig
-from journey.answers.terms import INFINITY, Term, negative, num
-from journey.answers.tokens import FUNCTIONS, Token, UnreadAnswer
-from journey.answers.units import SINGLE
+from journey.answers.reading.terms import INFINITY, Term, negative, num
+from journey.answers.reading.tokens import FUNCTIONS, Token, UnreadAnswer
+from journey.answers.reading.units import SINGLE
 
 _CONSTANTS = {"i", "e"}
 _CLOSING = {"(": (")",), "[": ("]",), "{": ("}",)}

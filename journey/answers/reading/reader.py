@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from journey.answers import regions
 from journey.answers.exact import TooBig
-from journey.answers.expressions import Doubts, ExpressionReader
 from journey.answers.numerals import NUMERALS
-from journey.answers.objects import (
+from journey.answers.reading import regions
+from journey.answers.reading.expressions import Doubts, ExpressionReader
+from journey.answers.reading.objects import (
     Answer,
     BasedNumeral,
     Bracketed,
@@ -34,7 +34,7 @@ from journey.answers.objects import (
     Region,
     ZeroSet,
 )
-from journey.answers.terms import (
+from journey.answers.reading.terms import (
     INFINITY,
     MINUS_INFINITY,
     NoValue,
@@ -51,8 +51,8 @@ from journey.answers.terms import (
     signs,
     value_of,
 )
-from journey.answers.tokens import JOINTS, Token, UnreadAnswer, is_product, normal, tokens
-from journey.answers.units import read_unit
+from journey.answers.reading.tokens import JOINTS, Token, UnreadAnswer, is_product, normal, tokens
+from journey.answers.reading.units import read_unit
 
 MAX_PARTS = 24  # of a list; without order every pair may be compared
 MAX_NESTING = 6
