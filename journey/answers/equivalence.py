@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from journey.answers.exact import MAX_CHARS, TooBig
@@ -134,16 +135,25 @@ def _every_way(gold: str, answer: str) -> Judgement:
 
 def _attempt(gold: str, answer: str, one: Doubts, other: Doubts) -> Judgement:
     """Both texts read in one way. A side that cannot be read leaves the pair undecided."""
-    unread: UnreadAnswer | None = None
-    sides: list[Answer] = []
-    for text, doubts in ((gold, one), (answer, other)):
-        try:
-            sides.append(read_answer(text, doubts))
-        except UnreadAnswer as error:
-            unread = error
-    if unread is not None:
-        raise unread
-    return compare_objects(sides[0], sides[1])
+    sides = [_read(text, doubts.assumed) for text, doubts in ((gold, one), (answer, other))]
+    for (_, met), doubts in zip(sides, (one, other), strict=True):
+        doubts.met |= met
+    (left, _), (right, _) = sides
+    for side in (left, right):
+        if isinstance(side, Exception):
+            raise side
+    assert not isinstance(left, Exception) and not isinstance(right, Exception)
+    return compare_objects(left, right)
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str, assumed: frozenset[str]) -> tuple[Answer | UnreadAnswer, frozenset[str]]:
+    """A text as an object, or why it is none, and the doubts that were met. A gold answer is read once for many answers."""
+    doubts = Doubts(assumed)
+    try:
+        return read_answer(text, doubts), frozenset(doubts.met)
+    except UnreadAnswer as error:
+        return error, frozenset(doubts.met)
 
 
 # --- objects ---------------------------------------------------------------------------------------------------------
@@ -748,7 +758,7 @@ def _asked(gold: str, answer: str, seconds: float, why: str) -> Judgement:
 def _is_safe(text: str) -> bool:
     """Whether math-verify would read the whole text as one expression."""
     text = _BOUNDS.sub(r"\1", text)
-    if len(text) > MAX_ASKED or _UNSAFE.search(text) or not re.search(r"\w", text):
+    if len(text) > MAX_ASKED or _UNSAFE.search(text) or not re.search(r"\w", _COMMAND.sub(" ", text)):
         return False
     if sum(map(text.count, "([{")) != sum(map(text.count, ")]}")):
         return False

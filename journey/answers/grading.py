@@ -39,7 +39,7 @@ def grade(problem: Problem, text: str, finish: Literal["stop", "length"] = "stop
     extracted = checker.extract(text)
     if extracted.answer is None:
         return Grade("no_answer", None, extracted.why)
-    if finish == "length" and extracted.why != "box":
+    if finish == "length" and extracted.why not in ("box", "answer tag"):
         return Grade("no_answer", None, "cut off before a box")
     if problem.check == "value":
         outcome = checker.compare(problem.answer, extracted.answer)
