@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 from journey.answers.checker import Outcome, compare, explain
 from journey.answers.equivalence import _asked
+from journey.answers.explaining import explained, kind_of, pairs
 from journey.answers.mathworker import WORKER
+from journey.answers.second import second_opinion
+from journey.errors import UsageError
 from journey_testing.answer_kinds import KINDS
 
 PAIRS: list[dict[str, Any]] = json.loads(
@@ -82,3 +85,30 @@ def test_math_verify_is_asked_for_what_is_left_and_never_for_a_difference(monkey
 def test_reasons_are_words() -> None:
     for row in PAIRS[:60]:
         assert re.fullmatch(r".{4,200}", explain(row["gold"], row["answer"]).why)
+
+
+def test_the_second_grader_reads_for_itself() -> None:
+    assert second_opinion("1/2", "so \\boxed{0.5}").outcome is Outcome.SAME
+    assert (
+        second_opinion("x^2+1=0", "x^2+2=0").outcome is Outcome.SAME
+    )  # by their real solutions, which is why it is second
+    assert second_opinion("18", "17").outcome is Outcome.DIFFERENT
+    assert second_opinion("18", "x" * 5000).outcome is Outcome.UNDECIDED
+
+
+def test_a_judgement_in_words(tmp_path: Path) -> None:
+    row = explained("(3,4]", "so \\boxed{3 < x \\le 4}", second=True)
+    assert (row["outcome"], row["taken_from"], row["answer_read_as"]) == ("same", "box", "a set of real numbers")
+    assert explained("18", "nothing ???")["answer_read_as"].startswith("not read")
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"gold": "1/2", "answer": "0.5"}\n\n{"gold": 18, "answer": 17}\n')
+    assert list(pairs(file)) == [("1/2", "0.5"), ("18", "17")]
+    file.write_text('{"gold": "1/2"}\n')
+    with pytest.raises(UsageError, match="line 1"):
+        list(pairs(file))
+
+
+def test_every_kind_of_object_has_its_words() -> None:
+    names = {kind_of(text) for text in ("1", "\\text{even}", "(C) 3", "1,2", "(1,2)", "x<2", "\\begin{pmatrix}1\\\\2\\end{pmatrix}",
+                                        "x+y=1", "x=1", "x+y<1", "52_8", "3:30")}  # fmt: skip
+    assert len(names) == 12 and not any(name.startswith("not read") for name in names)
