@@ -15,7 +15,7 @@ from journey.errors import JourneyError, UnknownName
 from journey.evaluate.behaviour.measure import stored
 from journey.formats.files import write_atomic
 from journey.formats.folders import EvaluatedFolder
-from journey.formats.second_grades import Disagreement, SecondGrades
+from journey.formats.scores import Disagreement, SecondGrades
 
 _opinion = lru_cache(maxsize=65536)(second_opinion)
 

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 from journey.answers import checker
 from journey.answers.exact import MAX_CHARS, TooBig
 from journey.answers.reading.reader import read_answer
 from journey.answers.reading.tokens import UnreadAnswer
 from journey.answers.second import second_opinion
-from journey.errors import UsageError
+from journey.errors import PartialError, UsageError
+from journey.formats.files import read_lines
 
 _KINDS = {
     "Measured": "a number or expression",
@@ -64,23 +65,20 @@ def kind_of(text: str) -> str:
     return _KINDS[type(found).__name__] + (" with a unit" if unit is not None else "")
 
 
+class GivenAnswer(msgspec.Struct, frozen=True):
+    """One line of a user's file."""
+
+    gold: str | int | float
+    answer: str | int | float
+
+
 def pairs(path: Path) -> Iterator[tuple[str, str]]:
     """Gold and answer of every line of a file. Raises UsageError naming the line that is none."""
     shape = '{"gold": "1/2", "answer": "0.5"} on each line'
     try:
-        lines = path.read_bytes().splitlines()
+        for row in read_lines(path, GivenAnswer):
+            yield str(row.gold), str(row.answer)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}", shape) from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = orjson.loads(line)
-            gold, answer = row["gold"], row["answer"]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            raise UsageError(f"{path}, line {number}: no object with gold and answer", shape) from None
-        yield _text(gold), _text(answer)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    except PartialError as error:
+        raise UsageError(str(error).partition("\n")[0], shape) from None

@@ -56,7 +56,7 @@ was not asked for.
 MODULES = (
     "journey.schema", "journey.formats.manifest", "journey.formats.marks", "journey.formats.curation", "journey.formats.finetune",
     "journey.formats.plan", "journey.formats.scores", "journey.formats.comparison",
-    "journey.formats.behaviour", "journey.formats.second_grades", "journey.formats.training_view", "journey.formats.harness", "journey.formats.publication",
+    "journey.formats.behaviour", "journey.formats.training_view", "journey.formats.harness", "journey.formats.publication",
 )  # fmt: skip
 _PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "null", Any: "JSON"}
 _NAMED_ELSEWHERE = {"Record", "FileRecord"}

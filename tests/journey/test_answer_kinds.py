@@ -75,7 +75,7 @@ def test_hostile_answers_are_bounded(text: str) -> None:
 
 
 def test_math_verify_is_asked_for_what_is_left_and_never_for_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert compare("\\int_{0}^{1} 2x dx", "1") is Outcome.SAME
+    assert compare("\\int_{0}^{1} 2x dx", "1", timeout=20) is Outcome.SAME
     monkeypatch.setattr(WORKER, "ask", lambda gold, answer, seconds: ("different", 0.0))
     assert compare("\\int_{0}^{1} 3x dx", "1") is Outcome.UNDECIDED
     monkeypatch.setattr(WORKER, "ask", lambda gold, answer, seconds: ("same", 0.0))
