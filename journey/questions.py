@@ -231,12 +231,12 @@ def _from_package(entry: Entry, task: str, wanted: Wanted) -> tuple[list[Questio
 
 def _from_set(entry: Entry, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     facts = entry.facts
-    rows = _hub_rows(facts["source"], facts.get("config"), facts["split"], facts["revision"], entry.name)
+    rows = _hub_rows(facts["source"], facts.get("config"), facts["split"], facts["source_revision"], entry.name)
     if len(rows) != facts["rows"]:
         raise RemoteError(f"{facts['source']} has {len(rows)} rows, {facts['rows']} were expected of {entry.name}")
     contents = (_asked(entry, row, f"{entry.name}, row {number}") for number, row in rows)
     benchmark = BenchmarkFacts(
-        entry.name, facts["source"], revision=facts["revision"], licence=facts["licence"], summary=entry.summary
+        entry.name, facts["source"], revision=facts["source_revision"], licence=facts["licence"], summary=entry.summary
     )
     return _questions(entry.name, facts["licence"], contents, wanted.limit), benchmark
 
