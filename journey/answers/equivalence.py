@@ -480,6 +480,8 @@ class _Comparison:
                 return _different("another half of the day")
             if len(gold.parts) != len(answer.parts):
                 return _different("another number of parts")
+            if bool(gold.half) != bool(answer.half) and _on_the_clock(gold) == _on_the_clock(answer) is not None:
+                return _same("the same time of the day")
             found = _all([_compare_terms(a, b) for a, b in zip(gold.parts, answer.parts, strict=True)])
             if (
                 found.outcome is Outcome.DIFFERENT
@@ -647,6 +649,15 @@ def _coordinates(found: Collection) -> dict[str, Answer] | None:
         return None
     named = {item.name: item.value for item in found.items if isinstance(item, NamedAnswer)}
     return named if len(named) == len(found.items) > 1 else None
+
+
+def _on_the_clock(time: Proportion) -> tuple[Fraction, ...] | None:
+    """The parts of a time on a clock of 24 hours, or None where it is no time."""
+    parts = [part for part in map(exact_value, time.parts) if part is not None]
+    if len(parts) < len(time.parts):
+        return None
+    hour = parts[0] % 12 + (12 if time.half == "pm" else 0) if time.half else parts[0]
+    return hour, *parts[1:]
 
 
 def _proportional(one: Sequence[Term], other: Sequence[Term]) -> bool:

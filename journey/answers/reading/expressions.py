@@ -166,15 +166,24 @@ class ExpressionReader:
                 return True
             return token.text == "[" or (token.text == "|" and not self.bars)
         if token.kind == "command":
-            if token.text == "\\frac" and (inner := self.peek(2)) is not None and inner.roman and token.spaced:
-                return False  # a unit such as metres over seconds
+            if self.is_unit_fraction(token):
+                return False
             return token.text in (
                 "\\frac", "\\sqrt", "\\pi", "\\lfloor", "\\lceil", "\\binom", "\\infty",
             ) or token.text[1:] in FUNCTIONS  # fmt: skip
         return False
 
+    def is_unit_fraction(self, token: Token) -> bool:
+        """A fraction of words or roman letters behind a space is a unit such as metres over seconds."""
+        if token.text != "\\frac" or not token.spaced:
+            return False
+        inner = self.peek(2)
+        return inner is not None and (inner.roman or inner.kind == "text")
+
     def is_unit_letter(self, token: Token) -> bool:
         """A single roman letter behind a space is a unit; without one it is a letter, or in doubt where it names one."""
+        if token.text == "\\Omega" and token.spaced and not self.inside:
+            return True
         if not token.roman or self.inside or token.text in ("i", "e", "d", "x", "y", "z", "n", "k"):
             return False
         if token.text not in SINGLE:
@@ -314,7 +323,7 @@ class ExpressionReader:
         following = self.peek()
         if following is None:
             return num(token.value)
-        if following.text == "\\frac":
+        if following.text == "\\frac" and not self.is_unit_fraction(following):
             start = self.position
             fraction = self.command(following)
             if fraction.op == "div" and all(arg.op == "num" and arg.value.denominator == 1 for arg in fraction.args):

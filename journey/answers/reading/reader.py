@@ -100,7 +100,7 @@ _BASED = re.compile(
     r"\(? ?(-?[0-9A-Z]+) ?\)? ?(?:_ ?\{? ?(?P<base>\d{1,2}|[a-z]+) ?\}?|,? ?\(?(?:in )?[Bb]ase[- ]?(?P<named>\d{1,2}|[a-z]+)\)?)"
 )
 _CLOCK = re.compile(r"(\d{1,2}) ?: ?(\d{2})(?: ?: ?(\d{2}))? ?(?:([AaPp])\.? ?[Mm]\.?)?")
-_LIST_OR_NUMBER = re.compile(r"(\d+),(\d+)|(\d{1,3}), (\d{3})")
+_LIST_OR_NUMBER = re.compile(r"(\d{1,3}(?:\.\d{3})+|\d+),(\d+)|(\d{1,3}), (\d{3})")
 _NAME_WORDS = re.compile(r"[A-Za-z][A-Za-z ]*")
 
 
@@ -193,7 +193,7 @@ class _Reading:
             items = [item.value if isinstance(item, NamedAnswer) else item for item in items]
         number = None
         if depth == 0 and (match := _LIST_OR_NUMBER.fullmatch(self.text)) is not None:
-            number = Fraction(f"{match[1]}.{match[2]}") if match[1] else Fraction(match[3] + match[4])
+            number = Fraction(f"{match[1].replace('.', '')}.{match[2]}") if match[1] else Fraction(match[3] + match[4])
         return Collection(tuple(_flat(items)), number=number)
 
     def _parts(self, start: int, end: int) -> tuple[list[tuple[int, int]], list[str]]:
@@ -350,10 +350,15 @@ class _Reading:
             return None
         first = span[0]
         source = self._source(start, end)
-        index = start
+        index = start + (len(span) > 2 and span[0].text == "m" and span[1].text == "\\angle")
+        inverse = re.fullmatch(r"([A-Za-z]) ?\^ ?\{? ?-1 ?\}? ?\( ?([a-z]) ?\)", source)
+        if inverse is not None:
+            return NamedAnswer(f"{inverse[1]}^-1", nothing, argument=inverse[2])
         while index < end and self.tokens[index].text in ("\\angle", "\\triangle", "\\measuredangle"):
             index += 1
-        if index > start and all(token.kind in ("letter", "text") for token in self.tokens[index:end]):
+        if index > start + (span[0].text == "m") and all(
+            token.kind in ("letter", "text") for token in self.tokens[index:end]
+        ):
             return NamedAnswer(source, nothing)
         if all(
             token.kind in ("text",) or (token.kind == "letter" and len(span) > 1 and token.text.isupper())

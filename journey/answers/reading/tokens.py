@@ -155,6 +155,9 @@ _NUMBER = re.compile(
 _TEXT = re.compile(rf"\\(?:{_TEXT_NAMES}) ?(?=\{{)")
 _BOLD = re.compile(rf"\\(?:{_BOLD_NAMES}) ?(?=[\{{A-Za-z0-9])")
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|[{}%$#&_|\\])")
+_QUOTIENT = re.compile(
+    r"[A-Za-z]{1,3}(?:[ /^*.]|\\cdot |-?\d|[{}]|[A-Za-z]{1,3})*/(?:[ /^*.]|-?\d|[{}]|[A-Za-z]{1,3})*(?=[,;]|$)"
+)
 _RUN_ON = re.compile("(?:sin|cos|tan|cot|csc|log|exp|sqrt)[a-z]")
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 _OPENING, _CLOSING = ("(", "[", "\\{"), (")", "]", "\\}")
@@ -314,6 +317,12 @@ class _Scanner:
         match = _WORD.match(self.text, self.position)
         assert match is not None
         word = match[0]
+        if self._behind_number() and self.text[self.position - 1] == " ":
+            tail = _QUOTIENT.match(self.text, self.position)
+            unit = read_unit(tail[0]) if tail is not None else None
+            if tail is not None and unit is not None and not unit.things:
+                self._add("text", tail[0].strip(), tail.end())
+                return
         if word in JOINTS:
             self._add("joint", JOINTS[word], match.end())
         elif len(word) == 1:
