@@ -2,20 +2,12 @@
 
     grade("18", "<think>... \\boxed{17}? no</think> So \\boxed{18}.")     -> (Outcome.SAME, Extracted("18", "box"))
 
-Extraction (`extract`) reads only what follows the last `</think>`, and there the last `\\boxed{`; an unfinished one is no
-answer, and no number is ever picked from prose. AnswerComparison (`compare`) is exact, gold first:
-
-- Numbers are fractions: 0.5 is 1/2, and 0.333 is not 1/3. A unit that only one side has is ignored ("5 dollars" is 5);
-  two different units are undecided.
-- A percent sign is such a unit and never rescales: 50% is 50; 50% against 0.5 is undecided, because whether a
-  percentage was asked for cannot be seen from the answers.
-- Lists and `\\{sets\\}` have no order; tuples, intervals and matrices do, and their kinds of bracket are compared: (1,2) is
-  not [1,2]. A bare list against a tuple is undecided.
-- `x=3` is 3; `x=3` is not `y=3`; `2+2=5` is no answer.
-- Words are compared as words; "not even" against "even" is undecided.
-- What is left goes to math-verify in a process of its own (`journey.answers.checker.mathworker`); decimals inside an expression count
-  to 12 places. What it cannot read within the time, and anything too long, too deep or too big, is undecided: never
-  silently right or wrong.
+Extraction (`extract`) reads only what follows the last `</think>` of the first turn, and there the last `\\boxed{`; an
+unfinished one is no answer, and no number is ever picked from prose. Comparison (`compare`, `explain`), gold first, reads both
+texts as objects (`journey.answers.reading`): "different" needs a proof that both were read, "same" a proof that they are
+equal, all else is undecided. Numbers are fractions, a unit on one side alone is left out, nothing is converted, a percent sign
+never rescales, lists have no order and points have one, an equation is never compared by its real solutions. What is not read goes
+to math-verify in a process of its own, which can only say "same". `docs/answers.md` has the rules of every kind.
 
 `CHECKER_VERSION` changes whenever an outcome may; scores are stored with it.
 """
