@@ -50,6 +50,7 @@ from journey.answers.reading.terms import (
     operations,
     proportional,
     signs,
+    start_work,
     zeros_differ,
 )
 from journey.answers.reading.tokens import UnreadAnswer, normal
@@ -95,6 +96,7 @@ def judge(gold: str, answer: str, seconds: float) -> Judgement:
         return _undecided("one of them is empty")
     if _squeezed(left) == _squeezed(right):
         return _same("the same text")
+    start_work()
     try:
         found = _every_way(gold, answer)
     except TooBig as error:

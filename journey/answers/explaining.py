@@ -11,6 +11,7 @@ import msgspec
 from journey.answers import checker
 from journey.answers.exact import MAX_CHARS, TooBig
 from journey.answers.reading.reader import read_answer
+from journey.answers.reading.terms import start_work
 from journey.answers.reading.tokens import UnreadAnswer
 from journey.answers.second import second_opinion
 from journey.errors import PartialError, UsageError
@@ -58,6 +59,7 @@ def kind_of(text: str) -> str:
     if len(text) > MAX_CHARS:
         return f"not read: longer than {MAX_CHARS} characters"
     try:
+        start_work()
         found = read_answer(text)
     except (UnreadAnswer, TooBig) as error:
         return f"not read: {error}"

@@ -30,7 +30,7 @@ from journey.answers.reading.objects import (
     ZeroSet,
 )
 from journey.answers.reading.reader import as_region, read_answer
-from journey.answers.reading.terms import NoValue, Term, contexts, letters, num, points, signs, value_of
+from journey.answers.reading.terms import NoValue, Term, contexts, letters, num, points, signs, start_work, value_of
 from journey.answers.reading.tokens import UnreadAnswer, normal
 
 _CUT = Fraction(6180339887, 10**10)  # where values are cut: no value with few digits lies near
@@ -43,6 +43,7 @@ def fingerprints(text: str) -> frozenset[Hashable]:
         return frozenset((("text", text),))
     spelled: Hashable = ("text", "".join(normal(text).split()))
     doubts = Doubts()
+    start_work()
     try:
         marks = set(_of(read_answer(text, doubts)))
         for name in doubts.met:
@@ -57,6 +58,7 @@ def units_in(text: str) -> str:
     """The units of an answer in one spelling; "" where it has none or is not read."""
     if len(text) > MAX_CHARS or text.isdecimal():
         return ""
+    start_work()
     try:
         return " ".join(dict.fromkeys(_units(read_answer(text))))
     except (UnreadAnswer, TooBig):

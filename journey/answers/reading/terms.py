@@ -106,6 +106,18 @@ def signs(term: Term) -> list[Term]:
 # --- values ----------------------------------------------------------------------------------------------------------
 
 _LOCAL = threading.local()
+MAX_WORK = 300_000  # of one comparison: an operation on fractions is 1, one of mpmath 10, a function 50
+
+
+def start_work() -> None:
+    """Begin a comparison with all of its work before it."""
+    _LOCAL.work = 0
+
+
+def _worked(cost: int) -> None:
+    _LOCAL.work = getattr(_LOCAL, "work", 0) + cost
+    if _LOCAL.work > MAX_WORK:
+        raise TooBig("work")
 
 
 def contexts() -> tuple[Any, Any]:
@@ -149,9 +161,12 @@ class _Valuation:
     def of(self, term: Term) -> Value:
         result = getattr(self, f"_{term.op}")(term)
         if isinstance(result, Fraction):
-            if max(result.numerator.bit_length(), result.denominator.bit_length()) > MAX_BITS:
+            bits = max(result.numerator.bit_length(), result.denominator.bit_length())
+            if bits > MAX_BITS:
                 raise TooBig("value")
+            _worked(1 + bits // 128)
             return result
+        _worked(50 if term.op in ("fun", "pow", "root") else 10)
         if not self.context.isfinite(result):
             raise NoValue("pole")
         if result and abs(self.context.mag(result)) > MAX_MAGNITUDE:
