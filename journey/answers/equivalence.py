@@ -771,7 +771,7 @@ def _asked(gold: str, answer: str, seconds: float, why: str) -> Judgement:
 def _is_safe(text: str) -> bool:
     """Whether math-verify would read the whole text as one expression."""
     text = _BOUNDS.sub(r"\1", text)
-    if len(text) > MAX_ASKED or _UNSAFE.search(text) or not re.search(r"\w", _COMMAND.sub(" ", text)):
+    if len(text) > MAX_ASKED or "\\\\" in text or _UNSAFE.search(text) or not re.search(r"\w", _COMMAND.sub(" ", text)):
         return False
     if sum(map(text.count, "([{")) != sum(map(text.count, ")]}")):
         return False
