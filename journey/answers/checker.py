@@ -61,7 +61,7 @@ _JOINED = re.compile(
     r"(?:[\s$,;&]|\\[()\[\],;: ]|\\q?quad|\b(?:and|or)\b|\\text\{[ ,]*(?:and|or)?[ ,]*\}|[A-Za-z](?:_\{?\w\}?)?\s*=(?!=))+"
 )
 _NAMED_BOX = re.compile(r"([A-Za-z](?:_\{?\w\}?)?)\s*=\s*\$?\s*$")
-_LETTER = re.compile(r"\(?([A-Z])\)?(?:[.:)]?[ \t].*)?")
+_LETTER = re.compile(r"\(?[A-HJ-Z]\)?[.:]?|(?:\([A-Z]\)|[A-Z][.:)])[ \t].*")  # not "A total of 18"
 _OR = re.compile(r"\bor\b")
 MAX_BOXES = 24  # of one list
 
