@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from journey.formats.marks import Timing
 from journey.generate import sources
 from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
+from journey.generate.sources import RowCount
 from journey.processes import cores
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
@@ -42,24 +43,27 @@ class _Task:
     config: dict[str, Any]
     inputs: dict[str, str]
 
-    def problems(self) -> Iterator[Problem] | None:
+    def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
         if self.settings.problems is None:
             return None
-        return sources.read_problems(self.settings.problems, dict(self.settings.map) or None)
+        return sources.read_problems(self.settings.problems, dict(self.settings.map) or None, counted)
 
     def jobs(self) -> Iterator[ShardJob]:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
         each, seed, total = self.settings.per_problem, self.settings.seed, self.settings.pairs or 0
-        problems = self.problems()
+        counted = RowCount()
+        problems = self.problems(counted)
         if problems is None:
             for key, first in enumerate(range(0, total, ROWS_PER_SHARD)):
                 yield ShardJob(key, first, min(ROWS_PER_SHARD, total - first), seed, each, self.sources)
             return
-        step, key = max(1, ROWS_PER_SHARD // each), 0
+        step, key, told = max(1, ROWS_PER_SHARD // each), 0, 0
         while chunk := tuple(islice(problems, step)):
-            yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk)
-            key += 1
+            ahead = tuple(islice(problems, 1))  # so that rows that repeat a question count before the next new one
+            rows = counted.rows - len(ahead) - told
+            yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk, rows)
+            problems, key, told = chain(ahead, problems), key + 1, told + rows
 
 
 def generate(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> Path:

@@ -58,4 +58,5 @@ def grade(
         )
         shown = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         console.out.print(f"{len(rows)} answers: {shown}{differ}", markup=False, highlight=False)
-    next_("journey grade --file FILE --second-grader math-verify")
+    asked_again = ["--file", file] if file is not None else ["--", gold or "", answer or ""]
+    next_("journey", "grade", "--second-grader", "math-verify", *asked_again)

@@ -43,4 +43,4 @@ def report(
             )
     stage.build(evaluated, finetuned)
     show_scores(folder, as_json)
-    next_(f"open {folder / 'report.html'}")
+    next_("journey", "show", folder)
