@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 from journey.answers.equivalence import Judgement, Outcome, judge
 from journey.answers.numerals import ANSI, number
+from journey.errors import JourneyError
 
 __all__ = ["CHECKER_VERSION", "Extracted", "Outcome", "compare", "extract", "grade", "number"]
 
@@ -63,6 +64,7 @@ _JOINED = re.compile(
 _NAMED_BOX = re.compile(r"([A-Za-z](?:_\{?\w\}?)?)\s*=\s*\$?\s*$")
 _LETTER = re.compile(r"\(?[A-HJ-Z]\)?[.:]?|(?:\([A-Z]\)|[A-Z][.:)])[ \t].*")  # not "A total of 18"
 _OR = re.compile(r"\bor\b")
+MAX_HEADINGS = 100  # lines of hashes without a number, from the end, that are tried
 MAX_BOXES = 24  # of one list
 
 
@@ -103,15 +105,27 @@ def _extract(text: str) -> Extracted:
             content = part.strip("*_` \t\r\n")
             return Extracted(content, "answer tag") if content else Extracted(None, "answer tag is empty")
     boxes = list(_BOX.finditer(part))
-    # A line of hashes without a number is a Markdown heading.
-    stated = [match for match in _STATED.finditer(part) if not match["hashes"] or number(match["value"]) is not None]
+    stated = _last_stated(list(_STATED.finditer(part)))
     if boxes:
-        if stated and stated[-1].start() > boxes[-1].end():
-            letter = _stated_answer(part, stated[-1])
+        if stated is not None and stated.start() > boxes[-1].end():
+            letter = _stated_answer(part, stated)
             if letter.answer is not None and "boxed" not in letter.answer and _LETTER.fullmatch(letter.answer):
                 return letter
         return _boxed_answer(part, boxes)
-    return _stated_answer(part, stated[-1]) if stated else Extracted(None, "no answer stated")
+    return _stated_answer(part, stated) if stated else Extracted(None, "no answer stated")
+
+
+def _last_stated(heads: list[re.Match[str]]) -> re.Match[str] | None:
+    """The last place where an answer is stated. A line of hashes without a number is a Markdown heading."""
+    headings = 0
+    for head in reversed(heads):
+        if not head["hashes"]:
+            return head
+        if headings < MAX_HEADINGS:  # reading each of a megabyte of them as a number takes long
+            if number(head["value"]) is not None:
+                return head
+            headings += 1
+    return None
 
 
 def _stated_answer(text: str, head: re.Match[str]) -> Extracted:
@@ -165,8 +179,19 @@ def grade(gold: str, output: str) -> tuple[Outcome | None, Extracted]:
 def compare(gold: str, answer: str, *, timeout: float = 0.8) -> Outcome:
     """Whether an answer equals the gold answer; the rules are at the top of this module.
 
-    `timeout` bounds the seconds that math-verify gets. Raises JourneyError if its process cannot be started.
+    `timeout` bounds the seconds that math-verify gets. Where the checker itself fails, the answer is undecided (`judged`
+    raises). Raises JourneyError if math-verify's process cannot be started.
     """
+    try:
+        return judged(gold, answer, timeout=timeout)
+    except (JourneyError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - one answer must never end the grading of all the others
+        return Outcome.UNDECIDED
+
+
+def judged(gold: str, answer: str, *, timeout: float = 0.8) -> Outcome:
+    """As `compare`, and an error of the checker itself is raised: for callers that count them."""
     return explain(gold, answer, timeout=timeout).outcome
 
 

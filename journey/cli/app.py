@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from journey import interrupts
+from journey.cli import file_errors
 from journey.cli.curate import curate
 from journey.cli.doctor import doctor
 from journey.cli.evaluate import evaluate
@@ -105,6 +106,9 @@ def main() -> None:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+        meant = None if os.environ.get("JOURNEY_TRACEBACK") else file_errors.meaning(error)
+        if meant is not None:
+            _fail(str(meant), meant.exit_code)
         raise
 
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from journey.answers import checker
 from journey.answers.checker import CHECKER_VERSION, Extracted, Outcome, compare, extract, grade, number
 from journey.rng import rng_for
 
@@ -231,6 +232,13 @@ class TestNumber:
     def test_no_number(self, text: str) -> None:
         assert number(text) is None
 
+    @pytest.mark.parametrize("power", [1, 3580, 3581, 4089, 4090, 7000])
+    def test_no_number_is_longer_than_python_can_write(self, power: int) -> None:
+        """15^4090 has 4,811 digits, and to write more than 4,300 raises: one such answer ended a whole grading."""
+        assert compare("2x", f"15^{{{power}}}") is not Outcome.SAME
+        value = number(f"15^{{{power}}}")
+        assert value is None or len(str(value)) <= 4300
+
     def test_a_value_beyond_the_limit_is_refused_before_it_is_computed(self) -> None:
         began = time.process_time()
         assert number("2^{8000}") == 2**8000
@@ -333,3 +341,10 @@ class TestExtract:
     def test_why_there_is_no_answer(self) -> None:
         whys = [extract(text).why for text in ("<think>", "\\boxed{1", "\\boxed{}", "18", "the answer is")]
         assert len(set(whys)) == 5
+
+
+def test_of_many_lines_of_hashes_the_last_hundred_are_looked_at() -> None:
+    assert checker.extract("#### 7\n" + "#### notes\n" * 99).answer == "7"
+    assert checker.extract("#### 7\n" + "#### notes\n" * 100).answer is None
+    assert checker.extract("#### 7\n" * 150_000).answer == "7"
+    assert checker.extract("the answer is 7\n" + "#### notes\n" * 150_000).answer == "7"
