@@ -47,7 +47,7 @@ def grade(problem: Problem, text: str, finish: Literal["stop", "length", "conten
     extracted = checker.extract(text)
     if extracted.answer is None:
         return Grade("no_answer", None, extracted.why)
-    if finish == "length" and extracted.why != "box":
+    if finish == "length" and extracted.why not in ("box", "answer tag"):
         return Grade("no_answer", None, "cut off before a box")
     try:
         return _judged(problem, extracted)

@@ -25,6 +25,7 @@ from journey.cli.export import export
 from journey.cli.finetune import finetune
 from journey.cli.flags.given import plug_ins
 from journey.cli.generate import generate
+from journey.cli.grade import grade
 from journey.cli.list import list_
 from journey.cli.problems import problems
 from journey.cli.publish import publish
@@ -83,6 +84,7 @@ _add(publish)
 _add(export)
 _add(show)
 _add(list_, name="list")
+_add(grade)
 _add(doctor)
 
 

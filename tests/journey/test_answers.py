@@ -227,7 +227,7 @@ class TestNumber:
         assert number(text) == value
 
     @pytest.mark.parametrize(
-        "text", ["", "x", "1,2", "1/0", "0^{-1}", "2^{0.5}", "52_8", "5 5", "1e9999999", "2 3/2", "2^{9000}"]
+        "text", ["", "x", "1,2", "1/0", "0^{-1}", "2^{0.5}", "52_8", "5 5", "1e9999999", "2 3/2", "2^{90000}"]
     )
     def test_no_number(self, text: str) -> None:
         assert number(text) is None
@@ -302,7 +302,7 @@ class TestCompare:
 
     def test_version_and_words_are_stable(self) -> None:
         """They are stored with scores."""
-        assert CHECKER_VERSION == "1"
+        assert CHECKER_VERSION == "2"
         assert [outcome.value for outcome in Outcome] == ["same", "different", "undecided"]
 
 
