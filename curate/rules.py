@@ -17,7 +17,7 @@ from journey.config import CurateSettings, Settings, build
 from journey.curate.item import Drop, Item
 from journey.errors import UsageError
 from journey.formats.files import sha256_of
-from journey.formats.template import TemplateFile
+from journey.formats.finetune import TemplateFile
 from journey.models import load, policy, template
 from journey.rng import digest
 from journey.schema import Question

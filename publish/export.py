@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any
 from journey import console, hub
 from journey.errors import JourneyError, UsageError
 from journey.formats.files import sha256, write_atomic
-from journey.formats.finetune import ADAPTER
+from journey.formats.finetune import ADAPTER, TemplateFile
 from journey.formats.folders import open_finished, open_run
 from journey.formats.publication import ExportFile
-from journey.formats.template import TemplateFile
-from journey.models import load, policy
+from journey.models import load, places, policy
 from journey.models.load import ModelRef
 from journey.rng import rng_for
 
@@ -93,7 +92,7 @@ def find(run: str, base: str | None = None) -> Tuned:
     name = base or (opened[0].base if opened is not None else "")
     if not name:
         raise UsageError(f"{folder} does not say its base", "add --base NAME")
-    ref = load.find(name)
+    ref = load.find(name) if opened is None else places.base_of(opened[0], base)
     if facts is not None and facts.weights and ref.local and facts.weights != bases.digest(ref):
         raise UsageError(f"{ref.name} is not the base that {folder.name} was trained on", "name that one: --base NAME")
     return Tuned(folder, folder.name, ref, None if opened is None else opened[0].template)

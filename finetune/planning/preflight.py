@@ -14,7 +14,7 @@ from journey.errors import UsageError
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Arm
 from journey.finetune.training.protocol import IGNORED, Labels
-from journey.formats.template import TemplateFile
+from journey.formats.finetune import TemplateFile
 from journey.models import policy, template
 from journey.questions import load_questions
 from journey.schema import Pair, Trace

@@ -20,8 +20,8 @@ from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import ArmChoice, ArmContext, Axes, Run, combinations, learning_rate, run_name
 from journey.finetune.training.protocol import LABELS, Setup
+from journey.formats.finetune import TemplateFile
 from journey.formats.folders import CuratedFolder
-from journey.formats.template import TemplateFile
 from journey.models import load, policy, template
 from journey.schema import Pair
 from journey.views import View

@@ -11,8 +11,7 @@ from journey.finetune.planning import warmup
 from journey.finetune.planning.memory import MemoryPlan
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import ArmChoice, Run
-from journey.formats.finetune import BaseProbe, RunCounts
-from journey.formats.template import TemplateFile
+from journey.formats.finetune import BaseProbe, RunCounts, TemplateFile
 from journey.models import load
 from journey.schema import Pair
 from journey.views import View

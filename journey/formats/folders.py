@@ -20,12 +20,20 @@ from journey.errors import PartialError, UsageError
 from journey.formats.adapter import CONFIG, AdapterConfig, read_adapter_config
 from journey.formats.curation import FunnelFile, GenerateCounts
 from journey.formats.files import inside, read_lines, sha256, sha256_of
-from journey.formats.finetune import ADAPTER, PROBLEMS, TRAJECTORY, WARMUP, AuditFile, RunFile, TrajectoryPoint
+from journey.formats.finetune import (
+    ADAPTER,
+    PROBLEMS,
+    TRAJECTORY,
+    WARMUP,
+    AuditFile,
+    RunFile,
+    TemplateFile,
+    TrajectoryPoint,
+)
 from journey.formats.manifest import MANIFEST, Manifest
 from journey.formats.marks import DONE, Environment, ShardMark, Timing
 from journey.formats.plan import EvaluationPlan, SampleIdentities
 from journey.formats.scores import Scores
-from journey.formats.template import TemplateFile
 from journey.schema import Pair, Question, Reward, Sample, Tree
 from journey.splits import Split
 from journey.views import View

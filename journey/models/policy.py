@@ -20,7 +20,7 @@ import msgspec
 
 from journey import views
 from journey.errors import JourneyError, UsageError
-from journey.formats.template import TemplateFile
+from journey.formats.finetune import TemplateFile
 from journey.views import Rendered, Span, View
 
 if TYPE_CHECKING:

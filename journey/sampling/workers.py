@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from journey import console
 from journey.catalog import STRATEGIES
 from journey.errors import JourneyError, ResourceError
-from journey.formats.template import TemplateFile
+from journey.formats.finetune import TemplateFile
 from journey.models.load import ModelRef
 from journey.models.threads import one_thread_on, use_one_thread
 from journey.processes import WorkerPool, cores

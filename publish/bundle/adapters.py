@@ -23,10 +23,10 @@ from journey.formats.finetune import (
     AuditFile,
     RunFile,
     SweepFile,
+    TemplateFile,
     WarmupFile,
 )
 from journey.formats.manifest import MANIFEST, Manifest
-from journey.formats.template import TemplateFile
 from journey.publish.bundle import card_model
 from journey.publish.bundle.runs import AdapterRepoPlan
 from journey.publish.settings import PublishSettings

@@ -14,9 +14,9 @@ from typing import Any
 
 from journey import console
 from journey.formats.curation import LEDGER, FunnelFile
+from journey.formats.finetune import TemplateFile
 from journey.formats.manifest import MANIFEST
 from journey.formats.publication import PublishedShard, PublishedShards
-from journey.formats.template import TemplateFile
 from journey.publish.bundle import card_dataset, provenance, reasoning
 from journey.publish.bundle.source import BundleSource
 from journey.publish.settings import PublishSettings

@@ -33,11 +33,11 @@ from journey.formats.finetune import (
     BaseFacts,
     RunFile,
     SweepFile,
+    TemplateFile,
 )
 from journey.formats.folders import PublishedFolder, open_finished
 from journey.formats.manifest import MANIFEST, ListedFile, Manifest
 from journey.formats.publication import PROVENANCE, HubOrigin, PublishedShards
-from journey.formats.template import TemplateFile
 from journey.hub import HubId, RepoType
 from journey.models import load
 from journey.publish.tables import columns, parquet
