@@ -21,12 +21,13 @@ from journey.formats.curation import REJECTED
 from journey.formats.files import json_lines
 from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Timing
-from journey.generate import sources
 from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
 from journey.processes import cores
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
+from journey.tables.problems import problems_of
+from journey.tables.rows import UserTable
 
 _SAMPLE = 20  # pairs made in memory for an estimate
 _START = 2.0  # seconds that a worker process takes to start
@@ -34,18 +35,25 @@ _START = 2.0  # seconds that a worker process takes to start
 
 @dataclass(frozen=True)
 class _Task:
-    """Settings resolved: what is combined, what is read, and what the folder's identity is made of."""
+    """Settings resolved: what is combined, what is read, and what the folder's identity is made of.
+
+    `table` is the problem file (None for families).
+    """
 
     settings: GenerateSettings
     sources: tuple[PairSource, ...]
     config: dict[str, Any]
     inputs: dict[str, str]
+    table: UserTable | None
 
     def problems(self) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
-        if self.settings.problems is None:
-            return None
-        return sources.read_problems(self.settings.problems, dict(self.settings.map) or None)
+        return None if self.table is None else problems_of(self.table)
+
+    def unusable(self) -> dict[str, Any]:
+        """The rows of the file that cannot be used, by reason, as an entry of the counts; empty where there are none."""
+        reasons = {} if self.table is None else self.table.check()
+        return {"unusable": reasons} if reasons else {}
 
     def jobs(self) -> Iterator[ShardJob]:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
@@ -79,7 +87,7 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     Raises UsageError as `generate` does, save that a folder with another run is only reported.
     """
     task = _resolve(settings)
-    given = task.problems()
+    unusable, given = task.unusable(), task.problems()
     places = settings.pairs or 0
     problems = None if given is None else sum(1 for _ in given)
     if problems is not None:
@@ -100,6 +108,7 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
         "folder": _state(Folder(Path(out), "generate", task.config, task.inputs, settings.seed)),
         "methods": task.config["methods"],
         **({} if problems is None else {"problems": problems}),
+        **unusable,
         "pairs": pairs,
         "shards": -(-places // ROWS_PER_SHARD),
         "workers": processes,
@@ -136,7 +145,7 @@ def check(settings: GenerateSettings) -> None:
     """Raises UsageError or UnknownName for settings that `generate` would refuse; reads no problem."""
     _sources(settings)
     if settings.problems:
-        sources.check(settings.problems, settings.map)
+        UserTable(settings.problems, settings.map)
 
 
 def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
@@ -163,13 +172,14 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
 def _resolve(settings: GenerateSettings) -> _Task:
     combined = _sources(settings)
     config = settings.model_dump()
-    inputs = {}
+    inputs, table = {}, None
     if settings.problems:
-        inputs["problems"] = sources.source_hash(settings.problems)
+        table = UserTable(settings.problems, settings.map, strict=settings.strict)
+        inputs["problems"] = table.digest()
         if Path(settings.problems).exists():
             config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
     config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
-    return _Task(settings, combined, config, inputs)
+    return _Task(settings, combined, config, inputs, table)
 
 
 def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:
@@ -208,6 +218,7 @@ def _processes(settings: GenerateSettings, workers: int | None) -> int:
 
 def _run(folder: Folder, task: _Task, workers: int) -> None:
     wanted = task.settings.pairs
+    unusable = task.unusable()
     totals: dict[str, Any] = {"pairs": 0}
     rejected: list[bytes] = []
     started = time.time()
@@ -229,7 +240,7 @@ def _run(folder: Folder, task: _Task, workers: int) -> None:
         )
     folder.write(REJECTED, b"".join(rejected))
     seconds = time.time() - started
-    folder.finish(totals, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
+    folder.finish({**totals, **unusable}, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
 
 
 def _rejected(key: int) -> str:

@@ -45,16 +45,25 @@ def unset(value: Any) -> bool:
     return value is None
 
 
+def off(value: Any) -> bool:
+    """The same for switches and maps, which are off or empty where not given."""
+    return not value
+
+
+FieldNames = Annotated[dict[str, str], Flag("NAME=FIELD")]
+_FIELD_NAMES = "field names of the file or Hub dataset, dotted where a field lies in another"
+_STRICT = "stop at the first row of a file that cannot be used"
+
+
 class GenerateSettings(Settings):
     """What pairs are made of and how."""
 
     family: Annotated[list[str], Flag("NAME[@LEVEL]")] = Field([], description="problem families")
     problems: Annotated[str | None, Flag("FILE")] = Field(
-        None, description="a problem file (jsonl, json, parquet) or Hub dataset id"
+        None, description="a file (jsonl, json, csv, tsv, parquet, arrow), folder or Hub dataset id of problems"
     )
-    map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
-        {}, description="field names of the problem file", examples=["question=q,answer=a"]
-    )
+    map: FieldNames = Field({}, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, exclude_if=off, description=_STRICT)
     method: Annotated[list[str], Flag("NAME")] = Field([], description="how trees are made (default: all that fit)")
     pairs: Annotated[int | None, Flag("N")] = Field(
         None, ge=1, le=MOST, description="how many pairs are made (default: all of a problem file)"
@@ -230,10 +239,12 @@ class EvaluateSettings(Settings):
     """What is asked, how it is sampled and compared."""
 
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
-        [], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl, reasoning-gym:TASK or Hub id"
+        [], description="NAME, FAMILY@LEVEL, NAME=FILE, reasoning-gym:TASK or Hub id"
     )
-    map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
-        {}, description="field names of a file or Hub dataset", examples=["question=q,answer=a"]
+    map: FieldNames = Field({}, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, exclude_if=off, description=_STRICT)
+    allow_golds: Annotated[bool, Flag()] = Field(
+        False, exclude_if=off, description="evaluate on a file though many of its golds cannot be judged by"
     )
     fresh: Annotated[int | None, Flag("N")] = Field(
         None, description="seed of new problems of procedural benchmarks, none of them trained on"

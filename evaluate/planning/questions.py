@@ -24,6 +24,7 @@ def ask(
         fields=settings.map,
         fresh=settings.fresh,
         seen=seen,
+        strict=settings.strict,
     )
 
 

@@ -2,7 +2,8 @@
 
     classes(problem, ["1/2", "0.5", None, "3"])      -> [0, 0, None, 1]
 
-Answers to a problem that is judged by value fall together where the answer checker says so. Where the answer is an
+Answers to a problem that is judged by value fall together where the answer checker says so; of multiple choice, where they
+name one option. Where the answer is an
 expression (Countdown) the classes are canonical expressions: brackets that change nothing and the order of sums and
 products do not count, but nothing is computed. By value every right answer would be in one class and the vote would
 know the target.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from journey.answers import checker
+from journey.answers import checker, choices
 from journey.answers.checker import Outcome
 from journey.answers.exact import MAX_CHARS, MAX_DEPTH
 from journey.answers.numerals import canonical
@@ -55,6 +56,8 @@ def class_name(problem: Problem, answer: str) -> str:
     """One spelling of an answer: of its number or words, or of its expression where the answer is one."""
     if problem.check == "value":
         return canonical(answer) if len(answer) <= MAX_CHARS else answer
+    if problem.check == "choice":
+        return choices.class_of(problem.facts.get("options", ()), answer)
     return canonical_expression(answer) or " ".join(answer.split())
 
 
