@@ -19,6 +19,7 @@ from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
 from journey.evaluate.planning.earlier_looks import earlier_looks
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup, prepare
+from journey.evaluate.planning.questions import refuse_changed
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples
 from journey.evaluate.scoring import score
@@ -52,6 +53,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     if out.exists():
         with opened() as folder:
             if folder.finished:
+                refuse_changed(open_finished(out, "evaluate").plan.benchmarks, settings, str(out))
                 return _reported(out, runs.path)
     prepared = prepare(runs, settings)  # before there is a folder, so that bad settings leave none behind
     looks = earlier_looks(prepared.plan, after, [out.parent, runs.path.parent], out)
@@ -113,12 +115,13 @@ def _reported(out: Path, finetuned: Path) -> Path:
 def _write_plan(folder: Folder, prepared: EvaluationSetup, looks: Sequence[EarlierLook]) -> EvaluationSetup:
     """Write the plan and the questions, or check that the plan there is this one.
 
-    A plan that is there keeps its earlier looks: what has been put beside the folder since was not looked at before.
+    A plan that is there keeps its earlier looks: what has been put beside the folder since was not looked at before. It keeps
+    what it says of the rows too: the questions' hashes say whether they are the same.
     """
     plan = msgspec.structs.replace(prepared.plan, earlier=tuple(looks))
     if folder.has(EvaluationPlan.FILE):
         begun = EvaluationPlan.read(folder.work)
-        plan = msgspec.structs.replace(plan, earlier=begun.earlier)
+        plan = msgspec.structs.replace(plan, earlier=begun.earlier, rows=begun.rows)
         then, now = begun.plain(), plan.plain()
         changed = ", ".join(key for key in now if then.get(key) != now[key])
         if changed:

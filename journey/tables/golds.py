@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from journey.answers import checker, choices
 from journey.answers.checker import Outcome
+from journey.errors import UsageError
 from journey.formats.plan import GoldIssue, GoldsRead
 from journey.numbers import percent, plural
 from journey.schema import Problem
@@ -85,6 +86,16 @@ def _respelled(gold: str) -> Iterable[str]:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line[:57]}..."
+
+
+def refuse(name: str, golds: GoldsRead) -> None:
+    """Raises UsageError for a set of which more than `MOST_UNREAD` of the golds cannot be judged by."""
+    if golds.unread > MOST_UNREAD * golds.checked:
+        raise UsageError(
+            "\n".join(words(name, golds)),
+            f"a right answer to these counts as undecided, and at most {MOST_UNREAD:.0%} may be so: map the field that holds the "
+            "final answer (--map answer=FIELD), mend the file, or add --allow-golds",
+        )
 
 
 def words(name: str, golds: GoldsRead) -> list[str]:
