@@ -88,6 +88,7 @@ class CurateSettings(Settings):
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
         [], description="benchmarks whose problems must not be trained on"
     )
+    map: FieldNames = Field({}, exclude_if=off, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
     preset: Annotated[Literal["standard", "strict"], Flag("NAME")] = Field(
         "standard", description="limits of the filters; strict ones are tighter"
     )
@@ -170,6 +171,8 @@ class FinetuneSettings(Settings):
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
         [], description="benchmarks that must not overlap the training prompts"
     )
+    map: FieldNames = Field({}, exclude_if=off, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, exclude_if=off, description=_STRICT)
     engine: Annotated[str, Flag("NAME")] = Field("stacked", description="what trains")
     full: Annotated[bool, Flag()] = Field(
         False, description="train every weight of the base instead of adapters (engine trl)"
@@ -191,7 +194,8 @@ class FinetuneSettings(Settings):
         "joined", description="joined refuses prompts whose tokens change when the answer is joined to them"
     )
     warmup: Annotated[str | None, Flag("DIR")] = Field(
-        None, description="common start of all arms: a curate folder to train it on, or an adapter"
+        None,
+        description="common start of all arms: a curate folder or a file of worked solutions to train on, or an adapter",
     )
     warmup_epochs: Annotated[float, Unit("passes")] = Field(
         1.0, gt=0, le=10_000, description="how long the warm-up trains"

@@ -51,7 +51,7 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         labels=LABELS.get(settings.engine),
     )
     begin = warmup.find(settings, ref, reading, max_length, shape)
-    preflight.check_overlap([*arm_rows.pairs, *arm_rows.further], settings.benchmarks)
+    preflight.check_overlap([*arm_rows.pairs, *arm_rows.further], settings.benchmarks, settings.map)
     shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
     runs = lay_out(choices, arm_rows.data, settings, arm_rows.sizes, shapes)
     counted = [audit.count(run, arm_rows.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]

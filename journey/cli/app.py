@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from journey import interrupts
+from journey.cli.check import check
 from journey.cli.curate import curate
 from journey.cli.doctor import doctor
 from journey.cli.evaluate import evaluate
@@ -69,6 +70,7 @@ def _add(verb: Callable[..., None], name: str | None = None, epilog: str | None 
 
 _add(demo)
 _add(run)
+_add(check)
 _add(generate, epilog=plug_ins("generate"))
 _add(curate, epilog=plug_ins("curate"))
 _add(finetune, epilog=plug_ins("finetune"))

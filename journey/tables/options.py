@@ -31,11 +31,12 @@ _LETTERED = re.compile(r"(?:^|[\s,;|]+)\(?([A-Za-z]) ?[).:](?= |\S)")
 
 
 class RowOptions(NamedTuple):
-    """The options in order, their labels as the row has them, and the text of the right one where a column says it."""
+    """The options in order, their labels as the row has them, the text of the right one where a column says it, the field."""
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
     right: str | None = None
+    field: str = ""
 
 
 def read_options(row: Mapping[str, Any], field: str | None, question: str) -> RowOptions | None:
@@ -46,7 +47,7 @@ def read_options(row: Mapping[str, Any], field: str | None, question: str) -> Ro
             continue
         found = _listed(value, name)
         if found is not None and 2 <= len(found.texts) <= len(LETTERS) and all(found.texts):
-            return found
+            return found._replace(field=name)
         if field:
             raise Unusable(name, "options_not_understood", f"field {name!r} is no list of two options or more")
     return None if field else _columns(row) or _mixed(row, question)
@@ -158,7 +159,8 @@ def _columns(row: Mapping[str, Any]) -> RowOptions | None:
                 break
             values.append(row[name])
         if len(values) > (2 if pattern == "{A}" else 1):
-            return _made(values, list(LETTERS[: len(values)]), names[0])
+            made = _made(values, list(LETTERS[: len(values)]), names[0])
+            return made and made._replace(field=", ".join(names[: len(values)]))
     return None
 
 
@@ -172,5 +174,5 @@ def _mixed(row: Mapping[str, Any], question: str) -> RowOptions | None:
         made = _made(texts, LETTERS[: len(texts)], right)
         if made is not None:
             order = sorted(made.texts, key=lambda text: digest("options", question, text))
-            return RowOptions(tuple(order), tuple(LETTERS[: len(order)]), made.texts[0])
+            return RowOptions(tuple(order), tuple(LETTERS[: len(order)]), made.texts[0], right)
     return None

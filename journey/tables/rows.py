@@ -175,6 +175,20 @@ def read_row(row: Mapping[str, Any], where: str, mapping: Mapping[str, str]) -> 
         return UnusableRow(where, unusable.field, unusable.reason, unusable.detail)
 
 
+def found_in(row: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, str]:
+    """The field that each part of a usable row is read from, by the part's name; parts that the row lacks are left out."""
+    reader = _Reader(row, "", mapping)
+    found = {name: path for name in FIELDS for path, value in [reader._find(name)] if value is not None}
+    if "question" not in found:
+        found["question"] = next((name for name in chats.FIELDS if row.get(name) is not None), "")
+    if "options" not in found and (given := options.read_options(row, None, "")) is not None:
+        found["options"] = given.field
+    if "answer" not in found:
+        asked = found.get("options") and next((name for name in options.ANSWERS if row.get(name) is not None), None)
+        found["answer"] = asked or found.get("solution") or found["question"]
+    return {name: found[name] for name in FIELDS if name in found}
+
+
 class _Reader:
     """One row on its way to a UserRow; every method raises Unusable."""
 
