@@ -162,8 +162,8 @@ def worked_pairs(path: Path, settings: FinetuneSettings) -> list[Pair]:
 def _worked(problem: Problem, solution: str) -> Pair:
     """A solution as a trace: its lines without GSM8K's marks, then the answer in its box."""
     text = re.sub(r"<<[^<>\n]*>>", "", re.sub(r"\n?####[^\n]*\s*\Z", "", solution)).strip()
-    closing = f"The answer is \\boxed{{{problem.answer}}}."
-    pieces: list[tuple[Role, str, str, int]] = [("step", text, text, 0), ("answer", closing, closing, 1)]
+    closing, brief = f"The answer is \\boxed{{{problem.answer}}}.", f"\\boxed{{ {problem.answer} }}"
+    pieces: list[tuple[Role, str, str, int]] = [("step", text, text, 0), ("answer", closing, brief, 1)]
     trace = Trace(lay_out(pieces), problem.answer, problem.answer)
     return Pair(pair_id(problem.id, NAME, ""), problem, "", NAME, trace, trace, 0)
 

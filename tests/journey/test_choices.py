@@ -81,10 +81,7 @@ def test_golds_that_are_no_option_or_two(row: dict[str, Any], reason: str | None
         ],
         *[(text, "same") for text in ("(C) 12", "C) 12", "\\text{(C) } 12", "C: 12", "C. 12", "(C)\\ 12", "(C) 12.0")],
         *[(text, "same") for text in ("12", "12.0", "$12$", "The answer is C")],
-        *[
-            (text, "different")
-            for text in ("B", "(D) 12", "(B) 11", "11", "20.0", "17", "Choice D", "E", "none of these")
-        ],
+        *[(text, "different") for text in ("B", "(D) 12", "(B) 11", "11", "20.0", "17", "Choice D", "E")],
         *[(text, "undecided") for text in ("(C) 11", "(C) 20.")],
     ],
 )
