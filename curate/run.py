@@ -18,6 +18,7 @@ import msgspec
 
 from journey import console
 from journey.answers.checker import CHECKER_VERSION
+from journey.catalog import FILTERS, revisions
 from journey.config import CurateSettings
 from journey.curate.item import Item
 from journey.curate.ledger import Funnel, LedgerFile, ledger_line
@@ -48,6 +49,7 @@ def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) 
         "benchmarks": [_placeless(spec) for spec in settings.benchmarks],
         "per_problem": context.per_problem,
         "checker": CHECKER_VERSION,
+        **revisions((FILTERS, options)),
     }
     inputs = {f"generate {number}": folder.sha256 for number, folder in enumerate(opened)}
     with Folder.open(out, "curate", config, inputs={**inputs, **context.inputs()}, seed=settings.seed) as folder:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from journey.catalog import STRATEGIES, revisions
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
@@ -47,7 +48,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     inputs = {"finetune": runs.sha256, **{f"after {number}": one.sha256 for number, one in enumerate(after)}}
 
     def opened() -> Folder:
-        config = settings.model_dump(mode="json", exclude=_LEFT_OUT)
+        config = settings.model_dump(mode="json", exclude=_LEFT_OUT) | revisions((STRATEGIES, settings.strategy))
         return Folder.open(out, "evaluate", config, inputs=inputs, seed=settings.seed)
 
     if out.exists():

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from journey.catalog import ARMS, revisions
 from journey.config import FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune import cost
@@ -124,6 +125,7 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
         inputs["warmup"] = warmup.digest_of(Path(settings.warmup))
     config = settings.model_dump(exclude={"workers", "report_to", "checkpoint_seconds"})
     config["warmup"] = settings.warmup and Path(settings.warmup).name  # the hash says which it is, wherever it lies
+    config |= revisions((ARMS, [arm.partition("@")[0] for arm in settings.arms]))
     # Bad input must not leave a partial folder behind, which would refuse the corrected settings.
     prepared = None if (out / MANIFEST).is_file() else prepare(opened, settings)
     with Folder.open(out, "finetune", config, inputs=inputs) as folder:

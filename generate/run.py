@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from journey import console
+from journey.catalog import revisions
 from journey.config import GenerateSettings, build
 from journey.errors import UsageError
 from journey.formats.curation import REJECTED
@@ -179,6 +180,8 @@ def _resolve(settings: GenerateSettings) -> _Task:
         if Path(settings.problems).exists():
             config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
     config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
+    families = [source.family for source in combined if source.family]
+    config |= revisions((FAMILIES, families), (METHODS, [source.method for source in combined]))
     return _Task(settings, combined, config, inputs, table)
 
 

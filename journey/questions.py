@@ -232,12 +232,12 @@ def _from_package(entry: Entry, task: str, wanted: Wanted) -> tuple[list[Questio
 def _from_set(entry: Entry, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     facts = entry.facts
     instead = f"where there is no network give a local file: {entry.name}=FILE.jsonl"
-    rows = list(load_hub(facts["source"], facts.get("config"), facts["split"], facts["revision"], instead))
+    rows = list(load_hub(facts["source"], facts.get("config"), facts["split"], facts["source_revision"], instead))
     if len(rows) != facts["rows"]:
         raise RemoteError(f"{facts['source']} has {len(rows)} rows, {facts['rows']} were expected of {entry.name}")
     contents = (_asked(entry, row, f"{entry.name}, row {number}") for number, row in enumerate(rows, start=1))
     benchmark = BenchmarkFacts(
-        entry.name, facts["source"], revision=facts["revision"], licence=facts["licence"], summary=entry.summary
+        entry.name, facts["source"], revision=facts["source_revision"], licence=facts["licence"], summary=entry.summary
     )
     return _questions(entry.name, facts["licence"], contents, wanted.limit), benchmark
 

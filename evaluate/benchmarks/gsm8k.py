@@ -19,7 +19,7 @@ from journey.catalog import BENCHMARKS
     fields=("question", "answer"),
     rows=1319,
     licence="MIT",
-    revision="cc7b047b6e5bb11b4f1af84efc572db110a51b3c",
+    source_revision="cc7b047b6e5bb11b4f1af84efc572db110a51b3c",
 )
 def gsm8k(row: Mapping[str, Any]) -> tuple[str, str]:
     """Grade-school word problems, test split."""

@@ -18,7 +18,7 @@ from journey.catalog import BENCHMARKS
     fields=("problem", "answer"),
     rows=500,
     licence="MIT",
-    revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
+    source_revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
 )
 def math500(row: Mapping[str, Any]) -> tuple[str, str]:
     """Competition mathematics, 500 problems with LaTeX answers."""

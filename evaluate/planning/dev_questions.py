@@ -37,6 +37,8 @@ def dev_questions(
             split="dev" if given in BENCHMARKS.names() else "test",
             seed=settings.seed,
             limit=limit,
+            fields=settings.map,
+            strict=settings.strict,
         )
     elif settings.split == "dev":
         return None  # the benchmark itself is dev
