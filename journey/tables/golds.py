@@ -25,6 +25,7 @@ _PLAIN = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _NO_ANSWER = re.compile(
     r"(?:the )?proof\.?|see (?:the )?solution\.?|not found|unknown|none|null|n/?a|tbd|\?+|-+", re.IGNORECASE
 )
+_STATED_IN = ("box", "answer tag", "stated (sentence)", "stated (heading)")
 _HASHES = re.compile(r"####[ \t]*(\S[^\n]*?)\s*\Z")
 
 
@@ -37,7 +38,7 @@ def read_gold(text: str) -> str | None:
     if hashes is not None:
         return hashes[1]
     extracted = checker.extract(text)
-    return extracted.answer if extracted.why in ("box", "stated (sentence)") else None
+    return extracted.answer if extracted.why in _STATED_IN else None
 
 
 def check_golds(problems: Sequence[Problem]) -> GoldsRead:
