@@ -67,6 +67,10 @@ def _issue(problem: Problem) -> GoldIssue | None:
 
 def _surely_wrong(gold: str) -> Iterable[str]:
     yield _OTHER
+    if not re.search(r"\d", gold):
+        yield "\\text{zebra}"
+    if is_choice(gold):
+        yield re.sub(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", lambda letter: "B" if letter[0] == "A" else "A", gold, count=1)
     changed = re.sub(r"\d", lambda digit: str((int(digit[0]) + 1) % 10), gold, count=1)
     if changed != gold:
         yield changed

@@ -30,6 +30,7 @@ def problems(*given: str) -> list[Problem]:
     [
         *("18", "-3.5", "1,200", "\\frac{1}{2}", "\\frac{\\sqrt{3}}{2}", "x^2+1", "(-\\infty,2)", "1, 2", "(1, 2)"),
         *("5 dollars", "50\\%", "\\text{Paris}", "yes", "\\begin{pmatrix}1\\\\2\\end{pmatrix}", "x=3", "2\\pi", "3:30"),
+        *("\\text{(C)}", "(C)", "C", "\\text{two lines}"),
     ],
 )
 def test_golds_that_the_checker_judges_by(gold: str) -> None:
