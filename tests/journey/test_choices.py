@@ -105,15 +105,18 @@ def test_votes_go_to_the_letter() -> None:
 
 
 def test_tolerance_and_unit_of_a_users_row() -> None:
-    row = read_row(
-        {"question": "Q?", "answer": "9.8", "e": 0.1, "u": "frobs per s"}, "l", {"tolerance": "e", "unit": "u"}
-    )
-    assert isinstance(row, UserRow) and row.facts == {"tolerance": "0.1", "unit": "frobs per s"}
+    row = read_row({"question": "Q?", "answer": "9.8", "e": 0.1, "u": "fr @ 3"}, "l", {"tolerance": "e", "unit": "u"})
+    assert isinstance(row, UserRow) and row.facts == {"tolerance": "0.1", "unit": "fr @ 3"}
     problem = Problem("1", "Q?", row.answer, "mine", facts=dict(row.facts))
-    outcomes = {
-        given: grade(problem, f"\\boxed{{{given}}}").outcome for given in ("9.75", "9.6", "9.8\\text{ frobs per s}")
+    wanted = {
+        "9.75": "correct",
+        "9.6": "wrong",
+        "9.8\\text{ fr @ 3}": "correct",
+        "9.75 fr @ 3": "correct",
+        "9.6 fr @ 3": "wrong",
     }
-    assert outcomes == {"9.75": "correct", "9.6": "wrong", "9.8\\text{ frobs per s}": "correct"}
+    assert {given: grade(problem, f"\\boxed{{{given}}}").outcome for given in wanted} == wanted
+    assert grade(Problem("1", "Q?", "9.8", "mine"), "\\boxed{9.8 fr @ 3}").outcome != "correct"
     pair = Problem("1", "Q?", "1.5, 2.5", "mine", facts={"tolerance": "0.1"})
     assert grade(pair, "\\boxed{2.45, 1.55}").outcome == "correct"
     assert grade(pair, "\\boxed{2.45, 1.7}").outcome == "wrong" and grade(pair, "\\boxed{2.5}").outcome == "wrong"
