@@ -54,7 +54,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     if out.exists():
         with opened() as folder:
             if folder.finished:
-                refuse_changed(open_finished(out, "evaluate").plan.benchmarks, settings, str(out))
+                refuse_changed(open_finished(out, "evaluate").plan, runs, settings, str(out))
                 return _reported(out, runs.path)
     prepared = prepare(runs, settings)  # before there is a folder, so that bad settings leave none behind
     looks = earlier_looks(prepared.plan, after, [out.parent, runs.path.parent], out)

@@ -75,11 +75,13 @@ def generate(settings: GenerateSettings, out: Path, *, workers: int | None = Non
 
     Raises UsageError for unknown names, bad files, or a folder that holds another run.
     """
-    task = _resolve(settings)
+    task, out = _resolve(settings), Path(out)
+    # Before there is a folder, so that a bad file leaves none behind.
+    unusable = {} if (out / MANIFEST).is_file() else task.unusable()
     with Folder.open(out, "generate", task.config, inputs=task.inputs, seed=settings.seed) as folder:
         if not folder.finished:
-            _run(folder, task, _processes(settings, workers))
-    return Path(out)
+            _run(folder, task, unusable, _processes(settings, workers))
+    return out
 
 
 def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> dict[str, Any]:
@@ -219,9 +221,8 @@ def _processes(settings: GenerateSettings, workers: int | None) -> int:
     return max(1, min(wanted, -(-(settings.pairs or 0) // ROWS_PER_SHARD)))
 
 
-def _run(folder: Folder, task: _Task, workers: int) -> None:
+def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int) -> None:
     wanted = task.settings.pairs
-    unusable = task.unusable()
     totals: dict[str, Any] = {"pairs": 0}
     rejected: list[bytes] = []
     started = time.time()

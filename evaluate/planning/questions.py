@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from journey import console
+from journey.catalog import BENCHMARKS
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
+from journey.evaluate.planning.dev_questions import SUFFIX, dev_questions
 from journey.formats.files import json_lines, sha256_of
 from journey.formats.finetune import PROBLEMS
 from journey.formats.folders import FinetunedFolder
-from journey.formats.plan import BenchmarkInfo, BenchmarkRows
+from journey.formats.plan import BenchmarkInfo, BenchmarkRows, EvaluationPlan
 from journey.questions import BenchmarkFacts, is_made_here, load_questions
 from journey.schema import Question
 from journey.tables import golds
@@ -64,22 +66,30 @@ def rows_of(
     return BenchmarkRows(read, dict(facts.unusable), hopeless) if said else None
 
 
-def refuse_changed(benchmarks: Iterable[BenchmarkInfo], settings: EvaluateSettings, folder: str) -> None:
-    """Raises UsageError where a file no longer gives the questions that a folder asked.
+def refuse_changed(plan: EvaluationPlan, finetuned: FinetunedFolder, settings: EvaluateSettings, folder: str) -> None:
+    """Raises UsageError where a file no longer gives the questions (dev ones too) that a folder asked.
 
     Sets that are made here and those of the Hub are left alone: what they give is fixed by seed and revision.
     """
-    asked = {info.name: info for info in benchmarks}
+    asked = {info.name: info.sha256 for info in (*plan.benchmarks, *plan.dev)}
     for spec in settings.benchmarks:
-        name = spec.partition("=")[0]
-        if "=" not in spec or name not in asked:
-            continue
-        questions, facts = ask(spec, settings, limit_of(spec, settings), frozenset())
-        if info_of(questions, facts).sha256 != asked[name].sha256:
-            raise UsageError(
-                f"{folder} asked other questions of {name} than {spec.partition('=')[2]} gives now: another evaluation",
-                "give another --out; `journey report` shows the scores that are there",
-            )
+        name, _, file = spec.partition("=")
+        if file and name in asked:
+            _refuse_other(asked[name], ask(spec, settings, limit_of(spec, settings), frozenset()), file, folder)
+        given = settings.dev.get(spec) or settings.dev.get(name)
+        if given and given not in BENCHMARKS.names() and f"{name}{SUFFIX}" in asked:
+            dev = dev_questions(spec, name, settings, finetuned)
+            if dev is not None:
+                _refuse_other(asked[f"{name}{SUFFIX}"], dev, given, folder)
+
+
+def _refuse_other(sha256: str, loaded: tuple[list[Question], BenchmarkFacts], file: str, folder: str) -> None:
+    questions, facts = loaded
+    if info_of(questions, facts).sha256 != sha256:
+        raise UsageError(
+            f"{folder} asked other questions of {facts.name} than {file} gives now: another evaluation",
+            "give another --out; `journey report` shows the scores that are there",
+        )
 
 
 def trained_on(finetuned: FinetunedFolder, settings: EvaluateSettings) -> frozenset[str]:

@@ -260,11 +260,7 @@ class _Reader:
         if value is None:
             stated = None if solution is None else golds.read_gold(solution)
             if stated is None:
-                missing = (
-                    self._missing(field)
-                    if solution is None
-                    else f"no field {field!r}, and the solution states no answer"
-                )
+                missing = self._missing(field) + (", and the solution states no answer" if solution else "")
                 raise Unusable(field, "answer_missing", missing)
             return stated, solution
         text = text_of(value, "answer", field)

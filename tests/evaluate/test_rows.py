@@ -67,3 +67,19 @@ def test_golds_that_cannot_be_judged_by_are_refused_or_allowed(finetuned: Path, 
 def test_plans_without_anything_to_say_are_as_they_were(finetuned: Path, tmp_path: Path) -> None:
     out = evaluate(finetuned, settings(write(tmp_path / "m.jsonl", ["1", "2"])), tmp_path / "out")
     assert "rows" not in json.loads((out / "plan.json").read_bytes())
+
+
+def test_changed_dev_problems_are_another_evaluation_too(finetuned: Path, tmp_path: Path) -> None:
+    from journey.evaluate.planning.plan import prepare
+    from journey.evaluate.planning.questions import refuse_changed
+
+    dev = write(tmp_path / "dev.jsonl", ["1", "2", "3"])
+    file = write(tmp_path / "m.jsonl", ["4", "5"])
+    asked = settings(file, dev={"mine": str(dev)}, strategy=["greedy", "majority"], k=1)
+    runs = open_finished(finetuned, "finetune")
+    fixed = prepare(runs, asked).plan
+    assert [info.name for info in fixed.dev] == ["mine.dev"]
+    refuse_changed(fixed, runs, asked, "out")
+    write(dev, ["1", "2", "4"])
+    with pytest.raises(UsageError, match="out asked other questions of mine.dev than .*dev.jsonl gives now"):
+        refuse_changed(fixed, runs, asked, "out")

@@ -175,3 +175,21 @@ def test_real_gsm8k(real_data: Callable[[str], Path]) -> None:
     assert {problem.source for problem in problems} == {"gsm8k"}
     assert all(problem.solution and problem.licence == "MIT" for problem in problems)
     assert source_hash(path) == source_hash(path)
+
+
+def test_generate_counts_the_rows_of_no_use_in_its_manifest(tmp_path: Path) -> None:
+    from journey.config import GenerateSettings
+    from journey.formats.folders import read_manifest
+    from journey.generate.run import generate, plan
+
+    worked = "He has 6 * 2 = <<6*2=12>>12 pens.\nIn all 6 + 12 = <<6+12=18>>18 pens."
+    good = {"q": {"t": "Tom has 6 pens and buys twice as many. How many pens has he?"}, "a": 18, "s": worked}
+    spec = write(tmp_path / "a.jsonl", good, {**good, "a": None}, {**good, "a": float("inf")})
+    asked = {"problems": spec, "method": ["slips"], "map": {"question": "q.t", "answer": "a", "solution": "s"}}
+    out = generate(GenerateSettings(**asked), tmp_path / "out", workers=1)
+    counts = read_manifest(out, "generate").counts
+    assert counts["pairs"] == 1 and counts["unusable"] == {"answer_missing": 1, "answer_not_finite": 1}
+    assert plan(GenerateSettings(**asked), tmp_path / "new")["unusable"] == counts["unusable"]
+    with pytest.raises(UsageError, match="line 2: field 'a' is null"):
+        generate(GenerateSettings(**asked, strict=True), tmp_path / "strict")
+    assert not (tmp_path / "strict").exists()
