@@ -35,7 +35,7 @@ from journey.store import Folder
 
 __all__ = ["evaluate", "expected_effect", "plan"]
 
-_LEFT_OUT = {"workers", "after"}  # of the settings: what cannot change a sample
+_LEFT_OUT = {"workers", "after", "base"}  # of the settings: what cannot change a sample
 
 
 def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:

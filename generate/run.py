@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts,
 from journey.processes import cores
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
-from journey.tables.problems import problems_of
+from journey.tables.problems import RowCount, problems_of
 from journey.tables.rows import UserTable
 
 _SAMPLE = 20  # pairs made in memory for an estimate
@@ -47,9 +47,9 @@ class _Task:
     inputs: dict[str, str]
     table: UserTable | None
 
-    def problems(self) -> Iterator[Problem] | None:
+    def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
-        return None if self.table is None else problems_of(self.table)
+        return None if self.table is None else problems_of(self.table, counted)
 
     def unusable(self) -> dict[str, Any]:
         """The rows of the file that cannot be used, by reason, as an entry of the counts; empty where there are none."""
@@ -59,15 +59,18 @@ class _Task:
     def jobs(self) -> Iterator[ShardJob]:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
         each, seed, total = self.settings.per_problem, self.settings.seed, self.settings.pairs or 0
-        problems = self.problems()
+        counted = RowCount()
+        problems = self.problems(counted)
         if problems is None:
             for key, first in enumerate(range(0, total, ROWS_PER_SHARD)):
                 yield ShardJob(key, first, min(ROWS_PER_SHARD, total - first), seed, each, self.sources)
             return
-        step, key = max(1, ROWS_PER_SHARD // each), 0
+        step, key, told = max(1, ROWS_PER_SHARD // each), 0, 0
         while chunk := tuple(islice(problems, step)):
-            yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk)
-            key += 1
+            ahead = tuple(islice(problems, 1))  # so that rows that repeat a question count before the next new one
+            rows = counted.rows - len(ahead) - told
+            yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk, rows)
+            problems, key, told = chain(ahead, problems), key + 1, told + rows
 
 
 def generate(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> Path:

@@ -14,14 +14,14 @@ registered set, that set's own fields are understood too.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
 from journey.catalog import BENCHMARKS, FAMILIES, Entry
 from journey.errors import RemoteError, UnknownName, UsageError
-from journey.rng import seed_for
+from journey.rng import digest, seed_for
 from journey.schema import Problem, Question, problem_id
 from journey.splits import Split, split_of
 from journey.tables import files
@@ -231,11 +231,10 @@ def _from_package(entry: Entry, task: str, wanted: Wanted) -> tuple[list[Questio
 
 def _from_set(entry: Entry, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     facts = entry.facts
-    instead = f"where there is no network give a local file: {entry.name}=FILE.jsonl"
-    rows = list(load_hub(facts["source"], facts.get("config"), facts["split"], facts["source_revision"], instead))
+    rows = hub_rows(facts["source"], facts.get("config"), facts["split"], facts["source_revision"], entry.name)
     if len(rows) != facts["rows"]:
         raise RemoteError(f"{facts['source']} has {len(rows)} rows, {facts['rows']} were expected of {entry.name}")
-    contents = (_asked(entry, row, f"{entry.name}, row {number}") for number, row in enumerate(rows, start=1))
+    contents = (_asked(entry, row, f"{entry.name}, row {number}") for number, row in rows)
     benchmark = BenchmarkFacts(
         entry.name, facts["source"], revision=facts["source_revision"], licence=facts["licence"], summary=entry.summary
     )
@@ -256,10 +255,10 @@ def _from_file(name: str, entry: Entry | None, place: str, wanted: Wanted) -> tu
     rows = list(raw_rows(own.source, own.split))
     if not rows or not all(row.get(field) is not None for field in facts["fields"] for _, row in rows):
         return _of_table(name, own, wanted, entry)
-    contents = (_asked(entry, row, f"{own.source.spec}, {where}") for where, row in rows)
+    contents = [_asked(entry, row, f"{own.source.spec}, {where}") for where, row in rows]
     questions = _questions(name, facts["licence"], contents, wanted.limit)
-    source = f"{facts['source']}, from {own.source.file_name}"
-    return questions, BenchmarkFacts(name, source, licence=facts["licence"], summary=entry.summary)
+    source, summary = _source_of(entry, contents, own.source.file_name)
+    return questions, BenchmarkFacts(name, source, licence=facts["licence"], summary=summary)
 
 
 def _of_table(
@@ -268,21 +267,44 @@ def _of_table(
     """A user's own rows; those of a registered set keep its licence and its place."""
     unusable = table.check()
     facts = {} if entry is None else entry.facts
-    contents = (Asked(row.question, row.answer, row.facts, row.check, row.licence) for row in table.rows())
+    contents = [Asked(row.question, row.answer, row.facts, row.check, row.licence) for row in table.rows()]
     questions = _questions(name, facts.get("licence"), contents, wanted.limit)
     checks = {question.problem.check for question in questions}
     licences = sorted({question.problem.licence or "not stated" for question in questions} - {"not stated"})
-    source = table.source.file_name
+    source, summary = _source_of(entry, contents, table.source.file_name)
     return questions, BenchmarkFacts(
         name,
-        f"{facts['source']}, from {source}" if facts else source,
+        source,
         check=checks.pop() if len(checks) == 1 else "value",
         revision=table.source.revision,
         licence=facts.get("licence") or ", ".join(licences) or None,
-        summary="" if entry is None else entry.summary,
+        summary=summary,
         own=True,
         unusable=unusable,
     )
+
+
+def content_hash(rows: Iterable[Asked]) -> str:
+    """What identifies the problems of a set, whatever their order, spacing, fields and the commas in their answers."""
+    plain = ((row.question.casefold(), row.answer.replace(",", "")) for row in rows)
+    lines = sorted("\t".join(" ".join(part.split()) for part in parts) for parts in plain)
+    return digest(*lines).hex()
+
+
+def _source_of(entry: Entry | None, rows: Sequence[Asked], file: str) -> tuple[str, str]:
+    """Where the rows of a file come from, and the summary of the registered set where they are that set."""
+    if entry is None:
+        return file, ""
+    other = _unlike(entry, rows)
+    return (f"{file}, a file of {other}", "") if other else (f"{entry.facts['source']}, from {file}", entry.summary)
+
+
+def _unlike(entry: Entry, rows: Sequence[Asked]) -> str:
+    """Why a file is not the registered set whose name it has, in words; "" where it is that set."""
+    if len(rows) != entry.facts["rows"]:
+        return f"{len(rows):,} rows, not the {entry.facts['rows']:,} of {entry.name}"
+    known = entry.facts.get("content")
+    return "" if known in (None, content_hash(rows)) else f"other problems than those of {entry.name}"
 
 
 def _questions(name: str, licence: str | None, contents: Iterable[Asked], limit: int | None) -> list[Question]:
@@ -323,3 +345,11 @@ def _asked(entry: Entry, row: Row, where: str) -> Asked:
         if empty:
             raise UsageError(f"{where}: field {name!r} is empty", files.SHAPE)
     return asked
+
+
+def hub_rows(
+    source: str, config: str | None, split: str, revision: str | None, name: str
+) -> list[tuple[int, dict[str, Any]]]:
+    """(row number from 1, row) of a Hub dataset. Raises RemoteError, AuthError or UsageError, saying what to do."""
+    instead = f"where there is no network give a local file: {name}=FILE.jsonl"
+    return list(enumerate(load_hub(source, config, split, revision, instead), start=1))

@@ -21,7 +21,7 @@ from journey.evaluate.planning.runs import pairs, read_runs, trained, twice, why
 from journey.evaluate.statistics.verdict import BASE
 from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import BenchmarkInfo, BenchmarkRows, EvaluationPlan, RunInfo
-from journey.models import load, template
+from journey.models import load, places, template
 from journey.sampling.requests import StrategySettings, roomy_cap
 from journey.schema import Question
 from journey.views import View
@@ -59,7 +59,7 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
     runs = read_runs(finetuned)
     if settings.aa:
         runs = twice(runs, settings.aa_arm)
-    ref = load.find(finetuned.base)
+    ref = places.base_of(finetuned, settings.base)
     tokenizer = load.load_tokenizer(ref)
     view = finetuned.view or template.default_view(tokenizer)
     infos, questions, rows = _ask(settings, finetuned)

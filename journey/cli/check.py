@@ -37,5 +37,5 @@ def check(
     terminal.show_facts(found.facts())
     if not found.usable:
         raise UsageError(f"{file}: no row can be used", "name the fields: --map question=FIELD,answer=FIELD")
-    mapped = f" --map {','.join(f'{name}={path}' for name, path in mapping.items())}" if mapping else ""
-    next_(f"journey evaluate RUNS --benchmarks mine={file}{mapped} --out DIR")
+    mapped = ("--map", ",".join(f"{name}={path}" for name, path in mapping.items())) if mapping else ()
+    next_("journey", "evaluate", "RUNS", "--benchmarks", f"mine={file}", *mapped, "--out", "DIR")

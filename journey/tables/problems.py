@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from journey.schema import Problem, problem_id
 from journey.tables.rows import UserRow, UserTable
@@ -29,10 +30,19 @@ def read_problems(
     return problems_of(table)
 
 
-def problems_of(table: UserTable) -> Iterator[Problem]:
-    """The problems of a table that was checked."""
+@dataclass
+class RowCount:
+    """How many usable rows of a file have been read, those that repeat an earlier question among them."""
+
+    rows: int = 0
+
+
+def problems_of(table: UserTable, counted: RowCount | None = None) -> Iterator[Problem]:
+    """The problems of a table that was checked. `counted` is kept up to date."""
     name, seen = _short(table.source.name), set()
+    count = counted or RowCount()
     for row in table.rows():
+        count.rows += 1
         problem = as_problem(row, row.source or name)
         if problem.id not in seen:
             seen.add(problem.id)

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from journey.config import GenerateSettings
 from journey.errors import RemoteError, UsageError
+from journey.formats.folders import open_finished
+from journey.generate.run import generate
 from journey.schema import problem_id
 from journey.tables.problems import read_problems
 from journey.tables.rows import UserTable
@@ -178,9 +181,8 @@ def test_real_gsm8k(real_data: Callable[[str], Path]) -> None:
 
 
 def test_generate_counts_the_rows_of_no_use_in_its_manifest(tmp_path: Path) -> None:
-    from journey.config import GenerateSettings
     from journey.formats.folders import read_manifest
-    from journey.generate.run import generate, plan
+    from journey.generate.run import plan
 
     worked = "He has 6 * 2 = <<6*2=12>>12 pens.\nIn all 6 + 12 = <<6+12=18>>18 pens."
     good = {"q": {"t": "Tom has 6 pens and buys twice as many. How many pens has he?"}, "a": 18, "s": worked}
@@ -193,3 +195,20 @@ def test_generate_counts_the_rows_of_no_use_in_its_manifest(tmp_path: Path) -> N
     with pytest.raises(UsageError, match="line 2: field 'a' is null"):
         generate(GenerateSettings(**asked, strict=True), tmp_path / "strict")
     assert not (tmp_path / "strict").exists()
+
+
+@pytest.mark.parametrize("more", [{}, {"pairs": 3}])
+def test_every_row_is_a_pair_rejected_a_duplicate_or_unused(tmp_path: Path, more: dict[str, int]) -> None:
+    solved = {
+        "question": "A pen costs 3 dollars. What do 4 pens cost?",
+        "answer": "12",
+        "solution": "3 * 4 = <<3*4=12>>12",
+    }
+    other = {"question": "How far is it from here to the sea?", "answer": "9", "solution": "It is 9."}
+    rows = [{**each, "question": f"{number}. {each['question']}"} for number in range(6) for each in (solved, other)]
+    rows = [*rows, *rows[:5]]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = GenerateSettings(problems=str(tmp_path / "rows.jsonl"), method=["slips"], **more)
+    counts = open_finished(generate(settings, tmp_path / "g", workers=1), "generate").counts
+    assert counts.rows == len(rows) == counts.pairs + sum(counts.rejected.values()) + counts.duplicates + counts.unused
+    assert counts.duplicates == 5 and bool(counts.unused) == bool(more)
