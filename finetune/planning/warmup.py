@@ -41,7 +41,6 @@ from journey.rng import seed_for
 from journey.schema import Pair, Problem, Role, Trace, pair_id
 from journey.splits import split_of
 from journey.store import Folder
-from journey.tables.files import SUFFIXES
 from journey.tables.problems import problems_of
 from journey.tables.rows import UserTable
 from journey.views import lay_out
@@ -65,7 +64,7 @@ class Start:
 
 def kind_of(path: Path) -> Kind:
     """What a --warmup names: a curate folder or a user's file (data), an adapter, a whole model. Raises UsageError."""
-    if _holds_rows(path):
+    if path.is_file():
         return "data"
     if not path.is_dir():
         raise UsageError(
@@ -85,23 +84,13 @@ def kind_of(path: Path) -> Kind:
     return "data"
 
 
-def _holds_rows(path: Path) -> bool:
-    """Whether a --warmup names a user's own rows: a file, or a folder of such files that is nothing else."""
-    if path.is_file():
-        return True
-    known = (MANIFEST, CONFIG, "config.json")
-    return not any((path / name).exists() for name in known) and any(
-        inside.suffix in SUFFIXES for inside in path.rglob("*")
-    )
-
-
 def digest_of(path: Path) -> str:
     """The hash by which the finetune folder names its warm-up as an input. Raises what `kind_of` raises.
 
     A run of a finetune folder, or a curate folder, must be as it was written (PartialError).
     """
     kind = kind_of(path)
-    if _holds_rows(path):
+    if path.is_file():
         return UserTable(str(path)).digest()
     if kind == "data":
         return open_finished(path, "curate").sha256
@@ -137,7 +126,7 @@ def find(
 
 def _rows(path: Path, settings: FinetuneSettings, reading: ArmContext, max_length: int) -> tuple[Rows, list[str]]:
     tokenizer, view = reading.tokenizer, reading.view
-    pairs = worked_pairs(path, settings) if _holds_rows(path) else list(open_finished(path, "curate").pairs("train"))
+    pairs = worked_pairs(path, settings) if path.is_file() else list(open_finished(path, "curate").pairs("train"))
     arm = ARMS.get("shortcut")()
     if not pairs:
         raise UsageError(f"{path} has no training pairs", "curate more pairs, or look at its ledger.jsonl")

@@ -240,10 +240,6 @@ def test_a_warm_up_on_the_worked_solutions_of_a_file(
     assert prepared.start is not None and prepared.start.rows is not None
     worked_rows = warmup.worked_pairs(file, settings)
     assert len(prepared.start.rows) == len(worked_rows) and 3 <= len(worked_rows) < len(rows)  # those that are train
-    (tmp_path / "rows").mkdir()
-    shutil.copy(file, tmp_path / "rows" / "part.jsonl")
-    assert warmup.kind_of(tmp_path / "rows") == "data"
-    assert warmup.worked_pairs(tmp_path / "rows", settings)[0].shortcut == worked_rows[0].shortcut
     told = open_finished(finetune(curated, settings, tmp_path / "out"), "finetune")
     assert read_manifest(told.path).inputs["warmup"] == warmup.digest_of(file)
     assert any(f"shortcuts of mine.jsonl: {len(worked_rows)} pairs" in note for note in told.audit.notes)
