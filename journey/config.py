@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from annotated_types import Ge, Gt, Le, Len, Unit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from journey.errors import UnknownName, UsageError
+from journey.errors import UnknownName, UsageError, has_login
 from journey.settings import fields, plain_yaml
 from journey.settings.fields import Flag
 from journey.views import View
@@ -29,6 +29,15 @@ class Settings(BaseModel):
     """Base of all settings: immutable, unknown keys refused, numbers finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_login(cls, value: Any) -> Any:
+        """Refuses a password in an address: settings are written into plans and manifests, which are published."""
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(text, str) and has_login(text):
+                raise ValueError("expected an address without a login or key; a server's key goes into JOURNEY_API_KEY")
+        return value
 
     @field_validator("*", mode="before")
     @classmethod

@@ -184,7 +184,7 @@ class Sample(Record, frozen=True):
     text: str
     tokens: int
     seconds: float
-    finish: Literal["stop", "length"]
+    finish: Literal["stop", "length", "content_filter"]
     index: int = 0
     prompt_tokens: int = 0
     flops: int | None = None

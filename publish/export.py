@@ -24,7 +24,7 @@ from journey.formats.files import sha256, write_atomic
 from journey.formats.finetune import ADAPTER
 from journey.formats.folders import open_finished, open_run
 from journey.formats.publication import ExportFile
-from journey.models import load
+from journey.models import load, places
 from journey.models.load import ModelRef
 from journey.rng import rng_for
 
@@ -91,7 +91,7 @@ def find(run: str, base: str | None = None) -> Tuned:
     name = base or (opened[0].base if opened is not None else "")
     if not name:
         raise UsageError(f"{folder} does not say its base", "add --base NAME")
-    ref = load.find(name)
+    ref = load.find(name) if opened is None else places.base_of(opened[0], base)
     if facts is not None and facts.weights and ref.local and facts.weights != bases.digest(ref):
         raise UsageError(f"{ref.name} is not the base that {folder.name} was trained on", "name that one: --base NAME")
     return Tuned(folder, folder.name, ref)

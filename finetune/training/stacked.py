@@ -42,6 +42,7 @@ from journey.finetune.training.protocol import (
 )
 from journey.formats.files import dump_json, json_lines, write_atomic
 from journey.formats.finetune import TRAJECTORY, TrajectoryPoint
+from journey.models.diverged import why_diverged
 from journey.models.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable, scale_of
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
@@ -274,6 +275,9 @@ class Training:
             if not all(value is not None and math.isfinite(value) for value in (last.loss, last.grad_norm)):
                 why = f"loss {last.loss}, gradient norm {last.grad_norm} at step {last.step}"
                 self.failed.append(Failed(member.run.run, why))
+                ended.append(self.failed[-1])
+            elif self.step == len(member.steps) and (why := why_diverged(self.stack.state(index))):
+                self.failed.append(Failed(member.run.run, why))  # by the last update, which no loss has seen
                 ended.append(self.failed[-1])
             elif self.step == len(member.steps):
                 self.trained.append(self._finished(index, member))
