@@ -22,13 +22,13 @@ from journey.formats.curation import REJECTED
 from journey.formats.files import json_lines
 from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Timing
-from journey.generate import sources
 from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
-from journey.generate.sources import RowCount
 from journey.processes import cores
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
+from journey.tables.problems import RowCount, problems_of
+from journey.tables.rows import UserTable
 
 _SAMPLE = 20  # pairs made in memory for an estimate
 _START = 2.0  # seconds that a worker process takes to start
@@ -36,18 +36,25 @@ _START = 2.0  # seconds that a worker process takes to start
 
 @dataclass(frozen=True)
 class _Task:
-    """Settings resolved: what is combined, what is read, and what the folder's identity is made of."""
+    """Settings resolved: what is combined, what is read, and what the folder's identity is made of.
+
+    `table` is the problem file (None for families).
+    """
 
     settings: GenerateSettings
     sources: tuple[PairSource, ...]
     config: dict[str, Any]
     inputs: dict[str, str]
+    table: UserTable | None
 
     def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
-        if self.settings.problems is None:
-            return None
-        return sources.read_problems(self.settings.problems, dict(self.settings.map) or None, counted)
+        return None if self.table is None else problems_of(self.table, counted)
+
+    def unusable(self) -> dict[str, Any]:
+        """The rows of the file that cannot be used, by reason, as an entry of the counts; empty where there are none."""
+        reasons = {} if self.table is None else self.table.check()
+        return {"unusable": reasons} if reasons else {}
 
     def jobs(self) -> Iterator[ShardJob]:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
@@ -71,11 +78,13 @@ def generate(settings: GenerateSettings, out: Path, *, workers: int | None = Non
 
     Raises UsageError for unknown names, bad files, or a folder that holds another run.
     """
-    task = _resolve(settings)
+    task, out = _resolve(settings), Path(out)
+    # Before there is a folder, so that a bad file leaves none behind.
+    unusable = {} if (out / MANIFEST).is_file() else task.unusable()
     with Folder.open(out, "generate", task.config, inputs=task.inputs, seed=settings.seed) as folder:
         if not folder.finished:
-            _run(folder, task, _processes(settings, workers))
-    return Path(out)
+            _run(folder, task, unusable, _processes(settings, workers))
+    return out
 
 
 def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> dict[str, Any]:
@@ -84,7 +93,7 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     Raises UsageError as `generate` does, save that a folder with another run is only reported.
     """
     task = _resolve(settings)
-    given = task.problems()
+    unusable, given = task.unusable(), task.problems()
     places = settings.pairs or 0
     problems = None if given is None else sum(1 for _ in given)
     if problems is not None:
@@ -105,6 +114,7 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
         "folder": _state(Folder(Path(out), "generate", task.config, task.inputs, settings.seed)),
         "methods": task.config["methods"],
         **({} if problems is None else {"problems": problems}),
+        **unusable,
         "pairs": pairs,
         "shards": -(-places // ROWS_PER_SHARD),
         "workers": processes,
@@ -141,7 +151,7 @@ def check(settings: GenerateSettings) -> None:
     """Raises UsageError or UnknownName for settings that `generate` would refuse; reads no problem."""
     _sources(settings)
     if settings.problems:
-        sources.check(settings.problems, settings.map)
+        UserTable(settings.problems, settings.map)
 
 
 def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
@@ -168,15 +178,16 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
 def _resolve(settings: GenerateSettings) -> _Task:
     combined = _sources(settings)
     config = settings.model_dump()
-    inputs = {}
+    inputs, table = {}, None
     if settings.problems:
-        inputs["problems"] = sources.source_hash(settings.problems)
+        table = UserTable(settings.problems, settings.map, strict=settings.strict)
+        inputs["problems"] = table.digest()
         if Path(settings.problems).exists():
             config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
     config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
     families = [source.family for source in combined if source.family]
     config |= revisions((FAMILIES, families), (METHODS, [source.method for source in combined]))
-    return _Task(settings, combined, config, inputs)
+    return _Task(settings, combined, config, inputs, table)
 
 
 def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:
@@ -213,7 +224,7 @@ def _processes(settings: GenerateSettings, workers: int | None) -> int:
     return max(1, min(wanted, -(-(settings.pairs or 0) // ROWS_PER_SHARD)))
 
 
-def _run(folder: Folder, task: _Task, workers: int) -> None:
+def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int) -> None:
     wanted = task.settings.pairs
     totals: dict[str, Any] = {"pairs": 0}
     rejected: list[bytes] = []
@@ -236,7 +247,7 @@ def _run(folder: Folder, task: _Task, workers: int) -> None:
         )
     folder.write(REJECTED, b"".join(rejected))
     seconds = time.time() - started
-    folder.finish(totals, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
+    folder.finish({**totals, **unusable}, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
 
 
 def _rejected(key: int) -> str:
