@@ -10,6 +10,7 @@ in `scores.json`, and `Sample.seconds` is 0 throughout.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from journey.catalog import STRATEGIES, revisions
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
+from journey.evaluate.planning.comparisons import strategy
 from journey.evaluate.planning.earlier_looks import earlier_looks, in_words, looks_beside
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup, prepare
 from journey.evaluate.planning.questions import refuse_changed
@@ -29,14 +31,17 @@ from journey.evaluate.scoring.graded import read_book
 from journey.evaluate.scoring.parquet import write_parquet
 from journey.formats.files import json_lines, write_atomic
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder, open_finished
-from journey.formats.marks import Timing
+from journey.formats.marks import ServersUsed, Timing
 from journey.formats.plan import EarlierLook, EvaluationPlan, LooksBeside
 from journey.sampling.resume import identities_of, seconds_of
+from journey.servers.kept import KeptAnswers
+from journey.servers.use import ANSWER_SECONDS, ServerLimits, ServerUse
 from journey.store import Folder
 
 __all__ = ["evaluate", "expected_effect", "plan"]
 
-_LEFT_OUT = {"workers", "after", "base"}  # of the settings: what cannot change a sample
+# Of the settings: what cannot change a sample.
+_LEFT_OUT = {"workers", "after", "base", "in_flight", "answer_seconds", "price_in", "price_out", "max_cost"}
 
 
 def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
@@ -56,6 +61,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
         with opened() as folder:
             if folder.finished:
                 refuse_changed(open_finished(out, "evaluate").plan, runs, settings, str(out))
+                KeptAnswers.beside(out).remove()  # of a call that was killed right at its end
                 return _reported(out, runs.path)
     prepared = prepare(runs, settings)  # before there is a folder, so that bad settings leave none behind
     if prepared.plan.backend in (STACKED, ONE_BY_ONE):
@@ -64,11 +70,27 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
         check_sampler(prepared.ref, prepared.tokenizer, prepared.device, prepared.plan.dtype)
     looks = earlier_looks(prepared.plan, after)
     with opened() as folder:
-        prepared = _write_plan(folder, prepared, looks)
-        _note_looks(folder, prepared.plan, after, [out.parent, runs.path.parent])
-        _sample(folder, runs, prepared, settings, after)
-        _finish(folder, runs, prepared, settings)
+        kept = KeptAnswers.beside(out)
+        if not folder.has(EvaluationPlan.FILE):
+            kept.remove()  # of a folder that was thrown away
+        needs_logprobs = any(strategy(name).logprobs for name in settings.strategy)
+        with ServerUse(_limits(settings), kept, needs_logprobs=needs_logprobs) as servers:
+            prepared = replace(_write_plan(folder, prepared, looks), servers=servers)
+            _note_looks(folder, prepared.plan, after, [out.parent, runs.path.parent])
+            _sample(folder, runs, prepared, settings, after)
+            _finish(folder, runs, prepared, settings)
+        kept.remove()
     return _reported(out, runs.path)
+
+
+def _limits(settings: EvaluateSettings) -> ServerLimits:
+    return ServerLimits(
+        settings.in_flight,
+        settings.answer_seconds or ANSWER_SECONDS,
+        settings.price_in or 0.0,
+        settings.price_out or 0.0,
+        settings.max_cost,
+    )
 
 
 def _sample(
@@ -106,6 +128,10 @@ def _finish(folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetu
     each = {name: sum(spent) for name, spent in seconds.items()}
     problems = {info.name: info.problems for info in all_benchmarks(prepared.plan)}
     per_problem = {name: total / problems[name.split("/")[2]] for name, total in each.items()}
+    used = None if prepared.servers is None else prepared.servers.record()
+    if used is not None:
+        console.note(used.in_words())
+        write_atomic(folder.path(ServersUsed.FILE), used.encoded())
     folder.finish(counts, Timing(seconds_per_problem=per_problem, seconds_per_sample=seconds))
 
 

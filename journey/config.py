@@ -345,6 +345,29 @@ class EvaluateSettings(Settings):
     endpoint: Annotated[str | None, Flag("URL")] = Field(
         None, description="sample from this server, http://HOST/v1, which knows the runs by their names"
     )
+    in_flight: Annotated[int | None, Unit("requests")] = Field(
+        None,
+        ge=1,
+        le=4096,
+        exclude_if=unset,
+        description="to one server at once, at most (default: 256 on this machine or network, else 32)",
+    )
+    answer_seconds: Annotated[float | None, Unit("seconds")] = Field(
+        None,
+        gt=0,
+        le=MOST,
+        exclude_if=unset,
+        description="for one answer of a server, all tries and waits together (default: 600)",
+    )
+    price_in: Annotated[float | None, Flag("PRICE")] = Field(
+        None, ge=0, le=MOST, exclude_if=unset, description="what a server takes for a million tokens of prompt"
+    )
+    price_out: Annotated[float | None, Flag("PRICE")] = Field(
+        None, ge=0, le=MOST, exclude_if=unset, description="what it takes for a million tokens of answer"
+    )
+    max_cost: Annotated[float | None, Flag("COST")] = Field(
+        None, gt=0, le=MOST, exclude_if=unset, description="stop before servers have cost more, and keep what is there"
+    )
     parity: Problems = Field(20, description="how many of each run an endpoint is checked on")
     parity_least: float = Field(0.9, ge=0, le=1, description="least share of equal answers for an endpoint to be used")
     dtype: Literal["float32", "bfloat16"] | None = Field(

@@ -22,7 +22,7 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -306,7 +306,7 @@ def _exit_when_gone(sentinel: int) -> NoReturn:
     os._exit(1)
 
 
-def map_in_threads(function: Callable[[T], R], items: Iterable[T], at_once: int) -> Iterator[R]:
+def map_in_threads(function: Callable[[T], R], items: Iterable[T], at_once: int) -> Generator[R, None, None]:
     """The results in order as they come, from so many threads: for requests to a server.
 
     An exception does not wait for the requests that are under way.

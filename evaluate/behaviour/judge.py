@@ -27,9 +27,11 @@ from journey.formats.behaviour import HABITS, Habit, JudgeAgreement, Judged
 from journey.formats.files import write_atomic
 from journey.formats.folders import EvaluatedFolder
 from journey.models import load
-from journey.models.endpoints import AT_ONCE, Endpoint, reference
+from journey.models.endpoints import Endpoint, NotServed, reference
 from journey.processes import map_in_threads
 from journey.rng import digest, seed_for
+from journey.servers.kept import KeptAnswers
+from journey.servers.use import ServerLimits, ServerUse
 
 REPLIES = "judge.jsonl"
 CAP = 512  # new tokens of a reply
@@ -68,12 +70,18 @@ Ask = Callable[[Sequence[str]], Iterator[tuple[int, str | None]]]  # prompts -> 
 
 
 def judge(
-    evaluated: EvaluatedFolder, model: str, count: int = ANSWERS, *, seed: int = 0, ask: Ask | None = None
+    evaluated: EvaluatedFolder,
+    model: str,
+    count: int = ANSWERS,
+    *,
+    seed: int = 0,
+    ask: Ask | None = None,
+    limits: ServerLimits | None = None,
 ) -> Judged:
     """Ask a model about `count` answers of an evaluation folder, and compare with the rules.
 
     `model` is a catalog name, a folder, a Hub id or NAME@http://HOST/v1. Raises UsageError for a model that is not there;
-    a request that fails is counted and asked again next time.
+    a request that fails is counted and asked again next time. Raises CostReached at the `limits` of a server, replies kept.
     """
     answers = chosen(evaluated, count, seed)
     prompts = [prompt(answer, evaluated.plan.view == "compact") for answer in answers]
@@ -81,14 +89,19 @@ def judge(
     known = _known(evaluated.path / REPLIES)
     missing = [index for index, key in enumerate(keys) if key not in known]
     if missing:
-        ask = ask or asker(model)
-        with console.progress(f"answers judged by {model}", len(prompts), len(prompts) - len(missing)) as ticker:
-            for index, reply in ask([prompts[index] for index in missing]):
-                if reply is not None:
-                    known[keys[missing[index]]] = {"model": model, "reply": reply}
-                ticker.advance(1)
-        rows = (orjson.dumps({"key": key, **known[key]}) + b"\n" for key in sorted(known))
-        write_atomic(evaluated.path / REPLIES, b"".join(rows))
+        kept = KeptAnswers.beside(evaluated.path, "judge")
+        with ServerUse(limits, kept) as use:
+            ask = ask or asker(model, use)
+            with console.progress(f"answers judged by {model}", len(prompts), len(prompts) - len(missing)) as ticker:
+                for index, reply in ask([prompts[index] for index in missing]):
+                    if reply is not None:
+                        known[keys[missing[index]]] = {"model": model, "reply": reply}
+                    ticker.advance(1)
+            rows = (orjson.dumps({"key": key, **known[key]}) + b"\n" for key in sorted(known))
+            write_atomic(evaluated.path / REPLIES, b"".join(rows))
+            if (used := use.record()) is not None:
+                console.note(used.in_words())
+        kept.remove()
     return agreement(model, answers, [known.get(key, {}).get("reply") for key in keys])
 
 
@@ -159,23 +172,25 @@ def cell(pairs: Sequence[tuple[bool, bool]]) -> JudgeAgreement:
     )
 
 
-def asker(model: str) -> Ask:
+def asker(model: str, use: ServerUse | None = None) -> Ask:
     """What asks a model. Raises UsageError where there is none of that name."""
     ref = reference(model)
     if ref is None:
         return _local(model)
-    endpoint = Endpoint(ref)
+    endpoint = Endpoint(ref, use=use)
     endpoint.models()  # a wrong address or key ends here, in one clear error
 
     def ask(prompts: Sequence[str]) -> Iterator[tuple[int, str | None]]:
         def one(text: str) -> str | None:
             try:
                 return endpoint.chat(text, cap=CAP).text
+            except NotServed:
+                raise
             except (RemoteError, UsageError) as error:  # e.g. an answer too long for the judge's context
                 console.note(f"a reply is missing: {error}")
                 return None
 
-        yield from enumerate(map_in_threads(one, prompts, AT_ONCE))
+        yield from enumerate(map_in_threads(one, prompts, endpoint.at_once))
 
     return ask
 

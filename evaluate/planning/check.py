@@ -22,6 +22,7 @@ def check(settings: EvaluateSettings) -> None:
     """Raises UsageError or UnknownName for settings that `evaluate` would refuse; draws no more than one question."""
     comparisons.check_strategies(settings)
     comparisons.strategy_settings(settings, settings.max_new_tokens or _CAP)
+    check_prices(settings)
     check_benchmarks(settings)
     check_dev(settings)
     for spec, given in settings.dev.items():
@@ -34,6 +35,15 @@ def check(settings: EvaluateSettings) -> None:
         raise UsageError(f"endpoint {settings.endpoint!r} is no http://HOST/v1", "e.g. http://localhost:8000/v1")
     for folder in settings.after:
         open_finished(Path(folder), "evaluate")
+
+
+def check_prices(settings: EvaluateSettings) -> None:
+    """Raises UsageError for a limit of the cost without what things cost."""
+    if settings.max_cost is not None and not (settings.price_in or settings.price_out):
+        raise UsageError(
+            f"max_cost = {settings.max_cost:g} needs prices",
+            "give --price-in and --price-out, of a million tokens each (prices of 0 are no limit)",
+        )
 
 
 def check_benchmarks(settings: EvaluateSettings) -> dict[str, str]:

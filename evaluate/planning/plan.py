@@ -13,7 +13,7 @@ from journey import console, views
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
 from journey.evaluate.planning import comparisons
-from journey.evaluate.planning.check import check_benchmarks
+from journey.evaluate.planning.check import check_benchmarks, check_prices
 from journey.evaluate.planning.dev_questions import check_dev, dev_questions
 from journey.evaluate.planning.larger import LargerModel, find_larger
 from journey.evaluate.planning.questions import ask, info_of, limit_of, rows_of, trained_on
@@ -24,6 +24,7 @@ from journey.formats.plan import BenchmarkInfo, BenchmarkRows, EvaluationPlan, R
 from journey.models import load, places, policy, template
 from journey.sampling.requests import StrategySettings, roomy_cap
 from journey.schema import Question
+from journey.servers.use import ServerUse
 from journey.views import View
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class EvaluationSetup:
     strategy_settings: StrategySettings
     positions: int | None
     larger: LargerModel | None = None
+    servers: ServerUse | None = None
 
     def with_plan(self, plan: EvaluationPlan) -> EvaluationSetup:
         """A copy with another plan; questions, prompts and everything else stay as they are."""
@@ -55,6 +57,7 @@ class EvaluationSetup:
 def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> EvaluationSetup:
     """Everything that is fixed before sampling. Draws and loads questions, but no weights."""
     comparisons.check_strategies(settings)
+    check_prices(settings)
     check_dev(settings)
     runs = read_runs(finetuned)
     if settings.aa:

@@ -44,7 +44,7 @@ def check_endpoint(
     console.note(f"served by: {line}")
     if folder.has(AgreementFile.PARITY):
         return list(AgreementFile.read(folder.work, AgreementFile.PARITY).agreement)
-    known = Endpoint(EndpointRef(BASE_NAME, plan.backend)).models()
+    known = Endpoint(EndpointRef(BASE_NAME, plan.backend), use=prepared.servers).models()
     check_served(plan, known, [run.run for run in sampled_runs(plan)], line)
     agreements = _compare_all(finetuned, prepared, [plan.primary], problems, "built-in")
     check_parity(agreements, least)
@@ -101,8 +101,10 @@ def _compare_group(
     """Runs of one base on one benchmark."""
     name = questions[0].benchmark
     runs = tuple(named_adapter(finetuned, info) for info in infos)
-    served = worker_model(prepared)
-    built_in = replace(served, server=None)
+    served = replace(
+        worker_model(prepared), cached=False
+    )  # a server that was repaired meanwhile is judged as it is now
+    built_in = replace(served, server=None, use=None)
     if stored is None:  # both ways, all runs together
         unit = WorkUnit(f"{name}/parity", runs, ("greedy",), batch, len(batch))
         ours, theirs = (next(workers.answer_all(model, [unit], 1)).written["greedy"] for model in (built_in, served))

@@ -14,6 +14,7 @@ from journey.models import load, template
 from journey.models.endpoints import Endpoint, ask_all, reference
 from journey.sampling.shards import samples_folder
 from journey.schema import Question, Reward, Sample
+from journey.servers.use import ServerUse
 from journey.store import Folder
 
 QUERY = "Problem:\n{question}\n\nProposed solution:\n{answer}\n\nIs the final answer of this solution correct? Answer yes or no."
@@ -34,7 +35,7 @@ def reward_all(folder: Folder, prepared: EvaluationSetup) -> None:
     missing = [str(key) for key in folder.missing(todo)]
     if not missing:
         return
-    model = RewardModel(plan.reward)
+    model = RewardModel(plan.reward, prepared.servers)
     with console.progress("rewards", len(todo), len(todo) - len(missing)) as ticker:
         for key in missing:
             path, questions = todo[key]
@@ -48,9 +49,9 @@ def reward_all(folder: Folder, prepared: EvaluationSetup) -> None:
 class RewardModel:
     """A sequence classifier (one output, or the last of several), or a server's probability of yes."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, use: ServerUse | None = None) -> None:
         server = reference(name)
-        self.endpoint = None if server is None else Endpoint(server)
+        self.endpoint = None if server is None else Endpoint(server, use=use)
         if server is None:
             self.model, self.tokenizer = load.load_classifier(load.find(name))
 
@@ -58,7 +59,7 @@ class RewardModel:
         """One number for each (question, answer); higher is better. Raises UsageError where the model gives NaN."""
         if self.endpoint is not None:
             queries = [QUERY.format(question=question.problem.question, answer=text) for question, text in answers]
-            return ask_all(self.endpoint.says_yes, queries)
+            return ask_all(self.endpoint.says_yes, queries, self.endpoint.at_once)
         parts = [answers[start : start + _BATCH] for start in range(0, len(answers), _BATCH)]
         return [value for part in parts for value in self._classify(part)]
 

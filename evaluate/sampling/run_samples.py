@@ -113,6 +113,7 @@ def worker_model(prepared: EvaluationSetup) -> WorkerModel:
         one_by_one=plan.backend == ONE_BY_ONE,
         template=policy.of(prepared.tokenizer),
         server=None if plan.backend in (STACKED, ONE_BY_ONE) else plan.backend,
+        use=None if plan.backend in (STACKED, ONE_BY_ONE) else prepared.servers,
     )
 
 

@@ -32,6 +32,7 @@ class Strategy:
     oracle: ClassVar[bool] = False  # looks at the gold answer, so it is never in a verdict
     checker: ClassVar[bool] = False  # needs a checker that works from the problem alone
     reward: ClassVar[bool] = False  # needs a reward model
+    logprobs: ClassVar[bool] = False  # needs the log-probabilities of samples, which some servers do not give
     settings: ClassVar[tuple[str, ...]] = ()  # what it reads of evaluate's settings, beside what its `draw` reads
 
     def places(self, settings: StrategySettings) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from journey.cli.shared import AsJson, next_, note, show_scores
+from journey.errors import UsageError
 
 
 def report(
@@ -15,6 +16,11 @@ def report(
     finetuned: Annotated[Path | None, typer.Option("--finetune", help="Its finetune folder, if not beside it.")] = None,
     judge: Annotated[str | None, typer.Option(help="A MODEL that counts the behaviours too, on some answers.")] = None,
     judge_answers: Annotated[int, typer.Option(help="How many answers the judge reads.", min=1)] = 200,
+    price_in: Annotated[float, typer.Option(metavar="PRICE", help="Of a million tokens the judge reads.", min=0)] = 0,
+    price_out: Annotated[float, typer.Option(metavar="PRICE", help="Of a million tokens it writes.", min=0)] = 0,
+    max_cost: Annotated[
+        float | None, typer.Option(metavar="COST", help="Stop before the judge has cost more; replies stay.", min=0)
+    ] = None,
     second: Annotated[
         str | None, typer.Option("--second-grader", metavar="NAME", help="math-verify: list where it judges otherwise.")
     ] = None,
@@ -30,11 +36,15 @@ def report(
     from journey.evaluate.scoring import second_grader
     from journey.formats.folders import open_finished
     from journey.formats.manifest import MANIFEST
+    from journey.servers.use import ServerLimits
 
     if not (folder / MANIFEST).is_file() and (folder / "evaluate" / MANIFEST).is_file():
         folder = folder / "evaluate"
+    if max_cost is not None and not (price_in or price_out):
+        raise UsageError("--max-cost needs prices", "give --price-in and --price-out, for a million tokens each")
     evaluated = open_finished(folder, "evaluate")
-    measure.build(evaluated, judging.judge(evaluated, judge, judge_answers) if judge else None)
+    limits = ServerLimits(price_in=price_in, price_out=price_out, max_cost=max_cost)
+    measure.build(evaluated, judging.judge(evaluated, judge, judge_answers, limits=limits) if judge else None)
     if second:
         grades = second_grader.build(evaluated, second)
         for one in grades.disagreements:

@@ -20,6 +20,7 @@ from journey.models.load import ModelRef
 from journey.models.threads import one_thread_on, use_one_thread
 from journey.processes import WorkerPool, cores
 from journey.sampling.requests import DrawWriter, PromptedQuestion, Sampler, StrategySettings, Text
+from journey.servers.use import ServerUse
 from journey.views import View
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class WorkerModel:
     """What every worker loads: the base on a device, how it is prompted, and the cap of new tokens.
 
     With `one_by_one` adapters that cannot be stacked take turns. `server` answers instead of the base, which then gives
-    its tokenizer only.
+    its tokenizer only; `use` is what its requests share, and with `cached=False` none is answered from those kept.
     """
 
     ref: ModelRef
@@ -47,6 +48,8 @@ class WorkerModel:
     one_by_one: bool = False
     server: str | None = None
     template: TemplateFile | None = None
+    use: ServerUse | None = None
+    cached: bool = True
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,8 @@ class Worker:
 
         cap = self.settings.cap
         if self.settings.server:
-            endpoint = Endpoint(EndpointRef(unit.runs[0][0], self.settings.server))
+            ref = EndpointRef(unit.runs[0][0], self.settings.server)
+            endpoint = Endpoint(ref, use=self.settings.use, cached=self.settings.cached)
             return EndpointWriter(endpoint, tuple(name for name, _ in unit.runs), self.tokenizer, cap)
         adapters = tuple(folder for _, folder in unit.runs)
         if adapters == self.adapters:

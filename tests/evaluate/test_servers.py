@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,12 +18,16 @@ from transformers import AutoTokenizer, LlamaForCausalLM, LlamaForSequenceClassi
 from journey.answers.grading import grade
 from journey.config import EvaluateSettings, build
 from journey.errors import AuthError, JourneyError, RemoteError, UsageError
-from journey.evaluate.run import evaluate, plan
+from journey.evaluate.planning.check import check
+from journey.evaluate.run import _LEFT_OUT, evaluate, plan
+from journey.formats.manifest import Manifest
+from journey.formats.marks import ServersUsed
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
 from journey.models.endpoints import Endpoint, EndpointRef, StrangeAnswer, reference
 from journey.models.load import find, load_classifier
 from journey.schema import Problem, Reward, Sample, decode
+from journey.servers.use import CostReached
 from journey_testing.folders import records
 
 ONE = "countdown@1"
@@ -74,7 +79,10 @@ class Server:
                     choice = {"index": 0, "text": text, "finish_reason": finish, "logprobs": told}
                     self.reply(200, outer.wrapped("text_completion", choice, tokens, body["model"]))
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Listening(ThreadingHTTPServer):
+            request_queue_size = 512  # as many as may come at once
+
+        self.server = Listening(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
 
     @staticmethod
@@ -258,7 +266,6 @@ class TestTheClient:
         with pytest.raises(AuthError, match="JOURNEY_API_KEY"):
             Endpoint(EndpointRef("base", server.url)).models()
         gone = Endpoint(EndpointRef("base", "http://127.0.0.1:9/v1"), timeout=2)
-        gone.client.max_retries = 0
         with pytest.raises(RemoteError, match="is the server running"):
             gone.models()
 
@@ -269,6 +276,87 @@ class TestTheClient:
     def test_a_judge_without_log_probabilities(self, server: Server) -> None:
         server.chat = lambda body: {"content": " yes, it is"}
         assert Endpoint(EndpointRef("large", server.url)).says_yes("?") == 1.0
+
+
+class TestCostAndReruns:
+    """An evaluation that is stopped by its cost, or killed, and goes on."""
+
+    prices: dict[str, Any] = {"price_in": 1.0, "price_out": 1.0}  # noqa: RUF012 - of a million tokens
+
+    def asked(self, server: Server, **changes: Any) -> EvaluateSettings:
+        plain = {"strategy": ["greedy"], "equal_tokens": False, "in_flight": 1, **self.prices}
+        return settings(server, **(plain | changes))
+
+    def test_a_stop_at_the_cost_keeps_what_is_there_and_the_rerun_pays_for_the_rest(
+        self, server: Server, base: Path, finetuned: Path, tmp_path: Path
+    ) -> None:
+        server.complete = served(base, finetuned)
+        whole = evaluate(finetuned, self.asked(server), tmp_path / "whole")
+        used = ServersUsed.read(whole)
+        checks, asked = 3 * 4, 3 * 6
+        assert len(server.asked) == sum(one.answers for one in used.used) == checks + asked
+        assert {one.server for one in used.used} == {f"{name}@{server.url}" for name in server.known[:3]}
+        assert used.cost is not None and not list(tmp_path.glob("*.sqlite*"))
+
+        server.asked.clear()
+        with pytest.raises(CostReached) as told:
+            evaluate(finetuned, self.asked(server, max_cost=used.cost * 0.8), tmp_path / "out")
+        first = len(server.asked)
+        assert told.value.exit_code == 3 and checks < first < checks + asked
+        assert (tmp_path / "out.partial").is_dir() and (tmp_path / "out.requests.sqlite").is_file()
+        out = evaluate(finetuned, self.asked(server), tmp_path / "out")
+        assert len(server.asked) == checks + asked  # the checks are kept in parity.json, the answers in the file beside
+        files = sorted(path.relative_to(whole) for path in (whole / "samples").rglob("*.jsonl"))
+        assert len(files) == 3 and all((out / name).read_bytes() == (whole / name).read_bytes() for name in files)
+        assert Manifest.read(out).config == Manifest.read(whole).config  # prices and limits are no part of it
+        assert ServersUsed.read(out).cost == pytest.approx(used.cost)
+        assert [path.name for path in tmp_path.iterdir() if "sqlite" in path.name] == []
+
+    def test_a_thrown_away_folder_takes_its_answers_with_it(
+        self, server: Server, base: Path, finetuned: Path, tmp_path: Path
+    ) -> None:
+        server.complete = served(base, finetuned)
+        with pytest.raises(CostReached):
+            evaluate(finetuned, self.asked(server, max_cost=2e-4), tmp_path / "out")
+        shutil.rmtree(tmp_path / "out.partial")
+        server.asked.clear()
+        evaluate(finetuned, self.asked(server), tmp_path / "out")
+        assert len(server.asked) == 3 * 4 + 3 * 6
+
+    def test_a_server_without_log_probabilities_is_refused_where_they_are_needed(
+        self, server: Server, base: Path, finetuned: Path, tmp_path: Path
+    ) -> None:
+        server.complete, good = served(base, finetuned), server.wrapped
+
+        def without(kind: str, choice: dict[str, Any], tokens: int, model: str) -> dict[str, Any]:
+            return good(kind, choice | {"logprobs": None}, tokens, model)
+
+        server.wrapped = without  # type: ignore[method-assign]
+        with pytest.raises(UsageError, match="no log-probabilities, which best-of-logprob needs"):
+            evaluate(finetuned, self.asked(server, strategy=["greedy", "best-of-logprob"]), tmp_path / "out")
+
+    def test_a_server_that_was_repaired_is_checked_anew(
+        self, server: Server, base: Path, finetuned: Path, tmp_path: Path
+    ) -> None:
+        server.complete = lambda model, body: ("\\boxed{ 1 }", "stop", 4)
+        with pytest.raises(JourneyError, match="is wanted"):
+            evaluate(finetuned, self.asked(server), tmp_path / "out")
+        server.complete = served(base, finetuned)
+        evaluate(finetuned, self.asked(server), tmp_path / "out")
+
+    def test_the_settings_are_no_part_of_a_result(self, server: Server) -> None:
+        given = {"in_flight": 3, "answer_seconds": 5.0, "max_cost": 1.0, **self.prices}
+        plain, priced = settings(server), settings(server, **given)
+        assert not given.keys() & plain.model_dump(mode="json").keys()
+        assert given.keys() <= _LEFT_OUT and given.items() <= priced.model_dump(mode="json").items()
+
+    def test_a_limit_needs_prices(self, server: Server, finetuned: Path, tmp_path: Path) -> None:
+        for prices in ({}, {"price_in": 0.0}):
+            asked = settings(server, max_cost=3, **prices)
+            for refused in (lambda: check(asked), lambda: evaluate(finetuned, asked, tmp_path / "out")):  # noqa: B023
+                with pytest.raises(UsageError, match="max_cost = 3 needs prices\n.*--price-in and --price-out"):
+                    refused()
+        assert not server.asked and not list(tmp_path.iterdir())
 
 
 STRANGE = {
@@ -289,7 +377,7 @@ class TestStrangeAnswers:
     def test_each_is_one_clear_error_with_its_beginning(
         self, server: Server, kind: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("journey.models.endpoints.time.sleep", lambda seconds: None)
+        monkeypatch.setattr("journey.models.endpoints.STRANGE_WAIT", 0)
         server.raw = STRANGE[kind]
         endpoint = Endpoint(EndpointRef("base", server.url))
         for ask in (
@@ -311,7 +399,7 @@ class TestStrangeAnswers:
     def test_one_of_many_is_counted_and_nothing_of_the_shard_is_kept(
         self, server: Server, base: Path, finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("journey.models.endpoints.time.sleep", lambda seconds: None)
+        monkeypatch.setattr("journey.models.endpoints.STRANGE_WAIT", 0)
         server.complete = served(base, finetuned)
         asked = settings(server, strategy=["greedy"], equal_tokens=False)
         good, wrapped = server.wrapped, []
