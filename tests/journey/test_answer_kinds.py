@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journey.answers.checker import Outcome, compare, explain
-from journey.answers.equivalence import _asked
+from journey.answers.comparing.last_resort import ask_math_verify
 from journey.answers.explaining import explained, kind_of, pairs
 from journey.answers.mathworker import WORKER
 from journey.answers.second import second_opinion
@@ -79,7 +79,7 @@ def test_math_verify_is_asked_for_what_is_left_and_never_for_a_difference(monkey
     monkeypatch.setattr(WORKER, "ask", lambda gold, answer, seconds: ("different", 0.0))
     assert compare("\\int_{0}^{1} 3x dx", "1") is Outcome.UNDECIDED
     monkeypatch.setattr(WORKER, "ask", lambda gold, answer, seconds: ("same", 0.0))
-    assert _asked("x+2=0", "x+2=0", 1.0, "no").outcome is Outcome.UNDECIDED  # it would compare real solutions
+    assert ask_math_verify("x+2=0", "x+2=0", 1.0, "no").outcome is Outcome.UNDECIDED  # it would compare real solutions
 
 
 def test_reasons_are_words() -> None:
