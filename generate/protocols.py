@@ -15,7 +15,7 @@ from journey.answers.checker import Outcome
 from journey.catalog import Catalog
 from journey.generate.made import MadePair, Rejection
 from journey.generate.search.tree import Space, State
-from journey.schema import Pair, Problem, Trace
+from journey.schema import FirstMistake, Pair, Problem, Trace
 
 
 @runtime_checkable
@@ -76,6 +76,18 @@ class SearchableFamily(Protocol):
 
     def solvable(self, problem: Problem, state: State, target: int) -> bool:
         """Exact: whether `target` can be made from `state`. It decides whether a branch is a mistake."""
+
+
+@runtime_checkable
+class LocatingFamily(Protocol):
+    """A family whose own solver finds the first false step of an answer: what attempts are located by.
+
+    Laws: a right answer made of right steps has no mistake, all of it decided; the span lies in the text; what has a claim
+    is refuted by `journey.answers.claims.claim_is_false` on the problem's own tree.
+    """
+
+    def first_mistake(self, problem: Problem, text: str) -> FirstMistake:
+        """The first step of an answer that question and text refute; without a kind where none is found."""
 
 
 @runtime_checkable

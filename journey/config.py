@@ -45,6 +45,59 @@ def unset(value: Any) -> bool:
     return value is None
 
 
+class SampleSettings(Settings):
+    """Which problems are put to which models, and how often."""
+
+    problems: Annotated[str | None, Flag("FILE")] = Field(
+        None, description="a problem file (jsonl, json, parquet) or Hub dataset id"
+    )
+    map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
+        {}, description="field names of the problem file", examples=["question=q,answer=a"]
+    )
+    family: Annotated[str | None, Flag("NAME[@LEVEL]")] = Field(None, description="a problem family, instead of a file")
+    policy: Annotated[list[str], Flag("MODEL")] = Field(
+        [], description="models that answer: catalog name, folder, Hub id or run (DIR/RUN); several on one base at once"
+    )
+    k: Annotated[int, Flag("N"), Unit("attempts")] = Field(8, ge=2, le=10_000, description="attempts at each problem")
+    k_hard: Annotated[int | None, Flag("N"), Unit("attempts")] = Field(
+        None, ge=2, le=10_000, description="attempts at problems that are never right (default: no more than k)"
+    )
+    continuations: Annotated[int, Unit("attempts")] = Field(
+        8, ge=0, le=1000, description="continuations from the longest checked prefix, where k_hard found no right one"
+    )
+    shots: Annotated[int, Flag("N")] = Field(
+        0, ge=0, le=64, description="worked examples in front of each question, for bases that do not follow the format"
+    )
+    pilot: Annotated[int | None, Flag("N"), Unit("problems")] = Field(
+        None, ge=1, le=MOST, description="sample so many problems only, to see the profile before the rest is paid for"
+    )
+    limit: Annotated[int | None, Flag("N"), Unit("problems")] = Field(
+        None, ge=1, le=MOST, description="problems that are sampled (default: all of a file)"
+    )
+    split: Literal["train", "dev", "test"] = Field("train", description="which problems of a family: never test ones")
+    temperature: Annotated[float | None, Flag("T")] = Field(
+        None, gt=0, le=10, description="temperature (default: the model's own generation settings, else 1)"
+    )
+    top_p: Annotated[float | None, Flag("P")] = Field(
+        None, gt=0, le=1, description="top-p (default: the model's own generation settings, else 1)"
+    )
+    max_new_tokens: Annotated[int | None, Flag("N"), Unit("tokens")] = Field(
+        None, ge=1, le=MOST, description="cap of an attempt (default: 512, or what the model has room for)"
+    )
+    view: View | None = Field(None, description="view that is asked in (default: by model)")
+    batch: Annotated[int, Unit("attempts")] = Field(
+        64, ge=1, le=100_000, description="attempts of each model that are written together"
+    )
+    locate: Annotated[Literal["checked", "estimated"], Flag("HOW")] = Field(
+        "checked",
+        description="how first mistakes are found: by checks alone, or else where continuations stop succeeding",
+    )
+    locate_with: Annotated[str | None, Flag("MODEL")] = Field(
+        None, description="model that writes those continuations (default: the policy itself)"
+    )
+    seed: Annotated[int, Flag("N")] = Field(0, description="seed of all draws")
+
+
 class GenerateSettings(Settings):
     """What pairs are made of and how."""
 

@@ -28,6 +28,7 @@ from journey.cli.list import list_
 from journey.cli.publish import publish
 from journey.cli.report import report
 from journey.cli.run import demo, run
+from journey.cli.sample import sample
 from journey.cli.show import show
 from journey.errors import JourneyError, ResourceError
 
@@ -69,6 +70,7 @@ def _add(verb: Callable[..., None], name: str | None = None, epilog: str | None 
 
 _add(demo)
 _add(run)
+_add(sample)
 _add(generate, epilog=plug_ins("generate"))
 _add(curate, epilog=plug_ins("curate"))
 _add(finetune, epilog=plug_ins("finetune"))

@@ -245,3 +245,25 @@ class AgreementFile(FileRecord, frozen=True):
 
     agreement: tuple[Agreement, ...]
     version: int = 1
+
+
+class TaskScore(msgspec.Struct, frozen=True):
+    """One run on one task: the harness's metrics by name, and how many documents it scored."""
+
+    run: str
+    arm: str
+    seed: int | None
+    task: str
+    n: int
+    metrics: dict[str, float]
+
+
+class HarnessFile(FileRecord, frozen=True):
+    """harness.json: scores as EleutherAI's harness gives them (`journey evaluate --harness lm-eval`)."""
+
+    FILE: ClassVar[str] = "harness.json"
+
+    harness: str  # name and version
+    base: str
+    scores: tuple[TaskScore, ...]
+    version: int = 1

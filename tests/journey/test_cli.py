@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from journey.cli.app import app
 
-VERBS = "demo run generate curate finetune evaluate report publish export show list doctor".split()
+VERBS = "demo run sample generate curate finetune evaluate report publish export show list doctor".split()
 
 
 def journey(*args: str, cwd: Path, columns: int = 100) -> subprocess.CompletedProcess[str]:

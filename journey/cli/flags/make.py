@@ -15,11 +15,12 @@ from pydantic import BaseModel
 
 from journey import catalog
 from journey.cli.flags.given import FILE, SettingFlag
-from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings
+from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, SampleSettings
 from journey.publish.settings import Given, PublishSettings
 from journey.settings.fields import Setting, settings_of
 
 VERBS: dict[str, tuple[type[BaseModel], ...]] = {
+    "sample": (SampleSettings,),
     "generate": (GenerateSettings,),
     "curate": (CurateSettings,),
     "finetune": (FinetuneSettings,),
