@@ -108,6 +108,12 @@ class GenerateSettings(Settings):
     map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
         {}, description="field names of the problem file", examples=["question=q,answer=a"]
     )
+    attempts: Annotated[str | None, Flag("DIR")] = Field(
+        None, description="a folder of `journey sample`, for methods that read attempts", exclude_if=unset
+    )
+    policy: Annotated[str | None, Flag("NAME")] = Field(
+        None, description="whose attempts, where the folder holds those of several", exclude_if=unset
+    )
     method: Annotated[list[str], Flag("NAME")] = Field([], description="how trees are made (default: all that fit)")
     pairs: Annotated[int | None, Flag("N")] = Field(
         None, ge=1, le=MOST, description="how many pairs are made (default: all of a problem file)"

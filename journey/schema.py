@@ -98,7 +98,10 @@ class Check(Record, frozen=True):
 
 
 class Node(Record, frozen=True):
-    """One step of thought. `text` is the terse notation; `parent` is the step it was tried from (None at the root)."""
+    """One step of thought. `text` is the terse notation; `parent` is the step it was tried from (None at the root).
+
+    A mistake made of a model's attempt says where it comes from (`origin`: own, injected) and how it is known (`proof`).
+    """
 
     id: int
     parent: int | None
@@ -110,6 +113,8 @@ class Node(Record, frozen=True):
     check: Check | None = None
     reason: str | None = None
     kind: str | None = None
+    origin: str | None = None
+    proof: str | None = None
 
 
 class Tree(Record, frozen=True):
@@ -248,6 +253,11 @@ class Attempt(Record, frozen=True):
     top_p: float
     prefix: int = 0
     mistake: FirstMistake = FirstMistake()
+
+    @property
+    def clean(self) -> bool:
+        """Whether it is right and no check finds a mistake in it: what a shortcut can be."""
+        return self.outcome == "correct" and self.mistake.kind is None
 
 
 class Score(Record, frozen=True):

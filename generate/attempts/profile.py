@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 LOW, HIGH = 0.20, 0.80  # pass rates outside of which few problems have both right and wrong attempts
 
 
-def clean(attempt: Attempt) -> bool:
-    """Whether an attempt is right and no check finds a mistake in it."""
-    return attempt.outcome == "correct" and attempt.mistake.kind is None
-
-
 def profile_of(policy: PolicyInfo, attempts: Mapping[str, Sequence[Attempt]], k: int) -> PolicyProfile:
     """The profile of all attempts of one policy, by problem; rates are of the first k of each problem."""
     outcomes: Counter[str] = Counter()
@@ -41,7 +36,7 @@ def profile_of(policy: PolicyInfo, attempts: Mapping[str, Sequence[Attempt]], k:
                 "never" if rate == 0 else "under half" if rate < 0.5 else "half or more" if rate < 1 else "always"
             ] += 1
             mixed += 0 < rate < 1
-        right_with_mistake += sum(each.outcome == "correct" and not clean(each) for each in first)
+        right_with_mistake += sum(each.outcome == "correct" and not each.clean for each in first)
         for each in first:
             if each.outcome == "wrong":
                 kinds[each.mistake.kind or "unlocated"] += 1
@@ -50,7 +45,7 @@ def profile_of(policy: PolicyInfo, attempts: Mapping[str, Sequence[Attempt]], k:
         greedy = next((each for each in of_problem if each.index < 0), None)
         greedy_asked += greedy is not None
         greedy_right += greedy is not None and greedy.outcome == "correct"
-        useful = any(map(clean, of_problem)) and any(_known(each) for each in of_problem)
+        useful = any(each.clean for each in of_problem) and any(_known(each) for each in of_problem)
         usable += useful
         if greedy is not None:
             by_greedy[
