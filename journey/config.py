@@ -366,12 +366,28 @@ class EvaluateSettings(Settings):
     )
 
 
+class WarmSettings(Settings):
+    """A short training run whose model is the policy that is sampled, and what every arm starts from."""
+
+    generate: GenerateSettings = Field(GenerateSettings(), description="see `journey list settings generate`")
+    curate: CurateSettings = Field(CurateSettings(), description="see `journey list settings curate`")
+    finetune: FinetuneSettings = Field(
+        FinetuneSettings(), description="see `journey list settings finetune`; one arm with one seed"
+    )
+
+
 class RunSettings(Settings):
     """A recipe: one comparison from problems to report."""
 
     name: str = Field("run", description="name of the comparison and of its folder: letters, digits and . _ -")
     summary: str = Field("", description="one line for `journey list recipes`")
     base: str = Field("pocket", description="base of curate and finetune, unless they name one")
+    warm: WarmSettings | None = Field(
+        None, description="a run that comes first: the policy, and the start of all arms", exclude_if=unset
+    )
+    sample: SampleSettings | None = Field(
+        None, description="attempts that the pairs are made of: see `journey list settings sample`", exclude_if=unset
+    )
     generate: GenerateSettings = Field(GenerateSettings(), description="see `journey list settings generate`")
     curate: CurateSettings = Field(CurateSettings(), description="see `journey list settings curate`")
     finetune: FinetuneSettings = Field(FinetuneSettings(), description="see `journey list settings finetune`")
@@ -470,4 +486,12 @@ def resolve_run(recipe: Mapping[str, Any], overrides: Mapping[str, Any], where: 
         if isinstance(section, Mapping) and stage in ("curate", "finetune"):
             section = {"base": base, **section}
         data[stage] = section
+    warm = data.get("warm")
+    if isinstance(warm, Mapping):
+        based = {
+            stage: {"base": base, **section}
+            for stage in ("curate", "finetune")
+            if isinstance(section := warm.get(stage) or {}, Mapping)
+        }
+        data["warm"] = {**warm, **based}
     return build(RunSettings, data, where)
