@@ -93,8 +93,7 @@ class MatchedDraw:
 
     def key(self, problem: Problem) -> str:
         """What journeys of different kinds must have in common to be compared."""
-        shared = (self.right.text, self.place, self.clean, self.delay, *self.rechecked)
-        return digest("matched", problem.id, *shared).hex()
+        return digest("matched", problem.id, self.right.text, self.place, self.clean, self.delay, *self.rechecked).hex()
 
 
 def draw(
