@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import Field
@@ -63,6 +63,12 @@ class AttemptedProblem:
             for each in self.attempts
             if each.outcome == "wrong" and each.index >= 0 and not each.prefix and each.mistake.checked_first
         ]
+
+    def shortest(self) -> AttemptedProblem:
+        """The same with only those right attempts that have the fewest steps."""
+        fewest = min((len(each.steps) for each in self.right()), default=0)
+        kept = tuple(each for each in self.attempts if not each.clean or len(each.steps) == fewest)
+        return replace(self, attempts=kept)
 
     def refusal(self) -> Rejection | None:
         """Why no journey can be made, by the outcomes alone; None where there are right and wrong attempts."""
@@ -128,13 +134,12 @@ def provenance_of(
     attempt: int,
 ) -> dict[str, Any]:
     """What a matched pair says of how it was made."""
-    policy = attempted.policy
     return {
         "seed": seed,
         "attempt": attempt,
         "origin": "own" if source == "own" else "injected",
         "wrong_step": source,
-        "policy": {"name": policy.name, "weights": policy.weights, "adapter": policy.adapter_sha256},
+        "policy": policy_of(attempted),
         "matched": drawn.key(attempted.problem),
         "place": drawn.place,
         "ending": "fix",
@@ -142,3 +147,9 @@ def provenance_of(
         "repeated": sum(each.mistake.claim == drawn.wrong.mistake.claim for each in attempted.wrong()),
         "settings": settings.model_dump(mode="json"),
     }
+
+
+def policy_of(attempted: AttemptedProblem) -> dict[str, str | None]:
+    """Who wrote the attempts, by the hashes of its weights."""
+    policy = attempted.policy
+    return {"name": policy.name, "weights": policy.weights, "adapter": policy.adapter_sha256}

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from journey.generate.attempts import branches
+from journey.generate.attempts import branches, sums
 from journey.generate.attempts.matched import AttemptedProblem, MatchedSettings, WrongStepSource
 from journey.generate.made import MadePair, Rejection
 from journey.schema import Problem
@@ -31,4 +31,4 @@ class MatchedMethod:
         """The pair of a problem with a policy's attempts at it, or why it gives none."""
         if branches.is_search(attempted.problem):
             return branches.make(attempted, self.source, self.settings, seed, attempt)
-        return Rejection("steps_not_told", "matched journeys are told of searches with numbers and a target")
+        return sums.make(attempted, self.source, self.settings, seed, attempt)

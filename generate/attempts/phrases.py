@@ -28,3 +28,8 @@ TOO_HIGH = ("Too high.", "That is over %(t)s.", "No, that is more than %(t)s.", 
             "That overshoots %(t)s.", "No, too big.", "Above %(t)s.", "Not that: it is past %(t)s.")  # fmt: skip
 TOO_LOW = ("Too low.", "That is under %(t)s.", "No, that is less than %(t)s.", "Too little: %(t)s is wanted.",
            "That falls short of %(t)s.", "No, too small.", "Below %(t)s.", "Not that: it does not reach %(t)s.")  # fmt: skip
+NOT_THE_TARGET = (
+    "%(x)s is not %(t)s, so this is no way.", "But %(t)s is wanted, not %(x)s.", "Wait, that makes %(x)s and not %(t)s.",
+    "%(x)s, where I need %(t)s: wrong.", "That ends at %(x)s instead of %(t)s.", "No: %(x)s is not %(t)s.",
+    "Not %(t)s but %(x)s, so something was wrong.", "I need %(t)s and have %(x)s.",
+)  # fmt: skip
