@@ -64,6 +64,11 @@ class AttemptedProblem:
             if each.outcome == "wrong" and each.index >= 0 and not each.prefix and each.mistake.checked_first
         ]
 
+    def pass_rate(self) -> float | None:
+        """The share of right attempts among the decided ones drawn by chance and whole, to 4 places; None without any."""
+        drawn = [each for each in self.attempts if each.index >= 0 and not each.prefix and each.outcome != "undecided"]
+        return round(sum(each.outcome == "correct" for each in drawn) / len(drawn), 4) if drawn else None
+
     def shortest(self) -> AttemptedProblem:
         """The same with only those right attempts that have the fewest steps."""
         fewest = min((len(each.steps) for each in self.right()), default=0)
@@ -144,6 +149,7 @@ def provenance_of(
         "place": drawn.place,
         "ending": "fix",
         "attempts": {"right": drawn.right.index, "wrong": drawn.wrong.index},
+        "pass_rate": attempted.pass_rate(),
         "repeated": sum(each.mistake.claim == drawn.wrong.mistake.claim for each in attempted.wrong()),
         "settings": settings.model_dump(mode="json"),
     }

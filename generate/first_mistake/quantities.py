@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from journey.answers.equations import Equation, Unreadable
-from journey.answers.prose_numbers import read_number
 from journey.answers.steps import Span, steps_with_equations
 from journey.generate.slips.annotated import Annotated, annotated
 from journey.generate.slips.calculations import Calculation
 from journey.schema import Arith, FirstMistake, Problem, Proof, QuantityClaim
 
 _NAMED = re.compile(r"(?<![A-Za-z])([a-z]) = *$")
-_ANSWER = re.compile(r"(?i)(?:the|final) answer is\D{0,3}$")
+_LETTER = re.compile(r"(?<![A-Za-z])[b-z](?![A-Za-z])")
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def judged(problem: Problem, text: str, right: bool, *, stated: bool = False) ->
     results = []
     for span, of_step in found:
         for equation in of_step:
-            name = _named(text, equation, letters)
+            name = _named(text, span, equation, letters, problem.facts.get("form") == "symbols")
             kind, quantity, by_question = _verdict(equation, graph, written, right, stated, name)
             proof: Proof = "checked:question" if by_question else "checked:solution"
             results.append(JudgedEquation(span, equation, kind, quantity, proof))
@@ -84,10 +83,12 @@ def graph_of(problem: Problem) -> Annotated | None:
         return None
 
 
-def _named(text: str, equation: Equation, letters: Sequence[str]) -> str | None:
-    """The quantity that `c = 54 - 2 = 51` names, as an id of the graph."""
-    match = _NAMED.search(text, 0, equation.start)
-    return f"s{letters.index(match[1]) + 1}" if match and match[1] in letters else None
+def _named(text: str, span: Span, equation: Equation, letters: Sequence[str], symbols: bool) -> str | None:
+    """The quantity that a step names, as an id of the graph: `c = 54 - 2 = 51`; in symbols also `For c, 54 - 2 = 51`."""
+    match = _NAMED.search(text, span[0], equation.start)
+    found = [match[1]] if match else _LETTER.findall(text, span[0], equation.start) if symbols else []
+    name = next((letter for letter in found if letter in letters), None)
+    return None if name is None else f"s{letters.index(name) + 1}"
 
 
 def _verdict(
@@ -127,8 +128,3 @@ def _differs(equation: Equation, meant: Calculation) -> str | None:
     else:
         one_off = sum((ours - theirs).values()) == 1
     return "wrong number" if one_off and signs == wanted else None
-
-
-def value_of(text: str) -> Fraction | None:
-    """The number that an answer states."""
-    return read_number(text)

@@ -110,12 +110,12 @@ def test_profiled_slips_err_as_the_policy_does_and_plain_ones_do_not() -> None:
     drawn: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     for each in tried():
         path = next((branches.path_of(each.problem, a) for a in each.right()), None)
-        for profiled in drawn:
+        for profiled, counts in drawn.items():
             for number in range(20 if path else 0):
                 rng = rng_for("test", profiled, each.problem.id, number)
                 one = slip(each.problem, path[0], rng, policy if profiled else None)  # type: ignore[index]
                 if one is not None:
-                    drawn[profiled][one.kind] += 1
+                    counts[one.kind] += 1
     share = sum(count for name, count in policy.items() if name.startswith("false")) / policy.total()
     false = {kind: counts["false equation"] / counts.total() for kind, counts in drawn.items()}
     assert abs(false[True] - share) < 0.15 < abs(false[False] - share)
