@@ -22,7 +22,7 @@ from journey.generate.attempts.matched import (
     policy_of,
     provenance_of,
 )
-from journey.generate.attempts.moves import WrongMove, own_mistake, path_of, slip, way
+from journey.generate.attempts.moves import WrongMove, slip, way
 from journey.generate.first_mistake.searches import ReadMove, State
 from journey.generate.made import MadePair, Rejection
 from journey.generate.search.narrate import listed
@@ -42,11 +42,11 @@ def make(
     if refused is not None:
         return refused
     problem = attempted.problem
-    paths = {each.index: path for each in attempted.right() if not each.prefix and (path := path_of(problem, each))}
+    paths = attempted.paths
     if not paths:
         return Rejection("no_straight_right_attempt")
     right = {each.index: each for each in attempted.right() if not each.prefix}
-    owns = [(wrong, own) for wrong in attempted.wrong() if (own := own_mistake(problem, wrong)) is not None]
+    owns = attempted.own_mistakes
     if not owns:
         return Rejection("mistake_of_no_usable_kind")
     fitting = []
@@ -74,7 +74,7 @@ def make(
 def reject(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | Rejection:
     """The pair of one right attempt, drawn by a stream: both halves are that attempt."""
     problem = attempted.problem
-    right = [(each, path) for each in attempted.right() if not each.prefix and (path := path_of(problem, each))]
+    right = [(each, attempted.paths[each.index]) for each in attempted.right() if each.index in attempted.paths]
     if not right:
         return Rejection("no_straight_right_attempt" if attempted.right() else "never_right")
     rng = rng_for("reject", seed, problem.id, attempt)
@@ -90,11 +90,10 @@ def stitch(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | R
     refused, problem = attempted.refusal(), attempted.problem
     if refused is not None:
         return refused
-    right = [(each, path) for each in attempted.right() if not each.prefix and (path := path_of(problem, each))]
-    wrong = [(each, own) for each in attempted.wrong() if (own := own_mistake(problem, each)) is not None]
+    right = [(each, attempted.paths[each.index]) for each in attempted.right() if each.index in attempted.paths]
     wrong = [
         (each, own)
-        for each, own in wrong
+        for each, own in attempted.own_mistakes
         if own[2].kind == "wrong branch" and len(own[2].after) == 2 and own[2].further
     ]
     if not right or not wrong:

@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field
 
 from journey.config import Settings
 from journey.formats.attempts import PolicyInfo
+from journey.generate.attempts.moves import OwnMistake, own_mistake, path_of
+from journey.generate.first_mistake.searches import ReadMove
 from journey.generate.made import Rejection
 from journey.rng import digest, rng_for
 from journey.schema import Attempt, Problem
@@ -63,6 +66,18 @@ class AttemptedProblem:
             for each in self.attempts
             if each.outcome == "wrong" and each.index >= 0 and not each.prefix and each.mistake.checked_first
         ]
+
+    @cached_property
+    def paths(self) -> dict[int, tuple[ReadMove, ...]]:
+        """The moves of right attempts of a search that go straight to the target, by their numbers; read once."""
+        whole = [each for each in self.right() if not each.prefix]
+        return {each.index: path for each in whole if (path := path_of(self.problem, each))}
+
+    @cached_property
+    def own_mistakes(self) -> list[tuple[Attempt, OwnMistake]]:
+        """The wrong attempts of a search with their wrong moves, where these are of a usable kind; read once."""
+        read = ((each, own_mistake(self.problem, each)) for each in self.wrong())
+        return [(each, own) for each, own in read if own is not None]
 
     def pass_rate(self) -> float | None:
         """The share of right attempts among the decided ones drawn by chance and whole, to 4 places; None without any."""

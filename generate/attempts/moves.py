@@ -37,6 +37,10 @@ class WrongMove:
     further: tuple[str, ...] = ()
 
 
+OwnMistake = tuple[int, list[ReadMove], WrongMove]
+"""The place of a wrong move in an attempt, the moves before it, and the move."""
+
+
 def path_of(problem: Problem, attempt: Attempt) -> tuple[ReadMove, ...] | None:
     """The moves of a right attempt from the numbers to the target; None where it is no straight way."""
     reaches = FAMILIES.get(problem.source)().reaches(problem)
@@ -54,7 +58,7 @@ def way(moves: Sequence[ReadMove]) -> list[tuple[str, tuple[int, int]]]:
     return [(m.sign, (max(m.a, m.b), min(m.a, m.b)) if m.sign in "+*" else (m.a, m.b)) for m in moves]
 
 
-def own_mistake(problem: Problem, attempt: Attempt) -> tuple[int, list[ReadMove], WrongMove] | None:
+def own_mistake(problem: Problem, attempt: Attempt) -> OwnMistake | None:
     """(place, the moves before it, the wrong move) of a wrong attempt; None where its mistake is of no usable kind."""
     if attempt.mistake.kind not in USABLE or attempt.mistake.span is None:
         return None
