@@ -18,6 +18,7 @@ import msgspec
 
 from journey import console
 from journey.answers.checker import CHECKER_VERSION
+from journey.catalog import FILTERS, revisions
 from journey.config import CurateSettings
 from journey.curate.item import Item
 from journey.curate.ledger import Funnel, LedgerFile, ledger_line
@@ -27,6 +28,7 @@ from journey.formats.curation import LEDGER, LedgerLine
 from journey.formats.files import read_lines
 from journey.formats.folders import GeneratedFolder, open_finished
 from journey.formats.marks import Timing
+from journey.models import places
 from journey.schema import Pair, Tree
 from journey.splits import SPLITS, Split, split_of
 from journey.store import ROWS_PER_SHARD, Folder
@@ -44,13 +46,18 @@ def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) 
     context = Context(settings, _per_problem(opened))
     config = {
         **settings.model_dump(mode="json"),
+        "base": None if settings.base is None else places.label(settings.base),
         "options": options,
         "benchmarks": [_placeless(spec) for spec in settings.benchmarks],
         "per_problem": context.per_problem,
         "checker": CHECKER_VERSION,
+        **revisions((FILTERS, options)),
     }
     inputs = {f"generate {number}": folder.sha256 for number, folder in enumerate(opened)}
+    if places.place(settings.base) is not None and context.model is not None:
+        inputs["base"] = places.weights_digest(context.model)
     with Folder.open(out, "curate", config, inputs={**inputs, **context.inputs()}, seed=settings.seed) as folder:
+        folder.base_place = places.place(settings.base)
         if not folder.finished:
             _run(folder, opened, context, options)
     return Path(out)

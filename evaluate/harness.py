@@ -33,7 +33,7 @@ from journey.formats.files import dump_json
 from journey.formats.folders import FinetunedFolder, open_finished
 from journey.formats.plan import RunInfo
 from journey.formats.scores import HarnessFile, TaskScore
-from journey.models import load
+from journey.models import load, places
 from journey.models.load import ModelRef
 from journey.schema import Problem, Question, decode, encode
 from journey.store import Folder
@@ -80,8 +80,12 @@ def recheck(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str], o
     opened = open_finished(finetuned, "finetune")
     prepared = prepare(opened, settings.model_copy(update={"strategy": ["greedy"]})) if settings.benchmarks else None
     runs = read_runs(opened)
-    ref = prepared.ref if prepared else load.find(opened.base)
-    config = {"settings": settings.model_dump(mode="json", exclude={"workers"}), "tasks": list(tasks), NAME: version}
+    ref = prepared.ref if prepared else places.base_of(opened, settings.base)
+    config = {
+        "settings": settings.model_dump(mode="json", exclude={"workers", "base"}),
+        "tasks": list(tasks),
+        NAME: version,
+    }
     with Folder.open(out, "harness", config, inputs={"finetune": opened.sha256}) as folder:
         if folder.finished:
             return out

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from journey.catalog import STRATEGIES, revisions
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
@@ -33,7 +34,7 @@ from journey.store import Folder
 
 __all__ = ["evaluate", "expected_effect", "plan"]
 
-_LEFT_OUT = {"workers", "after"}  # of the settings: what cannot change a sample
+_LEFT_OUT = {"workers", "after", "base"}  # of the settings: what cannot change a sample
 
 
 def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
@@ -46,7 +47,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     inputs = {"finetune": runs.sha256, **{f"after {number}": one.sha256 for number, one in enumerate(after)}}
 
     def opened() -> Folder:
-        config = settings.model_dump(mode="json", exclude=_LEFT_OUT)
+        config = settings.model_dump(mode="json", exclude=_LEFT_OUT) | revisions((STRATEGIES, settings.strategy))
         return Folder.open(out, "evaluate", config, inputs=inputs, seed=settings.seed)
 
     if out.exists():

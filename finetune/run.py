@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from journey.catalog import ARMS, revisions
 from journey.config import FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune import cost
@@ -24,7 +25,7 @@ from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.session import SCRATCH, Session
 from journey.formats.folders import CuratedFolder, open_finished
 from journey.formats.manifest import MANIFEST
-from journey.models import load
+from journey.models import load, places
 from journey.store import Folder
 
 
@@ -62,13 +63,19 @@ def plan(curated: Path, settings: FinetuneSettings) -> dict[str, Any]:
 
 def with_base(curated: CuratedFolder, settings: FinetuneSettings) -> FinetuneSettings:
     """The settings with a base: the one given, else the one that the pairs were curated for. Raises UsageError."""
-    base = settings.base or curated.base
+    base = settings.base or (curated.base and _of(curated))
     if base is None:
         raise UsageError(
             f"no base to train: none is given, and {curated.path} was curated for none in particular",
             "add --base NAME; see `journey list models`",
         )
     return settings.model_copy(update={"base": base})
+
+
+def _of(curated: CuratedFolder) -> str:
+    """The base that pairs were measured for, if it is there and the same."""
+    places.base_of(curated)
+    return str(curated.base)
 
 
 def _seconds(prepared: TrainingSetup) -> float:
@@ -123,10 +130,13 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
     if settings.warmup:
         inputs["warmup"] = warmup.digest_of(Path(settings.warmup))
     config = settings.model_dump(exclude={"workers", "report_to", "checkpoint_seconds"})
+    config["base"] = places.label(str(settings.base))
     config["warmup"] = settings.warmup and Path(settings.warmup).name  # the hash says which it is, wherever it lies
+    config |= revisions((ARMS, [arm.partition("@")[0] for arm in settings.arms]))
     # Bad input must not leave a partial folder behind, which would refuse the corrected settings.
     prepared = None if (out / MANIFEST).is_file() else prepare(opened, settings)
     with Folder.open(out, "finetune", config, inputs=inputs) as folder:
+        folder.base_place = places.place(settings.base)
         if not folder.finished:
             _work(folder, prepared or prepare(opened, settings), inputs["base"])
     return out

@@ -16,7 +16,7 @@ from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.runs import Run
 from journey.finetune.training import pool
 from journey.finetune.training.events import Event
-from journey.finetune.training.protocol import Trained, group_name
+from journey.finetune.training.protocol import Trained, checkpoint_step, group_name, newest_whole
 from journey.finetune.training.worker import WorkerPlan
 from journey.formats.files import dump_json, write_atomic
 from journey.formats.finetune import PROBLEMS, AuditFile, BaseFacts, RunFile
@@ -25,6 +25,15 @@ from journey.numbers import plural, points, spread
 from journey.store import Folder
 
 SCRATCH = ".scratch"  # rows, logs and checkpoints of unfinished runs; removed at the end
+
+
+def kept_steps(scratch: Path) -> str:
+    """In words, from which step the training of unfinished runs goes on."""
+    groups = {path.parent for path in scratch.glob("checkpoints/*/checkpoint-*")}
+    steps = [checkpoint_step(checkpoint) for group in sorted(groups) if (checkpoint := newest_whole(group)) is not None]
+    if not steps:
+        return "no step of training is kept yet"
+    return f"training goes on from step {spread(str(min(steps)), str(max(steps)))}"
 
 
 class Session:
@@ -61,9 +70,13 @@ class Session:
                 if event.run in missing:
                     self._ended(event)
 
-            pool.train_all(
-                ordered, plan_file, workers, one_thread=device == "cpu", on_step=pool.show_on(ticker), on_end=on_end
-            )
+            try:
+                pool.train_all(
+                    ordered, plan_file, workers, one_thread=device == "cpu", on_step=pool.show_on(ticker), on_end=on_end
+                )
+            except KeyboardInterrupt as error:
+                error.add_note(kept_steps(self.scratch))
+                raise
         for group in ordered:
             if not any(run.run in self.again for run in group):
                 shutil.rmtree(self.scratch / "checkpoints" / group_name(group), ignore_errors=True)

@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from journey import console
+from journey.catalog import revisions
 from journey.config import GenerateSettings, build
 from journey.errors import UsageError
 from journey.formats.curation import REJECTED
@@ -27,6 +28,7 @@ from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.attempts.reading import check_alike, read_attempts
 from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
+from journey.generate.sources import RowCount
 from journey.processes import cores
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
@@ -45,11 +47,11 @@ class _Task:
     inputs: dict[str, str]
     attempted: tuple[AttemptedProblem, ...] = ()
 
-    def problems(self) -> Iterator[Problem] | None:
+    def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
         if self.settings.problems is None:
             return None
-        return sources.read_problems(self.settings.problems, dict(self.settings.map) or None)
+        return sources.read_problems(self.settings.problems, dict(self.settings.map) or None, counted)
 
     def jobs(self) -> Iterator[ShardJob]:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
@@ -60,15 +62,18 @@ class _Task:
                 part = self.attempted[first : first + step]
                 yield ShardJob(key, first * width, len(part) * width, seed, each, self.sources, attempted=part)
             return
-        problems = self.problems()
+        counted = RowCount()
+        problems = self.problems(counted)
         if problems is None:
             for key, first in enumerate(range(0, total, ROWS_PER_SHARD)):
                 yield ShardJob(key, first, min(ROWS_PER_SHARD, total - first), seed, each, self.sources)
             return
-        step, key = max(1, ROWS_PER_SHARD // each), 0
+        step, key, told = max(1, ROWS_PER_SHARD // each), 0, 0
         while chunk := tuple(islice(problems, step)):
-            yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk)
-            key += 1
+            ahead = tuple(islice(problems, 1))  # so that rows that repeat a question count before the next new one
+            rows = counted.rows - len(ahead) - told
+            yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk, rows)
+            problems, key, told = chain(ahead, problems), key + 1, told + rows
 
 
 def generate(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> Path:
@@ -196,6 +201,8 @@ def _resolve(settings: GenerateSettings) -> _Task:
         if Path(settings.problems).exists():
             config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
     config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
+    families = [source.family for source in combined if source.family]
+    config |= revisions((FAMILIES, families), (METHODS, [source.method for source in combined]))
     if settings.attempts:
         folder = open_finished(settings.attempts, "sample")
         policy, attempted = read_attempts(folder, settings.policy)

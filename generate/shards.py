@@ -6,7 +6,7 @@ import gc
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -48,6 +48,7 @@ class ShardJob:
     per_problem: int
     sources: tuple[PairSource, ...]
     problems: tuple[Problem, ...] | None = None
+    read: int = 0  # rows of the file that these problems were read from, those that repeat a question among them
     attempted: tuple[AttemptedProblem, ...] = ()
 
 
@@ -63,21 +64,28 @@ class PairRow:
 
 @dataclass(frozen=True)
 class PairShard:
-    """What a worker sends back."""
+    """What a worker sends back. `read` and `problems` count rows of a file and the different questions in them."""
 
     key: int
     rows: list[PairRow]
     rejected: list[RejectedLine]
+    read: int = 0
+    problems: int = 0
+    places: int = 0
 
     def cut(self, rows: int | None) -> PairShard:
         """The shard as if it had ended with so many pairs (a problem file is read no further than asked)."""
         if rows is None or len(self.rows) < rows:
             return self
         kept = self.rows[:rows]
-        return PairShard(self.key, kept, [each for each in self.rejected if each.index <= kept[-1].index])
+        return replace(self, rows=kept, rejected=[each for each in self.rejected if each.index <= kept[-1].index])
 
     def counts(self) -> dict[str, Any]:
-        """Pairs, mistakes by kind, notices by kind, and rejections by reason."""
+        """Pairs, mistakes by kind, notices by kind, and rejections by reason.
+
+        Of a file also its rows, and where every place is one row: rows = pairs + rejected + duplicates + unused, the last
+        being rows that were read and not needed.
+        """
         total: dict[str, Any] = {
             "pairs": 0,
             "mistakes": 0,
@@ -89,6 +97,9 @@ class PairShard:
         for row in self.rows:
             add_counts(total, row.counts)
         add_counts(total, {"rejected": Counter(each.reason for each in self.rejected)})
+        if self.read:
+            total |= {"rows": self.read, "duplicates": self.read - self.problems}
+            total["unused"] = self.places - len(self.rows) - len(self.rejected)
         return {name: dict(sorted(n.items())) if isinstance(n, dict) else n for name, n in total.items()}
 
 
@@ -116,7 +127,7 @@ def make_shard(job: ShardJob) -> PairShard:
                     rows.append(PairRow(index, encode(result.pair), encode(result.tree), _counts(result)))
                     break
                 rejected.append(RejectedLine(index, problem, result.reason, result.detail))
-    return PairShard(job.key, rows, rejected)
+    return PairShard(job.key, rows, rejected, job.read, len(job.problems or ()), job.count)
 
 
 def _of_attempts(job: ShardJob) -> PairShard:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,17 @@ _HUB_CONFIGS = {"openai/gsm8k": "main"}  # datasets that have no default
 _SHAPE = 'a row looks like {"question": "...", "answer": "72", "solution": "... #### 72"}'
 
 
-def read_problems(spec: str, mapping: Mapping[str, str] | None = None) -> Iterator[Problem]:
-    """The problems of a file or Hub dataset, in order; a question that comes twice comes once.
+@dataclass
+class RowCount:
+    """How many rows of a file have been read, those that repeat an earlier question among them."""
+
+    rows: int = 0
+
+
+def read_problems(
+    spec: str, mapping: Mapping[str, str] | None = None, counted: RowCount | None = None
+) -> Iterator[Problem]:
+    """The problems of a file or Hub dataset, in order; a question that comes twice comes once. `counted` is kept up to date.
 
     A file is read through once before anything is returned, so that a bad row is an error before any work is done.
     Raises UsageError for a missing, empty, unreadable or misshapen file, and RemoteError where the Hub is not reached.
@@ -37,10 +47,10 @@ def read_problems(spec: str, mapping: Mapping[str, str] | None = None) -> Iterat
     path = _local(spec)
     if path is None:
         rows = _hub_rows(spec)
-        return _problems(rows, fields, spec, spec.partition(":")[0].partition("@")[0])
+        return _problems(rows, fields, spec, spec.partition(":")[0].partition("@")[0], counted)
     for _ in _problems(_file_rows(path), fields, spec, path.stem):
         pass
-    return _problems(_file_rows(path), fields, spec, path.stem)
+    return _problems(_file_rows(path), fields, spec, path.stem, counted)
 
 
 def check(spec: str, mapping: Mapping[str, str] | None = None) -> None:
@@ -62,17 +72,21 @@ def source_hash(spec: str) -> str:
 
 
 def _problems(
-    rows: Iterator[tuple[str, dict[str, Any]]], fields: dict[str, str], spec: str, name: str
+    rows: Iterator[tuple[str, dict[str, Any]]],
+    fields: dict[str, str],
+    spec: str,
+    name: str,
+    counted: RowCount | None = None,
 ) -> Iterator[Problem]:
     seen: set[str] = set()
-    count = 0
+    count = counted or RowCount()
     for where, row in rows:
-        count += 1
+        count.rows += 1
         problem = _problem(row, fields, f"{spec}, {where}", name)
         if problem.id not in seen:
             seen.add(problem.id)
             yield problem
-    if not count:
+    if not count.rows:
         raise UsageError(f"{spec} holds no rows", _SHAPE)
 
 

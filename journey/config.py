@@ -253,7 +253,10 @@ class FinetuneSettings(Settings):
         200, ge=1, le=1_000_000, description="size of the dev split that a trial of the sweep is scored on, at most"
     )
     checkpoint_seconds: Annotated[float, Unit("seconds")] = Field(
-        60.0, ge=0, le=MOST, description="time between checkpoints; changes no result"
+        60.0,
+        ge=0,
+        le=MOST,
+        description="longest time between checkpoints; where they cost little they come sooner; changes no result",
     )
     workers: Annotated[int | None, Flag("N")] = Field(
         None, ge=1, le=PROCESSES, description="groups trained at the same time; changes no result (default: by cores)"
@@ -290,6 +293,9 @@ class EvaluateSettings(Settings):
 
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
         [], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl, reasoning-gym:TASK or Hub id"
+    )
+    base: Annotated[str | None, Flag("MODEL")] = Field(
+        None, exclude_if=unset, description="where the base lies (default: where it lay when the runs were trained)"
     )
     map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
         {}, description="field names of a file or Hub dataset", examples=["question=q,answer=a"]
@@ -382,6 +388,9 @@ class RunSettings(Settings):
     name: str = Field("run", description="name of the comparison and of its folder: letters, digits and . _ -")
     summary: str = Field("", description="one line for `journey list recipes`")
     base: str = Field("pocket", description="base of curate and finetune, unless they name one")
+    benchmarks: list[str] = Field(
+        [], description="what evaluate asks and curate keeps out of the training data, unless they name their own"
+    )
     warm: WarmSettings | None = Field(
         None, description="a run that comes first: the policy, and the start of all arms", exclude_if=unset
     )
@@ -478,13 +487,19 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve_run(recipe: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> RunSettings:
-    """A recipe with overrides on top; `base` at the top is the base of curate and finetune unless they name one."""
+    """A recipe with overrides on top.
+
+    `base` at the top is the base of curate and finetune unless they name one, `benchmarks` what evaluate asks; and what
+    evaluate asks is what curate keeps out of the training data, unless it names its own.
+    """
     data = merge(recipe, overrides)
-    base = data.get("base", "pocket")
+    base, asked = data.get("base", "pocket"), _asked(data)
     for stage in ("generate", "curate", "finetune", "evaluate"):
         section = {} if data.get(stage) is None else data[stage]
         if isinstance(section, Mapping) and stage in ("curate", "finetune"):
             section = {"base": base, **section}
+        if isinstance(section, Mapping) and stage in ("curate", "evaluate") and asked is not None:
+            section = {"benchmarks": asked, **section}
         data[stage] = section
     warm = data.get("warm")
     if isinstance(warm, Mapping):
@@ -495,3 +510,10 @@ def resolve_run(recipe: Mapping[str, Any], overrides: Mapping[str, Any], where: 
         }
         data["warm"] = {**warm, **based}
     return build(RunSettings, data, where)
+
+
+def _asked(data: Mapping[str, Any]) -> Any:
+    """The benchmarks of a recipe: evaluate's own, else those at the top; None where none are named."""
+    evaluation = data.get("evaluate")
+    own = evaluation.get("benchmarks") if isinstance(evaluation, Mapping) else None
+    return own if own is not None else data.get("benchmarks")

@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 out = Console()
 err = Console(stderr=True)
+_LINE_EVERY = 1000  # where the total is not known
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -21,7 +30,7 @@ def clean(text: str) -> str:
 
 def note(message: str) -> None:
     """One line for the person, on stderr."""
-    err.print(message, markup=False, highlight=False)
+    err.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 class Ticker:
@@ -36,6 +45,9 @@ class Ticker:
         self._done += steps
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, advance=steps, detail=detail)
+        elif not self._total and self._done // _LINE_EVERY > self._said:
+            self._said = self._done // _LINE_EVERY
+            note(f"{self._what}: {self._done} {detail}".rstrip())
         elif self._total and self._done * 10 // self._total > self._said:
             self._said = self._done * 10 // self._total
             note(f"{self._what}: {self._done}/{self._total} {detail}".rstrip())
@@ -43,13 +55,15 @@ class Ticker:
 
 @contextmanager
 def progress(what: str, total: int, done: int = 0) -> Iterator[Ticker]:
-    """A progress bar on a terminal, a line at every tenth elsewhere."""
+    """A progress bar on a terminal, a line at every tenth elsewhere; a total of 0 is one that nobody knows yet."""
     if not err.is_terminal:
         ticker = Ticker(None, None, what, total)
         ticker._done, ticker._said = done, done * 10 // total if total else 0
         yield ticker
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    known = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    counted = (TextColumn("{task.completed}"), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), *(known if total else counted))
     with Progress(*columns, TextColumn("{task.fields[detail]}"), console=err, transient=True) as bar:
-        task = bar.add_task(what, total=total, completed=done, detail="")
+        task = bar.add_task(what, total=total or None, completed=done, detail="")
         yield Ticker(bar, task, what, total)

@@ -282,7 +282,7 @@ def with_more_seeds(finetuned: Path, settings: EvaluateSettings, out: Path, *, d
         return finetuned
     from journey.finetune.run import finetune
 
-    trained = build(FinetuneSettings, {**opened.settings, **wanted}, "finetune")
+    trained = build(FinetuneSettings, {**opened.settings, "base": opened.base, **wanted}, "finetune")
     return finetune(curated.path, trained, out.with_name(out.name + "-finetune"))
 
 

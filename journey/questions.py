@@ -14,7 +14,7 @@ other field names are mapped: `fields={"question": "prompt", "answer": "gold"}` 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ import orjson
 
 from journey.catalog import BENCHMARKS, FAMILIES, Entry
 from journey.errors import AuthError, RemoteError, UnknownName, UsageError
-from journey.rng import seed_for
+from journey.rng import digest, seed_for
 from journey.schema import Problem, Question, problem_id
 from journey.splits import Split, split_of
 
@@ -231,12 +231,12 @@ def _from_package(entry: Entry, task: str, wanted: Wanted) -> tuple[list[Questio
 
 def _from_set(entry: Entry, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts]:
     facts = entry.facts
-    rows = _hub_rows(facts["source"], facts.get("config"), facts["split"], facts["revision"], entry.name)
+    rows = hub_rows(facts["source"], facts.get("config"), facts["split"], facts["source_revision"], entry.name)
     if len(rows) != facts["rows"]:
         raise RemoteError(f"{facts['source']} has {len(rows)} rows, {facts['rows']} were expected of {entry.name}")
     contents = (_asked(entry, row, f"{entry.name}, row {number}") for number, row in rows)
     benchmark = BenchmarkFacts(
-        entry.name, facts["source"], revision=facts["revision"], licence=facts["licence"], summary=entry.summary
+        entry.name, facts["source"], revision=facts["source_revision"], licence=facts["licence"], summary=entry.summary
     )
     return _questions(entry.name, facts["licence"], contents, wanted.limit), benchmark
 
@@ -245,7 +245,7 @@ def _from_hub(spec: str, wanted: Wanted) -> tuple[list[Question], BenchmarkFacts
     match = _HUB.fullmatch(spec)
     assert match is not None
     name, config, split = match["id"].rpartition("/")[2], match["config"] or None, match["split"] or "test"
-    rows = _hub_rows(match["id"], config, split, match["revision"], name)
+    rows = hub_rows(match["id"], config, split, match["revision"], name)
     contents = (_plain(row, f"{spec}, row {number}", wanted.fields) for number, row in rows)
     source = match["id"] + "".join(f", {part}" for part in (config, match["split"]) if part)
     return _questions(name, None, contents, wanted.limit), BenchmarkFacts(name, source, revision=match["revision"])
@@ -261,10 +261,30 @@ def _from_file(name: str, entry: Entry | None, path: Path, wanted: Wanted) -> tu
             own = entry is not None and all(field in row for field in facts["fields"])
             yield _asked(entry, row, where) if own and entry is not None else _plain(row, where, wanted.fields)
 
-    questions = _questions(name, facts.get("licence"), contents(), wanted.limit)
-    source = f"{facts['source']}, from {path.name}" if facts else path.name
-    summary = "" if entry is None else entry.summary
+    rows: Iterable[Asked] = contents()
+    source = path.name
+    if entry is not None:
+        rows = list(rows)
+        other = _unlike(entry, rows)
+        source = f"{path.name}, a file of {other}" if other else f"{facts['source']}, from {path.name}"
+    questions = _questions(name, facts.get("licence"), rows, wanted.limit)
+    summary = "" if entry is None or source.startswith(path.name) else entry.summary
     return questions, BenchmarkFacts(name, source, licence=facts.get("licence"), summary=summary)
+
+
+def content_hash(rows: Iterable[Asked]) -> str:
+    """What identifies the problems of a set, whatever their order, spacing, fields and the commas in their answers."""
+    plain = ((row.question.casefold(), row.answer.replace(",", "")) for row in rows)
+    lines = sorted("\t".join(" ".join(part.split()) for part in parts) for parts in plain)
+    return digest(*lines).hex()
+
+
+def _unlike(entry: Entry, rows: Sequence[Asked]) -> str:
+    """Why a file is not the registered set whose name it has, in words; "" where it is that set."""
+    if len(rows) != entry.facts["rows"]:
+        return f"{len(rows):,} rows, not the {entry.facts['rows']:,} of {entry.name}"
+    known = entry.facts.get("content")
+    return "" if known in (None, content_hash(rows)) else f"other problems than those of {entry.name}"
 
 
 def _questions(name: str, licence: str | None, contents: Iterable[Asked], limit: int | None) -> list[Question]:
@@ -344,7 +364,7 @@ def _checked(content: Asked, where: str, names: tuple[str, str]) -> Asked:
     return content
 
 
-def _hub_rows(
+def hub_rows(
     source: str, config: str | None, split: str, revision: str | None, name: str
 ) -> list[tuple[int, dict[str, Any]]]:
     """(row number from 1, row) of a Hub dataset. Raises RemoteError, AuthError or UsageError, saying what to do."""

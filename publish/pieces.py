@@ -176,7 +176,7 @@ def _with_base(settings: PublishSettings, known: KnownUploads) -> PublishSetting
 
 
 def _legal(api: HfApi | None, base_: bases.Base, runs: Runs) -> dict[str, bytes]:
-    local = Path(runs.folder.base_setting).expanduser()
+    local = Path(runs.folder.base).expanduser()
     return bases.legal_files(api, base_, local if local.is_dir() else None)
 
 

@@ -28,6 +28,7 @@ from journey.publish.pieces import KnownUploads, Upload
 from journey.publish.settings import Given, PublishSettings
 from journey.publish.tables import parquet, scan
 from journey.publish.transfer import upload
+from journey.publish.transfer.upload import Agreed
 from journey.store import OtherRun
 
 _STAGES = ("curate", "finetune", "evaluate")
@@ -42,10 +43,11 @@ def publish(
     everything: bool = False,
     out: Path | None = None,
     dry_run: bool = False,
+    agreed: Agreed | None = None,
 ) -> list[dict[str, Any]]:
     """Publish a folder (or, with `everything`, all of a run) and return what was done, or would be, piece by piece.
 
-    Raises UsageError, AuthError or RemoteError; a piece that was published before the error stays, and is named.
+    `agreed` is asked, in words, before most of the rows of a published version would go. Raises UsageError, AuthError or RemoteError; a piece that was published before the error stays, and is named.
     """
     hub.parse_id(settings.repo)
     if settings.create_pr and settings.revision:
@@ -66,7 +68,7 @@ def publish(
         try:
             bundle = _build(piece, api, known)
             message = f"{piece.kind.capitalize()} from manifest {piece.source[:12]}"
-            publication = upload.publish(api, destination, _files(bundle), settings, message, piece.source)
+            publication = upload.publish(api, destination, _files(bundle), settings, message, piece.source, agreed)
         except JourneyError:
             for sentence in _state(destination, done):
                 console.note(sentence)

@@ -22,7 +22,7 @@ from journey.evaluate.statistics.verdict import BASE
 from journey.formats.files import json_lines, sha256_of
 from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
-from journey.models import load, template
+from journey.models import load, places, template
 from journey.questions import BenchmarkFacts
 from journey.sampling.requests import StrategySettings, roomy_cap
 from journey.schema import Question
@@ -61,7 +61,7 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
     runs = read_runs(finetuned)
     if settings.aa:
         runs = twice(runs, settings.aa_arm)
-    ref = load.find(finetuned.base)
+    ref = places.base_of(finetuned, settings.base)
     tokenizer = load.load_tokenizer(ref)
     view = finetuned.view or template.default_view(tokenizer)
     infos, questions = _ask(settings, finetuned)

@@ -30,6 +30,7 @@ from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training import adapters, losses, passes
 from journey.finetune.training.protocol import (
+    CheckpointClock,
     EngineMessage,
     Failed,
     Report,
@@ -141,7 +142,7 @@ class Training:
         self.trained: list[Trained] = []
         self.failed: list[Failed] = []
         self.folder = Path(setup.scratch) / "checkpoints" / group_name(runs)
-        self.saved = time.monotonic()
+        self.clock = CheckpointClock(setup.checkpoint_seconds)
 
     # --- the loop ---------------------------------------------------------------------------------------------------
 
@@ -159,7 +160,7 @@ class Training:
                     yield self._smaller()
                     continue
                 ended = self._leave()
-                if ended or time.monotonic() - self.saved >= self.setup.checkpoint_seconds:
+                if ended or self.clock.due():
                     self._save()
                 yield from ended
         finally:
@@ -313,6 +314,7 @@ class Training:
 
     def _save(self) -> None:
         """Write everything into a folder that is complete or not there, and drop older ones."""
+        began = time.monotonic()
         state = State(self.step, self.limit, [m.progress for m in self.members], self.trained, self.failed)
         target = self.folder / f"checkpoint-{self.step}"
         tensors = {"flat": self.stack.flat, "first": self.first, "second": self.second} if self.members else {}
@@ -325,7 +327,7 @@ class Training:
                 for file in sorted(other.iterdir(), key=lambda path: path.name != "complete.json"):
                     file.unlink()
                 other.rmdir()
-        self.saved = time.monotonic()
+        self.clock.written(time.monotonic() - began)
 
     def _resume(self) -> None:
         checkpoint = newest_whole(self.folder)

@@ -13,7 +13,7 @@ from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import Origin, PolicyInfo
 from journey.formats.folders import open_run
-from journey.models import load, template
+from journey.models import load, places, template
 from journey.sampling.identity import weights_of
 from journey.views import View
 
@@ -44,7 +44,7 @@ def find_policy(name: str, settings: SampleSettings) -> SamplingPolicy:
         called = ref.name if ref.name in load.MODELS or not ref.local else Path(ref.source).name
     else:
         finetuned, called = run
-        ref, adapter = load.find(finetuned.base), finetuned.run_folder(called)
+        ref, adapter = places.base_of(finetuned), finetuned.run_folder(called)
         digest, view = finetuned.weights_sha256(called), finetuned.view
     own_temperature, own_top_p = load.sampling_defaults(ref)
     temperature, temperature_from = _chosen(settings.temperature, own_temperature)

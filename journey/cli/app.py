@@ -25,10 +25,12 @@ from journey.cli.finetune import finetune
 from journey.cli.flags.given import plug_ins
 from journey.cli.generate import generate
 from journey.cli.list import list_
+from journey.cli.problems import problems
 from journey.cli.publish import publish
 from journey.cli.report import report
 from journey.cli.run import demo, run
 from journey.cli.sample import sample
+from journey.cli.shared import TYPED
 from journey.cli.show import show
 from journey.errors import JourneyError, ResourceError
 
@@ -41,6 +43,7 @@ class Verbs(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The verb and its arguments."""
+        TYPED[:] = args
         own = self.params, self.add_help_option
         if args and not args[0].startswith("-"):
             self.params, self.add_help_option = [], False
@@ -70,6 +73,7 @@ def _add(verb: Callable[..., None], name: str | None = None, epilog: str | None 
 
 _add(demo)
 _add(run)
+_add(problems)
 _add(sample)
 _add(generate, epilog=plug_ins("generate"))
 _add(curate, epilog=plug_ins("curate"))

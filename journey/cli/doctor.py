@@ -26,7 +26,7 @@ def doctor(as_json: AsJson = False) -> None:
         print_json(facts)
         return
     terminal.show_facts(facts)
-    next_("journey demo")
+    next_("journey", "demo")
 
 
 def examine() -> dict[str, Any]:

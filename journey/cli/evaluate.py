@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from journey.cli.flags.given import GivenFlags, settings_flags
-from journey.cli.shared import AsJson, DryRun, Out, next_, print_json, show_scores
+from journey.cli.shared import AsJson, DryRun, Out, next_, print_json, show_plan, show_scores
 from journey.errors import UsageError
 
 
@@ -45,11 +45,11 @@ def evaluate(
 
         folder = pipeline.with_more_seeds(folder, settings, out, dry_run=dry_run)
     if dry_run:
-        print_json(stage.plan(folder, settings))
+        show_plan("evaluate", stage.plan(folder, settings), as_json)
         return
     evaluated = stage.evaluate(folder, settings, out)
     show_scores(evaluated, as_json)
-    next_(f"open {evaluated / 'report.html'}")
+    next_("journey", "show", evaluated)
 
 
 def _recheck(
@@ -62,11 +62,11 @@ def _recheck(
     if name != harness.NAME:
         raise UsageError(f"--harness is {name or 'not given'}", f"--harness {harness.NAME} is the one that there is")
     if dry_run:
-        print_json(harness.plan(folder, settings, tasks))
+        show_plan("evaluate", harness.plan(folder, settings, tasks), as_json)
         return
     results = harness.read(harness.recheck(folder, settings, tasks, out))
     if as_json:
         print_json(results)
         return
     terminal.show_facts({f"{s.task}, {s.run}": harness.said(s) for s in results.scores})
-    next_(f"cat {out / 'tasks' / 'README.md'}" if (out / "tasks").is_dir() else f"ls {out}")
+    next_(*(("cat", out / "tasks" / "README.md") if (out / "tasks").is_dir() else ("ls", out)))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from journey.cli.flags.given import GivenFlags, settings_flags
-from journey.cli.shared import AsJson, DryRun, Out, next_, note, print_json
+from journey.cli.shared import AsJson, DryRun, Out, fitting_benchmarks, next_, note, print_json, show_plan
 
 
 @settings_flags("finetune")
@@ -33,7 +33,7 @@ def finetune(
         settings = settings.model_copy(update={"warmup": warmup_folder(settings.warmup)})
     folder = local_folder(folder, "curate")
     if dry_run:
-        print_json(stage.plan(folder, settings))
+        show_plan("finetune", stage.plan(folder, settings), as_json)
         return
     trained = stage.finetune(folder, settings, out)
     if as_json:
@@ -48,4 +48,9 @@ def finetune(
             console.out.print(table)
         for sentence in record.notes:
             note(sentence)
-    next_(f"journey evaluate {trained} --benchmarks NAME,... --out {trained.with_name(trained.name + '-evaluation')}")
+    names = ",".join(fitting_benchmarks(folder, settings.benchmarks))
+    if names:
+        to = trained.with_name(trained.name + "-evaluation")
+        next_("journey", "evaluate", trained, "--benchmarks", names, "--out", to)
+    else:
+        next_("journey", "list", "benchmarks")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from journey.cli.flags.given import GivenFlags, settings_flags
-from journey.cli.shared import AsJson, DryRun, Out, Workers, next_, print_json, show_counts, suggested
+from journey.cli.shared import AsJson, DryRun, Out, Workers, next_, show_counts, show_plan, suggested
 
 
 @settings_flags("generate")
@@ -24,9 +24,9 @@ def generate(
 
     settings = given.build(GenerateSettings)
     if dry_run:
-        print_json(stage.plan(settings, out, workers=workers))
+        show_plan("generate", stage.plan(settings, out, workers=workers), as_json)
         return
     folder = stage.generate(settings, out, workers=workers)
     show_counts(read_manifest(folder, "generate").counts, as_json)
-    base = " --base pocket" if suggested(folder, "pairs") == "pocket" else ""
-    next_(f"journey curate {folder}{base} --out {folder.with_name(folder.name + '-curated')}")
+    base = ("--base", "pocket") if suggested(folder, "pairs") == "pocket" else ()
+    next_("journey", "curate", folder, *base, "--out", folder.with_name(folder.name + "-curated"))

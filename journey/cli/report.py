@@ -33,4 +33,4 @@ def report(
     measure.build(evaluated, judging.judge(evaluated, judge, judge_answers) if judge else None)
     stage.build(evaluated, finetuned)
     show_scores(folder, as_json)
-    next_(f"open {folder / 'report.html'}")
+    next_("journey", "show", folder)

@@ -31,6 +31,9 @@ class GenerateCounts(msgspec.Struct, frozen=True):
     kinds: dict[str, int] = {}
     notices: dict[str, int] = {}
     rejected: dict[str, int] = {}
+    rows: int = 0
+    duplicates: int = 0
+    unused: int = 0
 
 
 class Drop(Record, frozen=True):

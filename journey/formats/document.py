@@ -6,11 +6,9 @@ is in the prose here.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import inspect
 import re
-import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from typing import Any, Literal, Union
 import msgspec
 import orjson
 
+from journey.formats.files import write_or_check
 from journey.formats.record import FileRecord
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
@@ -133,16 +132,5 @@ def _prose(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n") if not part.startswith("    "))
 
 
-def main() -> None:
-    """Write the page, or compare it and exit with 1 where it is out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare")
-    now = content()
-    if not parser.parse_args().check:
-        FILE.write_text(now, encoding="utf-8")
-    elif not FILE.is_file() or FILE.read_text(encoding="utf-8") != now:
-        sys.exit(f"{FILE} is not what the records say: make golden")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(FILE, content, "the records", __doc__)

@@ -30,7 +30,7 @@ from journey.formats.curation import FunnelFile, GenerateCounts
 from journey.formats.files import inside, read_lines, sha256, sha256_of
 from journey.formats.finetune import ADAPTER, PROBLEMS, TRAJECTORY, WARMUP, AuditFile, RunFile, TrajectoryPoint
 from journey.formats.manifest import MANIFEST, Manifest
-from journey.formats.marks import DONE, ShardMark, Timing
+from journey.formats.marks import DONE, Environment, ShardMark, Timing
 from journey.formats.plan import EvaluationPlan, SampleIdentities
 from journey.formats.scores import Scores
 from journey.schema import Attempt, Pair, Problem, Question, Reward, Sample, Tree
@@ -92,6 +92,15 @@ class FinishedFolder:
         """All records of one kind, shard after shard."""
         for path in self.shards(kind):
             yield from read_lines(path, record)
+
+    @property
+    def base_place(self) -> str | None:
+        """Where the base's folder lay when this folder was made on this machine, if it is still there."""
+        try:
+            base = Environment.read(self.path).base
+        except (UsageError, PartialError):
+            return None
+        return base if base and Path(base).is_dir() else None
 
     def inputs(self, stage: str) -> list[str]:
         """The manifest hashes of the folders of a stage that this one was made from, in their order."""
@@ -164,10 +173,15 @@ class CuratedFolder(FinishedFolder):
     stage = "curate"
 
     @property
-    def base(self) -> str | None:
-        """The model that the pairs were measured for; None where they were curated for none in particular."""
+    def base_setting(self) -> str | None:
+        """The model that the pairs were measured for, as the manifest names it; None for none in particular."""
         base = self.manifest.config.get("base")
         return None if base is None else str(base)
+
+    @property
+    def base(self) -> str | None:
+        """The same, or the folder that it lay in where that is there."""
+        return self.base_place or self.base_setting
 
     @property
     def benchmarks(self) -> list[str]:
@@ -196,8 +210,8 @@ class FinetunedFolder(FinishedFolder):
 
     @property
     def base(self) -> str:
-        """The model that was trained: as the settings name it, else as the runs do."""
-        return self.base_setting or next((run.base.name for run in self.runs.values()), "")
+        """The model that was trained: the folder that it lay in, or as the settings name it, else as the runs do."""
+        return self.base_place or self.base_setting or next((run.base.name for run in self.runs.values()), "")
 
     @property
     def arms(self) -> list[str]:

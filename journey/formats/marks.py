@@ -41,10 +41,10 @@ class ShardMark(FileRecord, frozen=True):
 
 
 class Environment(FileRecord, frozen=True):
-    """environment.json: versions, machine and wall time of the call that finished the folder; never hashed."""
+    """environment.json: versions, machine, place of the base and wall time of the call that finished the folder; never hashed."""
 
     FILE: ClassVar[str] = "environment.json"
-    NEWER: ClassVar[frozenset[str]] = frozenset({"version"})
+    NEWER: ClassVar[frozenset[str]] = frozenset({"version", "base"})
 
     versions: dict[str, str]
     python: str
@@ -52,6 +52,7 @@ class Environment(FileRecord, frozen=True):
     system: str
     cores: int | None
     wall_seconds: float
+    base: str | None = None  # where the base's folder lay, if the manifest has its label alone
     version: int = 1
 
 

@@ -28,6 +28,14 @@ def changed(
     return [*sentences, f"files: {added} added, {other} changed, {len(list(stale))} removed"]
 
 
+def shrinks(now: Manifest, before: Manifest | None) -> str:
+    """In words, that a new version has less than half of the rows of the one that is there; "" where it has not."""
+    if before is None:
+        return ""
+    old, new = (sum(n for _, n in _flat(each.counts.get("rows") or {}) if isinstance(n, int)) for each in (before, now))
+    return f"{new:,} rows would take the place of {old:,}" if new < old / 2 else ""
+
+
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
     for key, value in sorted(data.items()):
         name = f"{prefix} {key}" if prefix else str(key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +21,13 @@ from journey.formats.manifest import MANIFEST, Manifest
 from journey.formats.publication import Publication
 from journey.hub import RepoType
 from journey.publish.settings import PublishSettings
-from journey.publish.transfer.changes import changed, describe
+from journey.publish.transfer.changes import changed, describe, shrinks
 from journey.publish.transfer.local import Local
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+Agreed = Callable[[str], bool]  # whether a person agrees to what is said in words
 TRIES = 4  # of a commit that conflicts or meets a failing server
 WAIT = 2.0  # seconds before the second try, doubled for each further one
 READ_BACK = 1 << 30  # bytes fetched again and hashed here; more than that is compared by the Hub's own hashes alone
@@ -109,9 +110,17 @@ def _may_write(
 
 
 def publish(
-    api: HfApi, target: Target, files: Mapping[str, Path], settings: PublishSettings, message: str, source: str
+    api: HfApi,
+    target: Target,
+    files: Mapping[str, Path],
+    settings: PublishSettings,
+    message: str,
+    source: str,
+    agreed: Agreed | None = None,
 ) -> Publication:
     """Send the files (by their path in the repository) as one commit and compare what arrived.
+
+    A version that would drop most of the rows that are there is sent only if `agreed`, which is told so in words, says yes.
 
     The same files again make no commit. Raises RemoteError or AuthError; the repository is then as it was, or new,
     private and empty.
@@ -123,7 +132,7 @@ def publish(
     if settings.revision and not settings.create_pr:
         with hub.remote(f"making the branch {settings.revision} of {target.repo}"):
             api.create_branch(target.repo, branch=settings.revision, repo_type=target.kind, exist_ok=True)
-    sent = _commit(api, target, local, settings, message)
+    sent = _commit(api, target, local, settings, message, agreed)
     downloaded = _read_back(api, target, local, sent.commit) if sent.changed else 0
     tag = None if settings.create_pr else _tag(api, target, sent, settings, message)
     if not settings.create_pr:
@@ -163,7 +172,14 @@ def listing(api: HfApi, repo: str, kind: RepoType, revision: str) -> dict[str, A
     return {item.path: item for item in tree if isinstance(item, RepoFile)}
 
 
-def _commit(api: HfApi, target: Target, local: Mapping[str, Local], settings: PublishSettings, message: str) -> _Sent:
+def _commit(
+    api: HfApi,
+    target: Target,
+    local: Mapping[str, Local],
+    settings: PublishSettings,
+    message: str,
+    agreed: Agreed | None,
+) -> _Sent:
     """One commit on the head as it is at that moment; tried again, on a fresh head, where that may help."""
     revision = settings.revision or "main"
     for attempt in range(TRIES):
@@ -176,7 +192,7 @@ def _commit(api: HfApi, target: Target, local: Mapping[str, Local], settings: Pu
         if settings.tag in target.tags:
             raise UsageError(f"{target.repo} has a version {settings.tag!r} already", "give another --tag, or none")
         try:
-            return _send(api, target, local, settings, message, head, remote)
+            return _send(api, target, local, settings, message, head, remote, agreed)
         except JourneyError as error:
             cause = error.__cause__
             code = hub.status(cause) if cause is not None else None
@@ -196,11 +212,16 @@ def _send(
     message: str,
     head: str,
     remote: Mapping[str, Any],
+    agreed: Agreed | None,
 ) -> _Sent:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     stale = _stale(api, target, local, remote, head)
-    changes = changed(local, remote, stale, _manifest(api, target, remote, head))
+    before = _manifest(api, target, remote, head)
+    loss = shrinks(Manifest.parse(local[MANIFEST].path.read_bytes(), str(local[MANIFEST].path)), before)
+    if loss and not settings.create_pr and not (agreed is not None and agreed(f"{target.repo}: {loss}")):
+        raise UsageError(f"{target.repo}: {loss}", "add --yes if that is meant, or give another --repo")
+    changes = changed(local, remote, stale, before)
     operations: list[Any] = [
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=file.path)
         for name, file in local.items()

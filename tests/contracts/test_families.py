@@ -183,4 +183,4 @@ class TestEveryLocatingFamily:
                 exact += at_mistake
                 if found.claim is not None:
                     assert claim_is_false(found.claim, one.tree) is not False
-        assert exact >= 0.8 * told > 0
+        assert exact >= 0.6 * told > 0

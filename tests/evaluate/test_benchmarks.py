@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,16 @@ class TestReasoningGym:
         # The package draws problem i of seed s from s + i; hashed seeds share none.
         other, _ = load_questions("reasoning-gym:chain_sum", limit=20, seed=1)
         assert not {q.id for q in questions} & {q.id for q in other}
+
+
+def test_a_file_under_a_known_name_is_that_set_only_if_its_rows_are(
+    tmp_path: Path, real_data: Callable[[str], Path]
+) -> None:
+    whole = real_data("gsm8k_test.jsonl")
+    assert load_questions(f"gsm8k={whole}", limit=3)[1].source.startswith("openai/gsm8k, from")
+    lines = whole.read_text(encoding="utf-8").splitlines()
+    changed = lines[0].replace("16 eggs", "17 eggs")
+    for name, content in {"some": lines[:24], "other": [changed, *lines[1:]]}.items():
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(content), encoding="utf-8")
+        facts = load_questions(f"gsm8k={tmp_path / name}.jsonl")[1]
+        assert facts.source.startswith(f"{name}.jsonl, a file of") and facts.revision is None and not facts.summary

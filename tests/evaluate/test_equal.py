@@ -113,7 +113,7 @@ class TestEqualTokens:
         """Seed 1 writes 10 tokens more than seed 0: B is what a journey costs, not what the first run's journeys do."""
         monkeypatch.setitem(MORE, "journey-s1", 10)
         book = make(tmp_path, problems=20, names=("greedy", "majority"))
-        (told,) = (b.told for b in equal_cost.all_budgets(book).values())
+        (told,) = (b.record for b in equal_cost.all_budgets(book).values())
         assert told.budget == told.dev_budget == LONG + 5
 
     def test_every_candidate_is_shown_and_no_oracle(self, scores: Scores) -> None:
@@ -147,7 +147,7 @@ class TestEqualTokens:
         for (_, benchmark, draw), cell in book.cells.items():
             if (benchmark, draw) in (("main.dev", "greedy"), ("main", "samples")):
                 cell.__dict__["matrix"] = _replaced(cell.matrix, np.ones_like(cell.matrix.points))
-        (told,) = (b.told for b in equal_cost.all_budgets(book).values())
+        (told,) = (b.record for b in equal_cost.all_budgets(book).values())
         by_name = {c.policy: c for c in told.candidates}
         assert told.chosen == "greedy" and by_name["greedy"].accuracy < by_name["majority@3.5"].accuracy
 
@@ -182,11 +182,11 @@ class TestEqualTokens:
     ) -> None:
         monkeypatch.setitem(globals(), "LONG", 90)
         book = make(tmp_path, problems=20)
-        (told,) = (b.told for b in equal_cost.all_budgets(book).values())
+        (told,) = (b.record for b in equal_cost.all_budgets(book).values())
         assert told.limited and told.budget == 90
         names = ("greedy", "majority")
         monkeypatch.setitem(globals(), "LONG", 35)
-        (enough,) = (b.told for b in equal_cost.all_budgets(make(tmp_path / "b", problems=20, names=names)).values())
+        (enough,) = (b.record for b in equal_cost.all_budgets(make(tmp_path / "b", problems=20, names=names)).values())
         assert not enough.limited
         assert max(c.k or 0 for c in told.candidates) == 4  # half of the eight that were drawn
 

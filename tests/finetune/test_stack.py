@@ -231,7 +231,6 @@ def test_killed_and_resumed_equals_uninterrupted(data: dict[str, Rows], base: Pa
         assert newest is not None
     (newest / "state.safetensors").write_bytes(b"cut short")
     assert newest_whole(checkpoints) is None and not newest.exists()
-    in_process(setup, runs, data, 30)
     in_process(setup, runs, data, None)
     for run in runs:
         for name in FILES:

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from journey.config import GenerateSettings
 from journey.errors import RemoteError, UsageError
+from journey.formats.folders import open_finished
 from journey.generate import sources
+from journey.generate.run import generate
 from journey.generate.sources import read_problems, source_hash
 from journey.schema import problem_id
 
@@ -157,3 +160,20 @@ def test_real_gsm8k(real_data: Callable[[str], Path]) -> None:
     assert {problem.source for problem in problems} == {"gsm8k"}
     assert all(problem.solution and problem.licence == "MIT" for problem in problems)
     assert sources.source_hash(path) == sources.source_hash(path)
+
+
+@pytest.mark.parametrize("more", [{}, {"pairs": 3}])
+def test_every_row_is_a_pair_rejected_a_duplicate_or_unused(tmp_path: Path, more: dict[str, int]) -> None:
+    solved = {
+        "question": "A pen costs 3 dollars. What do 4 pens cost?",
+        "answer": "12",
+        "solution": "3 * 4 = <<3*4=12>>12",
+    }
+    other = {"question": "How far is it from here to the sea?", "answer": "9", "solution": "It is 9."}
+    rows = [{**each, "question": f"{number}. {each['question']}"} for number in range(6) for each in (solved, other)]
+    rows = [*rows, *rows[:5]]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = GenerateSettings(problems=str(tmp_path / "rows.jsonl"), method=["slips"], **more)
+    counts = open_finished(generate(settings, tmp_path / "g", workers=1), "generate").counts
+    assert counts.rows == len(rows) == counts.pairs + sum(counts.rejected.values()) + counts.duplicates + counts.unused
+    assert counts.duplicates == 5 and bool(counts.unused) == bool(more)

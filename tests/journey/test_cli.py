@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from journey.cli.app import app
 
-VERBS = "demo run sample generate curate finetune evaluate report publish export show list doctor".split()
+VERBS = "demo run problems sample generate curate finetune evaluate report publish export show list doctor".split()
 
 
 def journey(*args: str, cwd: Path, columns: int = 100) -> subprocess.CompletedProcess[str]:
@@ -95,14 +95,16 @@ def test_show_fits_a_narrow_and_a_wide_terminal(pairs: Path) -> None:
 
 
 def test_dry_run_writes_nothing(pairs: Path) -> None:
-    done = journey("generate", "--family", "countdown", "--pairs", "50", "--out", "dry", "--dry-run", cwd=pairs)
+    done = journey(
+        "generate", "--family", "countdown", "--pairs", "50", "--out", "dry", "--dry-run", "--json", cwd=pairs
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
     assert not list(pairs.glob("dry*"))
 
 
 def test_dry_run_of_a_recipe_says_what_could_be_seen(pairs: Path) -> None:
-    done = journey("demo", "--out", "dry-demo", "--dry-run", cwd=pairs)
+    done = journey("demo", "--out", "dry-demo", "--dry-run", "--json", cwd=pairs)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["to_run"] == ["generate", "curate", "finetune", "evaluate"]

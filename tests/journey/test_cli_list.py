@@ -47,7 +47,7 @@ def test_a_kind_is_a_table(kind: str) -> None:
     start = lines[0].index("what")
     assert max(map(len, lines)) <= 80
     rows = told(kind)
-    assert [line.split()[0] for line in lines[1:] if not line[:start].isspace()] == [row["name"] for row in rows]
+    assert [line.split()[0] for line in lines[2:] if not line[:start].isspace()] == [row["name"] for row in rows]
     assert all({"name", "kind", "summary", "facts"} <= row.keys() and row["summary"] for row in rows)
 
 

@@ -193,3 +193,16 @@ def test_as_it_is_typed(elsewhere: Path) -> None:
     assert done.returncode == 2 and not done.stdout and "Traceback" not in done.stderr
     assert done.stderr.startswith("error: quickstart.yaml: evaluate.sizes.countdown@1 = -5")
     assert not list(elsewhere.iterdir())
+
+
+def test_a_recipe_names_its_benchmarks_once_and_local_files_need_no_hub(elsewhere: Path) -> None:
+    """Curate keeps out what evaluate asks, whichever of the two settings names it; its own setting still counts."""
+    (elsewhere / "mine.jsonl").write_text('{"question": "What is 1 + 1?", "answer": "2"}\n')
+    recipe, mine = pipeline.read_recipe("gsm8k"), ["gsm8k=mine.jsonl"]
+    local = {"base": "pocket", "generate": {"problems": "mine.jsonl"}}
+    for given in ({"benchmarks": mine}, {"evaluate": {"benchmarks": mine}}):
+        settings = pipeline.resolve(recipe, {**local, **given})
+        assert settings.curate.benchmarks == settings.evaluate.benchmarks == mine
+    assert pipeline.resolve(recipe, local).curate.benchmarks == ["gsm8k", "svamp"]
+    own = pipeline.resolve(recipe, {**local, "benchmarks": mine, "curate": {"benchmarks": ["countdown@1"]}})
+    assert own.curate.benchmarks == ["countdown@1"] and own.evaluate.benchmarks == mine

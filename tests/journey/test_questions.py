@@ -88,7 +88,7 @@ class TestFiles:
         file = write(tmp_path / "g.jsonl", [{"question": "How many?", "answer": "2 + 3 = <<2+3=5>>5\n#### 5"}])
         asked, facts = load_questions(f"gsm8k={file}")
         assert asked[0].problem.answer == "5" and asked[0].problem.licence == "MIT"
-        assert facts.source == "openai/gsm8k, from g.jsonl" and facts.revision is None
+        assert facts.source == "g.jsonl, a file of 1 rows, not the 1,319 of gsm8k" and facts.revision is None
         file = write(tmp_path / "s.jsonl", [{"Body": "Tom has 3 pens", "Question": "How many?", "Answer": 3.0}])
         problem = load_questions(f"svamp={file}")[0][0].problem
         assert (problem.question, problem.answer) == ("Tom has 3 pens. How many?", "3")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
+import subprocess
+
+import pytest
 
 from journey.formats import document
 from journey_testing.sources import ROOT, SOURCES, module_of, shown, syntax
@@ -71,3 +75,12 @@ def test_json_of_stage_files_is_read_by_records_alone() -> None:
 def test_the_page_of_formats_is_what_the_records_say() -> None:
     page = ROOT / "docs" / "formats.md"
     assert page.read_text(encoding="utf-8") == document.content(), "run `make golden` and look at the difference"
+
+
+def test_no_text_holds_the_marks_of_a_merge() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], check=False, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    marks = re.compile(rb"^(<{7} |>{7} |={7}$)", re.MULTILINE)
+    offenders = [name for name in listed.stdout.split("\0") if name and marks.search((ROOT / name).read_bytes())]
+    assert not offenders, "\n  ".join(["left over from a merge:", *offenders])

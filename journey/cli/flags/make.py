@@ -5,10 +5,8 @@ Never imported by the command line, which reads the file.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
-import sys
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,6 +14,7 @@ from pydantic import BaseModel
 from journey import catalog
 from journey.cli.flags.given import FILE, SettingFlag
 from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, SampleSettings
+from journey.formats.files import write_or_check
 from journey.publish.settings import Given, PublishSettings
 from journey.settings.fields import Setting, settings_of
 
@@ -98,16 +97,5 @@ def _stated(flag: SettingFlag) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Write the file, or compare it and exit with 1 where it is out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare")
-    now = content()
-    if not parser.parse_args().check:
-        FILE.write_text(now, encoding="utf-8")
-    elif not FILE.is_file() or FILE.read_text(encoding="utf-8") != now:
-        sys.exit(f"{FILE} is not what the settings and plug-ins say: make golden")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(FILE, content, "the settings and plug-ins", __doc__)

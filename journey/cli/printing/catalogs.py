@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -157,7 +158,9 @@ def show_entry(kind: str, row: dict[str, Any]) -> None:
         if name != "settings":
             console.out.print(Text(f"    {name}: {fact(value)}", style="dim"))
     if not row["settings"]:
-        console.note("next: journey run " + row["name"] if kind == "recipes" else "it has no settings of its own")
+        console.note(
+            f"next: journey run {row['name']} --dry-run" if kind == "recipes" else "it has no settings of its own"
+        )
         return
     table = _table("setting", "takes", "default", "meaning")
     for setting in row["settings"]:
@@ -179,7 +182,7 @@ def _how(kind: str, row: dict[str, Any]) -> str:
 
 
 def _table(*headers: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for index, header in enumerate(headers):
         last = index == len(headers) - 1
         table.add_column(header, overflow="fold", ratio=None if index == 0 else 3 if last else 2, no_wrap=index == 0)

@@ -1,0 +1,122 @@
+"""Plans of a dry run as a person reads them: rows, time, memory, disk, and the smallest effect that could be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from journey import console
+from journey.cli.printing import terminal
+from journey.numbers import gib
+
+Plan = Mapping[str, Any]
+
+
+def show(verb: str, plan: Plan) -> None:
+    """Print the plan of a verb, and where all of it is to be had."""
+    terminal.show_facts(_SHOWN[verb](plan))
+    console.note("nothing was done; --json has the whole plan")
+
+
+def time_of(seconds: float | None) -> str:
+    """`40 s`, `12 min`, `3.5 h`."""
+    if seconds is None:
+        return "not estimated"
+    if seconds < 100:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 6000 else f"about {seconds / 3600:.1f} h"
+
+
+def size_of(count: float) -> str:
+    """`12 MB`, `3.4 GB`."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.1f} MB"
+
+
+def _generate(plan: Plan) -> dict[str, Any]:
+    if "pairs" not in plan:  # the Hub did not answer
+        return dict(plan)
+    combined = (" ".join(filter(None, [each["name"], "on", each["family"] or "the file"])) for each in plan["methods"])
+    return {
+        "folder": f"{plan['out']} ({plan['folder']})",
+        "made by": ", ".join(combined),
+        **({"problems": f"{plan['problems']:,}"} if "problems" in plan else {}),
+        "pairs": f"about {plan['pairs']:,} in {plan['shards']:,} files",
+        "time": f"{time_of(plan['estimated_seconds'])} in {plan['workers']} processes",
+        "disk": size_of(plan["estimated_bytes"]),
+    }
+
+
+def _curate(plan: Plan) -> dict[str, Any]:
+    settings = plan["settings"]
+    return {
+        "folder": plan["out"],
+        **{f"pairs of {name}": f"{counts['pairs']:,}" for name, counts in plan["inputs"].items()},
+        "lengths measured for": settings["base"] or "no base: words are counted",
+        "kept out": settings["benchmarks"] or "no benchmark",
+        "limits": settings["preset"],
+    }
+
+
+def _finetune(plan: Plan) -> dict[str, Any]:
+    hours, runs = plan["hours"], plan["runs"]
+    facts = {
+        "base": plan["base"],
+        "rows": f"{plan['pairs']:,} pairs; {sum(run['rows'] for run in runs):,} rows seen by {len(runs)} runs",
+        "longest row": f"{plan['max_length']:,} tokens",
+        "optimiser steps": ", ".join(f"{run['run']}: {run['steps']:,}" for run in runs),
+        "time": time_of(None if hours is None else hours * 3600) + f", {plan['workers']} at a time on {plan['device']}",
+        "memory": f"{gib(plan['memory_bytes_per_group'] * plan['workers'])} at most",
+        "disk": size_of(plan["disk_bytes"]),
+    }
+    if plan["sweep"]:
+        facts["learning rates tried"] = f"{plan['sweep']['trials']} trials of {plan['sweep']['rates']}"
+    for number, note in enumerate(plan["notes"], start=1):
+        facts[f"note {number}"] = note
+    return facts
+
+
+def _evaluate(plan: Plan) -> dict[str, Any]:
+    if "plan" not in plan:  # another harness
+        return dict(plan)
+    fixed = plan["plan"]
+    facts = {
+        "asked": ", ".join(f"{each['name']} ({each['problems']:,})" for each in fixed["benchmarks"]),
+        "of": ", ".join(run["run"] for run in fixed["runs"]),
+        "answers": f"{plan['answers']:,}, {plan['new_tokens_at_most']:,} new tokens at most",
+        "processes": f"{plan['workers']} on {plan['device']}",
+        **_effects(plan),
+    }
+    return {**facts, "serve": plan["serve"]} if "serve" in plan else facts
+
+
+def _run(plan: Plan) -> dict[str, Any]:
+    return {
+        "folder": plan["out"],
+        "finished": plan["finished"] or "nothing yet",
+        "to do": plan["to_run"],
+        **{name: value for name, value in _generate(plan["generate"]).items() if name != "folder"},
+        "runs": plan["runs"],
+        "base": plan["settings"]["finetune"]["base"],
+        "asked": ", ".join(f"{name} ({count or 'all'})" for name, count in plan["benchmarks"].items()),
+        **_effects(plan),
+    }
+
+
+def _effects(plan: Plan) -> dict[str, str]:
+    """The smallest effect to be seen on each benchmark, and what would halve it."""
+    facts = {}
+    for name, points in plan["detectable_points"].items():
+        words = "none to be told with one seed" if points is None else f"{points:g} points"
+        halving = plan["to_halve_it"].get(name) or []
+        wanted = " or ".join(f"{size['seeds']} seeds on {size['problems']:,} problems" for size in halving[:1])
+        facts[f"smallest detectable effect, {name}"] = words + (f"; half of it: {wanted}" if wanted else "")
+    return facts
+
+
+_SHOWN: dict[str, Callable[[Plan], dict[str, Any]]] = {
+    "generate": _generate,
+    "curate": _curate,
+    "finetune": _finetune,
+    "evaluate": _evaluate,
+    "run": _run,
+}
