@@ -16,7 +16,7 @@ def sample(
 ) -> None:
     """Draw and grade attempts of a model, with its own mistakes.
 
-    Example: journey sample --problems mine.csv --policy data/runs/f/shortcut-s0 --k 8 --out data/runs/attempts
+    Example: journey sample --problems mine.jsonl --policy data/runs/f/shortcut-s0 --k 8 --out data/runs/attempts
     """
     from journey import console
     from journey.config import SampleSettings
