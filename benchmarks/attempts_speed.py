@@ -27,7 +27,7 @@ def main() -> None:
     settings = SampleSettings(family="arithmetic@1", limit=problems, policy=["pocket"], k=8, max_new_tokens=64)
     group = drawing.group_of(0, find_policies(settings), stage.load_problems(settings), settings, {})
     shards = range(len(group.shards))
-    units = [group.unit(group.key(n), drawing.first_round(None, group, n)) for n in shards]  # type: ignore[arg-type]
+    units = [group.unit(group.key(n), drawing.first_round(None, group, n)) for n in shards]
     list(workers.answer_all(group.model, units[:1], 1))  # the first time pays for what is loaded once
     started = time.process_time()
     list(workers.answer_all(group.model, units, 1))
@@ -51,7 +51,7 @@ def _pairs_a_second(problems: int) -> float:
     tried = attempted(problems)
     readers = [METHODS.get(name)() for name in ("own", "injected", "profiled")]
     started = time.process_time()
-    results = [reader.make_of(each, 0) for each in tried for reader in readers]  # type: ignore[attr-defined]
+    results = [reader.make_of(each, 0) for each in tried for reader in readers]
     return sum(isinstance(each, MadePair) for each in results) / (time.process_time() - started)
 
 

@@ -56,7 +56,7 @@ def prm800k(folder: Path) -> Iterator[Labelled]:
         yield row["question"]["problem"], steps, wrong
 
 
-def _rows(path: Path) -> Iterator[dict]:  # type: ignore[type-arg]
+def _rows(path: Path) -> Iterator[dict]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
@@ -92,7 +92,7 @@ def known_truth(problems: Iterable[Problem], method: str, view: View, count: int
         result = maker.make(problem, 0)
         if not isinstance(result, MadePair) or counts["answers"] == count:
             continue
-        trace = result.pair.journey if method == "search" else maker.unnoticed(result.pair)  # type: ignore[attr-defined]
+        trace = result.pair.journey if method == "search" else maker.unnoticed(result.pair)
         if trace is None:
             continue
         rendered = views.render(trace, view)
@@ -120,7 +120,7 @@ def made_here(folder: Path, count: int) -> dict[str, Counter[str]]:
         family = FAMILIES.get(name)()
         for view in ("think", "compact"):
             problems = (family.problem(0, index, level) for index in range(4 * count))
-            counted[f"{name}@{level}, {view}"] = known_truth(problems, method, view, count)  # type: ignore[arg-type]
+            counted[f"{name}@{level}, {view}"] = known_truth(problems, method, view, count)
     counted["GSM8K, think"] = known_truth(read_problems(str(folder / "gsm8k_train.jsonl")), "slips", "think", count)
     return counted
 
