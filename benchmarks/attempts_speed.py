@@ -27,7 +27,7 @@ def main() -> None:
     settings = SampleSettings(family="arithmetic@1", limit=problems, policy=["pocket"], k=8, max_new_tokens=64)
     group = drawing.group_of(0, find_policies(settings), stage.load_problems(settings), settings, {})
     shards = range(len(group.shards))
-    units = [group.unit(group.key(n), drawing.first_round(None, group, n)) for n in shards]
+    units = [group.unit(group.key(n), drawing.first_round(None, group, n)) for n in shards]  # type: ignore[arg-type]
     list(workers.answer_all(group.model, units[:1], 1))  # the first time pays for what is loaded once
     started = time.process_time()
     list(workers.answer_all(group.model, units, 1))
