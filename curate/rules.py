@@ -15,7 +15,10 @@ from journey import catalog
 from journey.catalog import Catalog, Entry
 from journey.config import CurateSettings, Settings, build
 from journey.curate.item import Drop, Item
-from journey.models import load, template
+from journey.errors import UsageError
+from journey.formats.files import sha256_of
+from journey.formats.finetune import TemplateFile
+from journey.models import load, policy, template
 from journey.rng import digest
 from journey.schema import Question
 from journey.views import View
@@ -42,7 +45,19 @@ class Context:
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase | None:
         """The base's tokenizer, where a base is given."""
-        return None if self.model is None else load.load_tokenizer(self.model)
+        if self.model is None:
+            if policy.wishes_of(self.settings):
+                raise UsageError("a chat template is used with a base, and none is given", "add --base NAME")
+            return None
+        tokenizer = load.load_tokenizer(self.model)
+        view = self.settings.view or template.default_view(tokenizer)
+        return policy.attach(tokenizer, policy.find(tokenizer, view, policy.wishes_of(self.settings)))
+
+    @cached_property
+    def template(self) -> TemplateFile | None:
+        """How the base's chat template is used, where that is not simply as it is."""
+        own = policy.of(self.tokenizer)
+        return own if policy.wishes_of(self.settings) or own != policy.PLAIN else None
 
     @cached_property
     def view(self) -> View:
@@ -64,7 +79,9 @@ class Context:
 
     def inputs(self) -> dict[str, str]:
         """Hashes of what is read beside the pairs: the benchmarks' questions."""
-        return {
+        given = self.settings.template
+        texts = {} if given is None else {"template": sha256_of(policy.read_template(given).encode())}
+        return texts | {
             f"benchmark {name}": digest(*(f"{q.problem.id} {q.problem.question}" for q in questions)).hex()
             for name, questions in self.questions.items()
         }

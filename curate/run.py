@@ -53,6 +53,8 @@ def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) 
         "checker": CHECKER_VERSION,
         **revisions((FILTERS, options)),
     }
+    if settings.template is not None:
+        config["template"] = Path(settings.template).name  # the hash says which, wherever it lies
     inputs = {f"generate {number}": folder.sha256 for number, folder in enumerate(opened)}
     if places.place(settings.base) is not None and context.model is not None:
         inputs["base"] = places.weights_digest(context.model)
@@ -96,6 +98,8 @@ def _run(
     writer.flush()
     folder.keep(LEDGER)
     funnel.file().write(folder)
+    if context.template is not None:
+        context.template.write(folder)
     seconds, totals = time.time() - started, funnel.totals()
     if not totals.kept:
         raise UsageError(

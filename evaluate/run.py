@@ -14,21 +14,22 @@ from pathlib import Path
 
 import msgspec
 
+from journey import console
 from journey.catalog import STRATEGIES, revisions
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
-from journey.evaluate.planning.earlier_looks import earlier_looks
+from journey.evaluate.planning.earlier_looks import earlier_looks, in_words, looks_beside
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup, prepare
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples
 from journey.evaluate.scoring import score
 from journey.evaluate.scoring.graded import read_book
 from journey.evaluate.scoring.parquet import write_parquet
-from journey.formats.files import json_lines
+from journey.formats.files import json_lines, write_atomic
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder, open_finished
 from journey.formats.marks import Timing
-from journey.formats.plan import EarlierLook, EvaluationPlan
+from journey.formats.plan import EarlierLook, EvaluationPlan, LooksBeside
 from journey.sampling.resume import identities_of, seconds_of
 from journey.store import Folder
 
@@ -55,9 +56,14 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
             if folder.finished:
                 return _reported(out, runs.path)
     prepared = prepare(runs, settings)  # before there is a folder, so that bad settings leave none behind
-    looks = earlier_looks(prepared.plan, after, [out.parent, runs.path.parent], out)
+    if prepared.plan.backend in (STACKED, ONE_BY_ONE):
+        from journey.models.probe import check_sampler  # torch: seconds to import
+
+        check_sampler(prepared.ref, prepared.tokenizer, prepared.device, prepared.plan.dtype)
+    looks = earlier_looks(prepared.plan, after)
     with opened() as folder:
         prepared = _write_plan(folder, prepared, looks)
+        _note_looks(folder, prepared.plan, after, [out.parent, runs.path.parent])
         _sample(folder, runs, prepared, settings, after)
         _finish(folder, runs, prepared, settings)
     return _reported(out, runs.path)
@@ -111,15 +117,22 @@ def _reported(out: Path, finetuned: Path) -> Path:
     return out
 
 
-def _write_plan(folder: Folder, prepared: EvaluationSetup, looks: Sequence[EarlierLook]) -> EvaluationSetup:
-    """Write the plan and the questions, or check that the plan there is this one.
+def _note_looks(folder: Folder, plan: EvaluationPlan, after: Sequence[EvaluatedFolder], beside: Sequence[Path]) -> None:
+    """Say and keep which evaluations of these runs lie about; once: what is put there later was not looked at before."""
+    path = folder.path(LooksBeside.FILE)
+    if path.is_file():
+        return
+    looks = LooksBeside(looks_beside(plan, after, beside, folder.out))
+    write_atomic(path, looks.encoded())
+    if looks.looks:
+        console.note(f"{in_words(looks.looks)} Name them with --after to have it in the scores.")
 
-    A plan that is there keeps its earlier looks: what has been put beside the folder since was not looked at before.
-    """
+
+def _write_plan(folder: Folder, prepared: EvaluationSetup, looks: Sequence[EarlierLook]) -> EvaluationSetup:
+    """Write the plan and the questions, or check that the plan there is this one."""
     plan = msgspec.structs.replace(prepared.plan, earlier=tuple(looks))
     if folder.has(EvaluationPlan.FILE):
         begun = EvaluationPlan.read(folder.work)
-        plan = msgspec.structs.replace(plan, earlier=begun.earlier)
         then, now = begun.plain(), plan.plain()
         changed = ", ".join(key for key in now if then.get(key) != now[key])
         if changed:

@@ -23,9 +23,11 @@ from journey.finetune.planning import audit, sweep, warmup
 from journey.finetune.planning.prepare import prepare, setup_of
 from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.session import SCRATCH, Session
+from journey.formats.files import sha256_of
 from journey.formats.folders import CuratedFolder, open_finished
 from journey.formats.manifest import MANIFEST
 from journey.models import load, places
+from journey.models.policy import read_template
 from journey.store import Folder
 
 
@@ -132,6 +134,9 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
     config = settings.model_dump(exclude={"workers", "report_to", "checkpoint_seconds"})
     config["base"] = places.label(str(settings.base))
     config["warmup"] = settings.warmup and Path(settings.warmup).name  # the hash says which it is, wherever it lies
+    if settings.template is not None:
+        config["template"] = Path(settings.template).name
+        inputs["template"] = sha256_of(read_template(settings.template).encode())
     config |= revisions((ARMS, [arm.partition("@")[0] for arm in settings.arms]))
     # Bad input must not leave a partial folder behind, which would refuse the corrected settings.
     prepared = None if (out / MANIFEST).is_file() else prepare(opened, settings)

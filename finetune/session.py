@@ -179,7 +179,10 @@ class Session:
             differs=tuple(differs),
             notes=tuple(notes),
             failed=failed,
+            probe=self.prepared.probe,
         ).write(self.folder)
+        if self.prepared.template is not None:
+            self.prepared.template.write(self.folder)
         seen = sorted({problem for rows in self.prepared.data.values() for problem in rows.problems})
         self.folder.write(PROBLEMS, "".join(f"{problem}\n" for problem in seen).encode())
         counts = {

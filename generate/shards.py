@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from journey.errors import JourneyError
 from journey.formats.curation import RejectedLine
 from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.made import MadePair, Rejection
@@ -169,7 +170,12 @@ def _attempts(job: ShardJob, makers: list[_Maker], index: int) -> Iterator[tuple
     method, family, level = makers[number % len(makers)]
     if job.problems is not None:
         problem = job.problems[(index - job.first) // job.per_problem]
-        yield problem.id, method.make(problem, job.seed, attempt)
+        try:
+            yield problem.id, method.make(problem, job.seed, attempt)
+        except (JourneyError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one row of a user's file must not end the work on all the others
+            yield problem.id, Rejection("method_failed", f"{type(error).__name__}: {error}"[:200])
         return
     assert family is not None
     for redraw in range(_REDRAWS):

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from annotated_types import Ge, Gt, Le, Len, Unit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from journey.errors import UnknownName, UsageError
+from journey.errors import UnknownName, UsageError, has_login
 from journey.settings import fields, plain_yaml
 from journey.settings.fields import Flag
 from journey.views import View
@@ -29,6 +29,15 @@ class Settings(BaseModel):
     """Base of all settings: immutable, unknown keys refused, numbers finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_login(cls, value: Any) -> Any:
+        """Refuses a password in an address: settings are written into plans and manifests, which are published."""
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(text, str) and has_login(text):
+                raise ValueError("expected an address without a login or key; a server's key goes into JOURNEY_API_KEY")
+        return value
 
     @field_validator("*", mode="before")
     @classmethod
@@ -125,7 +134,32 @@ class GenerateSettings(Settings):
     options: dict[str, dict[str, Any]] = Field({}, description="settings of methods, e.g. slips.delay")
 
 
-class CurateSettings(Settings):
+class TemplateSettings(Settings):
+    """How a base's chat template is used."""
+
+    template: Annotated[str | None, Flag("FILE")] = Field(
+        None, description="chat template in place of the base's own, a Jinja file", exclude_if=unset
+    )
+    template_args: dict[str, Any] | None = Field(
+        None, description="what the chat template is given, e.g. enable_thinking", exclude_if=unset
+    )
+    template_date: str | None = Field(
+        None, description="what a template that writes the date takes for today (default: 2026-01-01)", exclude_if=unset
+    )
+    thinking: Literal["written", "opened", "closed"] | None = Field(
+        None,
+        description="who opens the thinking part: the answer, the prompt, or the prompt closes an empty one "
+        "(default: by template)",
+        exclude_if=unset,
+    )
+    separator: str | None = Field(
+        None,
+        description="between question and answer where there is no chat template (default: by tokenizer)",
+        exclude_if=unset,
+    )
+
+
+class CurateSettings(TemplateSettings):
     """Which pairs are kept."""
 
     base: Annotated[str | None, Flag("MODEL")] = Field(
@@ -151,7 +185,7 @@ Rows = Annotated[int, Ge(1), Le(MOST), Unit("pairs")]
 Weight = Annotated[float, Ge(0), Le(1)]
 
 
-class FinetuneSettings(Settings):
+class FinetuneSettings(TemplateSettings):
     """Which arms are trained, on what budget."""
 
     base: Annotated[str | None, Flag("MODEL")] = Field(

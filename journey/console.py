@@ -17,20 +17,25 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from journey.errors import redacted
+
 out = Console()
 err = Console(stderr=True)
 _LINE_EVERY = 1000  # where the total is not known
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Escape sequences and control characters; marks that turn the direction of writing, and characters without a width.
+_CONTROL = re.compile(
+    "\x1b\\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
 
 
 def clean(text: str) -> str:
-    """Text without ANSI sequences and control characters: what a model writes must not drive the terminal."""
+    """Text without what drives a terminal or hides in it: a model wrote it, and it shall be seen as it is."""
     return _CONTROL.sub("", text)
 
 
 def note(message: str) -> None:
     """One line for the person, on stderr."""
-    err.print(message, markup=False, highlight=False, soft_wrap=True)
+    err.print(redacted(message), markup=False, highlight=False, soft_wrap=True)
 
 
 class Ticker:

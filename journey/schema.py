@@ -188,7 +188,7 @@ class Sample(Record, frozen=True):
     text: str
     tokens: int
     seconds: float
-    finish: Literal["stop", "length"]
+    finish: Literal["stop", "length", "content_filter"]
     index: int = 0
     prompt_tokens: int = 0
     flops: int | None = None
@@ -245,7 +245,7 @@ class Attempt(Record, frozen=True):
     text: str
     steps: tuple[tuple[int, int], ...]
     tokens: int
-    finish: Literal["stop", "length"]
+    finish: Literal["stop", "length", "content_filter"]
     outcome: Literal["correct", "wrong", "no_answer", "undecided"]
     answer: str | None
     why: str

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 from journey import console, hub
 from journey.errors import JourneyError, UsageError
 from journey.formats.files import sha256, write_atomic
-from journey.formats.finetune import ADAPTER
+from journey.formats.finetune import ADAPTER, TemplateFile
 from journey.formats.folders import open_finished, open_run
 from journey.formats.publication import ExportFile
-from journey.models import load
+from journey.models import load, places, policy
 from journey.models.load import ModelRef
 from journey.rng import rng_for
 
@@ -47,6 +47,7 @@ class Tuned:
     folder: Path
     name: str
     base: ModelRef
+    template: TemplateFile | None = None  # how the base's chat template was used
 
 
 def export(
@@ -91,10 +92,10 @@ def find(run: str, base: str | None = None) -> Tuned:
     name = base or (opened[0].base if opened is not None else "")
     if not name:
         raise UsageError(f"{folder} does not say its base", "add --base NAME")
-    ref = load.find(name)
+    ref = load.find(name) if opened is None else places.base_of(opened[0], base)
     if facts is not None and facts.weights and ref.local and facts.weights != bases.digest(ref):
         raise UsageError(f"{ref.name} is not the base that {folder.name} was trained on", "name that one: --base NAME")
-    return Tuned(folder, folder.name, ref)
+    return Tuned(folder, folder.name, ref, None if opened is None else opened[0].template)
 
 
 def _of_hub(spec: str) -> Path:
@@ -119,7 +120,8 @@ def write_merged(tuned: Tuned, out: Path, dtype: str) -> dict[str, Any]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists", "give another --merge DIR, or remove it")
     stored = stored_dtype(tuned.base) if dtype == "auto" else dtype
-    tokenizer = load.load_tokenizer(tuned.base)
+    tokenizer = policy.attach(load.load_tokenizer(tuned.base), tuned.template)
+    tokenizer.chat_template = policy.exported(tokenizer)
     console.note(f"merging {tuned.name} into {tuned.base.name}, {stored}")
     wanted, model = _merged(tuned)
     work = out.with_name(out.name + ".partial")
@@ -210,6 +212,7 @@ def _go_along(tuned: Tuned, folder: Path, dtype: str, measured: dict[str, Any]) 
         base=Path(base.name).name if base.local and base.name not in load.MODELS else base.name,
         adapter_sha256=sha256(adapter) if adapter.is_file() else None,
         dtype=dtype,
+        template=tuple(policy.sentences(tuned.template)) if tuned.template is not None else (),
         **measured,
     )
     write_atomic(folder / ExportFile.FILE, facts.encoded())

@@ -16,7 +16,7 @@ from journey.config import CurateSettings, unset
 from journey.curate.item import HALVES, Drop, Half, Item
 from journey.curate.rules import FILTERS, Context
 from journey.errors import UsageError
-from journey.models import template
+from journey.models import policy, template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -146,7 +146,8 @@ class _Tokens:
         places = [(item, half) for item in items for half in HALVES]
         self._unknown = {key: self._unknown_words(key[0].text(key[1], view)) for key in places}
         carried = [key for key, words in self._unknown.items() if not words]
-        texts = [item.text(half, view) for item, half in carried]
+        own = policy.of(self._tokenizer)
+        texts = [policy.unusual(item.text(half, view), own) for item, half in carried]
         encoded = (
             self._tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"] if texts else []
         )

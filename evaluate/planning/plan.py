@@ -22,7 +22,7 @@ from journey.evaluate.statistics.verdict import BASE
 from journey.formats.files import json_lines, sha256_of
 from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
-from journey.models import load, places, template
+from journey.models import load, places, policy, template
 from journey.questions import BenchmarkFacts
 from journey.sampling.requests import StrategySettings, roomy_cap
 from journey.schema import Question
@@ -62,7 +62,7 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
     if settings.aa:
         runs = twice(runs, settings.aa_arm)
     ref = places.base_of(finetuned, settings.base)
-    tokenizer = load.load_tokenizer(ref)
+    tokenizer = policy.attach(load.load_tokenizer(ref), finetuned.template)
     view = finetuned.view or template.default_view(tokenizer)
     infos, questions = _ask(settings, finetuned)
     prompts = {name: _prompts(of_benchmark, tokenizer, view, ref, name) for name, of_benchmark in questions.items()}

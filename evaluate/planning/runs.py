@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import msgspec
+from safetensors import SafetensorError
 
 from journey.errors import UsageError
 from journey.evaluate.statistics.verdict import BASE, bare
-from journey.formats.finetune import WARMUP, RunFile
+from journey.formats.finetune import ADAPTER, WARMUP, RunFile
 from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import RunInfo
+from journey.models.diverged import why_diverged_file
 
 JOURNEY = "journey"  # the arm that the others are compared with, where it is there
 AGAIN = " (again)"  # the same arm with other seeds, in an A/A comparison
@@ -24,14 +26,32 @@ def read_runs(finetuned: FinetunedFolder) -> list[RunInfo]:
     runs = [run for run in finetuned.runs.values() if run.arm != BASE]
     if not any(run.run in finetuned.trained for run in runs):
         raise UsageError(f"{finetuned.path} holds no trained run", "run `journey finetune` again")
+    useless = diverged(finetuned)
+    if all(run.run in useless for run in runs if run.run in finetuned.trained):
+        raise UsageError(f"{finetuned.path}: every run has diverged", "run `journey finetune` with a smaller --lr")
     _ = finetuned.view  # refuses runs of different views
     order = {arm: index for index, arm in enumerate(finetuned.arms)}
     runs.sort(key=lambda run: (_axis_values(run), order.get(run.arm, len(order)), run.label, run.seed))
-    return [*_warm_start(finetuned), *(_info(finetuned, run) for run in runs)]
+    return [*_warm_start(finetuned), *(_info(finetuned, run, useless) for run in runs)]
 
 
-def _info(finetuned: FinetunedFolder, run: RunFile) -> RunInfo:
-    weights = finetuned.weights(run.run)
+def diverged(finetuned: FinetunedFolder) -> dict[str, str]:
+    """Runs whose adapter is of no use, with the reason: they count as failed, and the others are evaluated without them."""
+    reasons = {}
+    for name in finetuned.trained:
+        weights = finetuned.weights(name)
+        if weights is not None and weights.endswith(f"/{ADAPTER}"):
+            try:
+                why = why_diverged_file(finetuned.file(weights))
+            except (OSError, ValueError, SafetensorError) as error:
+                raise UsageError(f"{name} holds no readable adapter: {error}", "train it again") from None
+            if why:
+                reasons[name] = why
+    return reasons
+
+
+def _info(finetuned: FinetunedFolder, run: RunFile, useless: Container[str]) -> RunInfo:
+    weights = None if run.run in useless else finetuned.weights(run.run)
     digest = None if weights is None else finetuned.weights_sha256(run.run)
     return RunInfo(run.run, run.label, run.seed, weights, digest, run.axis)
 
@@ -103,7 +123,7 @@ def pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:
 
 def why_not_stacked(finetuned: FinetunedFolder, runs: Iterable[RunInfo]) -> str:
     """Why these adapters cannot be decoded together; empty if they can, whole models apart."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     from journey.models.lora import modules_of, refuse_unstackable
 

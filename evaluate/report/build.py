@@ -8,12 +8,15 @@ journey report DIR
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from journey.evaluate.report import behaviour, costs, html, lineage, markdown, training, viewer
 from journey.evaluate.report.content import content
+from journey.evaluate.scoring import second_grader
 from journey.formats.files import write_atomic
 from journey.formats.folders import EvaluatedFolder
+from journey.formats.plan import LooksBeside
 
 
 def build(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> list[Path]:
@@ -23,7 +26,11 @@ def build(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> list[Pat
     questions or samples cannot be read.
     """
     plan, scores = evaluated.plan, evaluated.scores
-    report = content(plan, scores, plan_sha256=evaluated.plan_sha256)
+    beside = evaluated.path / LooksBeside.FILE
+    looks = LooksBeside.read(evaluated.path).looks if beside.is_file() else ()
+    report = content(plan, scores, plan_sha256=evaluated.plan_sha256, beside=looks)
+    if (second := second_grader.sentence(evaluated)) is not None:
+        report = replace(report, caveats=(*report.caveats, second))
     spent = costs.costs(plan, scores)
     habits = behaviour.load(evaluated)
     behind = training.trained(lineage.training(evaluated, finetuned), plan.view, [run.arm for run in plan.runs])  # type: ignore[arg-type]

@@ -5,15 +5,16 @@ All values are text that is ready to print (and not yet escaped). What could not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from journey import numbers
+from journey.evaluate.planning.earlier_looks import in_words
 from journey.evaluate.report import words
 from journey.evaluate.report.words import NO_DATA
 from journey.evaluate.statistics.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE
 from journey.formats.comparison import Declared
-from journey.formats.plan import EvaluationPlan, LargerInfo
+from journey.formats.plan import EarlierLook, EvaluationPlan, LargerInfo
 from journey.formats.scores import ArmScore, Compared, RunScore, Scores
 from journey.numbers import NOT_KNOWN
 
@@ -133,14 +134,19 @@ class Content:
         return grouped(row for row in self.compared if row.against_base)
 
 
-def content(plan: EvaluationPlan, scores: Scores, *, plan_sha256: str | None = None) -> Content:
-    """Everything the report says. `plan_sha256` is the hash of the plan file found; a caveat says if it has changed."""
+def content(
+    plan: EvaluationPlan, scores: Scores, *, plan_sha256: str | None = None, beside: Sequence[EarlierLook] = ()
+) -> Content:
+    """Everything the report says. `plan_sha256` is the hash of the plan file found; a caveat says if it has changed.
+
+    `beside` are earlier evaluations that the plan does not name and that lay about.
+    """
     compared = tuple(_compared_rows(plan, scores))
     tables = tuple(_accuracy_tables(plan, scores))
     return Content(
         headlines=_headlines(scores, compared, tables),
         qualifiers=tuple(words.plain_words(qualifier) for qualifier in scores.qualifiers),
-        caveats=tuple(_caveats(plan, scores, plan_sha256)),
+        caveats=tuple(_caveats(plan, scores, plan_sha256, beside)),
         facts=_facts(plan, scores),
         benchmarks=tuple(_benchmark_row(plan)),
         tables=tables,
@@ -181,11 +187,15 @@ def _headlines(
     return tuple(lines)
 
 
-def _caveats(plan: EvaluationPlan, scores: Scores, plan_sha256: str | None) -> Iterable[str]:
+def _caveats(
+    plan: EvaluationPlan, scores: Scores, plan_sha256: str | None, beside: Sequence[EarlierLook]
+) -> Iterable[str]:
     if plan.aa:
         yield "An A/A comparison: the arms differ in their training seeds alone, so any difference shown is a false one."
     if scores.looked_before:
         yield scores.looked_before
+    if beside:
+        yield in_words(beside)
     if plan_sha256 is not None and plan_sha256 != scores.plan_sha256:
         yield "The plan beside these scores is not the one that they were made with: its hash has changed."
     if scores.failed_runs:

@@ -9,8 +9,7 @@ from journey import console
 from journey.evaluate.planning.plan import EvaluationSetup
 from journey.evaluate.sampling.run_samples import worker_model
 from journey.evaluate.statistics.verdict import LARGER
-from journey.models.endpoints import AT_ONCE, Endpoint, Reply
-from journey.processes import map_in_threads
+from journey.models.endpoints import Endpoint, Reply, ask_all
 from journey.sampling import workers
 from journey.sampling.requests import PromptedQuestion, Text
 from journey.sampling.resume import unfinished
@@ -77,5 +76,5 @@ def _answers(prepared: EvaluationSetup, shards: Sequence[SamplingShard], count: 
 
     for shard in shards:
         messages = [larger.texts[question.benchmark][question.id] for question in shard.questions]
-        replies = map_in_threads(lambda message: endpoint.chat(message, cap=cap), messages, AT_ONCE)
+        replies = ask_all(lambda message: endpoint.chat(message, cap=cap), messages)
         yield WorkUnitResult(shard.unit.key, {"greedy": [[[text(reply)] for reply in replies]]})

@@ -11,8 +11,7 @@ from journey.evaluate.planning.plan import EvaluationSetup
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.formats.files import read_lines
 from journey.models import load, template
-from journey.models.endpoints import AT_ONCE, Endpoint, reference
-from journey.processes import map_in_threads
+from journey.models.endpoints import Endpoint, ask_all, reference
 from journey.sampling.shards import samples_folder
 from journey.schema import Question, Reward, Sample
 from journey.store import Folder
@@ -59,7 +58,7 @@ class RewardModel:
         """One number for each (question, answer); higher is better. Raises UsageError where the model gives NaN."""
         if self.endpoint is not None:
             queries = [QUERY.format(question=question.problem.question, answer=text) for question, text in answers]
-            return list(map_in_threads(self.endpoint.says_yes, queries, AT_ONCE))
+            return ask_all(self.endpoint.says_yes, queries)
         parts = [answers[start : start + _BATCH] for start in range(0, len(answers), _BATCH)]
         return [value for part in parts for value in self._classify(part)]
 

@@ -12,6 +12,7 @@ from journey.evaluate.planning.runs import by_base
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder
 from journey.formats.plan import DrawInfo, EvaluationPlan, RunInfo
+from journey.models import policy
 from journey.sampling import workers
 from journey.sampling.identity import SampleOrigin, content_hash, weights_of
 from journey.sampling.requests import PromptedQuestion
@@ -110,6 +111,7 @@ def worker_model(prepared: EvaluationSetup) -> WorkerModel:
         prepared.positions,
         plan.dtype,
         one_by_one=plan.backend == ONE_BY_ONE,
+        template=policy.of(prepared.tokenizer),
         server=None if plan.backend in (STACKED, ONE_BY_ONE) else plan.backend,
     )
 

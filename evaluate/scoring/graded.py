@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from journey import console
 from journey.answers import voting
-from journey.answers.grading import Grade, grade
+from journey.answers.grading import CHECKER_FAILED, EMPTY, WITHHELD, Grade, grade
 from journey.errors import PartialError
 from journey.evaluate.planning.comparisons import settings_of, strategy
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
@@ -125,7 +127,18 @@ def read_book(stored: StoredFiles, plan: EvaluationPlan, seconds: Seconds) -> Gr
         if plan.larger is not None and info in plan.benchmarks:
             where = samples_folder(LARGER, info.name, "greedy")
             cells[LARGER, info.name, "greedy"] = _cell(stored, where, questions, seconds)
+    _say_unusual(cells.values())
     return GradedSamples(plan, cells)
+
+
+def _say_unusual(cells: Iterable[RunSamples]) -> None:
+    """How many answers the checker itself failed on, were empty or withheld, where there are any."""
+    grades = (grade for cell in cells for of_one in cell.grades for grade in of_one)
+    unusual = Counter(
+        (g.outcome, g.why) for g in grades if g.why in (WITHHELD, EMPTY) or g.why.startswith(CHECKER_FAILED)
+    )
+    for (outcome, why), count in sorted(unusual.items()):
+        console.note(f"{count} answer{'' if count == 1 else 's'} {outcome.replace('_', ' ')}: {why}")
 
 
 def _cell(stored: StoredFiles, name: str, questions: list[Question], seconds: Seconds) -> RunSamples:

@@ -15,7 +15,7 @@ import numpy as np
 from journey import numbers
 from journey.errors import UsageError
 from journey.evaluate.planning.comparisons import strategy
-from journey.evaluate.planning.earlier_looks import looked, sentence
+from journey.evaluate.planning.earlier_looks import in_words, looked
 from journey.evaluate.planning.sample_sets import sampled_runs
 from journey.evaluate.scoring import curves, difficulty, equal_cost, larger_scores
 from journey.evaluate.scoring.graded import GradedSamples, comparison_options, matrix, read_book
@@ -77,7 +77,7 @@ def score_book(stored: StoredFiles, book: GradedSamples) -> Scores:
         compute_optimal=tuple(difficulty.all_optimal(book)),
         larger=tuple(larger_scores.larger(book, budgets)),
         agreement=tuple(larger_scores.agreement(stored)),
-        looked_before=sentence(plan),
+        looked_before=in_words(plan.earlier),
     )
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from journey import views
 from journey.catalog import ARMS
 from journey.finetune.rows.rows import FILLER
 from journey.finetune.rows.traces import with_reasoning
 from journey.finetune.runs import Arm, ArmContext
+from journey.models import template
 from journey.schema import Pair, Trace
 
 ROUNDS = 6
@@ -55,6 +55,6 @@ def _dotted(pairs: Sequence[Pair], counts: Counts) -> list[Trace]:
 
 def _tokens(traces: Sequence[Trace], reading: ArmContext) -> Counts:
     """Tokens of every completion."""
-    texts = [views.render(trace, reading.view).text for trace in traces]
+    texts = [template.render(reading.tokenizer, trace, reading.view).text for trace in traces]
     ids = reading.tokenizer(texts, add_special_tokens=False)["input_ids"]
     return np.array([len(row) for row in ids], dtype=np.int64)

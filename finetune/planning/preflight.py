@@ -14,7 +14,8 @@ from journey.errors import UsageError
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Arm
 from journey.finetune.training.protocol import IGNORED, Labels
-from journey.models import template
+from journey.formats.finetune import TemplateFile
+from journey.models import policy, template
 from journey.questions import load_questions
 from journey.schema import Pair, Trace
 from journey.views import Rendered, Span, View
@@ -50,9 +51,16 @@ def length_limit(wanted: int | None, positions: int | None, tokenizer: PreTraine
 
 def check_template(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], view: View) -> list[str]:
     """What the chat template does to an answer. Raises UsageError if it drops, moves or adds thinking; gives notes."""
-    if view == "compact" or not tokenizer.chat_template:
-        return []
-    notes: list[str] = []
+    own = policy.of(tokenizer)
+    notes = policy.sentences(own)
+    end = str(tokenizer.eos_token)
+    if end in own.open + own.close:
+        raise UsageError(
+            f"the chat template writes {end!r} in the middle of an answer, which is where this base stops writing",
+            "set eos_token in a copy of its tokenizer_config.json to the token that ends a whole answer",
+        )
+    if view == "compact" or not tokenizer.chat_template or _begins_otherwise(own):
+        return notes
     for pair in spread(pairs, _TEMPLATED):
         for trace in (pair.shortcut, pair.journey):
             text = views.render(trace, view).text
@@ -60,12 +68,21 @@ def check_template(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], vi
     return list(dict.fromkeys(notes))
 
 
+def _begins_otherwise(own: TemplateFile) -> bool:
+    """Whether answers begin elsewhere than right after the generation prompt, or between other tags than the views'.
+
+    The template's own rendering of a finished conversation says nothing then: it is made for earlier turns.
+    """
+    return own.opened or bool(own.before) or own.open != policy.PLAIN.open
+
+
 def _template_on(tokenizer: PreTrainedTokenizerBase, question: str, text: str, view: View) -> list[str]:
     user, answer = {"role": "user", "content": question}, {"role": "assistant", "content": text}
-    head = str(tokenizer.apply_chat_template([user], add_generation_prompt=True, tokenize=False))
-    whole = str(tokenizer.apply_chat_template([user, answer], tokenize=False))
-    other = "train on --set view=plain (the same steps without the tags), or give the base a template that keeps them"
+    own = policy.of(tokenizer)
+    head, whole = policy.render(tokenizer, [user], own, True), policy.render(tokenizer, [user, answer], own, False)
+    other = "give the base another chat template: --template FILE"
     if view == "think":
+        other = f"train on --set view=plain (the same steps without the tags), or {other}"
         if _THINK in head.rpartition(question)[2]:
             raise UsageError(f"the chat template writes {_THINK} itself before every answer", other)
         thinking = text[: text.index(_END_THINK)].removeprefix(_THINK).strip()
@@ -223,7 +240,7 @@ def check_arm(
         return span.node < 0 or arm.weights.get(span.role, 1.0) > 0  # no node: filler, which is part of the frame
 
     check_prompts(arm.name, rows, lambda row: template.prompt_ids(tokenizer, pairs[row].problem, view))
-    check_meant(tokenizer, arm.name, rows, lambda row: pieces(views.render(traces[row], view), trained))
+    check_meant(tokenizer, arm.name, rows, lambda row: pieces(template.render(tokenizer, traces[row], view), trained))
     if labels is not None:
         end = template.end_of_turn(tokenizer)
         check_labels(labels, arm.name, rows, end if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id))
@@ -307,8 +324,12 @@ def check_boundary(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], vi
         return [f"{words}; they are trained and evaluated apart here"]
     raise UsageError(
         f"{words}: the prompt is no token prefix of prompt and answer",
-        "end the chat template's generation prompt at a token's end (without a blank), or train on them apart: "
-        "--set boundary=apart",
+        (
+            "end the chat template's generation prompt at a token's end (without a blank)"
+            if tokenizer.chat_template
+            else "part question and answer otherwise: --set separator=TEXT"
+        )
+        + ", or train on them apart: --set boundary=apart",
     )
 
 
@@ -317,7 +338,9 @@ def _merges(tokenizer: PreTrainedTokenizerBase, pair: Pair, view: View) -> bool:
     text = template.prompt_text(tokenizer, pair.problem, view)
     between = " " if view == "compact" else ""
     for trace in (pair.shortcut, pair.journey):
-        joined = tokenizer(f"{text}{between}{views.render(trace, view).text}", add_special_tokens=False)["input_ids"]
+        joined = tokenizer(f"{text}{between}{template.render(tokenizer, trace, view).text}", add_special_tokens=False)[
+            "input_ids"
+        ]
         whole = [*template.prompt_start(tokenizer, view), *joined]
         if whole[: len(prompt)] != prompt:
             return True

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from journey.config import FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune import cost
-from journey.finetune.planning import abilities, audit, make_rows, matched, preflight, sweep, warmup
+from journey.finetune.planning import abilities, audit, base_probe, make_rows, matched, preflight, sweep, warmup
 from journey.finetune.planning.check import check
 from journey.finetune.planning.groups import grouped
 from journey.finetune.planning.matched import StartWeights
@@ -21,9 +22,14 @@ from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import ArmChoice, ArmContext, Axes, Run, combinations, learning_rate, run_name
 from journey.finetune.training.protocol import LABELS, Setup
+from journey.formats.finetune import TemplateFile
 from journey.formats.folders import CuratedFolder
-from journey.models import load, template
+from journey.models import load, policy, template
 from journey.schema import Pair
+from journey.views import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup:
@@ -34,11 +40,13 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
     choices, notes = check(settings)
     ref = load.find(str(settings.base))
     tokenizer = load.load_tokenizer(ref)
-    reading = ArmContext(tokenizer, settings.view or template.default_view(tokenizer))
+    view = settings.view or template.default_view(tokenizer)
+    own = _template(curated, settings, tokenizer, view)
+    reading = ArmContext(policy.attach(tokenizer, own), view)
     device = load.best_device()
     notes += abilities.check_engine(settings, ref, device)
     if not settings.full:
-        abilities.check_layers(ref, settings)
+        notes.append(str(abilities.check_layers(ref, settings)))
     shape = cost.shape_of(ref, max(settings.ranks), settings.full)
     max_length = preflight.length_limit(settings.max_length, shape.positions, tokenizer)
     begin = warmup.find(settings, ref, reading, max_length, shape)
@@ -55,6 +63,8 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         apart=settings.boundary == "apart",
         labels=LABELS.get(settings.engine),
     )
+    probed = base_probe.probe(ref, tokenizer, settings, device)
+    notes += base_probe.notes(probed)
     preflight.check_overlap([*arm_rows.pairs, *arm_rows.further], settings.benchmarks)
     shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
     runs = lay_out(choices, arm_rows.data, settings, arm_rows.sizes, shapes)
@@ -80,7 +90,24 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         memory,
         begin,
         sweep.find(curated, settings, runs, arm_rows.data),
+        probe=probed,
+        template=own,
     )
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names are of one base: equal, or paths of one folder."""
+    return one == other or Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+
+
+def _template(
+    curated: CuratedFolder, settings: FinetuneSettings, tokenizer: PreTrainedTokenizerBase, view: View
+) -> TemplateFile | None:
+    """How the base's chat template is used: as asked for here, else as the pairs were curated for this very base."""
+    wishes = policy.wishes_of(settings)
+    if not wishes and curated.base is not None and _same(curated.base, str(settings.base)):
+        wishes = policy.earlier_wishes(curated.manifest.config, curated.template)
+    return policy.find(tokenizer, view, wishes, apart=settings.boundary == "apart")
 
 
 def _read_pairs(curated: CuratedFolder) -> list[Pair]:

@@ -11,7 +11,7 @@ from journey.finetune.planning import warmup
 from journey.finetune.planning.memory import MemoryPlan
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import ArmChoice, Run
-from journey.formats.finetune import RunCounts
+from journey.formats.finetune import BaseProbe, RunCounts, TemplateFile
 from journey.models import load
 from journey.schema import Pair
 from journey.views import View
@@ -48,3 +48,5 @@ class TrainingSetup:
     start: warmup.Start | None = None  # where all arms begin instead of at the base
     sweep: Sweep | None = None
     warm: Path | None = None  # the model that `start` has become
+    probe: BaseProbe | None = None
+    template: TemplateFile | None = None  # how the chat template is used, where that is not as it is

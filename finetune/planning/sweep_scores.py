@@ -11,7 +11,7 @@ from journey import console
 from journey.answers.grading import grade
 from journey.finetune.rows.rows import Rows, encode
 from journey.finetune.runs import Arm, ArmContext
-from journey.models import load, template
+from journey.models import load, policy, template
 from journey.models.threads import one_thread_on
 from journey.sampling.requests import PromptedQuestion, Request, Sampler, roomy_cap
 from journey.schema import Pair
@@ -42,7 +42,7 @@ def score(
 
     logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
     ref = load.ModelRef(setup.base, setup.source, setup.revision)
-    tokenizer = load.load_tokenizer(ref)
+    tokenizer = policy.attach(load.load_tokenizer(ref), prepared.template)
     arms = {choice.arm.name: choice.arm for choice in prepared.choices}
     rows = {name: _dev_rows(sweep.dev, arm, ArmContext(tokenizer, prepared.view)) for name, arm in arms.items()}
     questions = [

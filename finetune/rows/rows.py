@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from journey import views
 from journey.errors import UsageError
 from journey.finetune.runs import Arm, ArmContext
 from journey.models import template
@@ -124,7 +123,7 @@ def encode(
         for pair, trace in part:
             if trace is None:
                 raise ValueError(f"arm {arm.name} has no trace of pair {pair.pair_id}")
-            rendered.append(views.render(trace, view))
+            rendered.append(template.render(tokenizer, trace, view))
         texts = [each.text for each in rendered]
         encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
         read = zip(part, rendered, encoded["input_ids"], encoded["offset_mapping"], strict=True)

@@ -28,10 +28,11 @@ from journey.finetune.training import adapters
 from journey.finetune.training.batches import IGNORED, collate, laid_out, padding_id
 from journey.finetune.training.callbacks import Watch
 from journey.finetune.training.packing import check_packing
-from journey.finetune.training.protocol import Report, Setup, Trained, checkpoints, newest_whole
+from journey.finetune.training.protocol import NotFinite, Report, Setup, Trained, checkpoints, newest_whole
 from journey.formats.files import json_lines, write_atomic
 from journey.formats.finetune import TRAJECTORY
 from journey.models import load
+from journey.models.diverged import why_diverged
 from journey.rng import seed_for
 
 
@@ -127,6 +128,7 @@ def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
         report_to=setup.report_to,
         run_name=run.run,
         disable_tqdm=True,
+        router_aux_loss_coef=0.0,  # a stack has none: mixtures of experts get one loss, whatever trains them
         save_strategy="no",  # checkpoints are asked for by time
         save_total_limit=2,
     )
@@ -186,6 +188,8 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report, dtype: torch.d
     checkpoint = newest_whole(checkpoints(setup, [run]))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     logged = [entry for entry in trainer.state.log_history if "loss" in entry]
+    if why := why_diverged(_state(model, setup)):
+        raise NotFinite(why)
     if trainer.is_world_process_zero():
         folder = Path(setup.work) / run.run
         write_atomic(folder / TRAJECTORY, json_lines(_trajectory(logged, steps, rows)))

@@ -25,6 +25,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from journey.errors import UsageError
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
@@ -42,7 +43,9 @@ from journey.finetune.training.protocol import (
 )
 from journey.formats.files import dump_json, json_lines, write_atomic
 from journey.formats.finetune import TRAJECTORY, TrajectoryPoint
-from journey.models.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable, scale_of
+from journey.models.diverged import why_diverged
+from journey.models.lora import Stack, modules_of, refuse_unstackable, scale_of
+from journey.models.probe import draws, training_ids
 
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
 BETAS, EPSILON = (0.9, 0.999), 1e-8
@@ -119,7 +122,11 @@ class Training:
         self.model, self.pad, self.setup, self.report = model, pad, setup, report
         self.device = next(model.parameters()).device
         self.started = time.monotonic()
-        refuse_base_dropout(model)
+        if draws(model, training_ids(model)):
+            raise UsageError(
+                "the base draws random numbers in training mode, and runs in a stack would share the draws",
+                "use --engine trl, or a base without dropout",
+            )
         initial = adapters.initial_states(model, runs, setup)
         self.head = losses.head_of(model)
         model.requires_grad_(False)
@@ -274,6 +281,9 @@ class Training:
             if not all(value is not None and math.isfinite(value) for value in (last.loss, last.grad_norm)):
                 why = f"loss {last.loss}, gradient norm {last.grad_norm} at step {last.step}"
                 self.failed.append(Failed(member.run.run, why))
+                ended.append(self.failed[-1])
+            elif self.step == len(member.steps) and (why := why_diverged(self.stack.state(index))):
+                self.failed.append(Failed(member.run.run, why))  # by the last update, which no loss has seen
                 ended.append(self.failed[-1])
             elif self.step == len(member.steps):
                 self.trained.append(self._finished(index, member))

@@ -8,9 +8,11 @@ result, that has its value; where two have it, the link is ambiguous and stays o
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 from journey.answers.equations import Unreadable
@@ -22,6 +24,10 @@ from journey.schema import Problem, Quantity
 _SENTENCE_END = re.compile(
     r"(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)(?<=[.!?])\s+(?=[A-Z])"
 )
+
+
+MAX_CHARS = 20_000  # of a question, and of a solution: those of GSM8K have about a thousand at most
+MAX_CALCULATIONS = 200  # of a solution; of a question as many numbers
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,16 @@ class Annotated:
 
     def quantity(self, name: str | None) -> Quantity | None:
         """The quantity of this id."""
-        return next((each for each in self.quantities if each.id == name), None)
+        return self._by_id.get(name or "")
+
+    @cached_property
+    def _by_id(self) -> dict[str, Quantity]:
+        return {each.id: each for each in self.quantities}
+
+    @cached_property
+    def _uses(self) -> Counter[str]:
+        """How often the steps' operands could come from each quantity."""
+        return Counter(name for s in self.steps for e in s.equations for o in e.operands for name, _ in o.sources)
 
     def given(self, operand: Operand | None) -> Quantity | None:
         """The quantity of the question that an operand surely comes from.
@@ -47,15 +62,13 @@ class Annotated:
         quantity = self.quantity(name)
         if quantity is None or quantity.span is None:
             return None
-        uses = sum(name == each for s in self.steps for e in s.equations for o in e.operands for each, _ in o.sources)
-        return quantity if uses == 1 or self.values[quantity.id] > 12 else None
+        return quantity if self._uses[quantity.id] == 1 or self.values[quantity.id] > 12 else None
 
 
 class _Source(NamedTuple):
-    """Where an operand can come from: a quantity, one of its readings, and whether it only ever multiplies."""
+    """Where an operand of some value can come from: a quantity, one of its readings, and whether it only ever multiplies."""
 
     id: str
-    value: Fraction
     text: str
     factor: bool = False
 
@@ -63,10 +76,16 @@ class _Source(NamedTuple):
 def annotated(problem: Problem) -> Annotated:
     """The graph of a problem's solution. Raises Unreadable with the reason it is counted under."""
     body = (problem.solution or "").rpartition("####")[0] or (problem.solution or "")
+    longest = max(len(problem.question), len(body))
+    if longest > MAX_CHARS:
+        raise Unreadable("too_long", f"{longest:,} characters, at most {MAX_CHARS:,}")
     givens = list(given_quantities(problem.question))
-    known = [
-        _Source(each.id, value, text, each.unit == "times") for each, readings in givens for value, text in readings
-    ]
+    if len(givens) > MAX_CALCULATIONS:
+        raise Unreadable("too_long", f"{len(givens)} numbers in the question, at most {MAX_CALCULATIONS}")
+    known: dict[Fraction, list[_Source]] = {}  # by value
+    for each, readings in givens:
+        for value, text in readings:
+            known.setdefault(value, []).append(_Source(each.id, text, each.unit == "times"))
     values = {each.id: readings[0][0] for each, readings in givens}
     steps: list[SolutionStep] = []
     quantities = [quantity for quantity, _ in givens]
@@ -75,6 +94,8 @@ def annotated(problem: Problem) -> Annotated:
         equations = []
         for equation in step.equations:
             count += 1
+            if count > MAX_CALCULATIONS:
+                raise Unreadable("too_long", f"more than {MAX_CALCULATIONS} calculations")
             linked = tuple(
                 _link(equation, each, known, f"{problem.question} {step.text}") for each in equation.operands
             )
@@ -83,7 +104,7 @@ def annotated(problem: Problem) -> Annotated:
             values[equation.id] = equation.value
             quantities.append(Quantity(equation.id, str(equation.value), equation.linked))
             if len(equation.operands) > 1 or not equation.operands[0].link:  # `x = 24` only repeats what it links to
-                known.append(_Source(equation.id, equation.value, equation.id))
+                known.setdefault(equation.value, []).append(_Source(equation.id, equation.id))
         from_nowhere = any(len(each.operands) == 1 and not each.operands[0].link for each in equations)
         steps.append(replace(step, equations=tuple(equations), opaque=step.opaque or from_nowhere))
     if not count:
@@ -113,11 +134,11 @@ def given_quantities(question: str) -> Iterator[tuple[Quantity, tuple[tuple[Frac
         yield Quantity(name, value, span=(start, end), unit=unit), tuple(readings)
 
 
-def _link(equation: Calculation, operand: Operand, known: list[_Source], context: str) -> Operand:
+def _link(equation: Calculation, operand: Operand, known: dict[Fraction, list[_Source]], context: str) -> Operand:
     """The operand with every quantity it could come from; a constant of nature counts as one more possibility."""
     tokens, index = equation.tokens, operand.token
     scales = bool({"*", "/"} & set(tokens[max(index - 1, 0) : index + 2]))
-    origins = {each.id: each.text for each in known if each.value == operand.value and (scales or not each.factor)}
+    origins = {each.id: each.text for each in known.get(operand.value, ()) if scales or not each.factor}
     if origins and facts(operand.value, context):
         origins["fact"] = ""
     return replace(operand, sources=tuple(origins.items()))

@@ -14,6 +14,7 @@ One record, read in two ways on purpose, because a mistake of the reader costs i
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from journey.answers.exact import NotANumber, evaluate
+from journey.answers.exact import MAX_CHARS, NotANumber, evaluate
 from journey.answers.prose_numbers import MONEY, Numeral, numerals
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
@@ -94,8 +95,9 @@ def _is_unary(tokens: Sequence[str], index: int) -> bool:
 
 # --- anybody's text: every equation, true or false -------------------------------------------------------------------
 
-_RUN = re.compile(rf"[-( ]*{_NUMBER}(?:[ =+*/()-]|{_NUMBER})*")
-_RUN_OR_PLUS = re.compile(rf"[-+( ]*{_NUMBER}(?:[ =+*/()-]|{_NUMBER})*")
+# A run begins where its first sign does: begun at every one of a thousand dashes, reading would take their square.
+_RUN = re.compile(rf"(?<![-( ])[-( ]*+{_NUMBER}(?:[ =+*/()-]|{_NUMBER})*")
+_RUN_OR_PLUS = re.compile(rf"(?<![-+( ])[-+( ]*+{_NUMBER}(?:[ =+*/()-]|{_NUMBER})*")
 _WORDS = re.compile(
     r"\\(?:times|cdot)(?![A-Za-z])|\\div(?![A-Za-z])|\\left|\\right|\\[,;! ()\[\]]|[$\u20ac]|<<[^<>]*>>"
 )
@@ -104,6 +106,7 @@ _LETTER_X = re.compile(r"(?<=[\d)])( *)[xX](?= *[\d(.])")
 _SIMPLE = re.compile(r"(\d{1,9}) *([-+*]) *(\d{1,9})", re.ASCII)
 _CALCULATES = re.compile(r"(?<=[\d)]) *[-+*/]")
 _TOKEN = re.compile(rf"{_NUMBER}|[-+*/()]")
+_NEAR = 80  # characters around a run that are looked at: blanks, and a sign or a letter
 
 
 def equations(text: str, *, terse: bool = False) -> Iterator[Equation]:
@@ -159,6 +162,8 @@ def _sides(text: str, run: re.Match[str]) -> list[tuple[str | None, int, int]]:
         end = start + len(part)
         stripped = part.strip()
         first = start + len(part) - len(part.lstrip())
+        if len(stripped) > MAX_CHARS:  # nothing of that length is evaluated
+            stripped = ""
         # A full stop or a bracket that closes something outside is no part of the side.
         while stripped.count(")") > stripped.count("(") and stripped.endswith(")"):
             stripped = stripped[:-1].rstrip()
@@ -175,7 +180,7 @@ def _sides(text: str, run: re.Match[str]) -> list[tuple[str | None, int, int]]:
 
 def _goes_on_before(text: str, position: int) -> bool:
     """Whether what stands before a run belongs to its first side: an operator, a bracket, a letter without a blank."""
-    before = text[:position]
+    before = text[max(position - _NEAR, 0) : position]
     if before and not text[position].isspace() and (before[-1].isalnum() or before[-1] in "_.\\}"):
         return True
     last = before.rstrip()[-1:]
@@ -184,7 +189,7 @@ def _goes_on_before(text: str, position: int) -> bool:
 
 def _goes_on_after(text: str, position: int) -> bool:
     """Whether what stands after a run belongs to its last side: algebra, a power, a percent sign, a single letter."""
-    after = text[position:]
+    after = text[position : position + _NEAR]
     touching = not text[position - 1].isspace()
     if touching and after[:1] and (after[0] in "^%_\\{" or (after[0].isalpha() and not _unit(after))):
         return True
@@ -267,6 +272,8 @@ class _SolutionReader:
         tokens = [_Token("", each.start, each.end, index) for index, each in enumerate(self.numerals)]
         tokens += [_Token(_WRITTEN.get(m.group(), m.group()), *m.span()) for m in _SIGN.finditer(text)]
         self.tokens = sorted(tokens, key=lambda token: token.start)
+        self._ends = [token.end for token in self.tokens]
+        self._starts = [number.start for number in self.numerals]
         self.used: set[int] = set()
 
     def marked(self, position: int, content: str) -> Equation:
@@ -281,25 +288,25 @@ class _SolutionReader:
             raise Unreadable("unreadable_annotation", f"<<{content}>>") from error
         if computed != value:
             raise Unreadable("false_annotation", f"<<{content}>>: {left} is {computed}")
-        before = [token for token in self.tokens if token.end <= position]
-        sign = before[-1] if before and before[-1].sign == "=" else None
+        before = self._before(position)
+        sign = self.tokens[before - 1] if before and self.tokens[before - 1].sign == "=" else None
         if sign and not _LEAD.fullmatch(self.text, sign.end, position):
             sign = None
         written = None
         if sign is not None:
             self.used.add(sign.start)
-            written = self._run(before[:-1], value) if len(tokens) == 1 else None
-            written = written or self._match(tokens, before[:-1])
+            written = self._run(before - 1, value) if len(tokens) == 1 else None
+            written = written or self._match(tokens, before - 1)
         return self._equation(
             written or _Written(tokens, {}), right, value, position, self._numeral_after(position, value)
         )
 
     def unmarked(self, sign: _Token) -> Equation | None:
         """The equation around a bare equals sign, if it is written out in numbers and true."""
-        after = next((number for number in self.numerals if number.start >= sign.end), None)
+        after = self._after(sign.end)
         if after is None or not _LEAD.fullmatch(self.text, sign.end, after.start):
             return None
-        written = self._run([token for token in self.tokens if token.end <= sign.start], after.value)
+        written = self._run(self._before(sign.start), after.value)
         if written is None:
             return None
         self.used.add(sign.start)
@@ -308,17 +315,25 @@ class _SolutionReader:
 
     def _numeral_after(self, position: int, value: Fraction) -> Span | None:
         """Where the value is written right after a position."""
-        for number in self.numerals:
-            if number.start >= position:
-                near = number.value == value and _LEAD.fullmatch(self.text, position, number.start)
-                return (number.start, number.end) if near else None
-        return None
+        number = self._after(position)
+        near = number and number.value == value and _LEAD.fullmatch(self.text, position, number.start)
+        return (number.start, number.end) if number and near else None
 
-    def _match(self, tokens: tuple[str, ...], before: list[_Token]) -> _Written | None:
-        """An annotation's tokens with the spans of its numbers and signs, matched backwards from the equals sign."""
+    def _before(self, position: int) -> int:
+        """How many tokens end before a position: those that count are the last of them."""
+        return bisect.bisect_right(self._ends, position)
+
+    def _after(self, position: int) -> Numeral | None:
+        """The first number that begins at a position or after it."""
+        index = bisect.bisect_left(self._starts, position)
+        return self.numerals[index] if index < len(self.numerals) else None
+
+    def _match(self, tokens: tuple[str, ...], count: int) -> _Written | None:
+        """An annotation's tokens with the spans of its numbers and signs, matched backwards among the first `count` tokens."""
         spans: dict[int, Span] = {}
-        index, nearest = len(tokens) - 1, len(before) - 1
-        right = before[nearest].end if before else 0
+        before = self.tokens
+        index, nearest = len(tokens) - 1, count - 1
+        right = before[nearest].end if count else 0
         while index >= 0:
             if nearest >= 0 and before[nearest].sign in _BRACKETS and before[nearest].sign != tokens[index]:
                 nearest -= 1
@@ -355,11 +370,12 @@ class _SolutionReader:
             return 3
         return int(value == number.value)
 
-    def _run(self, before: list[_Token], value: Fraction) -> _Written | None:
-        """The longest written-out calculation that ends at the equals sign, if it has this value."""
+    def _run(self, count: int, value: Fraction) -> _Written | None:
+        """The longest written-out calculation that ends with the first `count` tokens, if it has this value."""
         run: list[_Token] = []
-        right = before[-1].end if before else 0
-        for token in reversed(before):
+        right = self.tokens[count - 1].end if count else 0
+        for index in range(count - 1, -1, -1):
+            token = self.tokens[index]
             number_next = not run or run[0].sign in _OPERATORS
             if token.sign in ("(", ")", "=") or (token.numeral >= 0) != number_next:
                 break

@@ -10,10 +10,13 @@ from typing import Literal, NamedTuple, get_args
 from journey.answers import checker
 from journey.answers.checker import Outcome
 from journey.catalog import FAMILIES
+from journey.errors import JourneyError
 from journey.schema import Problem
 
 GradeOutcome = Literal["correct", "wrong", "no_answer", "undecided"]
 OUTCOMES: tuple[GradeOutcome, ...] = get_args(GradeOutcome)
+WITHHELD, EMPTY = "withheld by the server", "empty answer"  # outcomes of their own among those without an answer
+CHECKER_FAILED = "the checker failed"
 _WORDS: dict[Outcome, GradeOutcome] = {
     Outcome.SAME: "correct",
     Outcome.DIFFERENT: "wrong",
@@ -29,20 +32,36 @@ class Grade(NamedTuple):
     why: str
 
 
-def grade(problem: Problem, text: str, finish: Literal["stop", "length"] = "stop") -> Grade:
+def grade(problem: Problem, text: str, finish: Literal["stop", "length", "content_filter"] = "stop") -> Grade:
     """Take the final answer from an output and judge it as `problem.check` says.
 
     An output cut off at the cap of new tokens (`finish="length"`) has an answer only if it closed a box: a number in
-    an unfinished sentence is none. Where the problem's facts name a `tolerance` (a number, absolute), numbers that differ
-    by no more are the same. Raises UnknownName if `problem.check` names no family.
+    an unfinished sentence is none. One that the server withheld (`"content_filter"`) has none. Where the problem's facts name a `tolerance` (a number, absolute), numbers that differ
+    by no more are the same. Where the checker itself fails on an answer, that is undecided, and `why` begins with
+    CHECKER_FAILED. Raises UnknownName if `problem.check` names no family.
     """
+    if finish == "content_filter":
+        return Grade("no_answer", None, WITHHELD)
+    if not text.strip():
+        return Grade("no_answer", None, EMPTY)
     extracted = checker.extract(text)
     if extracted.answer is None:
         return Grade("no_answer", None, extracted.why)
-    if finish == "length" and extracted.why != "box":
+    if finish == "length" and extracted.why not in ("box", "answer tag"):
         return Grade("no_answer", None, "cut off before a box")
+    try:
+        return _judged(problem, extracted)
+    except (JourneyError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - one answer must never end the grading of all the others
+        return Grade("undecided", extracted.answer, f"{CHECKER_FAILED} ({type(error).__name__})")
+
+
+def _judged(problem: Problem, extracted: checker.Extracted) -> Grade:
+    """The grade of an answer that was found, by the rules of the problem."""
+    assert extracted.answer is not None
     if problem.check == "value":
-        outcome = checker.compare(problem.answer, extracted.answer)
+        outcome = checker.judged(problem.answer, extracted.answer)
         tolerance = problem.facts.get("tolerance")
         if outcome is Outcome.DIFFERENT and tolerance and _within(problem.answer, extracted.answer, str(tolerance)):
             return Grade("correct", extracted.answer, f"within {tolerance}")

@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from journey import interrupts
+from journey.cli import file_errors
 from journey.cli.curate import curate
 from journey.cli.doctor import doctor
 from journey.cli.evaluate import evaluate
@@ -24,6 +25,7 @@ from journey.cli.export import export
 from journey.cli.finetune import finetune
 from journey.cli.flags.given import plug_ins
 from journey.cli.generate import generate
+from journey.cli.grade import grade
 from journey.cli.list import list_
 from journey.cli.problems import problems
 from journey.cli.publish import publish
@@ -84,6 +86,7 @@ _add(publish)
 _add(export)
 _add(show)
 _add(list_, name="list")
+_add(grade)
 _add(doctor)
 
 
@@ -105,6 +108,9 @@ def main() -> None:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+        meant = None if os.environ.get("JOURNEY_TRACEBACK") else file_errors.meaning(error)
+        if meant is not None:
+            _fail(str(meant), meant.exit_code)
         raise
 
 

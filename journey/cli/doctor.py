@@ -7,26 +7,47 @@ import os
 import platform
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from journey.cli.shared import AsJson, next_, print_json
 from journey.errors import JourneyError
 from journey.numbers import gib
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """What this machine can do: devices, memory, disk, models, extras, Hub.
+def doctor(
+    base: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Try this base instead: sampler, adapters, chance, template.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What this machine can do: devices, memory, disk, models, extras, Hub; with --base, what a base can do.
 
-    Example: journey doctor
+    Example: journey doctor --base pocket
     """
     from journey.cli.printing import terminal
 
-    facts = examine()
+    facts = examine() if base is None else _try(base)
     if as_json:
         print_json(facts)
         return
     terminal.show_facts(facts)
-    next_("journey", "demo")
+    next_(
+        "journey", *(["demo"] if base is None else ["finetune", "CURATED", "--base", base, "--dry-run", "--out", "DIR"])
+    )
+
+
+def _try(base: str) -> dict[str, Any]:
+    """The probe that finetune makes before the first step, with its default adapters."""
+    from transformers.utils import logging
+
+    from journey.config import FinetuneSettings
+    from journey.finetune.planning import base_probe
+    from journey.models import load
+
+    logging.disable_progress_bar()
+    return base_probe.described(load.find(base), FinetuneSettings(base=base), load.best_device())
 
 
 def examine() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from journey.cli.flags.given import GivenFlags, settings_flags
 from journey.cli.shared import AsJson, DryRun, Out, next_, print_json, show_plan, show_scores
-from journey.errors import UsageError
+from journey.errors import PartialError, UsageError
 
 
 @settings_flags("evaluate")
@@ -50,6 +50,18 @@ def evaluate(
     evaluated = stage.evaluate(folder, settings, out)
     show_scores(evaluated, as_json)
     next_("journey", "show", evaluated)
+    _say_diverged(folder)
+
+
+def _say_diverged(finetuned: Path) -> None:
+    """Raises PartialError naming the runs that were left out because their weights are of no use."""
+    from journey.evaluate.planning.runs import diverged
+    from journey.formats.folders import open_finished
+
+    lost = diverged(open_finished(finetuned, "finetune"))
+    if lost:
+        said = "; ".join(f"{name} counts as failed: {why}" for name, why in lost.items())
+        raise PartialError(f"{said}\n  the other runs are evaluated; train it again with a smaller --lr")
 
 
 def _recheck(

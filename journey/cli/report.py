@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from journey.cli.shared import AsJson, next_, show_scores
+from journey.cli.shared import AsJson, next_, note, show_scores
 
 
 def report(
@@ -15,6 +15,9 @@ def report(
     finetuned: Annotated[Path | None, typer.Option("--finetune", help="Its finetune folder, if not beside it.")] = None,
     judge: Annotated[str | None, typer.Option(help="A MODEL that counts the behaviours too, on some answers.")] = None,
     judge_answers: Annotated[int, typer.Option(help="How many answers the judge reads.", min=1)] = 200,
+    second: Annotated[
+        str | None, typer.Option("--second-grader", metavar="NAME", help="math-verify: list where it judges otherwise.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the report from the stored samples; no model is needed.
@@ -24,6 +27,7 @@ def report(
     from journey.evaluate.behaviour import judge as judging
     from journey.evaluate.behaviour import measure
     from journey.evaluate.report import build as stage
+    from journey.evaluate.scoring import second_grader
     from journey.formats.folders import open_finished
     from journey.formats.manifest import MANIFEST
 
@@ -31,6 +35,12 @@ def report(
         folder = folder / "evaluate"
     evaluated = open_finished(folder, "evaluate")
     measure.build(evaluated, judging.judge(evaluated, judge, judge_answers) if judge else None)
+    if second:
+        grades = second_grader.build(evaluated, second)
+        for one in grades.disagreements:
+            note(
+                f"{one.run} {one.benchmark} {one.question}: {one.outcome} ({one.why}), there {one.second} ({one.second_why})"
+            )
     stage.build(evaluated, finetuned)
     show_scores(folder, as_json)
     next_("journey", "show", folder)

@@ -28,7 +28,16 @@ from journey.formats.attempts import (
 )
 from journey.formats.curation import FunnelFile, GenerateCounts
 from journey.formats.files import inside, read_lines, sha256, sha256_of
-from journey.formats.finetune import ADAPTER, PROBLEMS, TRAJECTORY, WARMUP, AuditFile, RunFile, TrajectoryPoint
+from journey.formats.finetune import (
+    ADAPTER,
+    PROBLEMS,
+    TRAJECTORY,
+    WARMUP,
+    AuditFile,
+    RunFile,
+    TemplateFile,
+    TrajectoryPoint,
+)
 from journey.formats.manifest import MANIFEST, Manifest
 from journey.formats.marks import DONE, Environment, ShardMark, Timing
 from journey.formats.plan import EvaluationPlan, SampleIdentities
@@ -178,6 +187,13 @@ class CuratedFolder(FinishedFolder):
         base = self.manifest.config.get("base")
         return None if base is None else str(base)
 
+    @cached_property
+    def template(self) -> TemplateFile | None:
+        """How the base's chat template is used; None where that is as it is."""
+        if not self.has(TemplateFile.FILE):
+            return None
+        return TemplateFile.parse(self.read(TemplateFile.FILE), str(self.path / TemplateFile.FILE))
+
     @property
     def base(self) -> str | None:
         """The same, or the folder that it lay in where that is there."""
@@ -212,6 +228,13 @@ class FinetunedFolder(FinishedFolder):
     def base(self) -> str:
         """The model that was trained: the folder that it lay in, or as the settings name it, else as the runs do."""
         return self.base_place or self.base_setting or next((run.base.name for run in self.runs.values()), "")
+
+    @cached_property
+    def template(self) -> TemplateFile | None:
+        """How the base's chat template is used; None where that is as it is."""
+        if not self.has(TemplateFile.FILE):
+            return None
+        return TemplateFile.parse(self.read(TemplateFile.FILE), str(self.path / TemplateFile.FILE))
 
     @property
     def arms(self) -> list[str]:

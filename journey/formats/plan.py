@@ -91,7 +91,19 @@ class EarlierLook(msgspec.Struct, frozen=True):
     runs: tuple[str, ...]  # of this plan that it had too (the same adapter weights)
     benchmarks: tuple[str, ...]  # of this plan that it had too
     headline: tuple[str, ...] = ()  # what it said
-    found: Literal["given", "beside"] = "given"  # by --after, or beside the folder
+    found: Literal["given", "beside"] = "given"  # by --after, or beside the folder (plans of 0.1 have both)
+
+
+class LooksBeside(FileRecord, frozen=True):
+    """looks_beside.json: earlier evaluations of these runs that lay beside the folder when it was begun.
+
+    A view that is never hashed: what lies about changes no plan and no score, and yet the report says it.
+    """
+
+    FILE: ClassVar[str] = "looks_beside.json"
+
+    looks: tuple[EarlierLook, ...]
+    version: int = 1
 
 
 class EvaluationPlan(FileRecord, frozen=True):

@@ -104,7 +104,7 @@ class ExportFile(FileRecord, frozen=True):
     """journey_export.json of an exported model: the run, its base, and how far merging moved the first word's logits."""
 
     FILE: ClassVar[str] = "journey_export.json"
-    NEWER: ClassVar[frozenset[str]] = frozenset({"version"})
+    NEWER: ClassVar[frozenset[str]] = frozenset({"version", "template"})
 
     run: str
     base: str
@@ -113,4 +113,5 @@ class ExportFile(FileRecord, frozen=True):
     largest_logit_difference: float
     share_of_largest_logit: float
     same_first_word: float
+    template: tuple[str, ...] = ()  # what the chat template does beside the base's own, in sentences
     version: int = 1

@@ -1,5 +1,7 @@
 """scores.json of an evaluation folder: accuracies, comparisons, curves and costs, all that the report shows but samples.
 
+second_grader.json beside it is a view: the stored answers that a second grader judges otherwise.
+
 Rates are in [0, 1], differences are second minus first; tokens (generated ones), FLOPs and seconds are per problem. A
 number that could not be computed is null, never 0.
 """
@@ -266,4 +268,35 @@ class HarnessFile(FileRecord, frozen=True):
     harness: str  # name and version
     base: str
     scores: tuple[TaskScore, ...]
+    version: int = 1
+
+
+class Disagreement(msgspec.Struct, frozen=True):
+    """One answer with both outcomes (same, different, undecided) and both reasons."""
+
+    run: str
+    benchmark: str
+    question: str
+    index: int
+    gold: str
+    answer: str
+    outcome: str
+    why: str
+    second: str
+    second_why: str
+
+
+class SecondGrades(FileRecord, frozen=True, forbid_unknown_fields=True):
+    """How often a second grader judges the stored answers otherwise, and where."""
+
+    FILE: ClassVar[str] = "second_grader.json"
+
+    plan_sha256: str
+    checker: str  # version of the answer checker
+    grader: str
+    judged: int  # answers that both graders judged; those of families with a checker of their own are left out
+    undecided_here: int  # of the disagreements: undecided here, decided there
+    undecided_there: int
+    opposite: int  # one says same, the other different
+    disagreements: tuple[Disagreement, ...]
     version: int = 1

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from journey.models.completion import Completion, CompletionRequest, Finish
-from journey.models.kv_cache import can_merge, merged, roomy_cache
+from journey.models.kv_cache import can_merge, keep_rows, merged, roomy_cache
 from journey.models.random import pick
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class _Batch:
         self.ids, self.mask, self.positions = self.ids[index], self.mask[index], self.positions[index]
         self.steps = self.steps[index]
         self.chances = None if self.chances is None else self.chances[index]
-        self.cache.batch_select_indices(index)
+        keep_rows(self.cache, index)
 
 
 class Decoding(Protocol):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-Finish = Literal["stop", "length"]
+Finish = Literal["stop", "length", "content_filter"]  # the last: a server has withheld the answer
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,18 @@ class Decoder(DecodingModel):
         return Writing(self, requests, temperature, top_p, rows or len(requests)).run() if requests else []
 
 
+TURN_MARKS = frozenset(
+    ("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "<|user|>", "<|end|>",
+     "<start_of_turn>", "<end_of_turn>")
+)  # fmt: skip
+
+
 def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """The tokenizer's end of turn, and the further ones that the model's generation config lists."""
+    """The tokenizer's end of turn, the further ones that the model's generation config lists, and marks of another turn.
+
+    A base that does not end its turn would go on with a question of its own, which no arm that learned to stop does.
+    """
     listed = model.generation_config.eos_token_id if model.generation_config is not None else None
     more = [] if listed is None else [listed] if isinstance(listed, int) else listed
-    return frozenset([end_of_turn(tokenizer), *more])
+    marks = [number for mark, number in tokenizer.get_added_vocab().items() if mark in TURN_MARKS]
+    return frozenset([end_of_turn(tokenizer), *more, *marks])

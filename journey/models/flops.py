@@ -54,7 +54,9 @@ class Outline:
     @property
     def attention_width(self) -> int:
         """Heads times head size."""
-        heads = int(self.text.num_attention_heads)
+        heads = int(getattr(self.text, "num_attention_heads", None) or 0)
+        if not heads:
+            return 0  # no attention at all
         return int(getattr(self.text, "head_dim", None) or self.text.hidden_size // heads) * heads
 
 

@@ -59,6 +59,15 @@ def roomy_cache(config: Any) -> DynamicCache:
     return cache
 
 
+def keep_rows(cache: DynamicCache, indices: torch.Tensor) -> None:
+    """Keep only these rows of every layer's state, in this order: keys and values, and what recurrent layers carry on."""
+    for layer in cache.layers:
+        # Layers with a recurrent or convolutional state have no `batch_select_indices`, or one that forgets that state;
+        # `reorder_cache` is the selection along rows that every kind of layer has, for beam search.
+        select: Any = layer.batch_select_indices if isinstance(layer, _RoomyLayer) else layer.reorder_cache
+        select(indices)
+
+
 def can_merge(cache: DynamicCache) -> bool:
     """Whether rows of several caches of this kind can be put into one."""
     return all(isinstance(layer, _RoomyLayer) for layer in cache.layers)

@@ -52,18 +52,6 @@ def refuse_unstackable(config: Mapping[str, Any]) -> None:
         raise UsageError(f"init_lora_weights={init!r} changes the base and cannot be stacked", "use --engine trl")
 
 
-def refuse_base_dropout(model: Any) -> None:
-    """Raises UsageError if the base itself drops values out while it is trained on."""
-    dropped = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Dropout) and module.p]
-    config = model.config.get_text_config()
-    dropped += [name for name in ("attention_dropout", "attn_pdrop") if getattr(config, name, 0)]
-    if dropped:
-        raise UsageError(
-            f"the base has dropout of its own ({dropped[0]}), whose draws runs in a stack would share",
-            "use --engine trl, or a base without dropout",
-        )
-
-
 def scale_of(config: Mapping[str, Any]) -> float:
     """What the low-rank product is multiplied with: alpha / r, or alpha / sqrt(r) with rsLoRA (arXiv 2312.03732)."""
     rank = int(config["r"])

@@ -52,7 +52,8 @@ def base_of(folder: CuratedFolder | FinetunedFolder, given: str | None = None) -
     local = ref.local and ref.name not in load.MODELS
     if wanted and local and (given is not None or folder.base_place is not None) and weights_digest(ref) != wanted:
         raise UsageError(
-            f"{name} does not hold the weights of {named}, the base of {folder.path}", "name that one: --base PATH"
+            f"{name} does not hold the weights of {named}, the base of {folder.path}",
+            "--base PATH of the folder with those weights",
         )
     return replace(ref, name=label(ref.name)) if local else ref
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from journey import views
-from journey.models import template
+from journey.models import policy, template
 from journey.models.completion import Completion, CompletionRequest, Finish
 from journey.models.flops import Cost
 from journey.models.random import uniforms
@@ -109,11 +109,13 @@ class Sampler:
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The tokens of a text that stands within an answer."""
-        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        own = policy.unusual(text, policy.of(self.tokenizer))
+        return tuple(self.tokenizer(own, add_special_tokens=False)["input_ids"])
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of tokens, its spaces as the model wrote them."""
-        return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+        """The text of the tokens of an answer, in the view's own tags; its spaces as the model wrote them."""
+        text = str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+        return text if text == "" else policy.usual(text, policy.of(self.tokenizer))
 
     def again(self, question: PromptedQuestion, attempt: str) -> tuple[int, ...]:
         """The prompt of a revision; of an attempt that leaves no room for an answer, only its end is shown."""

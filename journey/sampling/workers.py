@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 from journey import console
 from journey.catalog import STRATEGIES
 from journey.errors import JourneyError, ResourceError
+from journey.formats.finetune import TemplateFile
 from journey.models.load import ModelRef
 from journey.models.threads import one_thread_on, use_one_thread
 from journey.processes import WorkerPool, cores
@@ -45,6 +46,7 @@ class WorkerModel:
     dtype: str | None = None
     one_by_one: bool = False
     server: str | None = None
+    template: TemplateFile | None = None
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,11 @@ class Worker:
         import torch
         from transformers.utils import logging
 
-        from journey.models import flops, load
+        from journey.models import flops, load, policy
 
         logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
         self.settings = model
-        self.tokenizer = load.load_tokenizer(model.ref)
+        self.tokenizer = policy.attach(load.load_tokenizer(model.ref), model.template)
         dtype = None if model.dtype is None else getattr(torch, model.dtype)
         self.model: Any = None if model.server else load.load_model(model.ref, device=model.device, dtype=dtype)
         self.cost = flops.cost_of(model.ref)

@@ -23,6 +23,7 @@ from journey.formats.finetune import (
     AuditFile,
     RunFile,
     SweepFile,
+    TemplateFile,
     WarmupFile,
 )
 from journey.formats.manifest import MANIFEST, Manifest
@@ -33,7 +34,7 @@ from journey.store import Folder
 
 ADAPTERS_VERSION = 1
 _KEPT = (RunFile.FILE, TRAJECTORY)
-_WHOLE = (PROBLEMS, SweepFile.FILE)  # of the whole folder, where there are any
+_WHOLE = (PROBLEMS, SweepFile.FILE, TemplateFile.FILE)  # of the whole folder, where there are any
 
 
 def stage(plan: AdapterRepoPlan, settings: PublishSettings, repo: str, out: Path) -> Path:

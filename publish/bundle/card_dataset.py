@@ -185,7 +185,7 @@ def _dataset_context(
         "llamafactory": recipe_files["dataset_info.json"].strip(),
         "splits": [split for split in SPLITS if survey.pairs[split]],
         "configs": [{"name": name, "rows": rows[name], "what": _WHAT[name]} for name in present],
-        "tables": _tables(present, settings.view),
+        "tables": _tables(present, settings.view, bool(settings.reasoning_content)),
         "left_out": 2 * survey.total - sum(rows["stepwise"].values()),
         "methods": sorted(survey.methods.items()),
         "policies": [(name, n, terms(settings, name)) for name, n in sorted(policies.items())],
@@ -217,11 +217,11 @@ def _view_note(view: views.View) -> str:
     }[view]
 
 
-def _tables(present: Iterable[columns.Config], view: views.View) -> list[dict[str, Any]]:
+def _tables(present: Iterable[columns.Config], view: views.View, apart: bool) -> list[dict[str, Any]]:
     """The columns of every config with types and notes; configs with the same columns share a table."""
     by_schema: dict[str, dict[str, Any]] = {}
     for config in present:
-        schema = columns.schema(config, view)
+        schema = columns.schema(config, view, apart)
         rows = [{"name": f.name, "type": type_words(f.type), "note": columns.COLUMN_NOTES[f.name]} for f in schema]
         by_schema.setdefault(str(schema), {"names": [], "columns": rows})["names"].append(config)
     return list(by_schema.values())

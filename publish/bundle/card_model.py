@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from journey.formats.folders import EvaluatedFolder
 from journey.formats.scores import ArmScore, RunScore
+from journey.models import policy
 from journey.numbers import NOT_KNOWN, interval, number, points, spread
 from journey.publish.bundle import card_dataset
 from journey.publish.bundle.evaluated import benchmarks_of, licences_of, schemas
@@ -59,6 +60,7 @@ def adapters(plan: AdapterRepoPlan, settings: PublishSettings, repo: str) -> str
         url=card_dataset.hub_page(repo, "model"),
         runs=[runs[run] for run in plan.names],
         first=plan.names[0],
+        template_notes=policy.sentences(plan.runs.folder.template or policy.PLAIN),
         arms=arms,
         audit_rows=_audit_rows(plan, arms),
         audit=plan.runs.folder.audit,

@@ -14,9 +14,10 @@ from typing import Any
 
 from journey import console
 from journey.formats.curation import LEDGER, FunnelFile
+from journey.formats.finetune import TemplateFile
 from journey.formats.manifest import MANIFEST
 from journey.formats.publication import PublishedShard, PublishedShards
-from journey.publish.bundle import card_dataset, provenance
+from journey.publish.bundle import card_dataset, provenance, reasoning
 from journey.publish.bundle.source import BundleSource
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns, parquet
@@ -26,7 +27,13 @@ from journey.store import Folder
 
 BUNDLE_VERSION = 1
 _MADE: tuple[Config, ...] = ("journey", "shortcut", "pairs", "trees", "stepwise")
-_BUILD = {"repo", "view", "license", "source_license"}  # settings that change the bytes of a dataset bundle
+_BUILD = {
+    "repo",
+    "view",
+    "license",
+    "source_license",
+    "reasoning_content",
+}  # settings that change the bytes of a dataset bundle
 
 
 def open_folder(source: BundleSource, settings: PublishSettings, out: Path) -> Folder:
@@ -44,6 +51,8 @@ def stage(
     source: BundleSource, settings: PublishSettings, out: Path, *, shard_bytes: int = parquet.SHARD_BYTES
 ) -> Path:
     """Build the bundle of a curated folder and return it. Resumes; gives the same bytes every time."""
+    if settings.reasoning_content:
+        reasoning.check(source.curated, settings.view)
     with open_folder(source, settings, out) as folder:
         if not folder.finished:
             rows = _tables(folder, source, settings, shard_bytes)
@@ -90,7 +99,7 @@ def _table(
             return
     wanted = source.survey.pairs[split]
     items = _items(source, settings, config, split, spent)
-    schema = columns.schema(config, settings.view)
+    schema = columns.schema(config, settings.view, bool(settings.reasoning_content))
     path_of = lambda k: folder.path(f"{config}/{split}-{k:05d}.parquet")
     written = parquet.write_shards(items, schema, path_of, first=number, spent=spent, shard_bytes=shard_bytes)
     for shard in written:
@@ -111,14 +120,14 @@ def _items(
         if config == "preference":
             yield source.preference.of(pair, settings.view)
         else:
-            yield columns.rows_of(config, pair, None, settings.view)
+            yield columns.rows_of(config, pair, None, settings.view, bool(settings.reasoning_content))
 
 
 def _provenance(folder: Folder, source: BundleSource) -> None:
     """Manifests, ledger and funnel as they are, and the rows of every shard of the curated folder."""
     curated = source.curated
     folder.write(f"provenance/curate/{MANIFEST}", curated.manifest.encoded())
-    for name in (FunnelFile.FILE, LEDGER):
+    for name in (FunnelFile.FILE, TemplateFile.FILE, LEDGER):
         if curated.has(name):
             folder.write(f"provenance/curate/{name}", curated.read(name))
     for number, trees in enumerate(source.trees):

@@ -32,6 +32,7 @@ Config = Literal["journey", "shortcut", "pairs", "trees", "stepwise", "preferenc
 CONFIGS: tuple[Config, ...] = ("journey", "shortcut", "pairs", "trees", "stepwise", "preference")
 DEFAULT: Config = "journey"
 NEEDS_TREE: tuple[Config, ...] = ("trees", "stepwise")
+REASONING = "reasoning_content"  # as vLLM's parser, axolotl and the templates of reasoning bases name it
 UNVERIFIED = "unverified"  # provenance["roles"] of traces whose roles were read out of prose
 
 _ABOUT: dict[str, str] = {
@@ -90,18 +91,23 @@ COLUMN_NOTES: dict[str, str] = {
 }
 
 
-def schema(config: Config, view: View) -> pyarrow.Schema:
-    """The Arrow types of a config. In the compact view prompts and completions are plain text, else conversations."""
+def schema(config: Config, view: View, apart: bool = False) -> pyarrow.Schema:
+    """The Arrow types of a config. In the compact view prompts and completions are plain text, else conversations.
+
+    `apart`: answers of the traces have their thinking in `reasoning_content`, beside `content`.
+    """
     import pyarrow as pa
 
     text, whole, yes = pa.string(), pa.int32(), pa.bool_()
     message = pa.list_(pa.struct([("role", text), ("content", text)]))
     turns = text if view == "compact" else message
+    said_apart = pa.list_(pa.struct([("role", text), ("content", text), (REASONING, text)]))
+    answers, whole_turns = (said_apart, said_apart) if apart else (turns, message)
     segment = pa.struct([(n, text) for n in ("role", "text", "brief")] + [(n, whole) for n in ("node", "start", "end")])
     origin = [("source", text), ("licence", text), ("method", text)]
     ids = [("pair_id", text), ("problem_id", text)]
     trace = [
-        ("id", text), ("prompt", turns), ("completion", turns), ("messages", message), ("problem", text),
+        ("id", text), ("prompt", turns), ("completion", answers), ("messages", whole_turns), ("problem", text),
         ("solution", text), ("answer", text), ("final_answer", text), *ids, ("kind", text), *origin, ("check", text),
         ("level", whole), ("mistakes", whole), ("backtracks", whole), ("verified", yes), ("policy", text),
     ]  # fmt: skip
@@ -151,12 +157,20 @@ def policy(provenance: Mapping[str, Any]) -> str | None:
     return None if model is None else str(model)
 
 
-def trace_row(pair: Pair, kind: Literal["journey", "shortcut"], view: View) -> dict[str, Any]:
-    """A row of `journey` or `shortcut`."""
+def thinking_apart(text: str) -> dict[str, str]:
+    """The fields of an answer of the think view, its thinking beside its content, as chat templates read them."""
+    thinking, _, content = text.removeprefix(views.THINK_OPEN).partition(views.THINK_CLOSE)
+    return {"content": content, REASONING: thinking}
+
+
+def trace_row(pair: Pair, kind: Literal["journey", "shortcut"], view: View, apart: bool = False) -> dict[str, Any]:
+    """A row of `journey` or `shortcut`; `apart` as in `schema`."""
     problem, trace = pair.problem, pair.journey if kind == "journey" else pair.shortcut
     prompt, answered = said(problem, trace, view)
     conversation = _turn("user", prompt) + _turn("assistant", answered.strip() if view == "compact" else answered)
     plain = view == "compact"
+    if apart:
+        conversation[1:] = [{"role": "assistant", **thinking_apart(answered)}]
     return {
         "id": f"{pair.pair_id}-{kind}",
         "prompt": prompt if plain else conversation[:1],
@@ -317,10 +331,10 @@ def _json(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
-def rows_of(config: Config, pair: Pair, tree: Tree | None, view: View) -> list[dict[str, Any]]:
+def rows_of(config: Config, pair: Pair, tree: Tree | None, view: View, apart: bool = False) -> list[dict[str, Any]]:
     """The rows that a pair adds to a config (`preference` is not made from pairs)."""
     if config in ("journey", "shortcut"):
-        return [trace_row(pair, config, view)]
+        return [trace_row(pair, config, view, apart)]
     if config == "pairs":
         return [pair_row(pair, view)]
     assert tree is not None

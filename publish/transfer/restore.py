@@ -33,6 +33,7 @@ from journey.formats.finetune import (
     BaseFacts,
     RunFile,
     SweepFile,
+    TemplateFile,
 )
 from journey.formats.folders import PublishedFolder, open_finished
 from journey.formats.manifest import MANIFEST, ListedFile, Manifest
@@ -47,7 +48,7 @@ Stage = Literal["curate", "finetune"]
 _WANTED: dict[Stage, list[str]] = {
     "curate": [MANIFEST, "pairs/*", "provenance/*"],
     "finetune": [
-        MANIFEST, AuditFile.FILE, PROBLEMS, SweepFile.FILE, "provenance/*", f"*{ADAPTER}", f"*{CONFIG}", f"*{RunFile.FILE}",
+        MANIFEST, AuditFile.FILE, TemplateFile.FILE, PROBLEMS, SweepFile.FILE, "provenance/*", f"*{ADAPTER}", f"*{CONFIG}", f"*{RunFile.FILE}",
         f"*{TRAJECTORY}",
     ],
 }  # fmt: skip
@@ -182,7 +183,7 @@ def _curated(bundle: PublishedFolder, built: Path) -> None:
             states = stated if isinstance(stated, list) else repeat(stated, count)
             pairs = [columns.pair_of(row, stated=flag) for row, flag in zip(islice(rows, count), states, strict=True)]
             write_atomic(inside(built, name), json_lines(pairs))
-    for name in (MANIFEST, FunnelFile.FILE, LEDGER):
+    for name in (MANIFEST, FunnelFile.FILE, TemplateFile.FILE, LEDGER):
         if bundle.has(f"{source}/{name}"):
             write_atomic(built / name, bundle.read(f"{source}/{name}"))
 
@@ -199,7 +200,7 @@ def _finetuned(bundle: PublishedFolder, built: Path) -> None:
             if bundle.has(source_name):
                 write_atomic(inside(built, f"{run}/{name}"), bundle.read(source_name))
         write_atomic(inside(built, f"{run}/{CONFIG}"), bundle.read(f"{source}/{run}/{CONFIG}"))
-    for name in (AuditFile.FILE, PROBLEMS, SweepFile.FILE):
+    for name in (AuditFile.FILE, TemplateFile.FILE, PROBLEMS, SweepFile.FILE):
         if bundle.has(name):
             write_atomic(built / name, bundle.read(name))
     stage = Manifest.parse(bundle.read(f"{source}/{MANIFEST}"), f"{source}/{MANIFEST}")

@@ -14,7 +14,7 @@ import pytest
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
 from journey.evaluate.planning.plan import prepare
-from journey.evaluate.planning.runs import pairs, read_runs
+from journey.evaluate.planning.runs import diverged, pairs, read_runs
 from journey.evaluate.run import evaluate, expected_effect, plan
 from journey.evaluate.sampling.run_samples import worker_model
 from journey.evaluate.scoring.score import rescore
@@ -272,6 +272,21 @@ class TestTheFinetuneFolder:
         out = evaluate(copy, settings(benchmarks=TWO[:1], limit=4), tmp_path / "out")
         assert scores_of(out).failed_runs == ("journey-s0",)
         assert {scored.run for scored in scores_of(out).runs} == {"base", "shortcut-tokens-s0"}
+
+    @pytest.mark.parametrize("value", ["nan", "inf", "1e30"])
+    def test_a_run_that_diverged_blocks_nobody(self, finetuned: Path, tmp_path: Path, value: str) -> None:
+        from safetensors.torch import load, save
+
+        copy = shutil.copytree(finetuned, tmp_path / "copy")
+        name = "journey-s0/adapter_model.safetensors"
+        weights = load((copy / name).read_bytes())
+        last = max(weights)
+        change(copy, {name: save({**weights, last: weights[last].fill_(float(value))})})
+        assert list(diverged(open_finished(copy, "finetune"))) == ["journey-s0"]
+        if value == "1e30":
+            out = evaluate(copy, settings(benchmarks=TWO[:1], limit=4), tmp_path / "out")
+            assert scores_of(out).failed_runs == ("journey-s0",)
+            assert {scored.run for scored in scores_of(out).runs} == {"base", "shortcut-tokens-s0"}
 
     def test_a_broken_run_json(self, finetuned: Path, tmp_path: Path) -> None:
         copy = shutil.copytree(finetuned, tmp_path / "copy")

@@ -14,14 +14,15 @@ import torch
 from peft import PeftModel
 from transformers import AutoTokenizer, LlamaForCausalLM, LlamaForSequenceClassification
 
-from journey.config import EvaluateSettings
+from journey.answers.grading import grade
+from journey.config import EvaluateSettings, build
 from journey.errors import AuthError, JourneyError, RemoteError, UsageError
 from journey.evaluate.run import evaluate, plan
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
-from journey.models.endpoints import Endpoint, EndpointRef, reference
+from journey.models.endpoints import Endpoint, EndpointRef, StrangeAnswer, reference
 from journey.models.load import find, load_classifier
-from journey.schema import Reward, Sample, decode
+from journey.schema import Problem, Reward, Sample, decode
 from journey_testing.folders import records
 
 ONE = "countdown@1"
@@ -34,6 +35,8 @@ class Server:
         self.known, self.asked = known, []  # type: ignore[var-annotated]
         self.complete: Callable[[str, dict[str, Any]], tuple[str, str, int]] = lambda model, body: ("", "stop", 1)
         self.chat: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: {"content": "\\boxed{1}"}
+        self.raw: bytes | None = None  # every answer, as it is
+        self.status = 200
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,7 +44,8 @@ class Server:
                 pass
 
             def reply(self, status: int, data: Any) -> None:
-                body = json.dumps(data).encode()
+                body = json.dumps(data).encode() if outer.raw is None else outer.raw
+                status = status if outer.raw is None else outer.status
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
@@ -265,3 +269,102 @@ class TestTheClient:
     def test_a_judge_without_log_probabilities(self, server: Server) -> None:
         server.chat = lambda body: {"content": " yes, it is"}
         assert Endpoint(EndpointRef("large", server.url)).says_yes("?") == 1.0
+
+
+STRANGE = {
+    "a page": b"<html><body>nginx</body></html>",
+    "half of a text": b'{"choices": [{"text": "\\\\boxed{1}", "finish_rea',
+    "no choices": b'{"choices": []}',
+    "null": b'{"choices": null}',
+    "an error": b'{"error": {"message": "overloaded"}}',
+    "half a character": b'{"choices": [{"text": "\\ud800", "finish_reason": "stop"}]}',
+    "no text": b'{"choices": [{"text": 5}]}',
+    "nested": b"[" * 100_000,
+    "too much": b" " * 9_000_000 + b'{"choices": [{"text": "1"}]}',
+}
+
+
+class TestStrangeAnswers:
+    @pytest.mark.parametrize("kind", STRANGE)
+    def test_each_is_one_clear_error_with_its_beginning(
+        self, server: Server, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("journey.models.endpoints.time.sleep", lambda seconds: None)
+        server.raw = STRANGE[kind]
+        endpoint = Endpoint(EndpointRef("base", server.url))
+        for ask in (
+            lambda: endpoint.complete([1], cap=2),
+            lambda: endpoint.chat("?", cap=2),
+            lambda: endpoint.says_yes("?"),
+        ):
+            if kind in ("half a character", "no text") and ask.__code__.co_names[-1] != "complete":
+                continue
+            with pytest.raises(StrangeAnswer) as told:
+                ask()
+            assert repr(server.raw.decode()[:200]) in str(told.value) and len(str(told.value)) < 600
+
+    def test_a_list_of_models_that_is_none(self, server: Server) -> None:
+        server.raw = b"<html>"
+        with pytest.raises(RemoteError):
+            Endpoint(EndpointRef("base", server.url)).models()
+
+    def test_one_of_many_is_counted_and_nothing_of_the_shard_is_kept(
+        self, server: Server, base: Path, finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("journey.models.endpoints.time.sleep", lambda seconds: None)
+        server.complete = served(base, finetuned)
+        asked = settings(server, strategy=["greedy"], equal_tokens=False)
+        good, wrapped = server.wrapped, []
+
+        def sometimes(kind: str, choice: dict[str, Any], tokens: int, model: str) -> dict[str, Any]:
+            wrapped.append(model)
+            return good(kind, choice, tokens, model) if model != "journey-s0" else {"error": "busy"}
+
+        server.wrapped = sometimes  # type: ignore[method-assign]
+        with pytest.raises(RemoteError, match=r"(\d+) of \d+ answers failed: .*'\{\"error\": \"busy\"\}'"):
+            evaluate(finetuned, asked, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+        server.wrapped = good  # type: ignore[method-assign]
+        out = evaluate(finetuned, asked, tmp_path / "out")  # the next run asks again
+        assert len(list(records(out, f"samples/journey-s0/{ONE}/greedy", Sample))) == 6
+
+    @pytest.mark.parametrize(
+        "told", [{"completion_tokens": -3}, {"completion_tokens": 1e30}, {"prompt_tokens": True}, "x"]
+    )
+    def test_its_numbers_are_not_believed(self, server: Server, told: Any) -> None:
+        server.raw = json.dumps({"choices": [{"text": "1", "finish_reason": "stop"}], "usage": told}).encode()
+        reply = Endpoint(EndpointRef("base", server.url)).complete([1], cap=5)
+        assert (reply.text, reply.tokens, reply.prompt_tokens) == ("1", 0, 0)
+
+    def test_withheld_and_empty_answers_are_outcomes_of_their_own(self, server: Server) -> None:
+        server.raw = b'{"choices": [{"message": {"content": "\\\\boxed{7}"}, "finish_reason": "content_filter"}]}'
+        reply = Endpoint(EndpointRef("large", server.url)).chat("?", cap=3)
+        problem = Problem("p", "?", "7", "test")
+        assert grade(problem, reply.text, reply.finish) == ("no_answer", None, "withheld by the server")
+        server.raw = b'{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}'
+        reply = Endpoint(EndpointRef("large", server.url)).chat("?", cap=3)
+        assert grade(problem, reply.text, reply.finish) == ("no_answer", None, "empty answer")
+
+    def test_a_key_that_may_not_do_it(self, server: Server) -> None:
+        server.raw, server.status = b'{"error": {"message": "no"}}', 403
+        with pytest.raises(AuthError, match="does not allow"):
+            Endpoint(EndpointRef("base", server.url)).chat("?", cap=3)
+
+
+class TestSecrets:
+    ADDRESS = "http://me:hunter2secret@127.0.0.1:9/v1"
+
+    def test_no_address_with_a_login_is_taken_and_none_is_shown(self) -> None:
+        for make in (
+            lambda: reference(f"m@{self.ADDRESS}"),
+            lambda: build(EvaluateSettings, {"endpoint": self.ADDRESS}, "x"),
+        ):
+            with pytest.raises(UsageError) as told:
+                make()
+            assert "hunter2" not in str(told.value) and "JOURNEY_API_KEY" in str(told.value)
+
+    @pytest.mark.parametrize("text", ["hf_abcdefghijklmnop", "sk-abcdefghijklmnop", "http://h/v1?api_key=abcdefghij"])
+    def test_no_message_holds_a_token(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "abcdefgh" not in str(JourneyError(f"{text} is refused"))
+        monkeypatch.setenv("JOURNEY_API_KEY", "correct horse battery")
+        assert "horse" not in str(UsageError("the server says: correct horse battery", "x"))

@@ -19,7 +19,7 @@ from journey.evaluate.sampling.parity import _agreement
 from journey.evaluate.scoring.score import rescore
 from journey.formats.finetune import RunFile
 from journey.formats.folders import open_finished
-from journey.formats.plan import EvaluationPlan
+from journey.formats.plan import EvaluationPlan, LooksBeside
 from journey.formats.scores import Scores
 from journey.sampling import shards, workers
 from journey.schema import Problem, Question, Sample, decode
@@ -162,10 +162,15 @@ def test_a_later_evaluation_takes_samples_over_and_says_that_it_looked(
     assert (look.folder, look.found, look.runs) == ("out", "given", ("shortcut-tokens-s0", "journey-s0"))
     assert "looked at once before (out)" in scores_of(out).looked_before
     assert "looked before (once)" in scores_of(out).qualifiers
-    # The next one lies beside the second and finds it; a folder that is resumed keeps what it found at first.
-    third = evaluate(more, settings(strategy=["greedy"], flips=0, after=[str(finished)], limit=4), tmp_path / "third")
-    assert [look.found for look in plan_of(third).earlier] == ["given", "beside"]
-    assert "looked before (2 times)" in scores_of(third).qualifiers
+    # The next one lies beside the second and finds it; the report says so, plan and scores do not depend on it.
+    few = settings(strategy=["greedy"], flips=0, after=[str(finished)], limit=4)
+    third, alone = evaluate(more, few, tmp_path / "third"), evaluate(more, few, tmp_path / "x" / "y" / "third")
+    assert [look.found for look in plan_of(third).earlier] == ["given"]
+    assert "looked before (once)" in scores_of(third).qualifiers
+    assert [(look.folder, look.found) for look in LooksBeside.read(third).looks] == [("out", "beside")]
+    assert "looked at once before (out)" in (third / "report.md").read_text()
+    assert [look.folder for look in LooksBeside.read(alone).looks] == ["out", "third"]
+    assert (third / "plan.json").read_bytes() == (alone / "plan.json").read_bytes()
     with pytest.raises(UsageError, match="shares no run and benchmark"):
         evaluate(more, settings(benchmarks=["countdown@2"], after=[str(finished)]), tmp_path / "other")
 

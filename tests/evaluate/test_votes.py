@@ -77,6 +77,33 @@ def test_a_vote_of_many_samples_is_quick_and_between_its_limits() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sizes", "silent", "k", "share"),
+    [
+        ([200] * 100, 0, 10_000, 0.01),
+        ([1] * 20_000, 0, 10_000, 1 / 20_000),
+        ([2] * 5000, 0, 5000, 1 / 5000),
+        ([700, 700], 600, 512, 0.5),
+        ([10_000, 10_000], 0, 10_000, 0.5),
+    ],
+)
+def test_large_votes_are_exact_where_all_classes_are_alike(sizes: list[int], silent: int, k: int, share: float) -> None:
+    scores = [1.0] + [0.0] * (len(sizes) - 1)
+    assert majority(sizes, scores, silent, k) == pytest.approx(share, rel=1e-9)
+
+
+def test_the_chances_of_all_classes_add_up() -> None:
+    for sizes, silent, k in (
+        ([2000, 1500, 596], 0, 512),
+        ([300, 290, 280, 100, 50, 5, 5, 1, 1], 90, 400),
+        ([31, 30, 2], 1, 63),
+    ):
+        chances = [
+            majority(sizes, [float(c == own) for c in range(len(sizes))], silent, k) for own in range(len(sizes))
+        ]
+        assert sum(chances) == pytest.approx(1, abs=1e-10) and chances == sorted(chances, reverse=True)
+
+
+@pytest.mark.parametrize(
     "call", [lambda: majority([1], [1.0], 0, 2), lambda: passes(1, 2, 3), lambda: adaptive([2], [1.0], 0, 1)]
 )
 def test_more_votes_than_samples(call: object) -> None:

@@ -126,6 +126,18 @@ def test_a_run_that_fails_twice_is_left_out_and_named(
     assert read_manifest(tmp_path / "runs").counts["runs"] == 2
 
 
+@pytest.mark.parametrize("engine", ["stacked", "trl"])
+def test_a_run_whose_last_update_diverged_has_failed_and_the_others_are_kept(
+    curated: Path, base: Path, tmp_path: Path, engine: str
+) -> None:
+    """Its losses are all finite: nothing is computed with the weights after the last step."""
+    chosen = settings_for(base, arms=["journey"], seeds=1, lr=[3e-3, 1e30], max_steps=1, engine=engine, workers=1)
+    with pytest.raises(PartialError, match=r"journey-lr1e\+30-s0 failed: .*the weights have diverged"):
+        finetune(curated, chosen, tmp_path / "runs")
+    runs = open_finished(tmp_path / "runs", "finetune")
+    assert list(runs.trained) == ["journey-lr0.003-s0"] and runs.runs["journey-lr1e+30-s0"].failed
+
+
 def test_when_every_run_fails_nothing_is_finished(
     curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

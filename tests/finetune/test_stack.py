@@ -174,8 +174,9 @@ def test_layers_that_cannot_be_stacked_are_named() -> None:
 
 def test_a_base_with_dropout_of_its_own_is_refused(base: Path, data: dict[str, Rows], tmp_path: Path) -> None:
     model: Any = load.load_model(load.find(str(base)), device="cpu")
-    model.config.attention_dropout = 0.1
-    with pytest.raises(UsageError, match="dropout of its own"):
+    for layer in model.model.layers:
+        layer.self_attn.attention_dropout = 0.1
+    with pytest.raises(UsageError, match="draws random numbers in training mode"):
         stacked.Training(model, 0, six_runs(), data, setup_in(tmp_path, base), lambda *_: None)
 
 

@@ -123,6 +123,22 @@ class TestProblemFiles:
         assert manifest.inputs["problems"] == sha256(problems) and manifest.config["problems"] == "problems.jsonl"
         assert json.loads((folder / "rejected.jsonl").read_text())["index"] == 2
 
+    def test_a_row_on_which_a_method_fails_is_rejected_and_the_others_are_made(self, tmp_path, problems, monkeypatch):
+        from journey.generate.methods import slips
+
+        read = slips.annotated
+
+        def failing(problem):
+            if "12 boxes" in problem.question:
+                raise ZeroDivisionError("a row that nobody thought of")
+            return read(problem)
+
+        monkeypatch.setattr(slips, "annotated", failing)
+        folder = generate(self.given(problems), tmp_path / "out", workers=1)
+        counts = read_manifest(folder, "generate").counts
+        assert counts["pairs"] == 4 and counts["rejected"]["method_failed"] == 1
+        assert "ZeroDivisionError: a row that nobody thought of" in (folder / "rejected.jsonl").read_text()
+
     @pytest.mark.parametrize("pairs", [1, 2, 3, 4])
     def test_the_count_cuts_and_the_counts_are_those_of_the_rows_kept(self, tmp_path, problems, pairs):
         folder = generate(self.given(problems, pairs=pairs), tmp_path / "out", workers=1)

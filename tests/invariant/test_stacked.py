@@ -216,6 +216,18 @@ def test_float32_together_equals_alone_equals_trl(kind: str, tiny: Callable[[str
     assert abs(np.mean(signed)) < 4 * np.std(signed) / math.sqrt(len(signed)) + 1e-8
 
 
+def test_a_mixture_of_experts_has_one_loss_in_both_engines(tiny: Callable[[str], Path], tmp_path: Path) -> None:
+    """No load-balancing loss of the router in either, though the config asks for one."""
+    data, run = rows_of(6, 12), four_runs()[0]
+    setup = setup_of("stacked", tiny("qwen2_moe"), tmp_path / "stacked")
+    got, _ = train_stacked([run], data, setup, torch.float32)
+    one_run.train_run(run, data[run.kind], setup_of("trl", tiny("qwen2_moe"), tmp_path / "trl"), lambda *_: None)
+    begun = initial(run, setup, torch.float32)
+    assert distance(got[run.run], saved(tmp_path / "trl", run), begun) < 1e-3
+    ours, theirs = (trajectory(tmp_path / way, run) for way in ("stacked", "trl"))
+    np.testing.assert_allclose([p["loss"] for p in ours], [p["loss"] for p in theirs], rtol=1e-4)
+
+
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_dropout_equals_alone_and_trl(checkpointing: bool, tiny: Callable[[str], Path], tmp_path: Path) -> None:
     """On a CPU the masks are those that nn.Dropout draws, whoever else is in the stack."""

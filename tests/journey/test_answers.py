@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from journey.answers import checker
 from journey.answers.checker import CHECKER_VERSION, Extracted, Outcome, compare, extract, grade, number
 from journey.rng import rng_for
 
@@ -226,10 +227,17 @@ class TestNumber:
         assert number(text) == value
 
     @pytest.mark.parametrize(
-        "text", ["", "x", "1,2", "1/0", "0^{-1}", "2^{0.5}", "52_8", "5 5", "1e9999999", "2 3/2", "2^{9000}"]
+        "text", ["", "x", "1,2", "1/0", "0^{-1}", "2^{0.5}", "52_8", "5 5", "1e9999999", "2 3/2", "2^{90000}"]
     )
     def test_no_number(self, text: str) -> None:
         assert number(text) is None
+
+    @pytest.mark.parametrize("power", [1, 3580, 3581, 4089, 4090, 7000])
+    def test_no_number_is_longer_than_python_can_write(self, power: int) -> None:
+        """15^4090 has 4,811 digits, and to write more than 4,300 raises: one such answer ended a whole grading."""
+        assert compare("2x", f"15^{{{power}}}") is not Outcome.SAME
+        value = number(f"15^{{{power}}}")
+        assert value is None or len(str(value)) <= 4300
 
     def test_a_value_beyond_the_limit_is_refused_before_it_is_computed(self) -> None:
         began = time.process_time()
@@ -294,7 +302,7 @@ class TestCompare:
 
     def test_version_and_words_are_stable(self) -> None:
         """They are stored with scores."""
-        assert CHECKER_VERSION == "1"
+        assert CHECKER_VERSION == "2"
         assert [outcome.value for outcome in Outcome] == ["same", "different", "undecided"]
 
 
@@ -333,3 +341,10 @@ class TestExtract:
     def test_why_there_is_no_answer(self) -> None:
         whys = [extract(text).why for text in ("<think>", "\\boxed{1", "\\boxed{}", "18", "the answer is")]
         assert len(set(whys)) == 5
+
+
+def test_of_many_lines_of_hashes_the_last_hundred_are_looked_at() -> None:
+    assert checker.extract("#### 7\n" + "#### notes\n" * 99).answer == "7"
+    assert checker.extract("#### 7\n" + "#### notes\n" * 100).answer is None
+    assert checker.extract("#### 7\n" * 150_000).answer == "7"
+    assert checker.extract("the answer is 7\n" + "#### notes\n" * 150_000).answer == "7"

@@ -13,7 +13,9 @@ from typer.main import get_command
 
 from journey.cli.app import app
 
-VERBS = "demo run problems sample generate curate finetune evaluate report publish export show list doctor".split()
+VERBS = (
+    "demo run problems sample generate curate finetune evaluate report publish export show list grade doctor".split()
+)
 
 
 def journey(*args: str, cwd: Path, columns: int = 100) -> subprocess.CompletedProcess[str]:
@@ -76,6 +78,10 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("finetune g --arms jurney --out x", ""),
         ("evaluate nowhere --benchmarks countdown --out x", "not a finished folder"),
         ("report nowhere", "nowhere"),
+        ("grade 18", "give GOLD and ANSWER"),
+        ("grade 18 18 --file g/x", "not both"),
+        ("grade --file nofile.jsonl", "nofile.jsonl"),
+        ("grade 18 17 --second-grader nobody", "math-verify"),
     ],
 )
 def test_bad_input_is_one_clear_error(pairs: Path, args: str, expected: str) -> None:

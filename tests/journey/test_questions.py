@@ -180,7 +180,7 @@ class TestHub:
         monkeypatch.setattr("datasets.load_dataset", load)
         asked, facts = load_questions("math500", limit=7)
         assert [q.problem.question for q in asked] == [f"p{n}" for n in range(7)]
-        revision = BENCHMARKS.entry("math500").facts["revision"]
+        revision = BENCHMARKS.entry("math500").facts["source_revision"]
         assert called == [(("HuggingFaceH4/MATH-500", None), {"split": "test", "revision": revision})]
         assert facts.revision == revision and len(revision) == 40
         rows.pop()

@@ -14,6 +14,7 @@ from journey.errors import UsageError
 from journey.formats.folders import open_finished, read_manifest
 from journey.formats.marks import Environment
 from journey.models import places
+from journey.publish import export
 from journey_testing.sources import ROOT
 
 OLD = ROOT / "tests/golden/v0_1"
@@ -67,3 +68,12 @@ def test_relative_folders_catalog_names_and_hub_ids_stay_as_they_are(base: Path)
     for name in ("pocket", "models/own-base", "ORG/NAME@main"):
         assert places.label(name) == name and places.place(name) is None
     assert places.label(str(base)) == "own-base" and places.place(str(base)) == str(base)
+
+
+def test_export_looks_where_the_base_lay_and_asks_for_its_place(base: Path, tmp_path: Path) -> None:
+    run_folder = OLD / "finetune-warm" / "journey-r1-s0"
+    assert export.find(str(run_folder), str(base)).base.source == str(base)
+    weights = base / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\1\2\3\4")
+    with pytest.raises(UsageError, match="does not hold the weights"):
+        export.find(str(run_folder), str(base))
