@@ -24,14 +24,13 @@ from journey.cli.evaluate import evaluate
 from journey.cli.export import export
 from journey.cli.finetune import finetune
 from journey.cli.flags.given import plug_ins
-from journey.cli.generate import generate
+from journey.cli.generate import generate, sample
 from journey.cli.grade import grade
 from journey.cli.list import list_
 from journey.cli.problems import problems
 from journey.cli.publish import publish
 from journey.cli.report import report
 from journey.cli.run import demo, run
-from journey.cli.sample import sample
 from journey.cli.shared import TYPED
 from journey.cli.show import show
 from journey.errors import JourneyError, ResourceError
