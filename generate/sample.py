@@ -16,6 +16,7 @@ from typing import Any
 
 from journey import console
 from journey.answers.checker import CHECKER_VERSION
+from journey.catalog import revisions
 from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import ATTEMPTS, ESTIMATES, PROBLEMS_FILE, EstimatedMistake, ProfileFile, with_estimates
@@ -123,6 +124,7 @@ def _config(settings: SampleSettings, policies: Sequence[SamplingPolicy]) -> dic
     ]
     if settings.locate_with is not None:
         config["locate_with"] = Path(settings.locate_with).name
+    config |= revisions((FAMILIES, [parse_family(settings.family)[0]] if settings.family else []))
     return {**config, "sampler": SAMPLER, "checker": CHECKER_VERSION, "locator": LOCATOR}
 
 
