@@ -48,7 +48,7 @@ def _pairs_a_second(problems: int) -> float:
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
     from journey_testing.attempts import attempted
 
-    tried = attempted(problems)
+    tried = attempted(problems, 8)
     readers = [METHODS.get(name)() for name in ("own", "injected", "profiled")]
     started = time.process_time()
     results = [reader.make_of(each, 0) for each in tried for reader in readers]

@@ -39,6 +39,8 @@ def guess(problem: Problem, rng: Random, slips: float = 0.2) -> str:
     state, target, parts, terms = tuple(space.start), space.target, [], {n: str(n) for n in space.start}
     while len(state) > 1:
         moves = space.moves(state) if len(state) > 2 else space.last_moves(*state, True)
+        if not moves:  # nothing that the level allows is left: the answer stops here
+            break
         a, sign, b, result, left = moves[rng.randrange(len(moves))]
         term = f"( {terms.get(a, a)} {sign} {terms.get(b, b)} )"
         if rng.random() < slips:
@@ -50,7 +52,7 @@ def guess(problem: Problem, rng: Random, slips: float = 0.2) -> str:
             parts.append(f"{a} {sign} {b} = {result} {word} .")
         else:
             parts.append(f"try {a} {sign} {b} = {result} left {' '.join(map(str, state))} .")
-    return f"{' '.join(parts)} \\boxed{{ {terms[state[0]][2:-2]} }}"
+    return f"{' '.join(parts)} \\boxed{{ {terms[state[0]][2:-2] or state[0]} }}"
 
 
 def problems_of(count: int) -> list[Problem]:
@@ -69,9 +71,9 @@ def attempts_at(problem: Problem, count: int = 30) -> tuple[Attempt, ...]:
     return tuple(attempt_of(problem, guess(problem, rng), index) for index in range(count))
 
 
-def attempted(count: int) -> list[AttemptedProblem]:
-    """Problems with the made-up policy's attempts and its errors."""
-    tried = {problem.id: (problem, attempts_at(problem)) for problem in problems_of(count)}
+def attempted(count: int, each: int = 30) -> list[AttemptedProblem]:
+    """Problems with the made-up policy's attempts, so many each, and its errors."""
+    tried = {problem.id: (problem, attempts_at(problem, each)) for problem in problems_of(count)}
     errors = sum((count_errors(*both) for both in tried.values()), start=count_errors(problems_of(1)[0], ()))
     return [AttemptedProblem(problem, attempts, POLICY, dict(errors)) for problem, attempts in tried.values()]
 
