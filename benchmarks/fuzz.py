@@ -31,11 +31,11 @@ from journey.answers.equations import Unreadable, equations
 from journey.answers.grading import grade
 from journey.config import resolve_run
 from journey.errors import JourneyError
-from journey.generate import sources
 from journey.generate.methods.slips import Slips
 from journey.rng import rng_for
 from journey.schema import Pair, Problem, Sample, Tree, decode
 from journey.settings import plain_yaml
+from journey.tables import files, problems, rows
 
 LENGTHS = (
     1,
@@ -264,16 +264,15 @@ def try_recipe(rng: random.Random) -> None:
         pass
 
 
-_FIELDS = sources._fields({})
-
-
 def try_row(rng: random.Random) -> None:
     """A row of a user's problem file."""
     try:
-        row = plain(rng)
+        row: Any = plain(rng)
         line = json.dumps({"question": answer(rng), "answer": solution(rng)} if rng.random() < 0.5 else row)
-        parsed = sources._object(sources._parsed(bent(rng, line), "line 1"), "line 1")
-        sources._problem(parsed, _FIELDS, "line 1", "fuzz")
+        parsed = files._object(files._parsed(bent(rng, line), "line 1"), "line 1")
+        row = rows.read_row(parsed, "line 1", {})
+        if isinstance(row, rows.UserRow):
+            problems.as_problem(row, "fuzz")
     except JourneyError:
         pass
 
@@ -311,7 +310,9 @@ def watch(seen: Counter[str]) -> None:
 def measure(inputs: int, seed: int, worker: bool) -> dict[str, Any]:
     """Try so many inputs; what was found."""
     if not worker:
-        equivalence.AnswerComparison._ask = lambda self, gold, answer: equivalence.Outcome.UNDECIDED  # type: ignore[method-assign]
+        equivalence._asked = lambda gold, answer, seconds, why: equivalence.Judgement(
+            equivalence.Outcome.UNDECIDED, why
+        )
     readers = {"answer checker": (try_checker, 1.0)} if worker else READERS
     names, weights = list(readers), [share for _, share in readers.values()]
     for name in names:  # imports and caches first

@@ -21,8 +21,9 @@ from journey.answers.grading import grade
 from journey.catalog import FAMILIES, METHODS
 from journey.generate.attempts.locate import locate
 from journey.generate.made import MadePair
-from journey.generate.sources import read_problems
 from journey.schema import Problem, problem_id
+from journey.tables.problems import problems_of
+from journey.tables.rows import UserTable
 from journey.views import View
 
 Labelled = tuple[str, list[str], int | None]  # question, steps, first wrong step (None: none)
@@ -121,7 +122,9 @@ def made_here(folder: Path, count: int) -> dict[str, Counter[str]]:
         for view in ("think", "compact"):
             problems = (family.problem(0, index, level) for index in range(4 * count))
             counted[f"{name}@{level}, {view}"] = known_truth(problems, method, view, count)
-    counted["GSM8K, think"] = known_truth(read_problems(str(folder / "gsm8k_train.jsonl")), "slips", "think", count)
+    counted["GSM8K, think"] = known_truth(
+        problems_of(UserTable(str(folder / "gsm8k_train.jsonl"))), "slips", "think", count
+    )
     return counted
 
 

@@ -73,7 +73,7 @@ class Context:
 
         questions: dict[str, list[Question]] = {}
         for spec in self.settings.benchmarks:
-            loaded, _ = load_questions(spec, split="test", seed=self.settings.seed)
+            loaded, _ = load_questions(spec, split="test", seed=self.settings.seed, fields=self.settings.map)
             questions.setdefault(spec.partition("=")[0], []).extend(loaded)
         return questions
 

@@ -21,6 +21,7 @@ from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
 from journey.evaluate.planning.earlier_looks import earlier_looks, in_words, looks_beside
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup, prepare
+from journey.evaluate.planning.questions import refuse_changed
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples
 from journey.evaluate.scoring import score
@@ -54,6 +55,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
     if out.exists():
         with opened() as folder:
             if folder.finished:
+                refuse_changed(open_finished(out, "evaluate").plan, runs, settings, str(out))
                 return _reported(out, runs.path)
     prepared = prepare(runs, settings)  # before there is a folder, so that bad settings leave none behind
     if prepared.plan.backend in (STACKED, ONE_BY_ONE):
@@ -129,10 +131,14 @@ def _note_looks(folder: Folder, plan: EvaluationPlan, after: Sequence[EvaluatedF
 
 
 def _write_plan(folder: Folder, prepared: EvaluationSetup, looks: Sequence[EarlierLook]) -> EvaluationSetup:
-    """Write the plan and the questions, or check that the plan there is this one."""
+    """Write the plan and the questions, or check that the plan there is this one.
+
+    A plan that is there keeps what it says of the rows: the questions' hashes say whether they are the same.
+    """
     plan = msgspec.structs.replace(prepared.plan, earlier=tuple(looks))
     if folder.has(EvaluationPlan.FILE):
         begun = EvaluationPlan.read(folder.work)
+        plan = msgspec.structs.replace(plan, rows=begun.rows)
         then, now = begun.plain(), plan.plain()
         changed = ", ".join(key for key in now if then.get(key) != now[key])
         if changed:

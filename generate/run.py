@@ -23,15 +23,15 @@ from journey.formats.files import json_lines
 from journey.formats.folders import open_finished
 from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Timing
-from journey.generate import sources
 from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.attempts.reading import check_alike, read_attempts
 from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
-from journey.generate.sources import RowCount
 from journey.processes import cores
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
+from journey.tables.problems import RowCount, problems_of
+from journey.tables.rows import UserTable
 
 _SAMPLE = 20  # pairs made in memory for an estimate
 _START = 2.0  # seconds that a worker process takes to start
@@ -39,19 +39,26 @@ _START = 2.0  # seconds that a worker process takes to start
 
 @dataclass(frozen=True)
 class _Task:
-    """Settings resolved: what is combined, what is read, and what the folder's identity is made of."""
+    """Settings resolved: what is combined, what is read, and what the folder's identity is made of.
+
+    `table` is the problem file (None for families).
+    """
 
     settings: GenerateSettings
     sources: tuple[PairSource, ...]
     config: dict[str, Any]
     inputs: dict[str, str]
+    table: UserTable | None
     attempted: tuple[AttemptedProblem, ...] = ()
 
     def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
-        if self.settings.problems is None:
-            return None
-        return sources.read_problems(self.settings.problems, dict(self.settings.map) or None, counted)
+        return None if self.table is None else problems_of(self.table, counted)
+
+    def unusable(self) -> dict[str, Any]:
+        """The rows of the file that cannot be used, by reason, as an entry of the counts; empty where there are none."""
+        reasons = {} if self.table is None else self.table.check()
+        return {"unusable": reasons} if reasons else {}
 
     def jobs(self) -> Iterator[ShardJob]:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
@@ -81,11 +88,13 @@ def generate(settings: GenerateSettings, out: Path, *, workers: int | None = Non
 
     Raises UsageError for unknown names, bad files, or a folder that holds another run.
     """
-    task = _resolve(settings)
+    task, out = _resolve(settings), Path(out)
+    # Before there is a folder, so that a bad file leaves none behind.
+    unusable = {} if (out / MANIFEST).is_file() else task.unusable()
     with Folder.open(out, "generate", task.config, inputs=task.inputs, seed=settings.seed) as folder:
         if not folder.finished:
-            _run(folder, task, _processes(settings, workers))
-    return Path(out)
+            _run(folder, task, unusable, _processes(settings, workers))
+    return out
 
 
 def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> dict[str, Any]:
@@ -94,7 +103,7 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     Raises UsageError as `generate` does, save that a folder with another run is only reported.
     """
     task = _resolve(settings)
-    given = task.problems()
+    unusable, given = task.unusable(), task.problems()
     places = settings.pairs or 0
     problems = None if given is None else sum(1 for _ in given)
     if problems is not None:
@@ -120,6 +129,7 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
         "folder": _state(Folder(Path(out), "generate", task.config, task.inputs, settings.seed)),
         "methods": task.config["methods"],
         **({} if problems is None else {"problems": problems}),
+        **unusable,
         "pairs": pairs,
         "shards": -(-places // ROWS_PER_SHARD),
         "workers": processes,
@@ -156,7 +166,7 @@ def check(settings: GenerateSettings) -> None:
     """Raises UsageError or UnknownName for settings that `generate` would refuse; reads no problem."""
     _sources(settings)
     if settings.problems:
-        sources.check(settings.problems, settings.map)
+        UserTable(settings.problems, settings.map)
     # The attempts themselves may still be to be drawn, by an earlier stage of a recipe.
 
 
@@ -195,9 +205,10 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
 def _resolve(settings: GenerateSettings) -> _Task:
     combined = _sources(settings)
     config = settings.model_dump()
-    inputs = {}
+    inputs, table = {}, None
     if settings.problems:
-        inputs["problems"] = sources.source_hash(settings.problems)
+        table = UserTable(settings.problems, settings.map, strict=settings.strict)
+        inputs["problems"] = table.digest()
         if Path(settings.problems).exists():
             config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
     config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
@@ -207,8 +218,8 @@ def _resolve(settings: GenerateSettings) -> _Task:
         folder = open_finished(settings.attempts, "sample")
         policy, attempted = read_attempts(folder, settings.policy)
         config["attempts"], config["policy"] = Path(settings.attempts).name, policy
-        return _Task(settings, combined, config, {"sample": folder.sha256}, attempted)
-    return _Task(settings, combined, config, inputs)
+        return _Task(settings, combined, config, {"sample": folder.sha256}, None, attempted)
+    return _Task(settings, combined, config, inputs, table)
 
 
 def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:
@@ -266,7 +277,7 @@ def _processes(settings: GenerateSettings, workers: int | None) -> int:
     return max(1, min(wanted, -(-(settings.pairs or 0) // ROWS_PER_SHARD)))
 
 
-def _run(folder: Folder, task: _Task, workers: int) -> None:
+def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int) -> None:
     wanted = task.settings.pairs
     totals: dict[str, Any] = {"pairs": 0}
     rejected: list[bytes] = []
@@ -289,7 +300,7 @@ def _run(folder: Folder, task: _Task, workers: int) -> None:
         )
     folder.write(REJECTED, b"".join(rejected))
     seconds = time.time() - started
-    folder.finish(totals, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
+    folder.finish({**totals, **unusable}, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
 
 
 def _rejected(key: int) -> str:

@@ -22,7 +22,6 @@ from journey.errors import UsageError
 from journey.formats.attempts import ATTEMPTS, ESTIMATES, PROBLEMS_FILE, EstimatedMistake, ProfileFile, with_estimates
 from journey.formats.files import json_lines, read_lines
 from journey.formats.marks import Timing
-from journey.generate import sources
 from journey.generate.attempts import drawing, estimate, profile, shots
 from journey.generate.attempts.locate import LOCATOR
 from journey.generate.attempts.policies import SamplingPolicy, find_policies, on_one_base
@@ -33,6 +32,8 @@ from journey.sampling.identity import SAMPLER
 from journey.schema import Attempt, Problem
 from journey.splits import split_of
 from journey.store import Folder
+from journey.tables.problems import RowCount, problems_of
+from journey.tables.rows import UserTable
 
 SAID_AFTER = 50  # problems, when a pass rate far from a half is said before more is sampled
 _DRAWS = 200  # per wanted problem of a family
@@ -64,7 +65,7 @@ def check(settings: SampleSettings) -> None:
         if settings.limit is None and settings.pilot is None:
             raise UsageError("a family has no end: how many problems?", "add --limit N")
     if settings.problems:
-        sources.check(settings.problems, settings.map)
+        UserTable(settings.problems, settings.map)
     if settings.k_hard is not None and settings.k_hard < settings.k:
         raise UsageError(f"k_hard = {settings.k_hard} is below k = {settings.k}", f"give --k-hard {settings.k} or more")
     if settings.locate_with is not None and settings.locate == "checked":
@@ -95,7 +96,9 @@ def load_problems(settings: SampleSettings) -> list[Problem]:
     """
     wanted = min((n for n in (settings.limit, settings.pilot) if n is not None), default=None)
     if settings.problems is not None:
-        return list(islice(sources.read_problems(settings.problems, dict(settings.map) or None), wanted))
+        table = UserTable(settings.problems, settings.map, strict=settings.strict)
+        table.check()
+        return list(islice(problems_of(table, RowCount()), wanted))
     assert settings.family is not None and wanted is not None
     return list(islice(_of_family(settings, wanted), wanted))
 
@@ -129,7 +132,7 @@ def _config(settings: SampleSettings, policies: Sequence[SamplingPolicy]) -> dic
 
 
 def _inputs(settings: SampleSettings) -> dict[str, str]:
-    return {"problems": sources.source_hash(settings.problems)} if settings.problems else {}
+    return {"problems": UserTable(settings.problems, settings.map).digest()} if settings.problems else {}
 
 
 def _run(

@@ -54,15 +54,24 @@ def unset(value: Any) -> bool:
     return value is None
 
 
+def off(value: Any) -> bool:
+    """The same for switches and maps, which are off or empty where not given."""
+    return not value
+
+
+FieldNames = Annotated[dict[str, str], Flag("NAME=FIELD")]
+_FIELD_NAMES = "field names of the file or Hub dataset, dotted where a field lies in another"
+_STRICT = "stop at the first row of a file that cannot be used"
+
+
 class SampleSettings(Settings):
     """Which problems are put to which models, and how often."""
 
     problems: Annotated[str | None, Flag("FILE")] = Field(
-        None, description="a problem file (jsonl, json, parquet) or Hub dataset id"
+        None, description="a file (jsonl, json, csv, tsv, parquet, arrow), folder or Hub dataset id of problems"
     )
-    map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
-        {}, description="field names of the problem file", examples=["question=q,answer=a"]
-    )
+    map: FieldNames = Field({}, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, description=_STRICT)
     family: Annotated[str | None, Flag("NAME[@LEVEL]")] = Field(None, description="a problem family, instead of a file")
     policy: Annotated[list[str], Flag("MODEL")] = Field(
         [], description="models that answer: catalog name, folder, Hub id or run (DIR/RUN); several on one base at once"
@@ -112,11 +121,11 @@ class GenerateSettings(Settings):
 
     family: Annotated[list[str], Flag("NAME[@LEVEL]")] = Field([], description="problem families")
     problems: Annotated[str | None, Flag("FILE")] = Field(
-        None, description="a problem file (jsonl, json, parquet) or Hub dataset id"
+        None, description="a file (jsonl, json, csv, tsv, parquet, arrow), folder or Hub dataset id of problems"
     )
-    map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
-        {}, description="field names of the problem file", examples=["question=q,answer=a"]
-    )
+    map: FieldNames = Field({}, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, exclude_if=off, description=_STRICT)
+
     attempts: Annotated[str | None, Flag("DIR")] = Field(
         None, description="a folder of `journey sample`, for methods that read attempts", exclude_if=unset
     )
@@ -172,6 +181,7 @@ class CurateSettings(TemplateSettings):
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
         [], description="benchmarks whose problems must not be trained on"
     )
+    map: FieldNames = Field({}, exclude_if=off, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
     preset: Annotated[Literal["standard", "strict"], Flag("NAME")] = Field(
         "standard", description="limits of the filters; strict ones are tighter"
     )
@@ -254,6 +264,8 @@ class FinetuneSettings(TemplateSettings):
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
         [], description="benchmarks that must not overlap the training prompts"
     )
+    map: FieldNames = Field({}, exclude_if=off, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, exclude_if=off, description=_STRICT)
     engine: Annotated[str, Flag("NAME")] = Field("stacked", description="what trains")
     full: Annotated[bool, Flag()] = Field(
         False, description="train every weight of the base instead of adapters (engine trl)"
@@ -275,7 +287,8 @@ class FinetuneSettings(TemplateSettings):
         "joined", description="joined refuses prompts whose tokens change when the answer is joined to them"
     )
     warmup: Annotated[str | None, Flag("DIR")] = Field(
-        None, description="common start of all arms: a curate folder to train it on, or an adapter"
+        None,
+        description="common start of all arms: a curate folder or a file of worked solutions to train on, or an adapter",
     )
     warmup_epochs: Annotated[float, Unit("passes")] = Field(
         1.0, gt=0, le=10_000, description="how long the warm-up trains"
@@ -326,13 +339,15 @@ class EvaluateSettings(Settings):
     """What is asked, how it is sampled and compared."""
 
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
-        [], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl, reasoning-gym:TASK or Hub id"
+        [], description="NAME, FAMILY@LEVEL, NAME=FILE, reasoning-gym:TASK or Hub id"
     )
     base: Annotated[str | None, Flag("MODEL")] = Field(
         None, exclude_if=unset, description="where the base lies (default: where it lay when the runs were trained)"
     )
-    map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
-        {}, description="field names of a file or Hub dataset", examples=["question=q,answer=a"]
+    map: FieldNames = Field({}, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, exclude_if=off, description=_STRICT)
+    allow_golds: Annotated[bool, Flag()] = Field(
+        False, exclude_if=off, description="evaluate on a file though many of its golds cannot be judged by"
     )
     fresh: Annotated[int | None, Flag("N")] = Field(
         None, description="seed of new problems of procedural benchmarks, none of them trained on"

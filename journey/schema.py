@@ -19,6 +19,7 @@ SCHEMA_VERSION = 1
 
 Role = Literal["plan", "step", "mistake", "consequence", "notice", "backtrack", "correction", "check", "answer"]
 Verdict = Literal["right", "wrong", "unknown"]
+BY_GOLD = ("value", "choice")  # checks that compare with the gold; any other is a family's own
 ROLES: tuple[Role, ...] = Role.__args__  # type: ignore[attr-defined]
 
 
@@ -40,7 +41,7 @@ class Quantity(Record, frozen=True):
 
 
 class Problem(Record, frozen=True):
-    """A question with its gold answer and the way an answer is judged (`check`: "value" or a family's name).
+    """A question with its gold answer and the way an answer is judged (`check`: "value", "choice" or a family's name).
 
     `brief` is the question in the terse notation of the compact view. `facts` holds the canonical instance. A problem
     with `held_out` is test, whatever its hash says (held-out targets, published test sets).

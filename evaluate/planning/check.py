@@ -13,6 +13,7 @@ from journey.formats.folders import open_finished
 from journey.models import load
 from journey.models.endpoints import reference
 from journey.questions import check_fields, is_made_here, load_questions, name_of
+from journey.schema import BY_GOLD
 
 _CAP = 512  # new tokens, where nothing is said: it only has to be some number here
 
@@ -67,7 +68,7 @@ def _has_checker(settings: EvaluateSettings, names: dict[str, str]) -> None:
     """Raises UsageError for a benchmark on which the first strategy would find no checker."""
     for spec, name in names.items():
         facts = is_made_here(spec) and load_questions(spec, split=settings.split, seed=settings.seed, limit=1)[1]
-        if not facts or facts.check == "value":
+        if not facts or facts.check in BY_GOLD:
             raise UsageError(
                 f"{name} has no checker, which {settings.strategy[0]} needs", "name another strategy first"
             )

@@ -12,6 +12,7 @@ from journey.evaluate.test_time.contract import Strategy
 from journey.formats.comparison import Declared
 from journey.formats.plan import BenchmarkInfo, DrawInfo, EvaluationPlan, Skipped, StrategyInfo
 from journey.sampling.requests import StrategySettings
+from journey.schema import BY_GOLD
 
 CAP_SHARES = (8, 4, 2)  # budget-cap's default levels are these parts of the cap of new tokens
 GREEDY, SAMPLES = "greedy", "samples"
@@ -82,7 +83,7 @@ def skipped(settings: EvaluateSettings, benchmarks: Mapping[str, BenchmarkInfo])
     for spec, info in benchmarks.items():
         wanted = settings.sampled is None or bool({spec, info.name} & set(settings.sampled))
         for rank, name in enumerate(settings.strategy):
-            if strategy(name).checker and info.check == "value":
+            if strategy(name).checker and info.check in BY_GOLD:
                 if rank == 0:
                     raise UsageError(f"{info.name} has no checker, which {name} needs", "name another strategy first")
                 left_out.append(Skipped(info.name, name, "has no checker that needs the problem alone"))

@@ -16,7 +16,7 @@ from journey.errors import UnknownName
 from journey.formats.folders import CuratedFolder, FinetunedFolder, find_folder, open_finished
 from journey.formats.manifest import MANIFEST
 from journey.questions import BenchmarkFacts, load_questions
-from journey.schema import Problem, Question
+from journey.schema import BY_GOLD, Problem, Question
 from journey.splits import split_of
 
 SUFFIX = ".dev"
@@ -37,6 +37,8 @@ def dev_questions(
             split="dev" if given in BENCHMARKS.names() else "test",
             seed=settings.seed,
             limit=limit,
+            fields=settings.map,
+            strict=settings.strict,
         )
     elif settings.split == "dev":
         return None  # the benchmark itself is dev
@@ -71,14 +73,14 @@ def check_dev(settings: EvaluateSettings) -> None:
 
 
 def _curated(finetuned: FinetunedFolder) -> Iterator[Problem]:
-    """The dev problems, judged by value, of the folder that was trained from, where it lies beside the finetune folder."""
+    """The dev problems, judged by their gold, of the folder that was trained from, where it lies beside the finetune folder."""
     curated = curated_folder(finetuned)
     if curated is None:
         return
     seen: set[str] = set()
     for pair in curated.pairs("dev"):
         problem = pair.problem
-        if problem.id not in seen and problem.check == "value" and split_of(problem) == "dev":
+        if problem.id not in seen and problem.check in BY_GOLD and split_of(problem) == "dev":
             seen.add(problem.id)
             yield problem
 

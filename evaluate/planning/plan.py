@@ -16,14 +16,12 @@ from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.check import check_benchmarks
 from journey.evaluate.planning.dev_questions import check_dev, dev_questions
 from journey.evaluate.planning.larger import LargerModel, find_larger
-from journey.evaluate.planning.questions import ask, trained_on
+from journey.evaluate.planning.questions import ask, info_of, limit_of, rows_of, trained_on
 from journey.evaluate.planning.runs import pairs, read_runs, trained, twice, why_not_stacked
 from journey.evaluate.statistics.verdict import BASE
-from journey.formats.files import json_lines, sha256_of
 from journey.formats.folders import FinetunedFolder
-from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
+from journey.formats.plan import BenchmarkInfo, BenchmarkRows, EvaluationPlan, RunInfo
 from journey.models import load, places, policy, template
-from journey.questions import BenchmarkFacts
 from journey.sampling.requests import StrategySettings, roomy_cap
 from journey.schema import Question
 from journey.views import View
@@ -64,7 +62,7 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
     ref = places.base_of(finetuned, settings.base)
     tokenizer = policy.attach(load.load_tokenizer(ref), finetuned.template)
     view = finetuned.view or template.default_view(tokenizer)
-    infos, questions = _ask(settings, finetuned)
+    infos, questions, rows = _ask(settings, finetuned)
     prompts = {name: _prompts(of_benchmark, tokenizer, view, ref, name) for name, of_benchmark in questions.items()}
     device = load.best_device()
     longest = max(len(prompt) for of_one in prompts.values() for prompt in of_one.values())
@@ -80,6 +78,7 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
         max_new_tokens=cap,
         dtype=settings.dtype or ("float32" if device == "cpu" else "bfloat16"),
         backend=settings.endpoint or _backend(finetuned, runs),
+        rows=rows,
     )
     return EvaluationSetup(plan, ref, tokenizer, questions, prompts, device, strategy_settings, positions, larger)
 
@@ -151,14 +150,14 @@ def _is_dev(spec: str) -> bool:
 
 def _ask(
     settings: EvaluateSettings, finetuned: FinetunedFolder
-) -> tuple[dict[str, BenchmarkInfo], dict[str, list[Question]]]:
-    """All benchmarks by the name as asked for ("dev of NAME" for dev problems), and their questions by name."""
+) -> tuple[dict[str, BenchmarkInfo], dict[str, list[Question]], dict[str, BenchmarkRows]]:
+    """All benchmarks by the name as asked for ("dev of NAME" for dev problems); by name their questions and rows."""
     infos: dict[str, BenchmarkInfo] = {}
+    rows: dict[str, BenchmarkRows] = {}
     questions: dict[str, list[Question]] = {}
     asked_for, seen = list(check_benchmarks(settings)), trained_on(finetuned, settings)
     for spec in asked_for:
-        limit = min((n for n in (settings.sizes.get(spec), settings.limit) if n is not None), default=None)
-        loaded, facts = ask(spec, settings, limit, seen)
+        loaded, facts = ask(spec, settings, limit_of(spec, settings), seen)
         if facts.name in questions:
             raise UsageError(f"benchmark {facts.name} is asked for twice", "name each one once")
         chosen_on = None
@@ -168,17 +167,13 @@ def _ask(
         if dev is not None:
             chosen_on = dev[1].name
             questions[chosen_on] = dev[0]
-            infos[f"dev of {spec}"] = _info(*dev)
-        infos[spec] = msgspec.structs.replace(_info(loaded, facts), dev=chosen_on)
+            infos[f"dev of {spec}"] = info_of(*dev)
+        infos[spec] = msgspec.structs.replace(info_of(loaded, facts), dev=chosen_on)
         questions[facts.name] = loaded
-    return infos, questions
-
-
-def _info(questions: Sequence[Question], facts: BenchmarkFacts) -> BenchmarkInfo:
-    sha256 = sha256_of(json_lines(questions))
-    return BenchmarkInfo(
-        facts.name, len(questions), facts.source, facts.revision, facts.licence, sha256, facts.check, facts.summary
-    )
+        read = rows_of(spec, loaded, facts, settings)
+        if read is not None:
+            rows[facts.name] = read
+    return infos, questions, rows
 
 
 def _primary(settings: EvaluateSettings, infos: Mapping[str, BenchmarkInfo]) -> str:

@@ -36,6 +36,12 @@ class AccuracyRow:
     tokens: str
     seconds: str
 
+    @property
+    def with_undecided(self) -> str:
+        """The accuracy to stand alone, with the share of undecided answers where there are any."""
+        some = self.undecided not in ("", numbers.percent(0))
+        return f"{self.accuracy} ({self.undecided} undecided)" if some else self.accuracy
+
 
 @dataclass(frozen=True)
 class AccuracyTable:
@@ -175,7 +181,9 @@ def _headlines(
         return (Headline(f"Nothing could be compared ({NO_DATA}).", "open"),)
     if len(primary) != len(scores.headline):
         return tuple(Headline(sentence, "none") for sentence in scores.headline)
-    accuracies = {(table.benchmark, row.arm): row.accuracy for table in tables if table.first for row in table.rows}
+    accuracies = {
+        (table.benchmark, row.arm): row.with_undecided for table in tables if table.first for row in table.rows
+    }
     lines = []
     for sentence, row in zip(scores.headline, primary, strict=True):
         names = {row.second: row.second, row.first: row.first, BASE: "the untuned base"}
@@ -200,6 +208,7 @@ def _caveats(
         yield "The plan beside these scores is not the one that they were made with: its hash has changed."
     if scores.failed_runs:
         yield f"Runs that failed: {', '.join(scores.failed_runs)}. Their seeds are left out of every arm they meet."
+    yield from _rows_caveats(plan)
     for arm in scores.arms:
         if arm.strategy in plan.strategies[:1] and arm.n and arm.truncation_rate > CUT_OFTEN:
             yield (
@@ -210,6 +219,22 @@ def _caveats(
     lost = [item.key for item in plan.comparisons if _key(plan, item) not in done]
     if lost:
         yield f"Declared but without a result, counted as p = 1 ({NO_DATA}): {'; '.join(lost)}."
+
+
+def _rows_caveats(plan: EvaluationPlan) -> Iterable[str]:
+    """What was wrong with the rows of the benchmarks: rows left out, golds that cannot be judged by."""
+    for name, rows in plan.rows.items():
+        if rows.unusable:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in rows.unusable.items())
+            left_out = numbers.plural(sum(rows.unusable.values()), "row")
+            yield f"{name}: {left_out} of its file could not be used and were not asked ({reasons})."
+        golds = rows.golds
+        if golds.unread:
+            allowed = " --allow-golds let the set through." if rows.golds_allowed else ""
+            yield (
+                f"{name}: {numbers.plural(golds.unread, 'gold answer')} of {golds.checked:,} cannot be judged by, e.g. "
+                f"{golds.issues[0].gold!r}, which {golds.issues[0].why}; right answers to them count as undecided.{allowed}"
+            )
 
 
 def _facts(plan: EvaluationPlan, scores: Scores) -> tuple[tuple[str, str], ...]:

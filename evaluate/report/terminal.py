@@ -61,7 +61,8 @@ class Summary:
             for row in accuracy.rows:
                 rates = [row.truncated, row.no_answer]
                 cells = [row.n, *rates, row.undecided, row.tokens, row.seconds] if wide else [*rates, row.tokens]
-                rows.append([_text(cell) for cell in (row.arm, row.accuracy, row.interval, *cells)])
+                accuracy_shown = row.accuracy if wide else row.with_undecided
+                rows.append([_text(cell) for cell in (row.arm, accuracy_shown, row.interval, *cells)])
             groups.append((accuracy.benchmark, rows))
         yield from self._tables(["Arm", "Accuracy", "95% interval", *more], groups, wide)
 

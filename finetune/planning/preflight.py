@@ -367,12 +367,15 @@ def normalised(question: str) -> str:
     return " ".join(re.findall(r"\w+|[^\w\s]", question.casefold()))
 
 
-def check_overlap(pairs: Sequence[Pair], benchmarks: Iterable[str]) -> None:
-    """Raises UsageError if a training problem is a question of a benchmark, by id or normalised text."""
+def check_overlap(pairs: Sequence[Pair], benchmarks: Iterable[str], fields: Mapping[str, str] | None = None) -> None:
+    """Raises UsageError if a training problem is a question of a benchmark, by id or normalised text.
+
+    `fields` are the field names of benchmarks that are files.
+    """
     ids = {pair.problem.id for pair in pairs}
     known_questions = {normalised(pair.problem.question) for pair in pairs}
     for name in benchmarks:
-        questions, _ = load_questions(name)
+        questions, _ = load_questions(name, fields=fields)
         shared = [q for q in questions if q.problem.id in ids or normalised(q.problem.question) in known_questions]
         if shared:
             raise UsageError(

@@ -65,7 +65,7 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
     )
     probed = base_probe.probe(ref, tokenizer, settings, device)
     notes += base_probe.notes(probed)
-    preflight.check_overlap([*arm_rows.pairs, *arm_rows.further], settings.benchmarks)
+    preflight.check_overlap([*arm_rows.pairs, *arm_rows.further], settings.benchmarks, settings.map)
     shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
     runs = lay_out(choices, arm_rows.data, settings, arm_rows.sizes, shapes)
     counted = [audit.count(run, arm_rows.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]

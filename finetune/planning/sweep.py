@@ -96,7 +96,7 @@ def _check_dev(pairs: Sequence[Pair], settings: FinetuneSettings, data: Mapping[
     trained = {problem for rows in data.values() for problem in rows.problems} & {pair.problem.id for pair in pairs}
     if trained:
         raise UsageError(f"{len(trained)} dev problems are trained on, e.g. {min(trained)}", "curate them again")
-    preflight.check_overlap(pairs, settings.benchmarks)
+    preflight.check_overlap(pairs, settings.benchmarks, settings.map)
 
 
 def _trials(runs: Sequence[Run], rates: Sequence[float]) -> list[Run]:

@@ -2,7 +2,8 @@
 
     classes(problem, ["1/2", "0.5", None, "3"])      -> [0, 0, None, 1]
 
-Answers to a problem that is judged by value fall together where the answer checker says so, directly or by way of others; a
+Answers to a problem that is judged by value fall together where the answer checker says so, directly or by way of others (of
+multiple choice, where they name one option); a
 class that would hold two different units is parted by unit, so that nothing depends on which answer came first. Answers are
 compared only where a fingerprint of their values agrees. Where the answer is an expression (Countdown) the classes are
 canonical expressions: brackets that change nothing and the order of sums and products do not count, but nothing is computed.
@@ -15,7 +16,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from journey.answers import checker
+from journey.answers import checker, choices
 from journey.answers.checker import Outcome
 from journey.answers.exact import MAX_CHARS, MAX_DEPTH
 from journey.answers.reading.fingerprints import fingerprints, units_in
@@ -33,7 +34,11 @@ def classes(problem: Problem, given: Sequence[str | None]) -> list[int | None]:
     What cannot be decided against any other is a class of its own.
     """
     texts = list(dict.fromkeys(answer for answer in given if answer is not None))
-    names = _by_value(texts) if problem.check == "value" else {text: _by_form(text) for text in texts}
+    names: dict[str, object] = {text: _by_form(text) for text in texts}
+    if problem.check == "value":
+        names = dict(_by_value(texts))
+    elif problem.check == "choice":
+        names = {text: choices.class_of(problem.facts.get("options", ()), text) for text in texts}
     numbers: dict[object, int] = {}
     return [None if answer is None else numbers.setdefault(names[answer], len(numbers)) for answer in given]
 

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from journey import interrupts
-from journey.cli import file_errors
+from journey.cli.check import check
 from journey.cli.curate import curate
 from journey.cli.doctor import doctor
 from journey.cli.evaluate import evaluate
@@ -27,6 +27,7 @@ from journey.cli.flags.given import plug_ins
 from journey.cli.generate import generate, sample
 from journey.cli.grade import grade
 from journey.cli.list import list_
+from journey.cli.printing import file_errors
 from journey.cli.problems import problems
 from journey.cli.publish import publish
 from journey.cli.report import report
@@ -74,6 +75,7 @@ def _add(verb: Callable[..., None], name: str | None = None, epilog: str | None 
 
 _add(demo)
 _add(run)
+_add(check)
 _add(problems)
 _add(sample)
 _add(generate, epilog=plug_ins("generate"))

@@ -34,6 +34,7 @@ class GenerateCounts(msgspec.Struct, frozen=True):
     rows: int = 0
     duplicates: int = 0
     unused: int = 0
+    unusable: dict[str, int] = {}  # rows of the file beside `rows`, by reason
 
 
 class Drop(Record, frozen=True):

@@ -106,11 +106,37 @@ class LooksBeside(FileRecord, frozen=True):
     version: int = 1
 
 
+class GoldIssue(msgspec.Struct, frozen=True):
+    """A gold answer that the checker cannot judge by: `why` says what it does with it."""
+
+    question: str  # the first 60 characters; so of the gold
+    gold: str
+    why: str
+
+
+class GoldsRead(msgspec.Struct, frozen=True):
+    """What the answer checker makes of a benchmark's golds, before anything is sampled."""
+
+    checked: int  # golds judged by value, plain numbers included
+    unread: int  # of them, that cannot be judged by; estimated where `left_out` is not 0
+    issues: tuple[GoldIssue, ...] = ()  # the first of them
+    left_out: int = 0  # golds of a large set that were not looked at
+
+
+class BenchmarkRows(msgspec.Struct, frozen=True):
+    """How a benchmark's rows were read."""
+
+    golds: GoldsRead
+    unusable: dict[str, int] = msgspec.field(default_factory=dict)  # rows of the file that cannot be used, by reason
+    golds_allowed: bool = False  # --allow-golds let a set through that would be refused
+
+
 class EvaluationPlan(FileRecord, frozen=True):
     """Fixed before the first sample is drawn; its hash goes into the report."""
 
     FILE: ClassVar[str] = "plan.json"
     READS: ClassVar[tuple[int, ...]] = (1, 2)  # later versions only added to earlier ones
+    NEWER: ClassVar[frozenset[str]] = frozenset({"rows"})
 
     base: str
     view: str
@@ -136,6 +162,9 @@ class EvaluationPlan(FileRecord, frozen=True):
         default_factory=dict
     )  # what strategies take: k, samples, temperature, top_p, rounds, waits, caps, logprob
     reward: str | None = None  # the reward model of best-of-reward
+    rows: dict[str, BenchmarkRows] = msgspec.field(
+        default_factory=dict
+    )  # by benchmark, where there is something to say: unusable rows, golds that cannot be judged by
     version: int = 2
 
     def draw_of(self, strategy: str) -> str:

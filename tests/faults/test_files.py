@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from journey.cli import file_errors
+from journey.cli.printing import file_errors
 from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, build
 from journey.curate.run import curate
 from journey.errors import JourneyError, PartialError, UsageError

@@ -17,9 +17,9 @@ from journey.catalog import ARMS, METHODS
 from journey.finetune.rows.doubts import backwards, doubt, last_equation
 from journey.finetune.rows.rows import ANSWER, FRAME, MISTAKE, encode
 from journey.finetune.runs import ArmContext
-from journey.generate.sources import read_problems
 from journey.rng import rng_for
 from journey.schema import Pair, Trace
+from journey.tables.problems import read_problems
 from journey.views import View
 from journey_testing.pairs import pairs_of
 

@@ -15,8 +15,8 @@ from journey.answers.prose_numbers import number_words, numerals, places, read_n
 from journey.generate.slips.annotated import Annotated, annotated, given_quantities
 from journey.generate.slips.calculations import SolutionStep, in_words, read_step
 from journey.generate.slips.units import FACTS, facts
-from journey.generate.sources import read_problems
 from journey.schema import Problem
+from journey.tables.problems import read_problems
 
 
 def graph(question: str, solution: str, answer: str) -> Annotated:

@@ -13,9 +13,7 @@ from typer.main import get_command
 
 from journey.cli.app import app
 
-VERBS = (
-    "demo run problems sample generate curate finetune evaluate report publish export show list grade doctor".split()
-)
+VERBS = "demo run check problems sample generate curate finetune evaluate report publish export show list grade doctor".split()
 
 
 def journey(*args: str, cwd: Path, columns: int = 100) -> subprocess.CompletedProcess[str]:
@@ -62,6 +60,8 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("generate --pairs 3 --out x", "--family NAME or --problems FILE"),
         ("generate --family countdown --method search --pairs 6 --out g", "config.pairs: 5 there, 6 now"),
         ("generate --problems nofile.jsonl --method slips --out x", "nofile.jsonl"),
+        ("check nofile.csv", "no file nofile.csv"),
+        ("check g --map questin=q", "--map names an unknown field 'questin'"),
         ("generate --family countdown --pairs 5 --set search.width=x --out x", "width"),
         ("generate --family countdown --pairs 5 --set searc.width=3 --out x", "did you mean search?"),
         ("run gsm9k", "did you mean gsm8k?"),

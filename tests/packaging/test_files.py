@@ -21,11 +21,10 @@ NAMES = {
 OTHER_JSON = {
     "journey.schema": "the one decoder of records",
     "journey.store": "settings and counts made plain before they are hashed",
-    "journey.questions": "a user's own rows",
     "journey.answers.mathworker": "lines between two processes",
     "journey.models.endpoints": "what a server answered",
     "journey.cli.flags.given": "a file of the package",
-    "journey.generate.sources": "a user's own rows",
+    "journey.tables.files": "a user's own rows",
     "journey.finetune.training.protocol": "the seal of a checkpoint",
     "journey.finetune.training.worker": "lines between two processes",
     "journey.finetune.training.stacked": "a checkpoint",

@@ -20,8 +20,8 @@ from journey.formats.files import read_lines
 from journey.formats.finetune import TrajectoryPoint
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder, FinishedFolder, open_finished, open_run
 from journey.formats.manifest import MANIFEST
-from journey.questions import read_rows
 from journey.schema import Pair, Question, Reward, Sample, Tree
+from journey.tables.files import read as read_rows
 
 _RECORDS: tuple[type[Any], ...] = (Pair, Tree, Question, Sample, Reward, LedgerLine, RejectedLine, TrajectoryPoint)
 _IN_A_RUN = ("curate", "generate", "evaluate", "finetune", "bundle")

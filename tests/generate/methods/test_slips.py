@@ -20,8 +20,8 @@ from journey.generate.methods.slips import Slips, SlipsSettings
 from journey.generate.slips.annotated import annotated
 from journey.generate.slips.kinds import KINDS
 from journey.generate.slips.slip import Refused, Slip, usable
-from journey.generate.sources import read_problems
 from journey.schema import Arith, Node, Pair, Problem, QuantityClaim, Trace, Tree, decode, encode
+from journey.tables.problems import read_problems
 
 METHOD = Slips()
 NATALIA = Problem(

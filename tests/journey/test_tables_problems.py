@@ -12,12 +12,16 @@ import pytest
 from journey.config import GenerateSettings
 from journey.errors import RemoteError, UsageError
 from journey.formats.folders import open_finished
-from journey.generate import sources
 from journey.generate.run import generate
-from journey.generate.sources import read_problems, source_hash
 from journey.schema import problem_id
+from journey.tables.problems import read_problems
+from journey.tables.rows import UserTable
 
 ROW = {"question": "What is 2 + 2?", "answer": "4", "solution": "2 + 2 = <<2+2=4>>4\n#### 4"}
+
+
+def source_hash(spec: str) -> str:
+    return UserTable(spec).digest()
 
 
 def write(path: Path, *rows: Any) -> str:
@@ -86,7 +90,11 @@ def test_a_question_that_comes_twice_comes_once(tmp_path: Path) -> None:
         ("a.jsonl", b'{"question": " ", "answer": "1"}\n', "line 1: field 'question' is empty"),
         ("a.jsonl", b'{"question": "Q", "answer": "1", "solution": []}\n', "field 'solution' is a list"),
         ("a.jsonl", b'{"question": "\\ud800", "answer": "1"}\n', "lone surrogate"),
-        ("a.jsonl", b'{"question": "Q", "answer": ' + b"9" * 5000 + b"}\n", "line 1: not JSON"),
+        (
+            "a.jsonl",
+            b'{"question": "Q", "answer": ' + b"9" * 5000 + b"}\n",
+            "line 1: field 'answer' is a number of 5,000",
+        ),
         ("a.jsonl", b"[" * 100_000, "line 1: not JSON"),
         ("a.jsonl", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary data|not UTF-8"),
         ("a.jsonl", b'{"question": "caf\xe9", "answer": "1"}', "line 1: not UTF-8"),
@@ -103,10 +111,25 @@ def test_bad_files_are_named_before_any_work(tmp_path: Path, name: str, content:
     assert caught.value.exit_code == 2 and str(path) in str(caught.value)
 
 
-def test_a_bad_last_line_is_found_before_the_first_problem(tmp_path: Path) -> None:
-    spec = write(tmp_path / "a.jsonl", *[{**ROW, "question": f"Q{number}?"} for number in range(50)], {"question": "Q"})
-    with pytest.raises(UsageError, match="line 51: no field 'answer'"):
+def test_a_broken_last_line_is_found_before_the_first_problem(tmp_path: Path) -> None:
+    spec = write(tmp_path / "a.jsonl", *[{**ROW, "question": f"Q{number}?"} for number in range(50)])
+    with Path(spec).open("a") as file:
+        file.write("{broken")
+    with pytest.raises(UsageError, match="line 51: not JSON"):
         read_problems(spec)
+
+
+def test_a_row_without_an_answer_is_counted_or_with_strict_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = write(tmp_path / "a.jsonl", ROW, *[{"question": f"Q{number}?"} for number in range(12)])
+    assert len(list(read_problems(spec))) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "12 of 13 rows cannot be used (answer_missing 12)" in said
+    assert "line 11: no field 'answer' (fields: question)" in said
+    assert "line 12:" not in said and "and 2 more" in said
+    with pytest.raises(UsageError, match=r"line 2: no field 'answer'"):
+        read_problems(spec, strict=True)
 
 
 @pytest.mark.parametrize("spec", ["nowhere.jsonl", "./no/such", "folder/nowhere.parquet", "word", "a b/c"])
@@ -114,11 +137,6 @@ def test_missing_files(spec: str) -> None:
     for read in (read_problems, source_hash):
         with pytest.raises(UsageError, match="no file"):
             read(spec)
-
-
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is a folder"):
-        read_problems(str(tmp_path))
 
 
 def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
@@ -159,7 +177,24 @@ def test_real_gsm8k(real_data: Callable[[str], Path]) -> None:
     assert len({problem.id for problem in problems}) == 7473
     assert {problem.source for problem in problems} == {"gsm8k"}
     assert all(problem.solution and problem.licence == "MIT" for problem in problems)
-    assert sources.source_hash(path) == sources.source_hash(path)
+    assert source_hash(path) == source_hash(path)
+
+
+def test_generate_counts_the_rows_of_no_use_in_its_manifest(tmp_path: Path) -> None:
+    from journey.formats.folders import read_manifest
+    from journey.generate.run import plan
+
+    worked = "He has 6 * 2 = <<6*2=12>>12 pens.\nIn all 6 + 12 = <<6+12=18>>18 pens."
+    good = {"q": {"t": "Tom has 6 pens and buys twice as many. How many pens has he?"}, "a": 18, "s": worked}
+    spec = write(tmp_path / "a.jsonl", good, {**good, "a": None}, {**good, "a": float("inf")})
+    asked = {"problems": spec, "method": ["slips"], "map": {"question": "q.t", "answer": "a", "solution": "s"}}
+    out = generate(GenerateSettings(**asked), tmp_path / "out", workers=1)
+    counts = read_manifest(out, "generate").counts
+    assert counts["pairs"] == 1 and counts["unusable"] == {"answer_missing": 1, "answer_not_finite": 1}
+    assert plan(GenerateSettings(**asked), tmp_path / "new")["unusable"] == counts["unusable"]
+    with pytest.raises(UsageError, match="line 2: field 'a' is null"):
+        generate(GenerateSettings(**asked, strict=True), tmp_path / "strict")
+    assert not (tmp_path / "strict").exists()
 
 
 @pytest.mark.parametrize("more", [{}, {"pairs": 3}])
