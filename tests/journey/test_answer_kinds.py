@@ -17,6 +17,7 @@ from journey.answers.checker import Outcome, compare, explain
 from journey.answers.comparing.last_resort import ask_math_verify
 from journey.answers.explaining import explained, kind_of, pairs
 from journey.answers.mathworker import WORKER
+from journey.answers.reading.fingerprints import fingerprints, units_in
 from journey.answers.second import second_opinion
 from journey.errors import UsageError
 from journey_testing.answer_kinds import KINDS
@@ -33,6 +34,16 @@ def test_no_right_one_is_different_and_no_near_miss_the_same(name: str, seed: in
     case = KINDS[name](random.Random(seed))
     assert [right for right in case.right if compare(case.gold, right) is not Outcome.SAME] == []
     assert [wrong for wrong in case.wrong if compare(case.gold, wrong) is Outcome.SAME] == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_answer_that_is_cut_off_is_read_or_not_read(name: str) -> None:
+    """Votes and explanations read any text; what was cut off in the middle raises nothing."""
+    case = KINDS[name](random.Random(1))
+    for text in (case.gold, *case.right[:2]):
+        for place in range(len(text) + 1):
+            for part in (text[:place], text[place:]):
+                assert fingerprints(part) and kind_of(part) and units_in(part) is not None
 
 
 @pytest.mark.parametrize("name", KINDS)

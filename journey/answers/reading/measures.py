@@ -19,6 +19,8 @@ _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10*
 
 def read_measured(within: TokenizedText, start: int, end: int) -> Measured:
     """An expression with a unit, a percent sign or a currency."""
+    if start >= end:
+        raise UnreadAnswer("nothing where a value should be")
     currency, flipped = None, False
     index = start
     if (

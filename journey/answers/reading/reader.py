@@ -117,6 +117,8 @@ class _Reading(TokenizedText):
         """One answer: a relation, a set, a bracket, a matrix or a number with its unit."""
         if depth > MAX_NESTING:
             raise TooBig("nesting")
+        if start >= end:
+            raise UnreadAnswer("nothing where an answer should be")
         places = self.relations(start, end)
         if places:
             return self._relation(start, end, places, depth)
