@@ -11,7 +11,7 @@ from typing import NamedTuple
 from journey import views
 from journey.answers.claims import claim_is_false, evaluate, graph_values
 from journey.formats.curation import Drop, Half
-from journey.schema import Claim, Node, Pair, QuantityClaim, Reachable, Trace, Tree
+from journey.schema import Arith, Claim, Node, Pair, QuantityClaim, Reachable, Trace, Tree
 from journey.views import Rendered, View
 
 __all__ = ["HALVES", "Drop", "Half", "Item"]
@@ -98,6 +98,8 @@ def replay(tree: Tree) -> Replay:
     for node in tree.nodes:
         if node.parent is None:
             replayed.states[node.id] = tuple(tree.problem.facts["numbers"])
+        elif node.role == "check" or isinstance(node.claim, Arith):
+            continue  # no move: a calculation done again, or one that is false, after which nothing can be replayed
         elif node.parent in replayed.states:
             reason, left = _played(node.text, replayed.states[node.parent])
             if reason:

@@ -31,8 +31,8 @@ from journey.evaluate.planning.runs import read_runs
 from journey.evaluate.statistics.verdict import BASE
 from journey.formats.files import dump_json
 from journey.formats.folders import FinetunedFolder, open_finished
-from journey.formats.harness import HarnessFile, TaskScore
 from journey.formats.plan import RunInfo
+from journey.formats.scores import HarnessFile, TaskScore
 from journey.models import load, places
 from journey.models.load import ModelRef
 from journey.schema import Problem, Question, decode, encode

@@ -137,7 +137,7 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
     if settings.template is not None:
         config["template"] = Path(settings.template).name
         inputs["template"] = sha256_of(read_template(settings.template).encode())
-    config |= revisions((ARMS, [arm.partition("@")[0] for arm in settings.arms]))
+    config |= revisions((ARMS, [arm.partition("@")[0].partition(":")[0] for arm in settings.arms]))
     # Bad input must not leave a partial folder behind, which would refuse the corrected settings.
     prepared = None if (out / MANIFEST).is_file() else prepare(opened, settings)
     with Folder.open(out, "finetune", config, inputs=inputs) as folder:

@@ -20,8 +20,11 @@ from journey.config import GenerateSettings, build
 from journey.errors import UsageError
 from journey.formats.curation import REJECTED
 from journey.formats.files import json_lines
+from journey.formats.folders import open_finished
 from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Timing
+from journey.generate.attempts.matched import AttemptedProblem
+from journey.generate.attempts.reading import check_alike, read_attempts
 from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
 from journey.processes import cores
@@ -46,6 +49,7 @@ class _Task:
     config: dict[str, Any]
     inputs: dict[str, str]
     table: UserTable | None
+    attempted: tuple[AttemptedProblem, ...] = ()
 
     def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
@@ -59,6 +63,12 @@ class _Task:
     def jobs(self) -> Iterator[ShardJob]:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
         each, seed, total = self.settings.per_problem, self.settings.seed, self.settings.pairs or 0
+        if self.attempted:
+            step, width = max(1, ROWS_PER_SHARD // (each * len(self.sources))), each * len(self.sources)
+            for key, first in enumerate(range(0, len(self.attempted), step)):
+                part = self.attempted[first : first + step]
+                yield ShardJob(key, first * width, len(part) * width, seed, each, self.sources, attempted=part)
+            return
         counted = RowCount()
         problems = self.problems(counted)
         if problems is None:
@@ -101,6 +111,11 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     first = next(task.jobs())
     tried = min(_SAMPLE, first.count)
     job = replace(first, count=tried)
+    if task.attempted:
+        width = settings.per_problem * len(task.sources)
+        problems, places = len(task.attempted), len(task.attempted) * width
+        tried = min(places, -(-_SAMPLE // width) * width)
+        job = replace(first, count=tried, attempted=first.attempted[: tried // width])
     make_shard(job)  # the first time pays for what is made once
     started = time.process_time()  # of this process alone, however busy the machine is
     sample = make_shard(job)
@@ -152,10 +167,19 @@ def check(settings: GenerateSettings) -> None:
     _sources(settings)
     if settings.problems:
         UserTable(settings.problems, settings.map)
+    # The attempts themselves may still be to be drawn, by an earlier stage of a recipe.
 
 
 def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
     """What is combined: families or the problem file with methods and their options."""
+    if settings.attempts and (settings.problems or settings.family):
+        raise UsageError(
+            "--attempts is given beside problems", "leave --family and --problems out: attempts have their own"
+        )
+    if settings.policy and not settings.attempts:
+        raise UsageError("--policy is given without --attempts", "add --attempts DIR, or leave it out")
+    if settings.attempts:
+        return _of_attempts(settings)
     if settings.problems and settings.family:
         raise UsageError("both --family and --problems are given", "make two folders and curate both")
     if not settings.problems and not settings.family:
@@ -163,6 +187,9 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
             "nothing to make pairs of", "give --family NAME or --problems FILE; see `journey list families`"
         )
     known = {name: METHODS.get(name) for name in settings.method or METHODS.names()}
+    reading = [name for name in settings.method if METHODS.entry(name).facts.get("attempts")]
+    if reading:
+        raise UsageError(f"method {reading[0]} reads attempts", "add --attempts DIR, which `journey sample` wrote")
     combined = _of_file(settings, known) if settings.problems else _of_families(settings, known)
     if not settings.problems and settings.pairs is None:
         raise UsageError("a family has no end: how many pairs?", "add --pairs N")
@@ -187,12 +214,38 @@ def _resolve(settings: GenerateSettings) -> _Task:
     config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
     families = [source.family for source in combined if source.family]
     config |= revisions((FAMILIES, families), (METHODS, [source.method for source in combined]))
+    if settings.attempts:
+        folder = open_finished(settings.attempts, "sample")
+        policy, attempted = read_attempts(folder, settings.policy)
+        config["attempts"], config["policy"] = Path(settings.attempts).name, policy
+        return _Task(settings, combined, config, {"sample": folder.sha256}, None, attempted)
     return _Task(settings, combined, config, inputs, table)
 
 
 def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:
     options: dict[str, Any] = build(method.Settings, settings.options.get(name, {}), f"method {name}").model_dump()
     return options
+
+
+def _of_attempts(settings: GenerateSettings) -> tuple[PairSource, ...]:
+    """Methods that read attempts; only those that were named, since they take problems from each other."""
+    able = [entry.name for entry in METHODS.entries() if entry.facts.get("attempts")]
+    if not settings.method:
+        raise UsageError("no method is named that reads the attempts", f"add --method, one or more of {','.join(able)}")
+    for name in settings.method:
+        if name not in able:
+            METHODS.entry(name)
+            raise UsageError(f"method {name} reads no attempts", f"one or more of {','.join(able)}")
+    chosen = {name: METHODS.get(name) for name in settings.method}
+    combined = tuple(PairSource(name, _options(settings, name, method)) for name, method in chosen.items())
+    unused = [name for name in settings.options if name not in chosen]
+    if unused:
+        METHODS.entry(unused[0])
+        raise UsageError(
+            f"settings of method {unused[0]}, which makes none of these pairs", f"add --method {unused[0]}"
+        )
+    check_alike(combined)
+    return combined
 
 
 def _of_file(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[PairSource, ...]:
@@ -219,7 +272,7 @@ def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> 
 def _processes(settings: GenerateSettings, workers: int | None) -> int:
     """Worker processes: one a hardware thread (it is all plain Python), and no more than a family's shards."""
     wanted = workers or cores(logical=True)
-    if settings.problems:
+    if settings.problems or settings.attempts:
         return wanted
     return max(1, min(wanted, -(-(settings.pairs or 0) // ROWS_PER_SHARD)))
 

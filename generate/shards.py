@@ -13,8 +13,9 @@ import msgspec
 
 from journey.errors import JourneyError
 from journey.formats.curation import RejectedLine
+from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.made import MadePair, Rejection
-from journey.generate.protocols import FAMILIES, METHODS, Family, Method
+from journey.generate.protocols import FAMILIES, METHODS, AttemptReader, Family, Method
 from journey.processes import WorkerPool
 from journey.schema import Problem
 
@@ -36,7 +37,10 @@ _Maker = tuple[Method, Family | None, int]  # what makes pairs, of which family 
 
 @dataclass(frozen=True)
 class ShardJob:
-    """One shard: the places `first` to `first + count`, and the problems where they come from a file."""
+    """One shard: the places `first` to `first + count`, and the problems where they come from a file.
+
+    With `attempted` problems every method makes its pairs of each of them, or none does.
+    """
 
     key: int
     first: int
@@ -46,6 +50,7 @@ class ShardJob:
     sources: tuple[PairSource, ...]
     problems: tuple[Problem, ...] | None = None
     read: int = 0  # rows of the file that these problems were read from, those that repeat a question among them
+    attempted: tuple[AttemptedProblem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,8 @@ def make_shard(job: ShardJob) -> PairShard:
     makers = [_maker(source) for source in job.sources]
     rows: list[PairRow] = []
     rejected: list[RejectedLine] = []
+    if job.attempted:
+        return _of_attempts(job)
     with _uncollected():
         for index in range(job.first, job.first + job.count):
             for problem, result in _attempts(job, makers, index):
@@ -122,6 +129,33 @@ def make_shard(job: ShardJob) -> PairShard:
                     break
                 rejected.append(RejectedLine(index, problem, result.reason, result.detail))
     return PairShard(job.key, rows, rejected, job.read, len(job.problems or ()), job.count)
+
+
+def _of_attempts(job: ShardJob) -> PairShard:
+    """The pairs of all methods of each problem on which all of them can make one."""
+    encode = msgspec.json.Encoder().encode
+    readers = [_reader(source) for source in job.sources]
+    rows: list[PairRow] = []
+    rejected: list[RejectedLine] = []
+    for place, attempted in enumerate(job.attempted):
+        for attempt in range(job.per_problem):
+            results = [reader.make_of(attempted, job.seed, attempt) for reader in readers]
+            index = job.first + (place * job.per_problem + attempt) * len(readers)
+            refused = next((result for result in results if isinstance(result, Rejection)), None)
+            if refused is not None:
+                rejected.append(RejectedLine(index, attempted.problem.id, refused.reason, refused.detail))
+                continue
+            for number, made in enumerate(results):
+                assert isinstance(made, MadePair)
+                rows.append(PairRow(index + number, encode(made.pair), encode(made.tree), _counts(made)))
+    return PairShard(job.key, rows, rejected)
+
+
+def _reader(source: PairSource) -> AttemptReader:
+    method = METHODS.get(source.method)
+    made = method(method.Settings(**source.options))
+    assert isinstance(made, AttemptReader), source.method
+    return made
 
 
 def _maker(source: PairSource) -> _Maker:

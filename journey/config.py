@@ -64,6 +64,58 @@ _FIELD_NAMES = "field names of the file or Hub dataset, dotted where a field lie
 _STRICT = "stop at the first row of a file that cannot be used"
 
 
+class SampleSettings(Settings):
+    """Which problems are put to which models, and how often."""
+
+    problems: Annotated[str | None, Flag("FILE")] = Field(
+        None, description="a file (jsonl, json, csv, tsv, parquet, arrow), folder or Hub dataset id of problems"
+    )
+    map: FieldNames = Field({}, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, description=_STRICT)
+    family: Annotated[str | None, Flag("NAME[@LEVEL]")] = Field(None, description="a problem family, instead of a file")
+    policy: Annotated[list[str], Flag("MODEL")] = Field(
+        [], description="models that answer: catalog name, folder, Hub id or run (DIR/RUN); several on one base at once"
+    )
+    k: Annotated[int, Flag("N"), Unit("attempts")] = Field(8, ge=2, le=10_000, description="attempts at each problem")
+    k_hard: Annotated[int | None, Flag("N"), Unit("attempts")] = Field(
+        None, ge=2, le=10_000, description="attempts at problems that are never right (default: no more than k)"
+    )
+    continuations: Annotated[int, Unit("attempts")] = Field(
+        8, ge=0, le=1000, description="continuations from the longest checked prefix, where k_hard found no right one"
+    )
+    shots: Annotated[int, Flag("N")] = Field(
+        0, ge=0, le=64, description="worked examples in front of each question, for bases that do not follow the format"
+    )
+    pilot: Annotated[int | None, Flag("N"), Unit("problems")] = Field(
+        None, ge=1, le=MOST, description="sample so many problems only, to see the profile before the rest is paid for"
+    )
+    limit: Annotated[int | None, Flag("N"), Unit("problems")] = Field(
+        None, ge=1, le=MOST, description="problems that are sampled (default: all of a file)"
+    )
+    split: Literal["train", "dev", "test"] = Field("train", description="which problems of a family: never test ones")
+    temperature: Annotated[float | None, Flag("T")] = Field(
+        None, gt=0, le=10, description="temperature (default: the model's own generation settings, else 1)"
+    )
+    top_p: Annotated[float | None, Flag("P")] = Field(
+        None, gt=0, le=1, description="top-p (default: the model's own generation settings, else 1)"
+    )
+    max_new_tokens: Annotated[int | None, Flag("N"), Unit("tokens")] = Field(
+        None, ge=1, le=MOST, description="cap of an attempt (default: 512, or what the model has room for)"
+    )
+    view: View | None = Field(None, description="view that is asked in (default: by model)")
+    batch: Annotated[int, Unit("attempts")] = Field(
+        64, ge=1, le=100_000, description="attempts of each model that are written together"
+    )
+    locate: Annotated[Literal["checked", "estimated"], Flag("HOW")] = Field(
+        "checked",
+        description="how first mistakes are found: by checks alone, or else where continuations stop succeeding",
+    )
+    locate_with: Annotated[str | None, Flag("MODEL")] = Field(
+        None, description="model that writes those continuations (default: the policy itself)"
+    )
+    seed: Annotated[int, Flag("N")] = Field(0, description="seed of all draws")
+
+
 class GenerateSettings(Settings):
     """What pairs are made of and how."""
 
@@ -73,6 +125,13 @@ class GenerateSettings(Settings):
     )
     map: FieldNames = Field({}, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
     strict: Annotated[bool, Flag()] = Field(False, exclude_if=off, description=_STRICT)
+
+    attempts: Annotated[str | None, Flag("DIR")] = Field(
+        None, description="a folder of `journey sample`, for methods that read attempts", exclude_if=unset
+    )
+    policy: Annotated[str | None, Flag("NAME")] = Field(
+        None, description="whose attempts, where the folder holds those of several", exclude_if=unset
+    )
     method: Annotated[list[str], Flag("NAME")] = Field([], description="how trees are made (default: all that fit)")
     pairs: Annotated[int | None, Flag("N")] = Field(
         None, ge=1, le=MOST, description="how many pairs are made (default: all of a problem file)"
@@ -385,6 +444,16 @@ class EvaluateSettings(Settings):
     )
 
 
+class WarmSettings(Settings):
+    """A short training run whose model is the policy that is sampled, and what every arm starts from."""
+
+    generate: GenerateSettings = Field(GenerateSettings(), description="see `journey list settings generate`")
+    curate: CurateSettings = Field(CurateSettings(), description="see `journey list settings curate`")
+    finetune: FinetuneSettings = Field(
+        FinetuneSettings(), description="see `journey list settings finetune`; one arm with one seed"
+    )
+
+
 class RunSettings(Settings):
     """A recipe: one comparison from problems to report."""
 
@@ -393,6 +462,12 @@ class RunSettings(Settings):
     base: str = Field("pocket", description="base of curate and finetune, unless they name one")
     benchmarks: list[str] = Field(
         [], description="what evaluate asks and curate keeps out of the training data, unless they name their own"
+    )
+    warm: WarmSettings | None = Field(
+        None, description="a run that comes first: the policy, and the start of all arms", exclude_if=unset
+    )
+    sample: SampleSettings | None = Field(
+        None, description="attempts that the pairs are made of: see `journey list settings sample`", exclude_if=unset
     )
     generate: GenerateSettings = Field(GenerateSettings(), description="see `journey list settings generate`")
     curate: CurateSettings = Field(CurateSettings(), description="see `journey list settings curate`")
@@ -498,6 +573,14 @@ def resolve_run(recipe: Mapping[str, Any], overrides: Mapping[str, Any], where: 
         if isinstance(section, Mapping) and stage in ("curate", "evaluate") and asked is not None:
             section = {"benchmarks": asked, **section}
         data[stage] = section
+    warm = data.get("warm")
+    if isinstance(warm, Mapping):
+        based = {
+            stage: {"base": base, **section}
+            for stage in ("curate", "finetune")
+            if isinstance(section := warm.get(stage) or {}, Mapping)
+        }
+        data["warm"] = {**warm, **based}
     return build(RunSettings, data, where)
 
 

@@ -99,7 +99,10 @@ class Check(Record, frozen=True):
 
 
 class Node(Record, frozen=True):
-    """One step of thought. `text` is the terse notation; `parent` is the step it was tried from (None at the root)."""
+    """One step of thought. `text` is the terse notation; `parent` is the step it was tried from (None at the root).
+
+    A mistake made of a model's attempt says where it comes from (`origin`: own, injected) and how it is known (`proof`).
+    """
 
     id: int
     parent: int | None
@@ -111,6 +114,8 @@ class Node(Record, frozen=True):
     check: Check | None = None
     reason: str | None = None
     kind: str | None = None
+    origin: str | None = None
+    proof: str | None = None
 
 
 class Tree(Record, frozen=True):
@@ -198,6 +203,62 @@ class Reward(Record, frozen=True):
     run: str
     index: int
     reward: float
+
+
+Proof = Literal["checked:question", "checked:solution", "estimated"]
+"""How a step is known to be wrong: refuted from question and text alone, with the help of the gold annotation, or by what
+share of continuations still comes out right."""
+
+
+class FirstMistake(Record, frozen=True):
+    """The earliest step of an answer that a check finds wrong; all None where none does.
+
+    `proof` says how it is known to be wrong and `before` whether every earlier step is known to be right (where no mistake is
+    found: whether every step is). Only both together say that the first mistake has been found. `span` is in the answer's
+    text. `claim` and `truth` are what curation refutes it by, where it is a claim. `counts` of an estimate: right ones and all
+    of the continuations before the step, and after it.
+    """
+
+    kind: str | None = None
+    span: tuple[int, int] | None = None
+    proof: Proof | None = None
+    before: bool = False
+    claim: Claim | None = None
+    truth: str | bool | None = None
+    counts: tuple[int, int, int, int] | None = None
+
+    @property
+    def checked_first(self) -> bool:
+        """Whether a check proves the step wrong and all steps before it right."""
+        return self.before and self.proof is not None and self.proof != "estimated"
+
+
+class Attempt(Record, frozen=True):
+    """One answer that a policy gave to a problem, drawn once and read by methods, curation and preference pairs.
+
+    `index` numbers the answers drawn by chance; the greedy one has -1. `steps` are the characters `[start, end)` of each
+    step of the text. `prefix` is how many characters of the text were given to go on from (0: none).
+    """
+
+    problem: str
+    policy: str
+    index: int
+    text: str
+    steps: tuple[tuple[int, int], ...]
+    tokens: int
+    finish: Literal["stop", "length", "content_filter"]
+    outcome: Literal["correct", "wrong", "no_answer", "undecided"]
+    answer: str | None
+    why: str
+    temperature: float
+    top_p: float
+    prefix: int = 0
+    mistake: FirstMistake = FirstMistake()
+
+    @property
+    def clean(self) -> bool:
+        """Whether it is right and no check finds a mistake in it: what a shortcut can be."""
+        return self.outcome == "correct" and self.mistake.kind is None
 
 
 class Score(Record, frozen=True):

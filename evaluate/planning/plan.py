@@ -69,7 +69,7 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
     prompts = {name: _prompts(of_benchmark, tokenizer, view, ref, name) for name, of_benchmark in questions.items()}
     device = load.best_device()
     longest = max(len(prompt) for of_one in prompts.values() for prompt in of_one.values())
-    positions = _positions(ref)
+    positions = load.positions_of(ref)
     cap = _cap(settings, finetuned, ref, longest, positions)
     strategy_settings = comparisons.strategy_settings(settings, cap)
     larger = None if settings.larger is None else find_larger(settings, questions)
@@ -201,14 +201,6 @@ def _prompts(
             raise UsageError(f"{ref.name} cannot read {name}: it has no word for {words}", "use a larger base")
         ids[question.id] = template.prompt_ids(tokenizer, question.problem, view)
     return ids
-
-
-def _positions(ref: load.ModelRef) -> int | None:
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False)
-    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return None if positions is None else int(positions)
 
 
 def _cap(

@@ -98,8 +98,10 @@ def trained(runs: Iterable[RunInfo]) -> list[RunInfo]:
 
 
 def reference(arms: Iterable[str]) -> str | None:
-    """The journey arm among these, whatever its budget."""
-    return next((arm for arm in arms if bare(arm) == JOURNEY), None)
+    """The journey arm among these, whatever its budget; the first by origin (`journey:own`) where there is none without."""
+    arms = list(arms)
+    named = [arm for arm in arms if bare(arm).partition(":")[0] == JOURNEY]
+    return next((arm for arm in named if bare(arm) == JOURNEY), next(iter(named), None))
 
 
 def pairs(runs: Sequence[RunInfo]) -> list[tuple[str, str]]:

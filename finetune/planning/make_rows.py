@@ -80,7 +80,8 @@ def make(
     further = rest if any(arm.withheld for arm in arms) else []
     data: dict[str, Rows] = {}
     notes = preflight.check_template(reading.tokenizer, kept, reading.view)
-    preflight.check_words(reading.tokenizer, kept, reading.view)
+    siblings = [pair for pairs in reading.by_origin.values() for pair in pairs.values()]
+    preflight.check_words(reading.tokenizer, [*kept, *siblings], reading.view)
     preflight.check_special(reading.tokenizer, kept, reading.view)
     notes += preflight.check_boundary(reading.tokenizer, kept, reading.view, apart)
     prompts = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ import msgspec
 from journey.config import FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune import cost
-from journey.finetune.planning import abilities, audit, base_probe, make_rows, preflight, sweep, warmup
+from journey.finetune.planning import abilities, audit, base_probe, make_rows, matched, preflight, sweep, warmup
 from journey.finetune.planning.check import check
 from journey.finetune.planning.groups import grouped
+from journey.finetune.planning.matched import StartWeights
 from journey.finetune.planning.memory import plan_memory
 from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.rows import budget
@@ -47,10 +49,13 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         notes.append(str(abilities.check_layers(ref, settings)))
     shape = cost.shape_of(ref, max(settings.ranks), settings.full)
     max_length = preflight.length_limit(settings.max_length, shape.positions, tokenizer)
+    begin = warmup.find(settings, ref, reading, max_length, shape)
+    start = StartWeights(ref) if begin is None else StartWeights(ref, begin.digest, begin.kind)
+    pairs = matched.match(_read_pairs(curated), choices, start)
     arm_rows = make_rows.make(
-        _read_pairs(curated),
+        pairs.pairs,
         choices,
-        reading,
+        replace(reading, by_origin=pairs.by_origin),
         settings.sizes,
         seeds=settings.seeds,
         epochs=settings.epochs,
@@ -60,7 +65,6 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
     )
     probed = base_probe.probe(ref, tokenizer, settings, device)
     notes += base_probe.notes(probed)
-    begin = warmup.find(settings, ref, reading, max_length, shape)
     preflight.check_overlap([*arm_rows.pairs, *arm_rows.further], settings.benchmarks, settings.map)
     shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
     runs = lay_out(choices, arm_rows.data, settings, arm_rows.sizes, shapes)
@@ -81,7 +85,7 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         groups,
         counted,
         budget.reference(choices, supervised, len(arm_rows.pairs)).label,
-        notes + arm_rows.notes + list(begin.notes if begin else ()) + _notes(settings, runs),
+        notes + list(pairs.notes) + arm_rows.notes + list(begin.notes if begin else ()) + _notes(settings, runs),
         device,
         memory,
         begin,

@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from journey.answers.grading import grade
+from journey.generate.first_mistake import quantities
 from journey.generate.protocols import FAMILIES
 from journey.rng import rng_for
-from journey.schema import Problem, problem_id
+from journey.schema import FirstMistake, Problem, problem_id
 
 _DRAWS = 10_000  # drafts for one problem before giving up; some 5 are needed
 
@@ -327,6 +329,11 @@ class Arithmetic:
     def difficulty(self, problem: Problem) -> float:
         """The number of steps."""
         return float(len(problem.facts["letters"]))
+
+    def first_mistake(self, problem: Problem, text: str) -> FirstMistake:
+        """The first false equation, or quantity that is not what the question's graph makes it."""
+        right = grade(problem, text).outcome == "correct"
+        return quantities.first_mistake(problem, text, right, stated=True)
 
 
 def _problem(draft: Draft, level: int, form: str) -> Problem:

@@ -9,14 +9,17 @@ forward from a random solution, so they are solvable by construction; a tenth of
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 
 from journey.answers.checker import Outcome, number
+from journey.answers.grading import grade
+from journey.generate.first_mistake import searches
 from journey.generate.protocols import FAMILIES
 from journey.rng import digest, rng_for
-from journey.schema import Problem, problem_id
+from journey.schema import FirstMistake, Problem, problem_id
 
 HELD_OUT_TARGETS = 0.10
 _DRAWS = 100_000  # per problem, before giving up; level 2 needs a few hundred
@@ -336,6 +339,16 @@ class Countdown:
     def solvable(self, problem: Problem, state: State, target: int) -> bool:
         """Exact: whether `target` can be made from `state` under the rules of the problem's level."""
         return can_make(state, target, LEVELS[problem.level or 1])
+
+    def first_mistake(self, problem: Problem, text: str) -> FirstMistake:
+        """The first false equation, number that is not there, or branch from which the target is out of reach."""
+        right = grade(problem, text).outcome == "correct"
+        return searches.first_mistake(problem, text, right, self.reaches(problem))
+
+    def reaches(self, problem: Problem) -> Callable[[State], bool]:
+        """Exact: whether the target can be made from a state by the question's rules, which limit no result."""
+        rules, target = replace(LEVELS[problem.level or 1], ceiling=None), problem.facts["target"]
+        return lambda state: can_make(state, target, rules)
 
 
 def _words(operations: str) -> str:

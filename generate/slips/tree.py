@@ -44,7 +44,13 @@ class Episode:
 
 
 def assemble(
-    graph: Annotated, episodes: list[Episode], voice: Voice, seed: int, attempt: int, settings: dict[str, Any]
+    graph: Annotated,
+    episodes: list[Episode],
+    voice: Voice,
+    seed: int,
+    attempt: int,
+    settings: dict[str, Any],
+    method: str = "slips",
 ) -> MadePair:
     """The tree and the pair of a solution with these episodes, told in one voice; seed and attempt go into their ids."""
     teller = _Teller(graph, voice)
@@ -54,9 +60,9 @@ def assemble(
     teller.upto(len(graph.steps))
     problem = graph.problem
     tree = Tree(
-        tree_id(problem, seed, attempt, settings),
+        tree_id(problem, seed, attempt, settings, method),
         problem,
-        "slips",
+        method,
         seed,
         tuple(teller.nodes),
         graph.quantities,
@@ -71,13 +77,13 @@ def assemble(
         "notices": [each.reason.check.kind for each in episodes],
         "settings": settings,
     }
-    ids = pair_id(problem.id, "slips", tree.id), problem, tree.id, "slips"
+    ids = pair_id(problem.id, method, tree.id), problem, tree.id, method
     return MadePair(tree, Pair(*ids, shortcut, journey, len(episodes), provenance))
 
 
-def tree_id(problem: Problem, seed: int, attempt: int, settings: dict[str, Any]) -> str:
+def tree_id(problem: Problem, seed: int, attempt: int, settings: dict[str, Any], method: str = "slips") -> str:
     """The id of the tree that these settings and draws give."""
-    return digest("tree", problem.id, "slips", seed, attempt, repr(sorted(settings.items()))).hex()
+    return digest("tree", problem.id, method, seed, attempt, repr(sorted(settings.items()))).hex()
 
 
 class _Teller:

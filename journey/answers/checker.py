@@ -19,7 +19,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from journey.answers.equivalence import Judgement, Outcome, judge
+from journey.answers.comparing.outcomes import Judgement, Outcome
+from journey.answers.equivalence import judge
 from journey.answers.numerals import ANSI, number
 from journey.errors import JourneyError
 

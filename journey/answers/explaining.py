@@ -11,8 +11,8 @@ import msgspec
 from journey.answers import checker
 from journey.answers.exact import MAX_CHARS, TooBig
 from journey.answers.reading.reader import read_answer
-from journey.answers.reading.terms import start_work
 from journey.answers.reading.tokens import UnreadAnswer
+from journey.answers.reading.values import start_work
 from journey.answers.second import second_opinion
 from journey.errors import PartialError, UsageError
 from journey.formats.files import read_lines

@@ -5,7 +5,7 @@ second_opinion("1/2", "0.5")     -> Judgement(Outcome.SAME, "math-verify: equal"
 
 from __future__ import annotations
 
-from journey.answers.equivalence import Judgement, Outcome
+from journey.answers.comparing.outcomes import Judgement, Outcome
 from journey.answers.mathworker import DIFFERENT, SAME, WORKER
 
 GRADERS = ("math-verify",)

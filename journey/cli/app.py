@@ -24,7 +24,7 @@ from journey.cli.evaluate import evaluate
 from journey.cli.export import export
 from journey.cli.finetune import finetune
 from journey.cli.flags.given import plug_ins
-from journey.cli.generate import generate
+from journey.cli.generate import generate, sample
 from journey.cli.grade import grade
 from journey.cli.list import list_
 from journey.cli.printing import file_errors
@@ -77,6 +77,7 @@ _add(demo)
 _add(run)
 _add(check)
 _add(problems)
+_add(sample)
 _add(generate, epilog=plug_ins("generate"))
 _add(curate, epilog=plug_ins("curate"))
 _add(finetune, epilog=plug_ins("finetune"))

@@ -33,6 +33,7 @@ the record. A file that another stage reads has one typed record with a version;
 
 | stage | files |
 |---|---|
+| sample | `attempts/NNNNN.jsonl`, `attempts/NNNNN-hard.jsonl` (Attempt; the latter are further attempts at problems never right), `problems.jsonl` (Problem), `profile.json` |
 | generate | `pairs/NNNNN.jsonl` (Pair), `trees/NNNNN.jsonl` (Tree), `rejected.jsonl` (RejectedLine) |
 | curate | `train/`, `dev/`, `test/` (`NNNNN.jsonl`, Pair), `ledger.jsonl` (LedgerLine), `funnel.json` |
 | finetune | by run `RUN/adapter_model.safetensors`, `RUN/adapter_config.json` (PEFT's; a whole model with `--full`), `RUN/run.json`, `RUN/trajectory.jsonl` (TrajectoryPoint); `audit.json`; `problems.txt` (ids of the problems trained on, one a line); `warmup/` (a model, and `warmup.json`) with `--warmup`; `lr_sweep.json` with `--lr-sweep` |
@@ -53,9 +54,9 @@ was not asked for.
 """
 
 MODULES = (
-    "journey.schema", "journey.formats.manifest", "journey.formats.marks", "journey.formats.curation", "journey.formats.finetune",
+    "journey.schema", "journey.formats.manifest", "journey.formats.marks", "journey.formats.attempts", "journey.formats.curation", "journey.formats.finetune",
     "journey.formats.plan", "journey.formats.scores", "journey.formats.comparison",
-    "journey.formats.behaviour", "journey.formats.training_view", "journey.formats.harness", "journey.formats.publication",
+    "journey.formats.behaviour", "journey.formats.training_view", "journey.formats.publication",
 )  # fmt: skip
 _PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "null", Any: "JSON"}
 _NAMED_ELSEWHERE = {"Record", "FileRecord"}

@@ -18,6 +18,14 @@ import msgspec
 
 from journey.errors import PartialError, UsageError
 from journey.formats.adapter import CONFIG, AdapterConfig, read_adapter_config
+from journey.formats.attempts import (
+    ATTEMPTS,
+    ESTIMATES,
+    PROBLEMS_FILE,
+    EstimatedMistake,
+    ProfileFile,
+    with_estimates,
+)
 from journey.formats.curation import FunnelFile, GenerateCounts
 from journey.formats.files import inside, read_lines, sha256, sha256_of
 from journey.formats.finetune import (
@@ -34,14 +42,14 @@ from journey.formats.manifest import MANIFEST, Manifest
 from journey.formats.marks import DONE, Environment, ShardMark, Timing
 from journey.formats.plan import EvaluationPlan, SampleIdentities
 from journey.formats.scores import Scores
-from journey.schema import Pair, Question, Reward, Sample, Tree
+from journey.schema import Attempt, Pair, Problem, Question, Reward, Sample, Tree
 from journey.splits import Split
 from journey.views import View
 
 T = TypeVar("T")
 WEIGHTS = (ADAPTER, "model.safetensors", "model.safetensors.index.json")  # of a run: an adapter, or a whole model
-STAGES = ("generate", "curate", "finetune", "evaluate", "harness", "publish")
-Stage = Literal["generate", "curate", "finetune", "evaluate", "harness", "publish"]
+STAGES = ("sample", "generate", "curate", "finetune", "evaluate", "harness", "publish")
+Stage = Literal["sample", "generate", "curate", "finetune", "evaluate", "harness", "publish"]
 
 
 class StoredFiles(Protocol):
@@ -108,6 +116,30 @@ class FinishedFolder:
         inputs = self.manifest.inputs
         names = [name for name in inputs if name == stage or name.startswith(f"{stage} ")]
         return [inputs[name] for name in sorted(names, key=lambda name: int(name.removeprefix(stage) or 0))]
+
+
+class SampledFolder(FinishedFolder):
+    """Attempts of one policy or several at the same problems, as `journey sample` drew them."""
+
+    stage = "sample"
+
+    @cached_property
+    def profile(self) -> ProfileFile:
+        """The policies, how often they are right, and what their mistakes are."""
+        return ProfileFile.parse(self.read(ProfileFile.FILE), str(self.path / ProfileFile.FILE))
+
+    def problems(self) -> Iterator[Problem]:
+        """The problems, in order."""
+        return read_lines(self.file(PROBLEMS_FILE), Problem)
+
+    def attempts(self, policy: str) -> dict[str, list[Attempt]]:
+        """The attempts of one policy by problem, in the order of their draws; the greedy one first."""
+        by_problem: dict[str, list[Attempt]] = {}
+        estimates = list(self.records(ESTIMATES, EstimatedMistake))
+        for attempt in with_estimates(self.records(ATTEMPTS, Attempt), estimates):
+            if attempt.policy == policy:
+                by_problem.setdefault(attempt.problem, []).append(attempt)
+        return {name: sorted(of_one, key=lambda one: (one.prefix, one.index)) for name, of_one in by_problem.items()}
 
 
 class GeneratedFolder(FinishedFolder):
@@ -413,10 +445,20 @@ class PublishedFolder(FinishedFolder):
 
 _FOLDERS: dict[str, type[FinishedFolder]] = {
     kind.stage: kind
-    for kind in (GeneratedFolder, CuratedFolder, FinetunedFolder, EvaluatedFolder, HarnessFolder, PublishedFolder)
+    for kind in (
+        SampledFolder,
+        GeneratedFolder,
+        CuratedFolder,
+        FinetunedFolder,
+        EvaluatedFolder,
+        HarnessFolder,
+        PublishedFolder,
+    )
 }
 
 
+@overload
+def open_finished(folder: Path | str, stage: Literal["sample"]) -> SampledFolder: ...
 @overload
 def open_finished(folder: Path | str, stage: Literal["generate"]) -> GeneratedFolder: ...
 @overload

@@ -249,6 +249,28 @@ class AgreementFile(FileRecord, frozen=True):
     version: int = 1
 
 
+class TaskScore(msgspec.Struct, frozen=True):
+    """One run on one task: the harness's metrics by name, and how many documents it scored."""
+
+    run: str
+    arm: str
+    seed: int | None
+    task: str
+    n: int
+    metrics: dict[str, float]
+
+
+class HarnessFile(FileRecord, frozen=True):
+    """harness.json: scores as EleutherAI's harness gives them (`journey evaluate --harness lm-eval`)."""
+
+    FILE: ClassVar[str] = "harness.json"
+
+    harness: str  # name and version
+    base: str
+    scores: tuple[TaskScore, ...]
+    version: int = 1
+
+
 class Disagreement(msgspec.Struct, frozen=True):
     """One answer with both outcomes (same, different, undecided) and both reasons."""
 

@@ -223,6 +223,28 @@ def quantisation(ref: ModelRef) -> str | None:
     return str(getattr(method, "value", method))
 
 
+def positions_of(ref: ModelRef) -> int | None:
+    """How many tokens the model has positions for, prompt included; None for any number."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False)
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return None if positions is None else int(positions)
+
+
+def sampling_defaults(ref: ModelRef) -> tuple[float | None, float | None]:
+    """(temperature, top-p) of the model's own generation settings, where they sample; None where they do not say."""
+    from transformers import GenerationConfig
+
+    try:
+        config = GenerationConfig.from_pretrained(ref.source, revision=ref.revision or "main")
+    except OSError:
+        return None, None
+    if not config.do_sample:
+        return None, None
+    return config.temperature, config.top_p
+
+
 def load_model(
     ref: ModelRef, *, device: str | None = None, dtype: torch.dtype | None = None, attention: str | None = None
 ) -> PreTrainedModel:

@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from journey import console
 from journey.catalog import STRATEGIES
@@ -19,7 +19,7 @@ from journey.formats.finetune import TemplateFile
 from journey.models.load import ModelRef
 from journey.models.threads import one_thread_on, use_one_thread
 from journey.processes import WorkerPool, cores
-from journey.sampling.requests import DrawWriter, PromptedQuestion, Sampler, StrategySettings, Text
+from journey.sampling.requests import DrawWriter, PromptedQuestion, Request, Sampler, StrategySettings, Text
 from journey.servers.use import ServerUse
 from journey.views import View
 
@@ -67,6 +67,26 @@ class WorkUnit:
 
 
 @dataclass(frozen=True)
+class RequestUnit:
+    """Texts that one worker writes for some runs (name, folder of the adapter or None), each request naming its run."""
+
+    key: str
+    runs: tuple[tuple[str, Path | None], ...]
+    requests: tuple[Request, ...]
+    batch: int
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+
+@dataclass(frozen=True)
+class RequestUnitResult:
+    """The texts of a `RequestUnit`, in the order of its requests."""
+
+    key: str
+    texts: list[Text]
+
+
+@dataclass(frozen=True)
 class WorkUnitResult:
     """What was written for a unit of work: draw -> texts by run, question and number."""
 
@@ -94,7 +114,11 @@ class Worker:
         self.stack = ExitStack()
         self.other: tuple[Path, Any] | None = None
 
-    def answer(self, unit: WorkUnit) -> WorkUnitResult:
+    @overload
+    def answer(self, unit: WorkUnit) -> WorkUnitResult: ...
+    @overload
+    def answer(self, unit: RequestUnit) -> RequestUnitResult: ...
+    def answer(self, unit: WorkUnit | RequestUnit) -> WorkUnitResult | RequestUnitResult:
         """Write what a unit asks for, in smaller batches where memory runs out.
 
         Raises ResourceError where it does even so, JourneyError on NaN.
@@ -104,13 +128,16 @@ class Worker:
         from journey.models.batch import NotNumbers
 
         try:
+            if isinstance(unit, RequestUnit):
+                return RequestUnitResult(unit.key, self._texts(unit))
             return WorkUnitResult(unit.key, self._draw(unit))
         except NotNumbers as error:
             name = unit.runs[error.run if len(unit.runs) > 1 else 0][0]
             raise JourneyError(f"{name}: {error}; did the training diverge?") from None
         except (torch.OutOfMemoryError, MemoryError):
             pass  # outside, where nothing holds the tensors of the attempt any more
-        smaller = min(unit.batch, len(unit.questions)) // 2
+        asked = len(unit.requests if isinstance(unit, RequestUnit) else unit.questions)
+        smaller = min(unit.batch, asked) // 2
         if not smaller:
             raise ResourceError(f"memory ran out while sampling {unit.key}\n  {_LESS}")
         self.close()
@@ -121,18 +148,7 @@ class Worker:
 
     def _draw(self, unit: WorkUnit) -> dict[str, Written]:
         """All draws of a unit; those that start from the greedy answers get them written once."""
-        names = tuple(name for name, _ in unit.runs)
-        model = self.settings
-        sampler = Sampler(
-            self._writer(unit),
-            self.tokenizer,
-            model.view,
-            names,
-            model.seed,
-            self.cost,
-            model.positions,
-            unit.batch,
-        )
+        model, sampler = self.settings, self._sampler(unit)
 
         def write(draw: str, greedy: Written) -> Written:
             writer: DrawWriter = STRATEGIES.get(draw)()
@@ -145,7 +161,22 @@ class Worker:
             written[draw] = [[[_without_ids(text) for text in of_one] for of_one in of_run] for of_run in texts]
         return written
 
-    def _writer(self, unit: WorkUnit) -> Any:
+    def _texts(self, unit: RequestUnit) -> list[Text]:
+        """The texts of a unit; greedy ones and those drawn by chance are no batch of one kind, and are written apart."""
+        sampler = self._sampler(unit)
+        texts: dict[int, Text] = {}
+        for greedy in (True, False):
+            places = [n for n, request in enumerate(unit.requests) if (request.sample is None) == greedy]
+            written = sampler.write([unit.requests[n] for n in places], unit.temperature, unit.top_p) if places else []
+            texts |= dict(zip(places, map(_without_ids, written), strict=True))
+        return [texts[n] for n in range(len(unit.requests))]
+
+    def _sampler(self, unit: WorkUnit | RequestUnit) -> Sampler:
+        model, names = self.settings, tuple(name for name, _ in unit.runs)
+        writer = self._writer(unit)
+        return Sampler(writer, self.tokenizer, model.view, names, model.seed, self.cost, model.positions, unit.batch)
+
+    def _writer(self, unit: WorkUnit | RequestUnit) -> Any:
         """The decoder with the unit's adapters on the base, or the server that knows its runs by name."""
         from journey.models.decode import Decoder
         from journey.models.endpoints import Endpoint, EndpointRef, EndpointWriter
@@ -195,7 +226,15 @@ def _without_ids(text: Text) -> Text:
     return replace(text, ids=())
 
 
-def answer_all(model: WorkerModel, units: Sequence[WorkUnit], workers: int) -> Generator[WorkUnitResult, None, None]:
+@overload
+def answer_all(
+    model: WorkerModel, units: Sequence[WorkUnit], workers: int
+) -> Generator[WorkUnitResult, None, None]: ...
+@overload
+def answer_all(
+    model: WorkerModel, units: Sequence[RequestUnit], workers: int
+) -> Generator[RequestUnitResult, None, None]: ...
+def answer_all(model: WorkerModel, units: Sequence[Any], workers: int) -> Generator[Any, None, None]:
     """The results of all units, as they come; with one worker it is this very process.
 
     Raises ResourceError when a worker runs out of memory or dies.
@@ -229,7 +268,7 @@ def _set_up(model: WorkerModel) -> None:
         use_one_thread()
 
 
-def _answer(unit: WorkUnit) -> WorkUnitResult:
+def _answer(unit: Any) -> Any:
     if not _worker:
         _worker.append(Worker(_model[0]))
     return _worker[0].answer(unit)

@@ -22,9 +22,12 @@ from journey.curate.rules import Context, bind, resolve_options
 from journey.errors import UsageError
 from journey.finetune.runs import ArmContext
 from journey.formats.folders import open_finished
+from journey.generate.attempts.matched import AttemptedProblem
+from journey.generate.protocols import AttemptReader
 from journey.generate.run import generate
 from journey.models import load
 from journey.schema import Verdict, encode
+from journey_testing.attempts import attempted
 from journey_testing.golden import GOLDEN, check_golden
 from journey_testing.matrices import NUMBERS, matrix
 
@@ -47,13 +50,22 @@ def of_family(name: str) -> Iterable[bytes]:
 
 
 def of_method(name: str) -> Iterable[bytes]:
-    """Pairs and trees of every family that it works on, or of the kept problem file."""
+    """Pairs and trees of every family that it works on, or of the attempts of a made-up policy."""
     method = METHODS.get(name)()
+    if isinstance(method, AttemptReader):
+        for each in tried():
+            one = method.make_of(each, 0)
+            yield encode(one.pair) + encode(one.tree) if hasattr(one, "pair") else repr(one).encode()
     for family in FAMILIES.entries():
         if name in family.facts["methods"]:
             for index in range(PROBLEMS):
                 one = method.make(family.target().problem(0, index, min(family.facts["levels"])), 0)
                 yield encode(one.pair) + encode(one.tree) if hasattr(one, "pair") else repr(one).encode()
+
+
+@cache
+def tried() -> list[AttemptedProblem]:
+    return attempted(PROBLEMS)
 
 
 @cache

@@ -149,7 +149,7 @@ def test_once(stage: str, folders: Folders, tmp_path: Path) -> None:
     out, number = tmp_path / "out", len(marks)
     kept = f"{number} finished part{'' if number == 1 else 's'} of {out} {'is' if number == 1 else 'are'} kept in {partial}"
     kept = kept if marks else f"nothing of {out} is finished yet"
-    assert f"interrupted; {kept}; run the same command again to go on from here" in said
+    assert "interrupted; " in said and f"{kept}; run the same command again to go on from here" in said
     assert (stage == "finetune") or marks
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
@@ -41,7 +43,7 @@ def test_runs_are_compared_within_a_value_of_an_axis(tmp_path: Path) -> None:
                 files[f"{name}/run.json"] = run_file(
                     name, arm, seed, rank=rank, lr=1e-3, pairs=9, axis=f"r{rank}"
                 ).encoded()
-                files[f"{name}/adapter_model.safetensors"] = b"x"
+                files[f"{name}/adapter_model.safetensors"] = save({"a": np.zeros(1, dtype=np.float32)})
     arms = {"arms": ["shortcut@tokens", "journey"]}
     runs = read_runs(open_finished(write_folder(tmp_path / "f", "finetune", files, config=arms), "finetune"))
     assert [run.run for run in runs[:3]] == ["shortcut-tokens-r8-s0", "shortcut-tokens-r8-s1", "journey-r8-s0"]

@@ -216,12 +216,12 @@ def test_hostile_answers_run_nothing_and_end_soon(tmp_path: Path, outcome: Say) 
 
 @pytest.mark.case(23)
 def test_a_checker_that_fails_is_an_undecided_answer(monkeypatch: pytest.MonkeyPatch, outcome: Say) -> None:
-    from journey.answers import equivalence
+    from journey.answers.comparing.kinds import AnswerComparison
 
     def fails(*args: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(equivalence.AnswerComparison, "judge", fails)
+    monkeypatch.setattr(AnswerComparison, "judge", fails)
     assert compare("1/2", "2/4") is Outcome.UNDECIDED
     judged = grade(Problem("p", "?", "1/2", "test"), "\\boxed{2/4}")
     assert (judged.outcome, judged.why) == ("undecided", "the checker failed (ZeroDivisionError)")

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journey.answers.checker import Outcome, compare, explain
-from journey.answers.equivalence import _asked
+from journey.answers.comparing.last_resort import ask_math_verify
 from journey.answers.explaining import explained, kind_of, pairs
 from journey.answers.mathworker import WORKER
+from journey.answers.reading.fingerprints import fingerprints, units_in
 from journey.answers.second import second_opinion
 from journey.errors import UsageError
 from journey_testing.answer_kinds import KINDS
@@ -33,6 +34,16 @@ def test_no_right_one_is_different_and_no_near_miss_the_same(name: str, seed: in
     case = KINDS[name](random.Random(seed))
     assert [right for right in case.right if compare(case.gold, right) is not Outcome.SAME] == []
     assert [wrong for wrong in case.wrong if compare(case.gold, wrong) is Outcome.SAME] == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_answer_that_is_cut_off_is_read_or_not_read(name: str) -> None:
+    """Votes and explanations read any text; what was cut off in the middle raises nothing."""
+    case = KINDS[name](random.Random(1))
+    for text in (case.gold, *case.right[:2]):
+        for place in range(len(text) + 1):
+            for part in (text[:place], text[place:]):
+                assert fingerprints(part) and kind_of(part) and units_in(part) is not None
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -79,7 +90,7 @@ def test_math_verify_is_asked_for_what_is_left_and_never_for_a_difference(monkey
     monkeypatch.setattr(WORKER, "ask", lambda gold, answer, seconds: ("different", 0.0))
     assert compare("\\int_{0}^{1} 3x dx", "1") is Outcome.UNDECIDED
     monkeypatch.setattr(WORKER, "ask", lambda gold, answer, seconds: ("same", 0.0))
-    assert _asked("x+2=0", "x+2=0", 1.0, "no").outcome is Outcome.UNDECIDED  # it would compare real solutions
+    assert ask_math_verify("x+2=0", "x+2=0", 1.0, "no").outcome is Outcome.UNDECIDED  # it would compare real solutions
 
 
 def test_reasons_are_words() -> None:

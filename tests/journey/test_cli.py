@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from journey.cli.app import app
 
-VERBS = "demo run check problems generate curate finetune evaluate report publish export show list grade doctor".split()
+VERBS = "demo run check problems sample generate curate finetune evaluate report publish export show list grade doctor".split()
 
 
 def journey(*args: str, cwd: Path, columns: int = 100) -> subprocess.CompletedProcess[str]:
@@ -55,7 +55,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("generate --family countdown@9 --pairs 3 --out x", "known: countdown@1"),
         ("generate --family countdown --pairs 0 --out x", "pairs = 0"),
         ("generate --family countdown --pairs -3 --out x", "pairs = -3"),
-        ("generate --family countdown --method serch --pairs 3 --out x", "did you mean search?"),
+        ("generate --family countdown --method serch --pairs 3 --out x", "did you mean search or"),
         ("generate --family countdown --out x", "add --pairs N"),
         ("generate --pairs 3 --out x", "--family NAME or --problems FILE"),
         ("generate --family countdown --method search --pairs 6 --out g", "config.pairs: 5 there, 6 now"),
@@ -78,6 +78,8 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("finetune g --arms jurney --out x", ""),
         ("evaluate nowhere --benchmarks countdown --out x", "not a finished folder"),
         ("report nowhere", "nowhere"),
+        ("report g --judge m@http://localhost:1/v1 --max-cost 1", "--price-in and --price-out"),
+        ("evaluate g --benchmarks countdown@1 --max-cost 0 --out x", "max_cost = 0"),
         ("grade 18", "give GOLD and ANSWER"),
         ("grade 18 18 --file g/x", "not both"),
         ("grade --file nofile.jsonl", "nofile.jsonl"),

@@ -14,7 +14,7 @@ from journey_testing.sources import ROOT, SOURCES, module_of, shown, syntax
 NAMES = {
     *("manifest.json", "run.json", "audit.json", "lr_sweep.json", "warmup.json", "plan.json", "scores.json", "identities.json"),
     *("funnel.json", "identity.json", "environment.json", "timing.json", "training.json", "behaviour.json", "published.json"),
-    *("hub.json", "export.json", "harness.json", "parity.json", "flips.json", "servers.json"),
+    *("hub.json", "profile.json", "export.json", "harness.json", "parity.json", "flips.json", "servers.json"),
     *("ledger.jsonl", "trajectory.jsonl", "rejected.jsonl", "problems.txt"),
 }  # fmt: skip
 # Modules that read JSON which is no file of a stage folder, and what it is.

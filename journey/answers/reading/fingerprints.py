@@ -13,6 +13,7 @@ from typing import Any
 
 from journey.answers.exact import MAX_CHARS, TooBig
 from journey.answers.reading import regions
+from journey.answers.reading.agreement import points
 from journey.answers.reading.expressions import Doubts
 from journey.answers.reading.objects import (
     Answer,
@@ -29,9 +30,11 @@ from journey.answers.reading.objects import (
     Region,
     ZeroSet,
 )
-from journey.answers.reading.reader import as_region, read_answer
-from journey.answers.reading.terms import NoValue, Term, contexts, letters, num, points, signs, start_work, value_of
+from journey.answers.reading.reader import read_answer
+from journey.answers.reading.real_sets import as_region
+from journey.answers.reading.terms import Term, letters, num, signs
 from journey.answers.reading.tokens import UnreadAnswer, normal
+from journey.answers.reading.values import NoValue, contexts, start_work, value_of
 
 _CUT = Fraction(6180339887, 10**10)  # where values are cut: no value with few digits lies near
 

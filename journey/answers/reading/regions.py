@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
 
-from journey.answers.reading.terms import NoValue, Term, ValueMatch, contexts, letters, same_value, value_of
+from journey.answers.reading.agreement import ValueMatch, same_value
+from journey.answers.reading.terms import Term, letters
 from journey.answers.reading.tokens import UnreadAnswer
+from journey.answers.reading.values import NoValue, contexts, value_of
 
 
 @dataclass(frozen=True)

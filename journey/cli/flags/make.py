@@ -13,12 +13,13 @@ from pydantic import BaseModel
 
 from journey import catalog
 from journey.cli.flags.given import FILE, SettingFlag
-from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings
+from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, SampleSettings
 from journey.formats.files import write_or_check
 from journey.publish.settings import Given, PublishSettings
 from journey.settings.fields import Setting, settings_of
 
 VERBS: dict[str, tuple[type[BaseModel], ...]] = {
+    "sample": (SampleSettings,),
     "generate": (GenerateSettings,),
     "curate": (CurateSettings,),
     "finetune": (FinetuneSettings,),

@@ -12,7 +12,14 @@ from rich.text import Text
 
 from journey import catalog, console
 from journey.cli.printing.terminal import fact
-from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, RunSettings
+from journey.config import (
+    CurateSettings,
+    EvaluateSettings,
+    FinetuneSettings,
+    GenerateSettings,
+    RunSettings,
+    SampleSettings,
+)
 from journey.errors import UnknownName
 from journey.settings.fields import Setting, settings_of
 
@@ -133,6 +140,7 @@ def _stage_models() -> dict[str, type[BaseModel]]:
 
     return {
         "run": RunSettings,
+        "sample": SampleSettings,
         "generate": GenerateSettings,
         "curate": CurateSettings,
         "finetune": FinetuneSettings,

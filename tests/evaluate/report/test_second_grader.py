@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from journey.answers.equivalence import Judgement, Outcome
+from journey.answers.comparing.outcomes import Judgement, Outcome
 from journey.errors import UnknownName
 from journey.evaluate.report import build
 from journey.evaluate.scoring import second_grader

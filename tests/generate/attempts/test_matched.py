@@ -1,0 +1,172 @@
+"""Matched journeys: one right path and place for all kinds, every rule of curation kept, slips as the policy errs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import lru_cache
+
+import pytest
+
+from journey import views
+from journey.answers.grading import grade
+from journey.answers.steps import steps
+from journey.catalog import METHODS
+from journey.config import CurateSettings
+from journey.curate.item import Item
+from journey.curate.rules import Context, bind, resolve_options
+from journey.generate.attempts import sums
+from journey.generate.attempts.matched import MATCHED, AttemptedProblem, MatchedSettings
+from journey.generate.attempts.moves import error_class, own_mistake, path_of, slip
+from journey.generate.made import MadePair, Rejection
+from journey.rng import rng_for
+from journey.schema import Pair, Problem, Reachable, decode, encode, problem_id
+from journey_testing.attempts import POLICY, attempt_of, attempted
+
+TRIED = 40
+
+
+@lru_cache
+def tried() -> list[AttemptedProblem]:
+    return attempted(TRIED)
+
+
+@lru_cache
+def made(method: str, clean: float = 0.25) -> tuple[MadePair | Rejection, ...]:
+    reader = METHODS.get(method)
+    settings = reader.Settings(clean=clean) if method in MATCHED else reader.Settings()
+    return tuple(reader(settings).make_of(each, 0) for each in tried())
+
+
+def pairs(method: str, clean: float = 0.25) -> list[MadePair]:
+    return [each for each in made(method, clean) if isinstance(each, MadePair)]
+
+
+def segments(pair: Pair, half: str = "shortcut") -> list[tuple[str, str, str]]:
+    return [(s.role, s.text, s.brief) for s in getattr(pair, half).segments]
+
+
+def test_one_right_path_place_and_clean_rows_for_all_kinds() -> None:
+    kinds = [made(method) for method in MATCHED]
+    together = [each for each in zip(*kinds, strict=True) if all(isinstance(one, MadePair) for one in each)]
+    assert len(together) > TRIED * 0.6
+    for own, injected, profiled in together:
+        assert isinstance(own, MadePair) and isinstance(injected, MadePair) and isinstance(profiled, MadePair)
+        trio = (own.pair, injected.pair, profiled.pair)
+        assert len({pair.provenance["matched"] for pair in trio}) == len({pair.mistakes for pair in trio}) == 1
+        assert segments(trio[0]) == segments(trio[1]) == segments(trio[2])
+        right = [[s for s in segments(pair, "journey") if s[0] in ("step", "correction", "check")] for pair in trio]
+        if not trio[0].mistakes:
+            assert segments(trio[0], "journey") == segments(trio[1], "journey")
+        assert next([brief for _, _, brief in said] for said in right) == [brief for _, _, brief in right[1]]
+    shares = sum(not each.pair.mistakes for each in pairs("own")) / len(pairs("own"))
+    assert 0.03 < shares < 0.45
+    assert all(each.pair.mistakes == 1 for each in pairs("own", 0.0)) and not any(
+        e.pair.mistakes for e in pairs("own", 1.0)
+    )
+
+
+@pytest.mark.parametrize("method", [*MATCHED, "stitch", "reject"])
+def test_what_attempt_readers_make_keeps_every_rule(method: str) -> None:
+    items = [Item(each.pair, each.tree) for each in pairs(method)]
+    context = Context(CurateSettings())
+    assert len(items) > TRIED * 0.4
+    for rule in bind(resolve_options(context.settings), context):
+        assert not [drop for drops in rule.judge(items) for drop in drops], rule.name
+    for each in pairs(method):
+        assert decode(encode(each.pair), Pair) == each.pair
+        for trace in (each.pair.shortcut, each.pair.journey):
+            for view in views.VIEWS:
+                assert grade(each.pair.problem, views.render(trace, view).text).outcome == "correct"
+    again = METHODS.get(method)().make_of(tried()[0], 0)
+    first = made(method)[0]
+    assert isinstance(again, Rejection) or isinstance(first, Rejection) or encode(again.pair) == encode(first.pair)
+
+
+def test_an_own_wrong_step_is_what_the_policy_wrote() -> None:
+    for each, result in zip(tried(), made("own", 0.0), strict=True):
+        if isinstance(result, MadePair):
+            number = result.pair.provenance["attempts"]["wrong"]
+            wrong = next(a for a in each.attempts if a.index == number)
+            [mistake] = [s for s in result.pair.journey.segments if s.role == "mistake"]
+            assert mistake.brief in wrong.text and wrong.outcome == "wrong"
+            right = next(a for a in each.attempts if a.index == result.pair.provenance["attempts"]["right"])
+            assert all(s.brief in right.text for s in result.pair.shortcut.segments if s.role == "step")
+
+
+def test_a_dead_branch_is_told_to_its_end() -> None:
+    for each in pairs("own", 0.0):
+        told = [s for s in each.pair.journey.segments if s.role == "consequence"]
+        [mistake] = each.tree.mistakes()
+        if isinstance(mistake.claim, Reachable) and len(mistake.claim.state) == 2:
+            assert told and all(f"= {each.pair.problem.answer} " not in s.brief for s in told)
+
+
+def test_profiled_slips_err_as_the_policy_does_and_plain_ones_do_not() -> None:
+    policy: Counter[str] = Counter()
+    for each in tried():
+        found = (own_mistake(each.problem, a) for a in each.attempts if a.outcome == "wrong")
+        policy += Counter(error_class(one[2]) for one in found if one is not None)
+    drawn: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    for each in tried():
+        path = next((path_of(each.problem, a) for a in each.right()), None)
+        for profiled, counts in drawn.items():
+            for number in range(20 if path else 0):
+                rng = rng_for("test", profiled, each.problem.id, number)
+                one = slip(each.problem, path[0], rng, policy if profiled else None)  # type: ignore[index]
+                if one is not None:
+                    counts[one.kind] += 1
+    share = sum(count for name, count in policy.items() if name.startswith("false")) / policy.total()
+    false = {kind: counts["false equation"] / counts.total() for kind, counts in drawn.items()}
+    assert abs(false[True] - share) < 0.2 and abs(false[True] - share) < abs(false[False] - share) / 2
+
+
+def test_reasons_for_which_a_problem_gives_none() -> None:
+    each = tried()[0]
+    own = METHODS.get("own")()
+    right, wrong = tuple(each.right()), tuple(each.wrong())
+
+    def reason(*attempts: object) -> str:
+        result = own.make_of(AttemptedProblem(each.problem, attempts, POLICY, {}), 0)  # type: ignore[arg-type]
+        assert isinstance(result, Rejection)
+        return result.reason
+
+    assert (reason(), reason(*right), reason(*wrong)) == ("no_attempts", "never_wrong", "never_right")
+    assert own.make(each.problem, 0).reason == "needs_attempts"
+
+
+QUESTION = "Tom has 12 shells. He buys 5 bags of 24 shells and gives 7 shells away. How many shells does he have?"
+SOLUTION = "The bags hold 5 * 24 = <<5*24=120>>120.\nWith them 12 + 120 = <<12+120=132>>132.\nThen 132 - 7 = <<132-7=125>>125.\n#### 125"
+IN_WORDS = Problem(problem_id("t", "1"), QUESTION, "125", "t", solution=SOLUTION)
+RIGHT = "The bags hold 5 * 24 = 120 shells.\nWith them he has 12 + 120 = 132 shells.\nThen he has 132 - 7 = 125 shells.\n\nThe answer is \\boxed{125}."
+WRONG = "The bags hold 5 * 24 = 120 shells.\nSo he has 12 + 120 = 142 shells in all.\nThen he has 142 - 7 = 135.\n\nThe answer is \\boxed{135}."
+
+
+@pytest.mark.parametrize("source", MATCHED)
+def test_problems_in_words_take_the_wrong_step_as_it_was_written(source: str) -> None:
+    attempts = (attempt_of(IN_WORDS, RIGHT, 0), attempt_of(IN_WORDS, WRONG, 1))
+    each = AttemptedProblem(IN_WORDS, attempts, POLICY, {})
+    result = sums.make(each, source, MatchedSettings(clean=0), 0, 0)  # type: ignore[arg-type]
+    assert isinstance(result, MadePair) and result.pair.problem == IN_WORDS
+    [mistake] = [s for s in result.pair.journey.segments if s.role == "mistake"]
+    assert ("So he has 12 + 120 = 142 shells in all." in mistake.text) is (source == "own")
+    assert "132 - 7 = 125" in result.pair.shortcut.segments[-2].text
+    item, context = [Item(result.pair, result.tree)], Context(CurateSettings())
+    for rule in bind(resolve_options(context.settings), context):
+        assert not [drop for drops in rule.judge(item) for drop in drops], rule.name
+
+
+def test_a_step_that_only_the_gold_solution_refutes_is_oracle_timed() -> None:
+    wrong = (
+        WRONG.replace("12 + 120 = 142", "120 - 12 = 108")
+        .replace("142 - 7 = 135", "108 - 7 = 101")
+        .replace("135", "101")
+    )
+    each = AttemptedProblem(IN_WORDS, (attempt_of(IN_WORDS, RIGHT, 0), attempt_of(IN_WORDS, wrong, 1)), POLICY, {})
+    assert each.wrong()[0].mistake.proof == "checked:solution"
+    result = sums.make(each, "own", MatchedSettings(), 0, 0)
+    assert isinstance(result, Rejection) and result.reason == "oracle_timed"
+
+
+def test_steps_of_an_answer_are_its_sentences_with_equations() -> None:
+    assert [WRONG[a:b] for a, b in steps(WRONG)] == [line for line in WRONG.split("\n") if re.search("=", line)]
