@@ -20,7 +20,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -173,13 +172,17 @@ class Endpoint:
         """How many requests the server gets at once, at most."""
         return self.use.at_once(self.ref.url)
 
-    @cached_property
+    @property
     def client(self) -> Any:
-        """The openai client, made at first use; its key is JOURNEY_API_KEY or OPENAI_API_KEY."""
-        import openai
+        """The openai client, one for all that ask the server; its key is JOURNEY_API_KEY or OPENAI_API_KEY."""
 
-        key = os.environ.get("JOURNEY_API_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
-        return openai.AsyncOpenAI(base_url=self.ref.url, api_key=key, timeout=self.timeout, max_retries=0)
+        def made() -> Any:
+            import openai
+
+            key = os.environ.get("JOURNEY_API_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
+            return openai.AsyncOpenAI(base_url=self.ref.url, api_key=key, timeout=self.timeout, max_retries=0)
+
+        return self.use.client((self.ref.url, self.timeout), made)
 
     def models(self) -> list[str]:
         """The names that the server knows. Raises RemoteError or AuthError."""

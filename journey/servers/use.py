@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -56,6 +56,8 @@ class ServerUse:
         self.needs_logprobs = needs_logprobs  # of samples: a server that gives none is refused at the first
         self.kept = kept or KeptAnswers()
         self._paces: dict[str, Pace] = {}
+        self._clients: dict[tuple[str, float], Any] = {}
+        self._making = threading.Lock()
         self._reserved = 0.0
         self._waiting = 0
         self._over: CostReached | None = None
@@ -79,6 +81,15 @@ class ServerUse:
     async def _close(self) -> None:
         self._closed = True  # answers that are still under way are kept no more
         self.kept.close()
+        for client in self._clients.values():
+            await client.close()
+
+    def client(self, key: tuple[str, float], made: Callable[[], Any]) -> Any:
+        """What speaks to a server, made once: it holds the connections, and takes long to make."""
+        with self._making:
+            if key not in self._clients:
+                self._clients[key] = made()
+            return self._clients[key]
 
     def at_once(self, url: str) -> int:
         """How many requests a server gets at once, at most."""
