@@ -31,7 +31,7 @@ from journey.processes import map_in_threads
 from journey.rng import digest
 from journey.servers.kept import UsedTokens
 from journey.servers.pace import LOCAL, Pace, retry_after, wait_before
-from journey.servers.use import ServerUse, wait_for
+from journey.servers.use import ServerUse
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -194,7 +194,7 @@ class Endpoint:
             except (TypeError, AttributeError) as error:  # the client reads a list of models from what is none
                 raise self._not_asked_for(error) from None
 
-        return wait_for(names())
+        return self.use.run(names())
 
     def complete(
         self,
@@ -214,7 +214,7 @@ class Endpoint:
         asked |= {"temperature": temperature, "top_p": top_p, "seed": seed}
         request = self._request(create, asked, len(prompt), draw)
         done = self._with_logprobs(create, asked | {"logprobs": 1}, request, draw) if logprobs else None
-        done = done or wait_for(self._completed(request))
+        done = done or self.use.run(self._completed(request))
         told = done.choice.logprobs.token_logprobs if logprobs and done.choice.logprobs else None
         if logprobs and told is None and self.use.needs_logprobs:
             raise UsageError(
@@ -236,7 +236,7 @@ class Endpoint:
         """Answer one message of a user."""
         asked = self._message(text, cap) | {"temperature": temperature, "top_p": top_p, "seed": seed}
         create = self.client.chat.completions.with_raw_response.create
-        done = wait_for(self._completed(self._request(create, asked, _most_tokens(text))))
+        done = self.use.run(self._completed(self._request(create, asked, _most_tokens(text))))
         return self._reply((done.choice.message or _Message()).text(), done, cap, None)
 
     def says_yes(self, text: str) -> float:
@@ -247,7 +247,7 @@ class Endpoint:
         )
         request = self._request(create, asked, _most_tokens(text))
         done = self._with_logprobs(create, asked | {"logprobs": True, "top_logprobs": 20}, request)
-        choice = (done or wait_for(self._completed(request))).choice
+        choice = (done or self.use.run(self._completed(request))).choice
         first = choice.logprobs.content[0].top_logprobs if choice.logprobs and choice.logprobs.content else []
         mass = {"yes": 0.0, "no": 0.0}
         for token in first:
@@ -275,7 +275,7 @@ class Endpoint:
         if refused in self.use.without:
             return None
         try:
-            return wait_for(self._completed(self._request(create, asked, plain.prompt, draw)))
+            return self.use.run(self._completed(self._request(create, asked, plain.prompt, draw)))
         except NotServed:
             raise
         except UsageError as error:

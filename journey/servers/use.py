@@ -58,6 +58,7 @@ class ServerUse:
         self._paces: dict[str, Pace] = {}
         self._clients: dict[tuple[str, float], Any] = {}
         self._making = threading.Lock()
+        self._tasks: set[Any] = set()
         self._reserved = 0.0
         self._waiting = 0
         self._over: CostReached | None = None
@@ -79,10 +80,26 @@ class ServerUse:
         wait_for(self._close())
 
     async def _close(self) -> None:
-        self._closed = True  # answers that are still under way are kept no more
+        self._closed = True
+        under_way = list(self._tasks)  # after an error: their threads would hold up the end of the process
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
         self.kept.close()
         for client in self._clients.values():
             await client.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine gives, for any thread; it is cancelled where the use ends before."""
+        return wait_for(self._tracked(work))
+
+    async def _tracked(self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        try:
+            return await work
+        finally:
+            self._tasks.discard(task)
 
     def client(self, key: tuple[str, float], made: Callable[[], Any]) -> Any:
         """What speaks to a server, made once: it holds the connections, and takes long to make."""

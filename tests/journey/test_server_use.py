@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import sqlite3
@@ -230,6 +231,25 @@ class TestStops:
 
         ask_all(ask, range(40), 40)
         assert len(server.asked) == 2  # the others are told at once: nothing came from it meanwhile
+
+    def test_the_end_waits_for_no_answer(self, server: FaultServer) -> None:
+        server.answer = lambda number, body: None
+        with ServerUse() as use:
+            threads = [
+                threading.Thread(target=self.swallow, args=(server.endpoint(use), n), daemon=True) for n in (1, 2)
+            ]
+            for thread in threads:
+                thread.start()
+            while len(server.asked) < 2:
+                time.sleep(0.01)
+        for thread in threads:
+            thread.join(30)  # far below the 600 seconds of an answer
+        assert not any(thread.is_alive() for thread in threads)
+
+    @staticmethod
+    def swallow(endpoint: Endpoint, number: int) -> None:
+        with contextlib.suppress(BaseException):
+            endpoint.complete([number], cap=5)
 
     def test_one_slow_answer_stops_no_other(self, server: FaultServer) -> None:
         server.answer = lambda number, body: None if body["prompt"] == [0] else time.sleep(0.02) or good()
