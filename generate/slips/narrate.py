@@ -84,8 +84,6 @@ def _filled(reason: Reason) -> dict[str, str]:
     for name in ("why", "fact"):
         if name in slots:
             slots[name.capitalize()] = _capital(slots[name])
-    if "noun" in slots:
-        slots["of_noun"] = f"of {slots['noun']}" if slots["noun"] != "of anything" else slots["noun"]
     return slots
 
 

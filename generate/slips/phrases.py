@@ -184,7 +184,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         'A step is missing: "{quote}" needs {needed} before this.',
         'I jumped ahead. "{quote}" has to be dealt with first, by {needed}.',
         'With "{quote}" in mind, {wrong} is not yet the number I need; that would be {needed}.',
-        'I haven\'t used "{quote}" yet: {needed} comes before this step.',
     ),
     "reread_percent": (
         'The question says "{quote}", and {percent}% is {percent} out of 100, so it should be {expr}.',
@@ -225,10 +224,23 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "negative": (
         "A count of {x} is impossible; there can't be fewer than zero {noun}.",
-        "{x} is below zero, and there is no such thing as a negative number {of_noun}.",
+        "{x} is below zero, and there is no such thing as a negative number of {noun}.",
         "It is negative, which makes no sense here.",
         "{x} is less than nothing, so {written} can't be what is meant.",
         "The result can't be negative, and {x} is.",
+    ),
+    "below_zero": (
+        "{x} is below zero, which can't be here.",
+        "It is negative, which makes no sense here.",
+        "{x} is less than nothing, so {written} can't be what is meant.",
+        "The result can't be negative, and {x} is.",
+        "Nothing in the question can come out below zero, and {x} does.",
+    ),
+    "later_below_zero": (
+        "It leads to {y}, which is negative and makes no sense here.",
+        "Using {x} gives {y} in the end, and a negative amount is impossible.",
+        "{y} is below zero, so something upstream is wrong, and that is {x}.",
+        "The {x} pushes the result down to {y}, less than nothing.",
     ),
     "later_negative": (
         "With {x} I end up at {y}, and there can't be fewer than zero {noun}.",
