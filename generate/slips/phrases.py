@@ -7,17 +7,17 @@ from __future__ import annotations
 
 OPENERS = (
     "Hold on.", "Hmm.", "Hmm, {x}?", "Not so fast.", "Let me check that.", "Is {x} right?", "Does {x} make sense?",
-    "A quick check.", "Something is off here.", "That looks odd.", "One moment.", "I should test that {x}.",
-    "Let me make sure of that.", "I'm not sure about {x}.", "{x} looks suspicious.", "Can that be?",
+    "A quick check.", "Is something off here?", "Does that look odd?", "One moment.", "I should test that {x}.",
+    "Let me make sure of that.", "I'm not sure about {x}.", "Is {x} suspicious?", "Can that be?",
     "Before I build on {x}, a check.", "That was quick; is it right?", "Let me look at that again.",
     "I want to verify {x}.", "Just to be safe, I'll check {x}.", "Wait.", "Now, does that hold up?",
     "Let me test this result.", "A sanity check on {x}.", "Let me slow down here.", "I doubt the {x}.",
-    "That number bothers me.", "Checking {x} before I continue.", "Actually, let me reconsider.",
+    "Does that number bother me?", "Checking {x} before I continue.", "Actually, let me reconsider.",
     "Would {x} be plausible?", "{x} deserves a second look.", "Let me question that step.",
     "Careful here.", "Pausing on {x} for a second.", "Am I sure about {x}?", "I'd better double-check this.",
     "Testing that result:", "Let me see whether {x} fits.", "Stop there for a moment.", "",
 )  # fmt: skip
-"""Said right after the mistake."""
+"""Said right after a mistake, and before a re-check that passes: no opener gives away how it ends."""
 
 LATE_OPENERS = (
     "Let me look back at the {x}.", "Before I go further, I want to recheck {x}.",

@@ -43,7 +43,7 @@ def pairs(request: pytest.FixtureRequest, real_data: Callable[[str], Path]) -> l
         problems, draws = list(read_problems(str(real_data("gsm8k_train.jsonl")))), 1
     else:
         problems, draws = shipped(), 3
-    method = Slips(SlipsSettings(rate=0.4))
+    method = Slips(SlipsSettings(rate=0.4, clean=0.1))
     made = [method.make(problem, seed) for problem in problems for seed in range(draws)]
     return [each for each in made if isinstance(each, MadePair)]
 
@@ -125,7 +125,7 @@ def test_a_changed_operation_is_not_named_by_the_words_around_it() -> None:
 
 def only(kind: str, problem: Problem, seed: int, step: int) -> list[str]:
     """The texts of mistakes of one kind at one step."""
-    made = Slips(SlipsSettings(kinds=(kind,), most=1)).make(problem, seed)
+    made = Slips(SlipsSettings(kinds=(kind,), most=1, clean=0)).make(problem, seed)
     if not isinstance(made, MadePair):
         return []
     [mistake] = [each for each in made.pair.journey.segments if each.role == "mistake"]
