@@ -90,8 +90,8 @@ def _form(graph: Annotated, slip: Slip, quote: str, span: tuple[int, int]) -> st
     if slip.kind == "skipped":
         signs = set(SIGNS) & set(slip.about["signs"].split())
         return "skipped" if says(quote, signs) and slip.operand and _says(graph, slip.operand, span) else None
-    if asks:
-        return "asked"
+    if _asks(graph, span):
+        return "asked" if asks else None
     if slip.kind in ("operation", "swap", "operand") and (_told_whole(graph) or says(quote, _changed(slip))):
         return "operation"
     return None

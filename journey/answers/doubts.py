@@ -27,8 +27,8 @@ OPENERS = (
 PLAIN_OPENERS = tuple(opener for opener in OPENERS if "{x}" not in opener)
 AGAIN = (
     "{e} is {x}, so that is right.", "{e} does come to {x}.", "Again, {e} gives {x}. Good.",
-    "Once more, {e} = {x}, the same as before.", "{e} = {x}, so it holds.", "I get {x} for {e} again, so it stands.",
-    "Doing {e} a second time gives {x} too.", "Yes, {e} is {x}.", "No mistake there: {e} is {x}.",
+    "A second time, {e} = {x}, the same as before.", "{e} = {x}, so it holds.", "I get {x} for {e} again, so it stands.",
+    "Doing {e} a second time gives {x} too.", "Yes, {e} is {x}.", "Nothing amiss there: {e} is {x}.",
     "It checks out, {e} = {x}.", "Computed anew, {e} is still {x}.", "{e} makes {x}; nothing wrong with that.",
 )  # fmt: skip
 BACKWARDS = (
