@@ -16,6 +16,7 @@ from journey.schema import Pair, Trace
     question="does the reasoning have to be right, or only to look like reasoning?",
     trains=True,
     settings=("mistake_weight",),
+    revision=2,
 )
 def only_wrong() -> Arm:
     """Train on solutions with a mistake that nobody notices, ending in a wrong box."""

@@ -82,7 +82,7 @@ def make(
     voice = Voice(rng_for("matched voice", seed, problem.id, attempt))
     told = settings.model_dump(mode="json")
     episodes = [] if drawn.clean else [episode]
-    made = assemble(graph, episodes, voice, seed, attempt, told, source)
+    made = assemble(graph, episodes, voice, seed, attempt, told, source, drawn.rechecked)
     facts = provenance_of(attempted, drawn, source, settings, seed, attempt)
     pair = msgspec.structs.replace(made.pair, provenance={**made.pair.provenance, **facts}, problem=problem)
     nodes = tuple(

@@ -1,5 +1,8 @@
 """Mistakes with known truth, put into annotated solutions: made, carried on, noticed for a reason, corrected.
 
+A share of the journeys has none (`slips.clean`), and right steps are doubted and re-checked too (`slips.rechecks`): a doubt must
+not mean that something is wrong.
+
 The wrong value flows through the following steps (`consequence`) until it is noticed after `delay` of them, for a
 structured reason that fails on the wrong value and passes on the right one; then back, corrected, and on to the answer.
 
@@ -25,7 +28,7 @@ from journey.rng import rng_for
 from journey.schema import Pair, Problem, Trace
 
 
-@METHODS.add("slips", problems=True, model=False)
+@METHODS.add("slips", problems=True, model=False, revision=2)
 class Slips:
     """Mistakes with known truth in annotated solutions, noticed for a reason and corrected."""
 
@@ -40,13 +43,23 @@ class Slips:
             graph = annotated(problem)
         except Unreadable as error:
             return Rejection(error.reason, error.detail)
+        settings = self.settings
+        steps, wanted = len(graph.steps), max(settings.at or 0, settings.mistakes or 0)
+        if wanted > steps:
+            return Rejection("too_few_steps", f"{steps} steps, {wanted} needed")
         rng = rng_for("slips", seed, problem.id, attempt)
-        draw = SlipDraw(graph, self.settings, rng)
-        episodes = draw.episodes()
-        if not episodes:
+        draw = SlipDraw(graph, settings, rng)
+        episodes = [] if settings.without else draw.episodes()
+        if not episodes and not settings.without:
             reason, count = draw.refused.most_common(1)[0] if draw.refused else ("no_place_for_a_mistake", 0)
             return Rejection(reason, f"{count} of {sum(draw.refused.values())} places refused for this")
-        return assemble(graph, episodes, Voice(rng), seed, attempt, self.settings.model_dump(mode="json"))
+        # Drawn apart, so that clean journeys and re-checks change nothing in the mistakes of the others.
+        chance = rng_for("slips clean", seed, problem.id, attempt)
+        if chance.random() < settings.clean:
+            episodes = []
+        rechecked = [step for step in range(steps) if chance.random() < settings.rechecks]
+        told = settings.model_dump(mode="json")
+        return assemble(graph, episodes, Voice(rng), seed, attempt, told, rechecked=rechecked)
 
     def unnoticed(self, pair: Pair) -> Trace | None:
         """The pair's solution with a mistake that is never noticed, and what follows from it in the box.
@@ -63,5 +76,5 @@ class Slips:
         slips: list[Slip] = []
         if tree_id(problem, seed, attempt, settings.model_dump(mode="json")) == pair.tree:
             draw = SlipDraw(graph, settings, rng_for("slips", seed, problem.id, attempt))
-            slips = [episode.slip for episode in draw.episodes()]
+            slips = [] if settings.without else [episode.slip for episode in draw.episodes()]
         return unnoticed(graph, pair, slips, rng_for("unnoticed", pair.pair_id))

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from journey.answers.equations import Unreadable
+from journey.answers.equations import equations as equations_in
 from journey.answers.prose_numbers import number_words, numerals, read_number
 from journey.generate.slips.calculations import Calculation, Operand, SolutionStep, read_step
 from journey.generate.slips.units import facts
@@ -91,6 +92,8 @@ def annotated(problem: Problem) -> Annotated:
     quantities = [quantity for quantity, _ in givens]
     count = 0
     for step in _steps(body):
+        if (false := _false_line(step.text)) is not None:
+            raise Unreadable("false_line", false)
         equations = []
         for equation in step.equations:
             count += 1
@@ -116,6 +119,11 @@ def annotated(problem: Problem) -> Annotated:
     if values[last.id] != answer:
         raise Unreadable("answer_not_the_last_value", f"{last.value} is computed last, the answer is {problem.answer}")
     return Annotated(problem, tuple(steps), tuple(quantities), values, last.id)
+
+
+def _false_line(text: str) -> str | None:
+    """An equation of a solution's own words that is false, though its annotation may be right."""
+    return next((f"{each.left} = {each.right}" for each in equations_in(text) if not each.true), None)
 
 
 def given_quantities(question: str) -> Iterator[tuple[Quantity, tuple[tuple[Fraction, str], ...]]]:

@@ -6,8 +6,9 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from journey.config import Settings
 from journey.errors import UnknownName
@@ -19,6 +20,7 @@ from journey.generate.slips.text import WrongStep, following_steps, wrong_step
 from journey.generate.slips.tree import Episode
 
 MAX_DELAY = 3
+DRAWS = 12  # tries for an exact number of mistakes
 DELAY_WEIGHTS = (0.6, 1, 1, 1)  # short solutions cap most delays, so 0 comes out at about half all the same
 
 
@@ -26,9 +28,25 @@ class SlipsSettings(Settings):
     """How many mistakes of which kinds are made, and how long they go unnoticed."""
 
     rate: float = Field(
-        default=0.2, ge=0, le=1, description="share of the steps that get a mistake; every journey has one"
+        default=0.2,
+        ge=0,
+        le=1,
+        description="share of the steps that get a mistake; one at least in a journey that is not clean, none at all with 0",
     )
-    most: int = Field(default=3, ge=1, le=1_000_000, description="mistakes in one journey at most")
+    most: int = Field(default=3, ge=1, le=1_000_000, description="mistakes in one journey at most, as drawn by rate")
+    mistakes: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="mistakes in every journey that is not clean, exactly; none: drawn by rate",
+    )
+    at: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="the step that gets the one mistake, from 1; none: drawn"
+    )
+    clean: float = Field(default=0.25, ge=0, le=1, description="share of the journeys without a mistake")
+    rechecks: float = Field(
+        default=0.3, ge=0, le=1, description="share of right steps after which a re-check passes, as in real traces"
+    )
     delay: int | None = Field(
         default=None,
         ge=0,
@@ -52,6 +70,17 @@ class SlipsSettings(Settings):
                 raise UnknownName("kind of mistake", name, KINDS)
         return names
 
+    @property
+    def without(self) -> bool:
+        """Whether no journey gets a mistake."""
+        return self.rate == 0 and self.mistakes is None and self.at is None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.at is not None and (self.mistakes or 1) > 1:
+            raise ValueError("at names one step, so mistakes must be 1 or left out")
+        return self
+
 
 @dataclass
 class SlipDraw:
@@ -65,10 +94,28 @@ class SlipDraw:
         self.refused: Counter[str] = Counter()
 
     def episodes(self) -> list[Episode]:
-        """One mistake, and by `rate` more of them in the steps that are left, in the order of the steps."""
+        """The mistakes in the order of the steps: one and by `rate` more, or exactly as many as are set; none if that fails."""
+        settings = self.settings
+        if settings.at is not None:
+            episode = self._episode(range(len(self.graph.steps)), settings.at - 1)
+            return [episode] if episode else []
+        if settings.mistakes is None:
+            return self._drawn(self._count())
+        for _ in range(DRAWS):
+            episodes = self._drawn(settings.mistakes)
+            if len(episodes) == settings.mistakes:
+                return episodes
+        self.refused = Counter(too_few_places=1)
+        return []
+
+    def _count(self) -> int:
+        """How many mistakes there are by `rate`, one at least."""
+        wanted = sum(self.rng.random() < self.settings.rate for _ in self.graph.steps)
+        return max(1, min(wanted, self.settings.most))
+
+    def _drawn(self, wanted: int) -> list[Episode]:
+        """At most so many mistakes in steps that do not overlap."""
         count = len(self.graph.steps)
-        wanted = sum(self.rng.random() < self.settings.rate for _ in range(count))
-        wanted = max(1, min(wanted, self.settings.most))
         episodes: list[Episode] = []
         for _ in range(wanted):
             free = [step for step in range(count) if not any(each.first <= step <= each.last for each in episodes)]
@@ -78,8 +125,8 @@ class SlipDraw:
             episodes.append(episode)
         return sorted(episodes, key=lambda each: each.first)
 
-    def _episode(self, free: Sequence[int]) -> Episode | None:
-        """One mistake at a free step, of a kind drawn by weight, with the delay drawn first."""
+    def _episode(self, free: Sequence[int], only: int | None = None) -> Episode | None:
+        """One mistake at a free step (`only` that one), of a kind drawn by weight, with the delay drawn first."""
         delay = self.settings.delay
         if delay is None:
             delay = self.rng.choices(range(MAX_DELAY + 1), DELAY_WEIGHTS)[0]
@@ -88,7 +135,7 @@ class SlipDraw:
         while names:
             kind = self.rng.choices(names, [KINDS[name][0] for name in names])[0]
             names.remove(kind)
-            for step in self._places(free, delay):
+            for step in self._places(free, delay) if only is None else (only,):
                 episode = self.at(kind, step, delay, set(free))
                 if episode is not None and episode.delay == min(delay, self._room(step, set(free))):
                     return episode

@@ -46,15 +46,62 @@ def _operation(graph: Annotated, step: int, equation: Calculation, rng: random.R
     choices = [(index, other) for index in equation.signs for other in others[equation.tokens[index]]]
     rng.shuffle(choices)
     small = any(0 < each.value < 1 for each in equation.operands)
+    reworded = False
     for index, other in choices:
+        if equation.tokens[index - 1] == "(":  # a sign of a number, not an operation
+            continue
         if other in "+-" and small:  # nobody adds 0.4 to 50 girls
             continue
         if equation.tokens[index] == "/" and "".join(equation.tokens[index - 1 : index + 2]) in graph.problem.question:
             continue  # the fraction 3/4 is one number
         start, end = equation.signs[index]
         written = (*equation.tokens[:index], other, *equation.tokens[index + 1 :])
+        words = _reworded(graph, step, equation.tokens[index], other)
+        if words is None:
+            continue
+        reworded = True
         edit = _spaced(text, start, end, "x" if other == "*" and _crosses(graph) else other)
-        yield _quantity("operation", step, equation, written, [edit], about={"wrong": other})
+        yield _quantity("operation", step, equation, written, [edit, *words], about={"wrong": other})
+    if choices and not reworded:
+        raise Refused("words_name_the_operation")
+
+
+_NAMES = {
+    "+": r"totals?|totall?ed|altogether|in all|together|sums?|plus|add(?:s|ed|ing|ition|itional)?|combin\w+|more|increas\w+"
+    r"|older|taller|longer|heavier|higher|both|extra|gain\w*|another|overall",
+    "-": r"left|leav\w+|remain\w*|fewer|less|subtract\w*|minus|differ\w+|younger|shorter|lighter|lower|discount\w*|decreas\w+"
+    r"|reduc\w+|without|rest|off|lost|loses?|away|los[st]|still",
+    "*": r"times|multipl\w+|products?|twice|doubl\w+|tripl\w+|quadrupl\w+|each|every|per|percent|an? (?:hour|day|week|month|year)",
+    "/": r"divid\w+|quotient|split\w*|shar\w+|half|thirds?|quarters?|fourths?|fifths?|equal\w*|averag\w*|each|per|ratio|evenly",
+}
+"""Words of a step that say which operation it is."""
+_RENAMED = {
+    ("+", "-"): {"plus": "minus", "sum": "difference", "adding": "subtracting", "more": "fewer", "older": "younger",
+                 "taller": "shorter", "longer": "shorter", "heavier": "lighter", "higher": "lower"},
+    ("-", "+"): {"minus": "plus", "difference": "sum", "subtracting": "adding", "fewer": "more", "less": "more",
+                 "younger": "older", "lighter": "heavier", "lower": "higher"},
+    ("*", "/"): {"multiplying": "dividing", "multiplied": "divided", "multiply": "divide", "twice": "half",
+                 "product": "quotient"},
+    ("/", "*"): {"dividing": "multiplying", "divided": "multiplied", "divide": "multiply", "half": "twice",
+                 "quotient": "product"},
+}  # fmt: skip
+_JOINED = re.compile(
+    r"\s+(?:to|from|into|among|between|of)\b", re.IGNORECASE
+)  # `subtracting 3 from 5` is not `adding 3 from 5`
+
+
+def _reworded(graph: Annotated, step: int, sign: str, other: str) -> list[Edit] | None:
+    """The changes that make a step's words name another operation; None where they cannot."""
+    text = graph.steps[step].text
+    named = list(re.finditer(rf"\b(?:{_NAMES[sign]})\b", text, re.IGNORECASE))
+    if not named:
+        return []
+    renamed = _RENAMED.get((sign, other), {})
+    edits = [(word.start(), word.end(), renamed.get(word[0].lower(), "")) for word in named]
+    verbs = any(new.endswith(("ing", "ed", "ly", "de")) for _, _, new in edits)
+    if not all(new for _, _, new in edits) or len(graph.steps[step].equations) > 1 or (verbs and _JOINED.search(text)):
+        return None
+    return [(start, end, new.capitalize() if text[start].isupper() else new) for start, end, new in edits]
 
 
 def _spaced(text: str, start: int, end: int, sign: str) -> Edit:
@@ -171,6 +218,8 @@ def _forgotten(graph: Annotated, step: int, equation: Calculation, rng: random.R
         repeated = sum(operand.value == each.value for each in equation.operands) > 1
         if operand.shown is None or operand.token - 1 not in equation.signs or repeated:
             continue
+        if any(each.value == operand.value for index, each in enumerate(numerals) if index != operand.shown):
+            continue  # what the sentence tells of is not forgotten in it
         start, end = equation.signs[operand.token - 1][0], numerals[operand.shown].end
         rest = text[end:].split("=")[0]
         if re.search(r"[A-Za-z%]", text[start:end]) or re.match(r"\s*[A-Za-z%]", rest):
@@ -212,6 +261,7 @@ def _skipped(graph: Annotated, step: int, equation: Calculation, rng: random.Ran
             about={
                 "wrong": show(stand_in.value),
                 "needed": in_words(before.tokens),
+                "signs": " ".join(before.tokens),
                 "should": join(
                     (*equation.tokens[: operand.token], "(", *before.tokens, ")", *equation.tokens[operand.token + 1 :])
                 ),

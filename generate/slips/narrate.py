@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from journey.answers.doubts import doubt
 from journey.answers.prose_numbers import show
 from journey.generate.slips import phrases
 from journey.generate.slips.checks import Reason
@@ -55,6 +56,11 @@ class Voice:
             x=show(value), later=listed, is_are="is" if len(shown) == 1 else "are"
         )
 
+    def recheck(self, brief: str, rng: random.Random) -> tuple[str, str]:
+        """A doubt about a right step and a re-check that passes, in prose and terse; it begins as a notice does."""
+        text, terse = doubt(brief, rng, phrases.OPENERS)
+        return (self.gap if rng.random() < 0.7 else " ") + text, terse
+
     def correction(self, text: str, kind: str) -> str:
         """The step as it should have been."""
         bank = {"skipped": phrases.SKIPPED_CORRECTIONS, "early": phrases.EARLY_CORRECTIONS}
@@ -84,8 +90,6 @@ def _filled(reason: Reason) -> dict[str, str]:
     for name in ("why", "fact"):
         if name in slots:
             slots[name.capitalize()] = _capital(slots[name])
-    if "noun" in slots:
-        slots["of_noun"] = f"of {slots['noun']}" if slots["noun"] != "of anything" else slots["noun"]
     return slots
 
 

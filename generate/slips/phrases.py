@@ -7,17 +7,17 @@ from __future__ import annotations
 
 OPENERS = (
     "Hold on.", "Hmm.", "Hmm, {x}?", "Not so fast.", "Let me check that.", "Is {x} right?", "Does {x} make sense?",
-    "A quick check.", "Something is off here.", "That looks odd.", "One moment.", "I should test that {x}.",
-    "Let me make sure of that.", "I'm not sure about {x}.", "{x} looks suspicious.", "Can that be?",
+    "A quick check.", "Is something off here?", "Does that look odd?", "One moment.", "I should test that {x}.",
+    "Let me make sure of that.", "I'm not sure about {x}.", "Is {x} suspicious?", "Can that be?",
     "Before I build on {x}, a check.", "That was quick; is it right?", "Let me look at that again.",
     "I want to verify {x}.", "Just to be safe, I'll check {x}.", "Wait.", "Now, does that hold up?",
     "Let me test this result.", "A sanity check on {x}.", "Let me slow down here.", "I doubt the {x}.",
-    "That number bothers me.", "Checking {x} before I continue.", "Actually, let me reconsider.",
+    "Does that number bother me?", "Checking {x} before I continue.", "Actually, let me reconsider.",
     "Would {x} be plausible?", "{x} deserves a second look.", "Let me question that step.",
     "Careful here.", "Pausing on {x} for a second.", "Am I sure about {x}?", "I'd better double-check this.",
     "Testing that result:", "Let me see whether {x} fits.", "Stop there for a moment.", "",
 )  # fmt: skip
-"""Said right after the mistake."""
+"""Said right after a mistake, and before a re-check that passes: no opener gives away how it ends."""
 
 LATE_OPENERS = (
     "Let me look back at the {x}.", "Before I go further, I want to recheck {x}.",
@@ -184,7 +184,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         'A step is missing: "{quote}" needs {needed} before this.',
         'I jumped ahead. "{quote}" has to be dealt with first, by {needed}.',
         'With "{quote}" in mind, {wrong} is not yet the number I need; that would be {needed}.',
-        'I haven\'t used "{quote}" yet: {needed} comes before this step.',
     ),
     "reread_percent": (
         'The question says "{quote}", and {percent}% is {percent} out of 100, so it should be {expr}.',
@@ -225,10 +224,23 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "negative": (
         "A count of {x} is impossible; there can't be fewer than zero {noun}.",
-        "{x} is below zero, and there is no such thing as a negative number {of_noun}.",
+        "{x} is below zero, and there is no such thing as a negative number of {noun}.",
         "It is negative, which makes no sense here.",
         "{x} is less than nothing, so {written} can't be what is meant.",
         "The result can't be negative, and {x} is.",
+    ),
+    "below_zero": (
+        "{x} is below zero, which can't be here.",
+        "It is negative, which makes no sense here.",
+        "{x} is less than nothing, so {written} can't be what is meant.",
+        "The result can't be negative, and {x} is.",
+        "Nothing in the question can come out below zero, and {x} does.",
+    ),
+    "later_below_zero": (
+        "It leads to {y}, which is negative and makes no sense here.",
+        "Using {x} gives {y} in the end, and a negative amount is impossible.",
+        "{y} is below zero, so something upstream is wrong, and that is {x}.",
+        "The {x} pushes the result down to {y}, less than nothing.",
     ),
     "later_negative": (
         "With {x} I end up at {y}, and there can't be fewer than zero {noun}.",

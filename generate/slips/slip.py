@@ -55,8 +55,7 @@ class Slip:
 
 def split(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], str, tuple[str, ...]] | None:
     """A calculation as (left, operator, right) of its last operation, or None if it is a single number."""
-    while tokens and tokens[0] == "(" and _closes(tokens) == len(tokens) - 1:
-        tokens = tokens[1:-1]
+    tokens = bare(tokens)
     depth, best = 0, -1
     for index, token in enumerate(tokens):
         depth += (token == "(") - (token == ")")
@@ -64,6 +63,13 @@ def split(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], str, tuple[str, ...
         if depth == 0 and token in SIGNS and binary and (token in "+-" or best < 0 or tokens[best] in "*/"):
             best = index
     return (tokens[:best], tokens[best], tokens[best + 1 :]) if best > 0 else None
+
+
+def bare(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """A calculation without brackets around the whole of it."""
+    while tokens and tokens[0] == "(" and _closes(tokens) == len(tokens) - 1:
+        tokens = tokens[1:-1]
+    return tokens
 
 
 def _closes(tokens: tuple[str, ...]) -> int:

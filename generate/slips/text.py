@@ -6,6 +6,7 @@ is written as a word, or has no known origin, the slip (or the delay) is refused
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,7 @@ from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.calculations import Calculation, SolutionStep
 from journey.generate.slips.slip import Edit, Refused, Slip, writable
 
+_DOUBLED = re.compile(r"\({2}|\){2}|\(\+|/ ?(\w+) ?/ ?\1\b|\$\$|%%")
 MAX_PLACES = 2
 LARGEST = 10_000_000
 
@@ -156,7 +158,10 @@ class _Editor:
                 self._write(equation.result, self.changed[equation.id])
         self._mentions(taken, strict=slip is None)
         self._words()
-        return self._apply()
+        text = self._apply()
+        if len(_DOUBLED.findall(text)) > len(_DOUBLED.findall(self.step.text)):
+            raise Refused("double_brackets_or_units")
+        return text
 
     def other_mentions(self, old: Fraction, done: tuple[Edit, ...]) -> None:
         """A number that is misread is misread everywhere in the sentence. Raises Refused where that is unclear."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
+from journey.answers.doubts import last_equation
+from journey.answers.equations import equations
 from journey.generate.made import MadePair
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.checks import Reason
 from journey.generate.slips.narrate import Voice
 from journey.generate.slips.slip import Slip
 from journey.generate.slips.text import WrongStep, brief_number, right_brief
-from journey.rng import digest
+from journey.rng import digest, rng_for
 from journey.schema import Node, Pair, Problem, QuantityClaim, Role, Trace, Tree, pair_id
 from journey.views import lay_out
 
@@ -51,9 +55,14 @@ def assemble(
     attempt: int,
     settings: dict[str, Any],
     method: str = "slips",
+    rechecked: Collection[int] = (),
 ) -> MadePair:
-    """The tree and the pair of a solution with these episodes, told in one voice; seed and attempt go into their ids."""
-    teller = _Teller(graph, voice)
+    """The tree and the pair of a solution with these episodes, told in one voice; seed and attempt go into their ids.
+
+    After the right steps in `rechecked` a re-check passes, in the same words whatever else the journey tells.
+    """
+    rechecks = {step: rng_for("recheck", seed, graph.problem.id, attempt, step) for step in rechecked}
+    teller = _Teller(graph, voice, rechecks)
     for episode in episodes:
         teller.upto(episode.first)
         teller.episode(episode)
@@ -89,8 +98,8 @@ def tree_id(problem: Problem, seed: int, attempt: int, settings: dict[str, Any],
 class _Teller:
     """Writes nodes and the journey's pieces side by side, in the order in which they are told."""
 
-    def __init__(self, graph: Annotated, voice: Voice) -> None:
-        self.graph, self.voice = graph, voice
+    def __init__(self, graph: Annotated, voice: Voice, rechecks: Mapping[int, Random]) -> None:
+        self.graph, self.voice, self.rechecks = graph, voice, rechecks
         self.nodes: list[Node] = []
         self.pieces: list[Piece] = []
         self.right: dict[int, int] = {}  # step -> node of its right version
@@ -101,6 +110,7 @@ class _Teller:
         for index in range(end):
             if index not in self.right:
                 self._right(index, "step", self._step_text(index), self._last())
+                self._recheck(index)
 
     def episode(self, episode: Episode) -> None:
         """A mistake, its consequences, the notice, the way back and the correction."""
@@ -152,6 +162,17 @@ class _Teller:
             text = self.graph.steps[step].text
             sentence = self.voice.redo(text) if index else self.voice.correction(text, episode.slip.kind)
             before = self._right(step, "step" if index else "correction", sentence, before)
+            self._recheck(step)
+
+    def _recheck(self, index: int) -> None:
+        """A doubt about a right step that finds nothing, where one is due and the step states an equation of its own."""
+        brief = right_brief(self.graph, self.graph.steps[index])
+        if index not in self.rechecks or last_equation(brief) is None:
+            return
+        text, terse = self.voice.recheck(brief, self.rechecks[index])
+        equation = next(equations(terse, terse=True))
+        node = self._node("check", f"{equation.left} = {equation.right} .", self.right[index])
+        self.pieces.append(("check", text, terse, node))
 
     def traces(self) -> tuple[Trace, Trace]:
         """The shortcut and the journey, both ending in the same box."""

@@ -108,11 +108,12 @@ def _extract(text: str) -> Extracted:
     boxes = list(_BOX.finditer(part))
     stated = _last_stated(list(_STATED.finditer(part)))
     if boxes:
-        if stated is not None and stated.start() > boxes[-1].end():
+        boxed = _boxed_answer(part, boxes)
+        if boxed.answer is not None and stated is not None and stated.start() > boxes[-1].end():
             letter = _stated_answer(part, stated)
             if letter.answer is not None and "boxed" not in letter.answer and _LETTER.fullmatch(letter.answer):
                 return letter
-        return _boxed_answer(part, boxes)
+        return boxed
     return _stated_answer(part, stated) if stated else Extracted(None, "no answer stated")
 
 

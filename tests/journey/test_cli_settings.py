@@ -23,7 +23,7 @@ from journey.config import EvaluateSettings, FinetuneSettings, parse_set
 from journey.finetune.planning.abilities import _TRL_ONLY
 from journey.settings.fields import Setting, settings_of, takes
 
-POSITIONALS = {"generate": [], "curate": ["g"], "finetune": ["c"], "evaluate": ["f"], "publish": ["c"]}
+POSITIONALS = {"sample": [], "generate": [], "curate": ["g"], "finetune": ["c"], "evaluate": ["f"], "publish": ["c"]}
 FLAGS = [
     pytest.param(verb, model, setting, id=f"{verb} --{setting.name}")
     for verb, models in make_flags.VERBS.items()

@@ -70,15 +70,19 @@ def differences(now: Any, then: Any, key: str = "") -> list[str]:
 
 def test_generate_and_curate_write_the_same_records_again(tmp_path: Path) -> None:
     search = GenerateSettings(family=["countdown@1"], method=["search"], pairs=60)
-    slips = GenerateSettings(family=["arithmetic@1"], method=["slips"], pairs=12)
-    made = [
-        generate(settings, tmp_path / name, workers=1)
-        for name, settings in (("generate", search), ("generate-arithmetic", slips))
-    ]
-    curated = curate(made, CurateSettings(base="pocket"), tmp_path / "curate")
-    for folder in (*made, curated):
+    made = generate(search, tmp_path / "generate", workers=1)
+    curated = curate([made, OLD / "generate-arithmetic"], CurateSettings(base="pocket"), tmp_path / "curate")
+    for folder in (made, curated):
         now, then = stored(folder), stored(OLD / folder.name)
         assert {name for name in now if now[name] != then.get(name)} == {MANIFEST} and now.keys() == then.keys()
+
+
+def test_slips_say_their_revision_and_keep_the_problems(tmp_path: Path) -> None:
+    settings = GenerateSettings(family=["arithmetic@1"], method=["slips"], pairs=12)
+    made = open_finished(generate(settings, tmp_path / "generate-arithmetic", workers=1), "generate")
+    then = open_finished(OLD / "generate-arithmetic", "generate")
+    assert made.manifest.config["revisions"] == {"method slips": 2}
+    assert [pair.problem for pair in made.pairs()] == [pair.problem for pair in then.pairs()]
 
 
 @pytest.mark.parametrize(("kind", "bundle", "repo", "folder"), BUNDLES)

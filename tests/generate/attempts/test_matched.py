@@ -135,11 +135,11 @@ def test_reasons_for_which_a_problem_gives_none() -> None:
     assert own.make(each.problem, 0).reason == "needs_attempts"
 
 
-QUESTION = "Tom has 12 shells. He buys 5 bags of 24 shells and gives 7 shells away. How many shells does he have?"
-SOLUTION = "The bags hold 5 * 24 = <<5*24=120>>120.\nWith them 12 + 120 = <<12+120=132>>132.\nThen 132 - 7 = <<132-7=125>>125.\n#### 125"
-IN_WORDS = Problem(problem_id("t", "1"), QUESTION, "125", "t", solution=SOLUTION)
-RIGHT = "The bags hold 5 * 24 = 120 shells.\nWith them he has 12 + 120 = 132 shells.\nThen he has 132 - 7 = 125 shells.\n\nThe answer is \\boxed{125}."
-WRONG = "The bags hold 5 * 24 = 120 shells.\nSo he has 12 + 120 = 142 shells in all.\nThen he has 142 - 7 = 135.\n\nThe answer is \\boxed{135}."
+QUESTION = "Tom has 18 shells. He buys 5 bags of 27 shells and gives 7 shells away. How many shells does he have?"
+SOLUTION = "The bags hold 5 * 27 = <<5*27=135>>135.\nWith them 18 + 135 = <<18+135=153>>153.\nThen 153 - 7 = <<153-7=146>>146.\n#### 146"
+IN_WORDS = Problem(problem_id("t", "1"), QUESTION, "146", "t", solution=SOLUTION)
+RIGHT = "The bags hold 5 * 27 = 135 shells.\nWith them he has 18 + 135 = 153 shells.\nThen he has 153 - 7 = 146 shells.\n\nThe answer is \\boxed{146}."
+WRONG = "The bags hold 5 * 27 = 135 shells.\nSo he has 18 + 135 = 163 shells in all.\nThen he has 163 - 7 = 156.\n\nThe answer is \\boxed{156}."
 
 
 @pytest.mark.parametrize("source", MATCHED)
@@ -149,8 +149,8 @@ def test_problems_in_words_take_the_wrong_step_as_it_was_written(source: str) ->
     result = sums.make(each, source, MatchedSettings(clean=0), 0, 0)  # type: ignore[arg-type]
     assert isinstance(result, MadePair) and result.pair.problem == IN_WORDS
     [mistake] = [s for s in result.pair.journey.segments if s.role == "mistake"]
-    assert ("So he has 12 + 120 = 142 shells in all." in mistake.text) is (source == "own")
-    assert "132 - 7 = 125" in result.pair.shortcut.segments[-2].text
+    assert ("So he has 18 + 135 = 163 shells in all." in mistake.text) is (source == "own")
+    assert "153 - 7 = 146" in result.pair.shortcut.segments[-2].text
     item, context = [Item(result.pair, result.tree)], Context(CurateSettings())
     for rule in bind(resolve_options(context.settings), context):
         assert not [drop for drops in rule.judge(item) for drop in drops], rule.name
@@ -158,9 +158,9 @@ def test_problems_in_words_take_the_wrong_step_as_it_was_written(source: str) ->
 
 def test_a_step_that_only_the_gold_solution_refutes_is_oracle_timed() -> None:
     wrong = (
-        WRONG.replace("12 + 120 = 142", "120 - 12 = 108")
-        .replace("142 - 7 = 135", "108 - 7 = 101")
-        .replace("135", "101")
+        WRONG.replace("18 + 135 = 163", "135 - 18 = 117")
+        .replace("163 - 7 = 156", "117 - 7 = 110")
+        .replace("156", "110")
     )
     each = AttemptedProblem(IN_WORDS, (attempt_of(IN_WORDS, RIGHT, 0), attempt_of(IN_WORDS, wrong, 1)), POLICY, {})
     assert each.wrong()[0].mistake.proof == "checked:solution"

@@ -1,4 +1,4 @@
-"""Words of doubt and re-checks that find nothing, for the control arm `marker`.
+"""Words of doubt and re-checks that find nothing: those of journeys, and more of them in the control arm `marker`.
 
 A re-check computes a step's equation again, or backwards; the equation is read from the terse notation of the step,
 never from its prose, and re-checked here before it is said to hold. The openers are of the kind that opens a notice in
@@ -8,6 +8,7 @@ a journey. The terse phrases use words that the embedded base's tokenizer has.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
 
@@ -26,8 +27,8 @@ OPENERS = (
 PLAIN_OPENERS = tuple(opener for opener in OPENERS if "{x}" not in opener)
 AGAIN = (
     "{e} is {x}, so that is right.", "{e} does come to {x}.", "Again, {e} gives {x}. Good.",
-    "Once more, {e} = {x}, the same as before.", "{e} = {x}, so it holds.", "I get {x} for {e} again, so it stands.",
-    "Doing {e} a second time gives {x} too.", "Yes, {e} is {x}.", "No mistake there: {e} is {x}.",
+    "A second time, {e} = {x}, the same as before.", "{e} = {x}, so it holds.", "I get {x} for {e} again, so it stands.",
+    "Doing {e} a second time gives {x} too.", "Yes, {e} is {x}.", "Nothing amiss there: {e} is {x}.",
     "It checks out, {e} = {x}.", "Computed anew, {e} is still {x}.", "{e} makes {x}; nothing wrong with that.",
 )  # fmt: skip
 BACKWARDS = (
@@ -41,7 +42,7 @@ PLAIN = (
     "Looking again, I find nothing wrong.", "It still holds on a second reading.", "A second look changes nothing.",
 )  # fmt: skip
 
-BRIEF_AGAIN = ("wait check {e} = {x} right .", "check again {e} = {x} right .", "wait is {e} = {x} ? check right .",
+BRIEF_AGAIN = ("check {e} = {x} right .", "wait check {e} = {x} right .", "check again {e} = {x} right .", "wait is {e} = {x} ? check right .",
                "wrong ? check {e} = {x} not wrong .")  # fmt: skip
 BRIEF_BACKWARDS = ("wait check {b} = {a} right .", "check {b} = {a} so right .", "wrong ? check {b} = {a} right .",
                    "wait is {x} right ? check {b} = {a} right .")  # fmt: skip
@@ -50,8 +51,11 @@ _INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 _NUMBER = re.compile(r"(?:- )?\d+(?:\.\d+)?|\.\d+", re.ASCII)  # no fraction: `10 / 30 = 1 / 3`
 
 
-def doubt(brief: str, rng: Random) -> tuple[str, str]:
-    """A doubt about a step and its re-check, in prose and in terse notation, from the step's terse notation."""
+def doubt(brief: str, rng: Random, openers: Sequence[str] = OPENERS) -> tuple[str, str]:
+    """A doubt about a step and its re-check, in prose and in terse notation, from the step's terse notation.
+
+    `openers` are the words that a doubt begins with; {x} is the step's value.
+    """
     equation = last_equation(brief)
     if equation is None:
         return f"{rng.choice(PLAIN_OPENERS)} {rng.choice(PLAIN)}", rng.choice(BRIEF_PLAIN)
@@ -63,7 +67,7 @@ def doubt(brief: str, rng: Random) -> tuple[str, str]:
     else:
         phrase, terse = rng.choice(AGAIN), rng.choice(BRIEF_AGAIN)
     prose = {name: _signed(text) for name, text in slots.items()}
-    return f"{rng.choice(OPENERS)} {phrase}".format(**prose), terse.format(**slots)
+    return f"{rng.choice(openers)} {phrase}".format(**prose).strip(), terse.format(**slots)
 
 
 def last_equation(brief: str) -> Equation | None:
