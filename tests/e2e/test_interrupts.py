@@ -153,7 +153,7 @@ def test_once(stage: str, folders: Folders, tmp_path: Path) -> None:
     assert (stage == "finetune") or marks
 
 
-@pytest.mark.parametrize("stage", BUSY)
+@pytest.mark.parametrize("stage", ["generate", pytest.param("finetune", marks=pytest.mark.slow), "evaluate"])
 def test_twice(stage: str, folders: Folders, tmp_path: Path) -> None:
     command = begun(stage, folders, tmp_path)
     command.send(signal.SIGINT)
