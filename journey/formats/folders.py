@@ -102,15 +102,6 @@ class FinishedFolder:
         for path in self.shards(kind):
             yield from read_lines(path, record)
 
-    @property
-    def base_place(self) -> str | None:
-        """Where the base's folder lay when this folder was made on this machine, if it is still there."""
-        try:
-            base = Environment.read(self.path).base
-        except (UsageError, PartialError):
-            return None
-        return base if base and Path(base).is_dir() else None
-
     def inputs(self, stage: str) -> list[str]:
         """The manifest hashes of the folders of a stage that this one was made from, in their order."""
         inputs = self.manifest.inputs
@@ -176,7 +167,27 @@ class GeneratedFolder(FinishedFolder):
         return self.records("trees", Tree)
 
 
-class CuratedFolder(FinishedFolder):
+class FolderForBase(FinishedFolder):
+    """A folder that was made for one base: pairs that were measured for it, or its runs."""
+
+    @property
+    def base_place(self) -> str | None:
+        """Where the base's folder lay when this folder was made on this machine, if it is still there."""
+        try:
+            base = Environment.read(self.path).base
+        except (UsageError, PartialError):
+            return None
+        return base if base and Path(base).is_dir() else None
+
+    @cached_property
+    def template(self) -> TemplateFile | None:
+        """How the base's chat template is used; None where that is as it is."""
+        if not self.has(TemplateFile.FILE):
+            return None
+        return TemplateFile.parse(self.read(TemplateFile.FILE), str(self.path / TemplateFile.FILE))
+
+
+class CuratedFolder(FolderForBase):
     """Pairs that every filter let pass, by split."""
 
     stage = "curate"
@@ -186,13 +197,6 @@ class CuratedFolder(FinishedFolder):
         """The model that the pairs were measured for, as the manifest names it; None for none in particular."""
         base = self.manifest.config.get("base")
         return None if base is None else str(base)
-
-    @cached_property
-    def template(self) -> TemplateFile | None:
-        """How the base's chat template is used; None where that is as it is."""
-        if not self.has(TemplateFile.FILE):
-            return None
-        return TemplateFile.parse(self.read(TemplateFile.FILE), str(self.path / TemplateFile.FILE))
 
     @property
     def base(self) -> str | None:
@@ -214,7 +218,7 @@ class CuratedFolder(FinishedFolder):
         return FunnelFile.parse(self.read(FunnelFile.FILE), str(self.path / FunnelFile.FILE))
 
 
-class FinetunedFolder(FinishedFolder):
+class FinetunedFolder(FolderForBase):
     """The runs of a finetune folder, with what was trained on and what came of it."""
 
     stage = "finetune"
@@ -228,13 +232,6 @@ class FinetunedFolder(FinishedFolder):
     def base(self) -> str:
         """The model that was trained: the folder that it lay in, or as the settings name it, else as the runs do."""
         return self.base_place or self.base_setting or next((run.base.name for run in self.runs.values()), "")
-
-    @cached_property
-    def template(self) -> TemplateFile | None:
-        """How the base's chat template is used; None where that is as it is."""
-        if not self.has(TemplateFile.FILE):
-            return None
-        return TemplateFile.parse(self.read(TemplateFile.FILE), str(self.path / TemplateFile.FILE))
 
     @property
     def arms(self) -> list[str]:
