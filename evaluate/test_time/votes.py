@@ -35,9 +35,10 @@ def majority(sizes: Sequence[int], right: Sequence[float], silent: int, k: int) 
     for size, score in zip(sizes, right, strict=True):
         scores[size] += score  # type: ignore[assignment]
     first = {size: index for index, size in reversed(list(enumerate(sizes)))}
-    return sum(
+    expected = sum(
         score * _wins(size, _others(sizes, first[size]), silent, k, "none") for size, score in scores.items() if score
     )
+    return _within(expected, right)
 
 
 def adaptive(sizes: Sequence[int], right: Sequence[float], silent: int, k: int) -> tuple[float, float]:
@@ -57,7 +58,12 @@ def adaptive(sizes: Sequence[int], right: Sequence[float], silent: int, k: int) 
                 for c in range(len(sizes))
                 if right[c]
             )
-    return score, sum(agree)
+    return _within(score, right), sum(agree)
+
+
+def _within(expected: float, right: Sequence[float]) -> float:
+    """An expected score without what rounding adds: chances that add up to 1 may come out as 1 + 2e-16."""
+    return min(max(right, default=0.0), max(0.0, expected))
 
 
 def _others(sizes: Sequence[int], index: int) -> tuple[int, ...]:

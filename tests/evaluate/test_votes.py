@@ -76,6 +76,20 @@ def test_a_vote_of_many_samples_is_quick_and_between_its_limits() -> None:
     assert 0.5 < score < 1 and majority([33, 31], [1.0, 0.0], 0, 63) == pytest.approx(1.0, abs=0.1)
 
 
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.integers(0, 2), st.data())
+def test_an_expected_score_is_never_above_the_best_class(sizes: list[int], silent: int, data: st.DataObject) -> None:
+    """Not by a rounding error either: comparisons refuse a score of 1 + 2e-16."""
+    right = data.draw(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=len(sizes), max_size=len(sizes)))
+    k = data.draw(st.integers(1, sum(sizes) + silent))
+    assert 0 <= majority(sizes, right, silent, k) <= max(right)
+    if k > 1:
+        assert 0 <= adaptive(sizes, right, silent, k)[0] <= max(right)
+
+
+def test_what_came_out_above_one() -> None:
+    assert majority([2, 2], [1.0, 1.0], 2, 3) == 1 and majority([3, 2], [1.0, 1.0], 0, 1) == 1
+
+
 @pytest.mark.parametrize(
     ("sizes", "silent", "k", "share"),
     [
