@@ -32,7 +32,8 @@ class Completion:
 
     `seconds` is the row's share of the time that its batch took: every step is shared by the rows being written.
     `logprob` is the sum of the tokens' log-probabilities (natural, at temperature 1), where they were drawn by chance.
-    `counted` is the number of tokens as a server counts them, where that is not the number of ids.
+    `counted` is the number of tokens as a server counts them, where that is not the number of ids; `reason` is why it ended in
+    the server's own word.
     """
 
     ids: tuple[int, ...]
@@ -40,6 +41,7 @@ class Completion:
     seconds: float = 0.0
     logprob: float | None = None
     counted: int | None = None
+    reason: str = ""
 
     @property
     def tokens(self) -> int:

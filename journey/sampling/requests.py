@@ -61,6 +61,7 @@ class Text:
     flops: int | None
     seconds: float
     logprob: float | None = None
+    reason: str = ""  # why it ended, in the word of the server that wrote it
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ class Sampler:
         prompt = len(completion_request.prompt) - len(request.prefix)
         flops = None if self.cost is None else self.cost.flops(prompt, tokens)
         text = self.decode(ids)
-        return Text(text, ids, completion.finish, tokens, prompt, flops, completion.seconds, completion.logprob)
+        seconds, logprob, reason = completion.seconds, completion.logprob, completion.reason
+        return Text(text, ids, completion.finish, tokens, prompt, flops, seconds, logprob, reason)
 
 
 Written: TypeAlias = list[list[list[Text]]]  # by run, question and number of the sample

@@ -20,7 +20,9 @@ from collections.abc import Sequence
 
 import psutil
 
-_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux: orphans below become children of the guard, whatever group they are in
+_SUBREAPER = (
+    36  # PR_SET_CHILD_SUBREAPER of Linux: orphans below become children of the guard, whatever group they are in
+)
 
 
 class _Guard:

@@ -101,7 +101,7 @@ def test_nothing_is_left_when_the_command_is_killed(
 
 
 def started(server: Path, tmp_path: Path, **more: float) -> StartedServer:
-    words = lambda port: [sys.executable, str(server), str(port), str(tmp_path / "pids")]  # noqa: E731
+    words = lambda port: [sys.executable, str(server), str(port), str(tmp_path / "pids")]
     return StartedServer("it", words, {}, tmp_path / "log", grace=0.1, **more)
 
 
