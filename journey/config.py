@@ -25,6 +25,13 @@ MOST = 10**9  # of anything counted: far above what is of use, far below what en
 PROCESSES = 1024
 
 
+# What other tools call the sharding of one model over several GPUs, which is not built; see `_refusal`.
+SHARDING = frozenset(
+    "fsdp fsdp_config deepspeed deepspeed_config device_map sharding zero_stage tensor_parallel tensor_parallel_size "
+    "pipeline_parallel_size".split()
+)
+
+
 class Settings(BaseModel):
     """Base of all settings: immutable, unknown keys refused, numbers finite."""
 
@@ -322,7 +329,7 @@ class FinetuneSettings(TemplateSettings):
         False, description="train every weight of the base instead of adapters (engine trl)"
     )
     processes: Annotated[int, Flag("N")] = Field(
-        1, ge=1, le=PROCESSES, description="processes, one a GPU, that share each run (engine trl)"
+        1, ge=1, le=PROCESSES, description="processes, one a GPU with the whole model, that share each run (engine trl)"
     )
     packing: Annotated[bool, Flag()] = Field(
         False, description="lay the rows of a forward pass end to end, without padding (engine trl)"
@@ -529,6 +536,12 @@ def _refusal(kind: type[BaseModel], data: Mapping[str, Any], error: ValidationEr
     first = error.errors()[0]
     if first["type"] == "extra_forbidden":
         path = ".".join(map(str, first["loc"]))
+        if str(first["loc"][-1]).lower() in SHARDING:
+            return UsageError(
+                f"{where}: {path}: one run, or one model that is asked, is not sharded over several GPUs here",
+                "training: --engine trl --processes N has the whole model on each of N GPUs; sampling: --sampler vllm "
+                "--set 'vllm_args=[--tensor-parallel-size, N]' shards it there",
+            )
         return UnknownName(f"setting of {where}", path, _keys_beside(kind, first["loc"]))
     innermost = fields.at(kind, first["loc"])
     path = fields.path_in(data, first["loc"])

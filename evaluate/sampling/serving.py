@@ -18,7 +18,7 @@ from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Agreement
 from journey.servers import vllm
 
-_WITHIN_CAP = {"greedy", "samples", "budget-cap"}  # draws whose prompt and answer together are a question and the cap
+_WITHIN_CAP = {"greedy", "samples"}  # draws whose prompt and answer together are a question and the cap
 
 
 def serve_line(finetuned: FinetunedFolder, prepared: EvaluationSetup) -> str:

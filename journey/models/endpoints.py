@@ -17,7 +17,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -259,11 +259,17 @@ class Endpoint:
         temperature: float = 0.0,
         top_p: float = 1.0,
         seed: int | None = None,
+        turns: Sequence[tuple[str, str]] = (),
+        draw: str = "",
     ) -> Reply:
-        """Answer one message of a user."""
+        """Answer one message of a user, after `turns` of message and answer; `draw` tells samples apart."""
         asked = self._message(text, cap) | {"temperature": temperature, "top_p": top_p, "seed": seed}
+        for said, answer in reversed(turns):
+            earlier = [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
+            asked["messages"] = [*earlier, *asked["messages"]]
         create = self.client.chat.completions.with_raw_response.create
-        done = self.use.run(self._completed(self._request(create, asked, _most_tokens(text))))
+        most = sum(map(_most_tokens, [text, *(part for turn in turns for part in turn)]))
+        done = self.use.run(self._completed(self._request(create, asked, most, draw)))
         return self._reply((done.choice.message or _Message()).text(), done, cap, None)
 
     def says_yes(self, text: str) -> float:
@@ -526,7 +532,7 @@ class EndpointWriter:
             ids = tuple(self.tokenizer(reply.text, add_special_tokens=False)["input_ids"])
         elif ids and ids[-1] in (self.stops or ()):
             return ids
-        return (*ids, int(self.tokenizer.eos_token_id)) if reply.finish == "stop" else ids  # type: ignore[arg-type]
+        return (*ids, int(self.tokenizer.eos_token_id)) if reply.finish == "stop" else ids
 
 
 def ask_all(ask: Callable[[A], T], items: Sequence[A], at_once: int = LOCAL) -> list[T]:
@@ -536,7 +542,7 @@ def ask_all(ask: Callable[[A], T], items: Sequence[A], at_once: int = LOCAL) -> 
 
 def ask_groups(
     ask: Callable[[A], T], groups: Sequence[Sequence[A]], at_once: int = LOCAL
-) -> Iterator[tuple[int, list[T]]]:
+) -> Generator[tuple[int, list[T]], None, None]:
     """The index of every group with what `ask` gives for its items; the requests of all groups are under way together.
 
     Groups with a strange answer are left out, so that none of them is stored or scored; in the end RemoteError says how many

@@ -73,13 +73,14 @@ class ServedModel:
     adapters: Mapping[str, Path]
     positions: int | None  # prompt and answer together
     dtype: str
+    names: tuple[str, ...] = (BASE_NAME,)  # of the base
 
     def arguments(self) -> list[str]:
         """The options that say it, the same for `vllm serve`. Raises UsageError for an adapter that cannot be read.
 
         The base's generation settings are not used: built-in sampling knows no top-k and no repetition penalty either.
         """
-        words = ["--served-model-name", BASE_NAME, "--dtype", self.dtype, "--generation-config", "vllm"]
+        words = ["--served-model-name", *self.names, "--dtype", self.dtype, "--generation-config", "vllm"]
         words += ["--revision", self.revision] if self.revision else []
         words += ["--max-model-len", str(self.positions)] if self.positions else []
         if self.adapters:
