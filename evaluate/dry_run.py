@@ -13,7 +13,8 @@ from journey.config import EvaluateSettings
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.evaluate.sampling.serving import serve_line
-from journey.evaluate.statistics.paired import compare, needed
+from journey.evaluate.statistics.paired import compare
+from journey.evaluate.statistics.sizes import needed
 from journey.evaluate.statistics.verdict import BASE
 from journey.formats.comparison import Comparison
 from journey.formats.folders import open_finished
