@@ -336,7 +336,11 @@ def _compared_rows(plan: EvaluationPlan, scores: Scores) -> Iterable[ComparedRow
 
 def _compared_row(item: Compared, strategy: str) -> ComparedRow:
     c, verdict = item.comparison, item.verdict
-    tones = {item.first: "first", item.second: "second", None: "none" if verdict.words.startswith((EQUAL, NO_DIFFERENCE)) else "open"}
+    tones = {
+        item.first: "first",
+        item.second: "second",
+        None: "none" if verdict.words.startswith((EQUAL, NO_DIFFERENCE)) else "open",
+    }
     visible = c.detectable if verdict.detectable is None else verdict.detectable
     return ComparedRow(
         benchmark=item.benchmark,
