@@ -13,6 +13,8 @@ from journey import numbers
 from journey.config import EvaluateSettings
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
+from journey.evaluate.recovery.asking import writers
+from journey.evaluate.recovery.prefixes import PREFIXES
 from journey.evaluate.sampling.serving import serve_line
 from journey.evaluate.statistics.paired import compare
 from journey.evaluate.statistics.simulated import chances
@@ -32,7 +34,8 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
     opened = open_finished(finetuned, "finetune")
     prepared = prepare(opened, settings)
     fixed = prepared.plan
-    seeds = Counter(run.arm for run in sampled_runs(fixed) if run.arm != BASE)
+    runs = sampled_runs(fixed)
+    seeds = Counter(run.arm for run in runs if run.arm != BASE)
     samples = {draw.name: draw.samples for draw in fixed.draws}
     answers = sum(
         info.problems * samples[draw]
@@ -47,6 +50,7 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
         "plan": msgspec.to_builtins(fixed),
         "answers": answers,
         "new_tokens_at_most": answers * fixed.max_new_tokens,
+        "recovery_texts_at_most": len(fixed.probed) * 2 * PREFIXES * (1 + len(writers(runs))) * len(runs),
         "workers": settings.workers or workers.default_workers(prepared.device),
         "device": prepared.device,
         "detectable_points": {

@@ -94,9 +94,11 @@ def _plan(
     larger: LargerModel | None,
 ) -> EvaluationPlan:
     """The plan as far as the settings say it; `infos` are all benchmarks by the name as asked for, dev ones too."""
-    names = tuple(dict.fromkeys(settings.strategy))
     test = {spec: info for spec, info in infos.items() if not _is_dev(spec)}
     dev = [info for spec, info in infos.items() if _is_dev(spec)]
+    asked = list(dict.fromkeys(settings.strategy))
+    names = tuple(name for name in asked if not comparisons.strategy(name).probe)
+    probed = tuple(comparisons.probed(settings, test)) if len(names) < len(asked) else ()
     left_out = comparisons.skipped(settings, test)
     arm_pairs = pairs(runs)
     arms = list(dict.fromkeys(run.arm for run in trained(runs)))
@@ -110,6 +112,7 @@ def _plan(
         base=not settings.aa,
         equal=wants_equal_tokens(settings),
         larger=larger is not None and larger.cost is not None and not settings.aa,
+        probed=probed,
     )
     return EvaluationPlan(
         base="",
@@ -132,6 +135,7 @@ def _plan(
         aa=settings.aa,
         numbers=msgspec.to_builtins(strategy_settings),
         reward=settings.reward,
+        probed=probed,
         primary_family=comparisons.primary_family(declared, primary),
     )
 

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from journey.formats.behaviour import RecoveryTable
 from journey.formats.comparison import Comparison, Verdict
 from journey.formats.record import FileRecord
 
@@ -248,6 +249,7 @@ class Scores(FileRecord, frozen=True):
     compute_optimal: tuple[ComputeOptimal, ...] = ()
     larger: tuple[LargerScore, ...] = ()
     agreement: tuple[Agreement, ...] = ()
+    recovery: tuple[RecoveryTable, ...] = ()  # of the recovery probe, a benchmark each
     looked_before: str = ""  # a sentence where `EvaluationPlan.earlier` is not empty
     version: int = 2
 

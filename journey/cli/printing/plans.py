@@ -84,6 +84,7 @@ def _evaluate(plan: Plan) -> dict[str, Any]:
         "asked": ", ".join(f"{each['name']} ({each['problems']:,})" for each in fixed["benchmarks"]),
         "of": ", ".join(run["run"] for run in fixed["runs"]),
         "answers": f"{plan['answers']:,}, {plan['new_tokens_at_most']:,} new tokens at most",
+        **({"recovery probe": f"{probe:,} texts at most"} if (probe := plan["recovery_texts_at_most"]) else {}),
         "processes": f"{plan['workers']} on {plan['device']}",
         **_effects(plan),
     }
