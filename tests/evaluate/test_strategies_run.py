@@ -220,7 +220,7 @@ def test_one_arm_against_itself(make_runs: Callable[..., Path], tmp_path: Path) 
     ]  # fmt: skip
     assert [(c.first, c.second) for c in made.comparisons] == [("journey (again)", "journey")] and made.aa
     out = evaluate(runs, settings(aa=True, strategy=["greedy"], flips=0), tmp_path / "out")
-    assert scores_of(out).compared[0].verdict.words == "too small to tell"
+    assert scores_of(out).compared[0].verdict.words == "too small to tell (2 seeds, provisional)"
     with pytest.raises(UsageError, match="no arm 'shortcut'"):
         prepare(open_finished(runs, "finetune"), settings(aa=True, aa_arm="shortcut"))
 
