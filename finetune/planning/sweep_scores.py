@@ -60,7 +60,7 @@ def score(
                 continue
             with adapted(base, Path(setup.work) / run.run) as model:
                 sampler = Sampler(
-                    Decoder.of(model, tokenizer, cap), tokenizer, prepared.view, (run.run,), run.seed, None
+                    Decoder.of(model, tokenizer, cap, turns=True), tokenizer, prepared.view, (run.run,), run.seed, None
                 )
                 scores[run.run] = TrialScore(_correct(sampler, questions), dev_loss(model, rows[run.kind]))
             ticker.advance(len(sweep.dev), run.run)

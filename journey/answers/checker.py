@@ -52,9 +52,13 @@ _THOUGHTS = "think|thinking|reasoning|thought|scratchpad"
 _THOUGHT_END = re.compile(f"</(?:{_THOUGHTS})>")
 _THOUGHT_START = re.compile(f"<(?:{_THOUGHTS})>")
 _ANSWER_TAG = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL)
+_TURN_TOKENS = (
+    r"<\|(?:im_start|im_end|endoftext|eot_id|user|end|start_header_id)\|>|<start_of_turn>|<end_of_turn>|\[INST\]"
+    r"|<\uff5cUser\uff5c>"
+)
+TURN_TOKEN = re.compile(_TURN_TOKENS)  # what chat templates write between turns, one token in most vocabularies
 _TURN = re.compile(
-    r"^[ \t]*(?:#+[ \t]*|\*\*)?(?:Question|Q|Human|User|Problem|Instruction)(?:[ \t]*\d+)?(?:\*\*)?:"
-    r"|<\|(?:im_start|im_end|endoftext|eot_id|user|end|start_header_id)\|>|<start_of_turn>|<end_of_turn>|\[INST\]|<\uff5cUser\uff5c>",
+    r"^[ \t]*(?:#+[ \t]*|\*\*)?(?:Question|Q|Human|User|Problem|Instruction)(?:[ \t]*\d+)?(?:\*\*)?:|" + _TURN_TOKENS,
     re.MULTILINE,
 )
 _TURNS_TRIED = 6  # places where a new turn may begin; a text with more of them before its first answer is read whole
@@ -80,14 +84,23 @@ def extract(text: str) -> Extracted:
     letter stated after a box is the choice that the box was worked for. Without any box: the last "answer is ...",
     "Answer: ...", line `A: ...`, line `#### NUMBER`, or line under a heading `Answer`.
     """
+    return _extract(text[: turn_end(text)])
+
+
+def turn_marked(text: str) -> bool:
+    """Whether a text has a mark of another turn anywhere, with or without an answer before it."""
+    return _TURN.search(text) is not None
+
+
+def turn_end(text: str) -> int | None:
+    """Where a new question or turn begins that a model writes after an answer of its own; None where it does not."""
     for match in itertools.islice(_TURN.finditer(text), _TURNS_TRIED):
         ending = _THOUGHT_END.search(text, match.end())
         if ending is not None and _THOUGHT_START.search(text, match.end(), ending.start()) is None:
             continue  # within thoughts
-        found = _extract(text[: match.start()])
-        if found.answer is not None:
-            return found
-    return _extract(text)
+        if _extract(text[: match.start()]).answer is not None:
+            return match.start()
+    return None
 
 
 def _extract(text: str) -> Extracted:
