@@ -41,7 +41,9 @@ from journey.store import Folder
 __all__ = ["evaluate", "expected_effect", "plan"]
 
 # Of the settings: what cannot change a sample.
-_LEFT_OUT = {"workers", "after", "base", "in_flight", "answer_seconds", "price_in", "price_out", "max_cost"}
+_LEFT_OUT = {
+    "workers", "after", "base", "in_flight", "answer_seconds", "price_in", "price_out", "max_cost", "second_grader",
+}  # fmt: skip
 
 
 def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
@@ -62,7 +64,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
             if folder.finished:
                 refuse_changed(open_finished(out, "evaluate").plan, runs, settings, str(out))
                 KeptAnswers.beside(out).remove()  # of a call that was killed right at its end
-                return _reported(out, runs.path)
+                return _reported(out, runs.path, settings.second_grader)
     prepared = prepare(runs, settings)  # before there is a folder, so that bad settings leave none behind
     if prepared.plan.backend in (STACKED, ONE_BY_ONE):
         from journey.models.probe import check_sampler  # torch: seconds to import
@@ -80,7 +82,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
             _sample(folder, runs, prepared, settings, after)
             _finish(folder, runs, prepared, settings)
         kept.remove()
-    return _reported(out, runs.path)
+    return _reported(out, runs.path, settings.second_grader)
 
 
 def _limits(settings: EvaluateSettings) -> ServerLimits:
@@ -135,12 +137,15 @@ def _finish(folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetu
     folder.finish(counts, Timing(seconds_per_problem=per_problem, seconds_per_sample=seconds))
 
 
-def _reported(out: Path, finetuned: Path) -> Path:
+def _reported(out: Path, finetuned: Path, second: str | None) -> Path:
     from journey.evaluate.behaviour import measure
     from journey.evaluate.report import build
+    from journey.evaluate.scoring import second_grader
 
     evaluated = open_finished(out, "evaluate")
     measure.build(evaluated)
+    if second is not None:
+        second_grader.build(evaluated, second)
     build.build(evaluated, finetuned)
     return out
 

@@ -18,7 +18,7 @@ from journey.answers.exact import TooBig
 from journey.answers.numerals import NUMERALS
 from journey.answers.reading import regions
 from journey.answers.reading.agreement import ValueMatch, agreement
-from journey.answers.reading.expressions import Doubts
+from journey.answers.reading.atoms import Doubts
 from journey.answers.reading.measures import is_measured, read_grid, read_measured, read_ratio, term_of
 from journey.answers.reading.names import name_of
 from journey.answers.reading.objects import (
