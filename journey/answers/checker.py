@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 
 from journey.answers.comparing.outcomes import Judgement, Outcome
 from journey.answers.equivalence import judge
-from journey.answers.numerals import ANSI, number
+from journey.answers.numerals import number
+from journey.answers.reading.tokens import ANSI
 from journey.errors import JourneyError
 
 __all__ = ["CHECKER_VERSION", "Extracted", "Outcome", "compare", "extract", "grade", "number"]
