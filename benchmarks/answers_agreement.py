@@ -78,7 +78,7 @@ def _respelled(gold: str) -> Iterator[Pair]:
         place = draw.choice(digits)
         other = draw.choice([digit for digit in "123456789" if digit != gold[place]])
         yield Pair(gold, gold[:place] + other + gold[place + 1 :], False)
-    if re.fullmatch(r"[\d\\].*", gold) and "pm" not in gold and "text" not in gold and "," not in gold:
+    if gold != "0" and re.fullmatch(r"[\d\\].*", gold) and "pm" not in gold and "text" not in gold and "," not in gold:
         yield Pair(gold, f"-{gold}", False)
 
 
