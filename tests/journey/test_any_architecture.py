@@ -8,28 +8,21 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig, get_peft_model
 
 from journey.errors import UsageError
 from journey.models import probe
 from journey.models.lora import stacked
 from journey_testing.families import ATTENTION, CHANCE, EXPERTS, HYBRIDS, OTHERS, VARIANTS, family
-from journey_testing.models import number_tokenizer, save_adapters
+from journey_testing.models import number_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-QUICK = ("llama with biases, tied", "deepseek_v3", "bloom", "rwkv", "xglm")
+QUICK = ("llama with biases, tied", "deepseek_v3", "bloom", "rwkv")
 EVERY = [*dict.fromkeys([*VARIANTS, *ATTENTION, *EXPERTS, *HYBRIDS, *CHANCE, *OTHERS])]
 ALL_LINEAR = LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM")
 # Of these it is known that they are exact, so that a probe which refuses everything is no way out.
-EXACT = {*VARIANTS, *ATTENTION} - {*CHANCE} | {
-    "gpt_oss",
-    "qwen3_5_text",
-    "granitemoehybrid",
-    "lfm2",
-    "bamba",
-    "bloom",
-    "deepseek_v3",
-}
+EXACT = {*VARIANTS, *ATTENTION} - {*CHANCE}
+EXACT |= {"gpt_oss", "qwen2_moe", "qwen3_5_text", "granitemoehybrid", "lfm2", "bamba", "bloom"}
 TOLERANCE = 2e-4  # of the largest logit, in float32
 
 
@@ -40,9 +33,10 @@ def test_exact_or_refused(kind: str, tmp_path: Path) -> None:
     ids = probe.training_ids(model, tokenizer)
     why = refused(model, tokenizer, ids)
     logits: Sequence[torch.Tensor] = ()
-    paths: list[Path] = []
+    alone: list[torch.Tensor] = []
     if not why:
-        paths = save_adapters(family(kind), tmp_path, (4, 2), strength=0.3)
+        paths = [tmp_path / "one", tmp_path / "two"]
+        alone = [with_adapter(kind, rank, path, ids) for rank, path in zip((4, 2), paths, strict=True)]
         try:
             many = family(kind)
             with torch.inference_mode(), stacked(many, [None, *paths]) as stack, stack.routed([0, 1, 2]):
@@ -54,12 +48,21 @@ def test_exact_or_refused(kind: str, tmp_path: Path) -> None:
         return
     with torch.inference_mode():
         untuned = model(input_ids=ids, use_cache=False).logits
-        tuned = [PeftModel.from_pretrained(family(kind), path).eval() for path in paths]
-        alone = [one(input_ids=ids, use_cache=False).logits for one in tuned]
     size = float(untuned.abs().max())
     for got, wanted in zip(logits, [untuned, *alone], strict=True):
         assert float((got - wanted).abs().max()) <= TOLERANCE * max(size, float(wanted.abs().max()))
     assert all(float((wanted - untuned).abs().max()) > 10 * TOLERANCE * size for wanted in alone)  # they do something
+
+
+def with_adapter(kind: str, rank: int, path: Path, ids: torch.Tensor) -> torch.Tensor:
+    """What PEFT computes with a random adapter, which is saved. (Loading one, PEFT may put further ones on experts.)"""
+    torch.manual_seed(rank)
+    config = LoraConfig(r=rank, lora_alpha=8, target_modules="all-linear", init_lora_weights=False)
+    tuned = get_peft_model(family(kind), config).eval()
+    tuned.save_pretrained(path)
+    with torch.inference_mode():
+        logits: torch.Tensor = tuned(input_ids=ids, use_cache=False).logits
+    return logits
 
 
 def refused(model: Any, tokenizer: Any, ids: torch.Tensor) -> str:
