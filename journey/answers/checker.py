@@ -40,6 +40,8 @@ class Extracted:
 
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{")
+# TeX boxes one character then: of "\\boxed 18" it would be the 1, which nobody meant.
+_BARE_BOX = re.compile(r"\\(?:boxed|fbox|framebox) +(\d)(?![\w/]|[.,]\d)")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _STATED = re.compile(
     r"(?P<sentence>\b[Aa](?:nswer|NSWER)\b[*_]*[ \t]*(?:is\b|=|:))"
@@ -82,7 +84,8 @@ def extract(text: str) -> Extracted:
     no such tag; an opened and never closed one has no answer. (Where the prompt opened the tag, put it before the output,
     or an output cut off while thinking looks like an answer.) There the last `<answer>...</answer>` wins, then the last
     `\\boxed{` (or `\\fbox{`), which has none if it is not closed; boxes joined by commas, "and" or `x=` are one list, and a
-    letter stated after a box is the choice that the box was worked for. Without any box: the last "answer is ...",
+    letter stated after a box is the choice that the box was worked for. (One digit behind `\\boxed ` without braces is a box
+    where there is no other.) Without any box: the last "answer is ...",
     "Answer: ...", line `A: ...`, line `#### NUMBER`, or line under a heading `Answer`.
     """
     return _extract(text[: turn_end(text)])
@@ -128,6 +131,8 @@ def _extract(text: str) -> Extracted:
             if letter.answer is not None and "boxed" not in letter.answer and _LETTER.fullmatch(letter.answer):
                 return letter
         return boxed
+    if bare := _BARE_BOX.findall(part):
+        return Extracted(bare[-1], "box without braces")
     return _stated_answer(part, stated) if stated else Extracted(None, "no answer stated")
 
 
