@@ -69,3 +69,19 @@ def test_a_judge_that_cannot_be_written_with_is_refused(reasoning: Path, monkeyp
     with pytest.raises(UsageError, match="2 of 6 are equal") as refused:
         judge.asker(str(reasoning))
     assert "--judge" in str(refused.value)
+
+
+def test_attempts_are_asked_by_the_template_policy_too(reasoning: Path) -> None:
+    from journey.config import SampleSettings
+    from journey.generate.attempts.drawing import group_of
+    from journey.generate.attempts.policies import find_policy
+
+    settings = SampleSettings(policy=[str(reasoning)], problems="p.jsonl", max_new_tokens=8)
+    found = find_policy(str(reasoning), settings)
+    assert found.view == "think" and found.info.template is not None and found.info.template.opened
+    group = group_of(0, [found], [PROBLEM], settings, {PROBLEM.id: [(PROBLEM, "\\boxed{7}")]})
+    shown = str(group.tokenizer.decode(list(group.prompts[PROBLEM.id])))
+    assert shown.count("How many are 3 and 4?") == 2 and "01 Jan 2026" in shown and shown.rstrip().endswith("<think>")
+    assert group.model.template == found.info.template
+    request = group.unit("k", [(0, PROBLEM, 1, "<think>\nSo")]).requests[0]
+    assert "<think>" not in str(group.tokenizer.decode(list(request.prefix)))  # the prompt has it already
