@@ -16,7 +16,7 @@ from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.check import check_benchmarks, check_prices
 from journey.evaluate.planning.dev_questions import check_dev, dev_questions
 from journey.evaluate.planning.larger import LargerModel, find_larger
-from journey.evaluate.planning.questions import ask, info_of, limit_of, rows_of, trained_on
+from journey.evaluate.planning.questions import ask, dev_rows_of, info_of, limit_of, rows_of, trained_on
 from journey.evaluate.planning.runs import pairs, read_runs, trained, twice, why_not_stacked
 from journey.evaluate.statistics.verdict import BASE
 from journey.formats.folders import FinetunedFolder
@@ -132,6 +132,7 @@ def _plan(
         skipped=tuple(left_out),
         dev=tuple(dev),
         larger=None if larger is None else larger.info,
+        larger_template=None if larger is None else larger.template,
         aa=settings.aa,
         numbers=msgspec.to_builtins(strategy_settings),
         reward=settings.reward,
@@ -178,6 +179,9 @@ def _ask(
             chosen_on = dev[1].name
             questions[chosen_on] = dev[0]
             infos[f"dev of {spec}"] = info_of(*dev)
+            read = dev_rows_of(*dev, settings)
+            if read is not None:
+                rows[chosen_on] = read
         infos[spec] = msgspec.structs.replace(info_of(loaded, facts), dev=chosen_on)
         questions[facts.name] = loaded
         read = rows_of(spec, loaded, facts, settings)

@@ -257,6 +257,11 @@ def _facts(plan: EvaluationPlan, scores: Scores) -> tuple[tuple[str, str], ...]:
         ("Strategies", ", ".join(map(plan.policy, plan.strategies))),
         ("Cap", f"at most {plan.max_new_tokens:,} new tokens an answer, for every arm"),
         ("Sampler", f"{plan.backend}; {plan.batch} prompts together, {plan.dtype}, the same for every run"),
+        *(
+            [("Sampler, tried", "; ".join(f"{name}: {words}" for name, words in plan.sampler.items()))]
+            if plan.sampler
+            else []
+        ),
         ("Prompt view", plan.view),
         ("Seed of the evaluation", str(plan.seed)),
         ("Plan (sha256)", scores.plan_sha256),

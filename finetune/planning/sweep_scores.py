@@ -42,7 +42,7 @@ def score(
 
     logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
     ref = load.ModelRef(setup.base, setup.source, setup.revision)
-    tokenizer = policy.attach(load.load_tokenizer(ref), prepared.template)
+    tokenizer = policy.attach(load.load_tokenizer(prepared.ref), prepared.template)
     arms = {choice.arm.name: choice.arm for choice in prepared.choices}
     rows = {name: _dev_rows(sweep.dev, arm, ArmContext(tokenizer, prepared.view)) for name, arm in arms.items()}
     questions = [
@@ -60,7 +60,7 @@ def score(
                 continue
             with adapted(base, Path(setup.work) / run.run) as model:
                 sampler = Sampler(
-                    Decoder.of(model, tokenizer, cap), tokenizer, prepared.view, (run.run,), run.seed, None
+                    Decoder.of(model, tokenizer, cap, turns=True), tokenizer, prepared.view, (run.run,), run.seed, None
                 )
                 scores[run.run] = TrialScore(_correct(sampler, questions), dev_loss(model, rows[run.kind]))
             ticker.advance(len(sweep.dev), run.run)

@@ -197,11 +197,11 @@ class Worker:
         on_it = [None if f is None or (own and f.resolve() == own.resolve()) else f for f in adapters]
         if self.settings.one_by_one or not any(on_it):
             model = self.stack.enter_context(adapted(self.model, adapters[0]))
-            self.writer = Decoder.of(model, self.tokenizer, cap)
+            self.writer = Decoder.of(model, self.tokenizer, cap, turns=True)
         else:
             model = self.model if own is None else self._other(own)
             stack = self.stack.enter_context(stacked(model, on_it))
-            self.writer = Decoder.of(model, self.tokenizer, cap, stack)
+            self.writer = Decoder.of(model, self.tokenizer, cap, stack, turns=True)
         self.adapters = adapters
         return self.writer
 

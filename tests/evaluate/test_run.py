@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from journey.answers import checker
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
 from journey.evaluate.dry_run import chances_of
@@ -23,7 +24,7 @@ from journey.evaluate.sampling.run_samples import worker_model
 from journey.evaluate.scoring.score import rescore
 from journey.formats.folders import open_finished
 from journey.formats.plan import EvaluationPlan
-from journey.formats.scores import Scores
+from journey.formats.scores import Scores, SecondGrades
 from journey.sampling import shards, workers
 from journey.sampling.requests import PromptedQuestion
 from journey.sampling.shards import cut
@@ -256,6 +257,28 @@ class TestSettings:
         file.write_text('{"problem": "use 3 apples make 7 :", "answer": "7"}\n')
         with pytest.raises(UsageError, match="cannot read own: it has no word for apples"):
             prepare(open_finished(finetuned, "finetune"), settings(benchmarks=[f"own={file}"]))
+
+
+def test_a_second_grader_from_the_start_or_on_a_finished_folder(
+    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checker, "extract", lambda text: checker.Extracted("4", "box"))  # these words say no answers
+    file = tmp_path / "own.jsonl"
+    problems = [{"problem": f"use 3 {n} make {n} :", "answer": str(n)} for n in (4, 5, 6, 7)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in problems))
+    asked = settings(benchmarks=[f"own={file}"], limit=4)
+    out = evaluate(finetuned, asked.model_copy(update={"second_grader": "math-verify"}), tmp_path / "out")
+    grades = SecondGrades.read(out)
+    assert grades.grader == "math-verify" and grades.judged > 0
+    said = f"of {grades.judged:,} answers otherwise ({len(grades.disagreements) / grades.judged:.1%})"
+    assert said in (out / "report.md").read_text(encoding="utf-8").replace("\\", "")
+    (out / SecondGrades.FILE).unlink()
+    evaluate(finetuned, asked, out)
+    assert not (out / SecondGrades.FILE).exists()
+    evaluate(finetuned, asked.model_copy(update={"second_grader": "math-verify"}), out)
+    assert SecondGrades.read(out) == grades
+    with pytest.raises(ValueError, match="math-verify"):
+        settings(second_grader="nobody")
 
 
 class TestTheFinetuneFolder:
