@@ -10,8 +10,10 @@ import msgspec
 import numpy as np
 
 from journey.config import EvaluateSettings
+from journey.evaluate.planning import cost
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
+from journey.evaluate.sampling import run_samples
 from journey.evaluate.sampling.serving import serve_line
 from journey.evaluate.statistics.paired import compare, needed
 from journey.evaluate.statistics.verdict import BASE
@@ -21,6 +23,7 @@ from journey.rng import seed_for
 from journey.sampling import workers
 
 REPEATS = 40
+ANSWER_BYTES, TOKEN_BYTES = 300, 4  # of a stored answer, and of each of its tokens as text
 
 
 def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
@@ -36,12 +39,20 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
         for run in sampled_runs(fixed)
         for draw in draws_on(fixed, info.name, run)
     )
+    workers_used = settings.workers or workers.default_workers(prepared.device)
+    shards = run_samples.run_shards(opened, prepared, settings.stack)
+    tokens, pace = answers * fixed.max_new_tokens, cost.pace(run_samples.worker_model(prepared), shards)
     expected = {b.name: expect(b.problems, min(seeds.values())) for b in fixed.benchmarks if b.problems > 1}
     facts = {
         "plan": msgspec.to_builtins(fixed),
         "answers": answers,
-        "new_tokens_at_most": answers * fixed.max_new_tokens,
-        "workers": settings.workers or workers.default_workers(prepared.device),
+        "new_tokens_at_most": tokens,
+        "workers": workers_used,
+        "seconds_at_most": None if pace is None else round(pace.seconds(answers, tokens, workers_used), 1),
+        "seconds_from": "the first tokens of the runs' own answers, timed on this machine, as if every answer went on to the "
+        "cap; without larger and reward models; none where a server or the Hub has the base",
+        "memory_bytes_per_worker": cost.memory(prepared, shards),
+        "disk_bytes": answers * (ANSWER_BYTES + TOKEN_BYTES * fixed.max_new_tokens),
         "device": prepared.device,
         "detectable_points": {
             name: None if one is None else one["detectable_points"] for name, one in expected.items()

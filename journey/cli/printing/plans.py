@@ -27,6 +27,10 @@ def time_of(seconds: float | None) -> str:
     return f"about {seconds / 60:.0f} min" if seconds < 6000 else f"about {seconds / 3600:.1f} h"
 
 
+def _at_most(seconds: float | None) -> str:
+    return time_of(seconds) if seconds is None else time_of(seconds).replace("about", "at most")
+
+
 def size_of(count: float) -> str:
     """`12 MB`, `3.4 GB`."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.1f} MB"
@@ -78,12 +82,14 @@ def _finetune(plan: Plan) -> dict[str, Any]:
 def _evaluate(plan: Plan) -> dict[str, Any]:
     if "plan" not in plan:  # another harness
         return dict(plan)
-    fixed = plan["plan"]
+    fixed, memory = plan["plan"], plan["memory_bytes_per_worker"]
     facts = {
         "asked": ", ".join(f"{each['name']} ({each['problems']:,})" for each in fixed["benchmarks"]),
         "of": ", ".join(run["run"] for run in fixed["runs"]),
         "answers": f"{plan['answers']:,}, {plan['new_tokens_at_most']:,} new tokens at most",
-        "processes": f"{plan['workers']} on {plan['device']}",
+        "time": f"{_at_most(plan['seconds_at_most'])}, {plan['workers']} processes on {plan['device']}",
+        "memory": "a server's" if memory is None else f"{gib(memory * plan['workers'])} at most",
+        "disk": f"{size_of(plan['disk_bytes'])} at most",
         **_effects(plan),
     }
     return {**facts, "serve": plan["serve"]} if "serve" in plan else facts
