@@ -50,6 +50,17 @@ def _generate(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _sample(plan: Plan) -> dict[str, Any]:
+    most = plan["attempts_at_most"]
+    return {
+        "folder": plan["out"],
+        "problems": f"{plan['problems']:,}",
+        "policies": "; ".join(", ".join(group) for group in plan["asked_at_once"]),
+        "attempts": f"{plan['attempts']:,}" + (f", {most:,} at most" if most > plan["attempts"] else ""),
+        **{f"temperature of {name}": said for name, said in plan["temperature"].items()},
+    }
+
+
 def _curate(plan: Plan) -> dict[str, Any]:
     settings = plan["settings"]
     return {
@@ -121,6 +132,7 @@ def _effects(plan: Plan) -> dict[str, str]:
 
 _SHOWN: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "generate": _generate,
+    "sample": _sample,
     "curate": _curate,
     "finetune": _finetune,
     "evaluate": _evaluate,
