@@ -58,12 +58,14 @@ def head_of(model: Any) -> Head:
     return head
 
 
-def hidden_states(model: Any, ids: Tensor) -> Tensor:
+def hidden_states(model: Any, ids: Tensor, positions: Tensor | None = None) -> Tensor:
     """The decoder's last hidden states (row, token, hidden) for ids (row, token), padded on the right.
 
-    No attention mask is needed: a token attends to what is before it, and padding comes after.
+    No attention mask is needed: a token attends to what is before it, and padding comes after. `positions` are those of rows
+    that are packed (`journey.models.packed`).
     """
-    return model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+    given = {} if positions is None else {"position_ids": positions}
+    return model.get_decoder()(input_ids=ids, use_cache=False, **given).last_hidden_state
 
 
 class _TokenLoss(torch.autograd.Function):
