@@ -104,17 +104,6 @@ LOGITS = {"cpu": 1 << 20}
 LOGITS_ELSEWHERE = 1 << 26
 
 
-def stack_memory(shape: Shape, *, runs: int, tokens: int, weight_bytes: int, recompute: bool, device: str) -> int:
-    """Bytes that a stack of runs is expected to need at its peak, for forward passes of `tokens`, padding included.
-
-    As `memory` for a single run, but with adapters, gradients and moments of all runs, and with four times the logits
-    held at a time instead of all of them.
-    """
-    logits = LOGITS.get(device, LOGITS_ELSEWHERE) * 4 * 4
-    alone = memory(shape, tokens=tokens, weight_bytes=weight_bytes, recompute=recompute)
-    return alone - tokens * shape.vocabulary * 4 * 3 + (runs - 1) * shape.lora * 16 + logits
-
-
 def saved_bytes(shape: Shape) -> int:
     """Size of what one run saves, an adapter or a whole model, in float32."""
     return shape.trained * 4

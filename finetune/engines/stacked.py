@@ -11,7 +11,7 @@ from journey.finetune.runs import Run
 from journey.finetune.training.protocol import IGNORED, LABELS, EngineMessage, Failed, Report, Setup, Trained
 
 
-@ENGINES.add("stacked", together=True, settings=("pass_tokens", "stacks", "workers", "checkpointing"))
+@ENGINES.add("stacked", together=True, settings=("pass_tokens", "stacks", "workers", "checkpointing", "deterministic"))
 def train(
     runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
 ) -> Iterator[Trained | Failed | EngineMessage]:
@@ -20,7 +20,10 @@ def train(
 
     from journey.finetune.training.stacked import Training  # torch and transformers: seconds to import
     from journey.models import load, template
+    from journey.models.precision import be_deterministic
 
+    if setup.deterministic:
+        be_deterministic()
     ref = load.ModelRef(setup.base, setup.source, setup.revision)
     tokenizer = load.load_tokenizer(ref)
     device = load.best_device()

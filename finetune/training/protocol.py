@@ -72,6 +72,7 @@ class Setup(msgspec.Struct, frozen=True):
     report_to: str = "none"
     logs: str = ""  # where reporters that write files put them
     lora_options: dict[str, Any] = {}  # further fields of LoraConfig
+    deterministic: bool = False  # only algorithms that give the same bytes every time
 
 
 class Trained(msgspec.Struct, frozen=True):

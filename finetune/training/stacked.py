@@ -46,7 +46,9 @@ from journey.formats.finetune import TRAJECTORY, TrajectoryPoint
 from journey.models.diverged import why_diverged
 from journey.models.lora import Stack, modules_of, refuse_unstackable, scale_of
 from journey.models.packed import attends_within, can_pack
+from journey.models.precision import ran_out
 from journey.models.probe import draws, training_ids
+from journey.models.transfer import on_device
 
 PACKED_ON = ("cuda",)  # devices on which rows are laid end to end; with dropout they never are
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
@@ -172,9 +174,7 @@ class Training:
         _train_mode(self.model, self.setup, self.device)
         try:
             while self.members:
-                try:
-                    self._one_step()
-                except torch.OutOfMemoryError:
+                if not self._step_fits():
                     yield self._smaller()
                     continue
                 ended = self._leave()
@@ -195,6 +195,16 @@ class Training:
         tokens = sum(member.progress.own_tokens for member in self.members) - before
         return (time.perf_counter() - began) / tokens
 
+    def _step_fits(self) -> bool:
+        """One optimiser step of every run in the stack; whether memory was enough. If not, the step is not done at all."""
+        try:
+            self._one_step()
+        except Exception as error:
+            if not ran_out(error):
+                raise
+            return False  # outside of this clause nothing holds the tensors of the attempt
+        return True
+
     def _one_step(self) -> None:
         """One optimiser step of every run in the stack."""
         began = time.monotonic()
@@ -209,9 +219,10 @@ class Training:
             spent += np.array([one.own, one.tokens])
         norms = torch.linalg.vector_norm(grad, dim=1)  # (runs, values) to (runs,): each run is clipped by its own norm
         rates = [rate(member.run, self.step) for member in members]
+        found = torch.stack([lost, norms.double()])  # before the weights move: memory may run out here too
         _adamw(self.stack.flat, grad, self.first, self.second, norms, rates, self.step + 1, self.setup.weight_decay)
         self.step += 1
-        losses_now, norms_now = torch.stack([lost, norms.double()]).tolist()  # the one wait for the device
+        losses_now, norms_now = found.tolist()  # the one wait for the device
         seconds = time.monotonic() - began
         own, padded = spent.tolist()
         for index, member in enumerate(members):
@@ -229,11 +240,7 @@ class Training:
         """One pass, forward and back, its gradients added to the stack's; the losses of the runs (run,), in float64."""
         with self.stack.training_pass(one.tokens, self._draws(one)), attends_within(self.model, one.packed):
             hidden = losses.hidden_states(self.model, one.ids, one.packed and one.packed.positions)
-            # (rows, tokens, hidden) to (rows * tokens, hidden) to (supervised, hidden): `positions` count in the flat
-            # order, and the head is the dearest product, so nothing unsupervised reaches it.
-            chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, one.positions)
-            by_token = losses.token_losses(chosen, one.labels, self.head)
-            weighted = by_token * one.weights.to(by_token.dtype)
+            weighted = losses.weighted_loss(hidden, one.positions, one.labels, one.weights, self.head)
             # (supervised,) to a scalar: one backward for all runs, since each loss reaches its own adapter only
             weighted.sum().backward()
         # (1, supervised) == (runs, 1) is (runs, supervised); the sum over axis 1 is (runs,), every run's own loss. An
@@ -280,7 +287,10 @@ class Training:
         return torch.Generator(self.device).manual_seed(adapters.dropout_seed(run, self.step))
 
     def _smaller(self) -> EngineMessage:
-        """After memory ran out: the same step again, in passes of half the tokens. The optimiser has not moved yet."""
+        """After memory ran out: the same step again, in passes of half the tokens; the optimiser has not moved.
+
+        Raises OutOfMemoryError where a row alone is too much.
+        """
         longest = max(int(member.rows.lengths.max()) for member in self.members)
         if self.limit < longest:
             raise torch.OutOfMemoryError(f"memory ran out with passes of {self.limit} tokens, less than one row")
@@ -395,14 +405,18 @@ def _adamw(
 ) -> None:
     """AdamW (arXiv 1711.05101) on (run, value), every run with its own clipping and rate; `step` counts from 1.
 
-    The operations and their order are those of torch.optim.AdamW and clip_grad_norm_.
+    The operations and their order are those of torch.optim.AdamW and clip_grad_norm_. Where memory runs out, flat, first and
+    second are as before.
     """
     # (runs,) to (runs, 1) over (runs, values): one update for all runs, each with its own rate and clipping factor
-    lr = torch.tensor(rates, dtype=flat.dtype, device=flat.device)[:, None]
-    grad.mul_((CLIP / (norms + 1e-6)).clamp(max=1.0)[:, None])
+    lr = on_device(torch.tensor(rates, dtype=flat.dtype), flat.device)[:, None]
+    clipped = (CLIP / (norms + 1e-6)).clamp(max=1.0)[:, None]
+    kept, moves, below = 1 - lr * decay, lr / (1 - BETAS[0] ** step), torch.empty_like(flat)
+    # All memory is there: from here on nothing is allocated, so that the step is done once or not at all.
+    grad.mul_(clipped)
     if decay:
-        flat.mul_(1 - lr * decay)
+        flat.mul_(kept)
     first.lerp_(grad, 1 - BETAS[0])
     second.mul_(BETAS[1]).addcmul_(grad, grad, value=1 - BETAS[1])
-    below = second.sqrt().div_(math.sqrt(1 - BETAS[1] ** step)).add_(EPSILON)
-    flat.sub_(torch.div(first, below).mul_(lr / (1 - BETAS[0] ** step)))
+    torch.sqrt(second, out=below).div_(math.sqrt(1 - BETAS[1] ** step)).add_(EPSILON)
+    flat.sub_(torch.div(first, below, out=below).mul_(moves))

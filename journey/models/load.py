@@ -256,6 +256,9 @@ def load_model(
     import torch
     from transformers import AutoModelForCausalLM
 
+    from journey.models.precision import careful_sums
+
+    careful_sums()
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
     placed: dict[str, Any] = {"device_map": {"": device}} if quantisation(ref) else {}  # not moved afterwards

@@ -126,6 +126,7 @@ class Worker:
         import torch
 
         from journey.models.batch import NotNumbers
+        from journey.models.precision import ran_out
 
         try:
             if isinstance(unit, RequestUnit):
@@ -134,8 +135,10 @@ class Worker:
         except NotNumbers as error:
             name = unit.runs[error.run if len(unit.runs) > 1 else 0][0]
             raise JourneyError(f"{name}: {error}; did the training diverge?") from None
-        except (torch.OutOfMemoryError, MemoryError):
-            pass  # outside, where nothing holds the tensors of the attempt any more
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out(error):
+                raise
+            # outside, where nothing holds the tensors of the attempt any more
         asked = len(unit.requests if isinstance(unit, RequestUnit) else unit.questions)
         smaller = min(unit.batch, asked) // 2
         if not smaller:
