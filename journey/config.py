@@ -370,7 +370,10 @@ class EvaluateSettings(Settings):
         None, ge=1, le=10_000_000, description="cap of an answer, the same for all arms (default: from the data)"
     )
     batch: Annotated[int, Flag("N"), Unit("answers")] = Field(
-        64, ge=1, le=1_000_000, description="how many of every run are decoded together"
+        64,
+        ge=1,
+        le=1_000_000,
+        description="how many of every run are decoded together (on a GPU by default: by its memory)",
     )
     stack: int | None = Field(None, ge=1, le=10_000, description="runs decoded together (default: all)")
     margin: Annotated[float, Flag("SHARE")] = Field(
@@ -441,7 +444,10 @@ class EvaluateSettings(Settings):
         None, description="precision of sampling (default: float32 on a CPU, bfloat16 on a GPU)"
     )
     flips: Annotated[int | None, Unit("problems")] = Field(
-        None, ge=0, le=1_000_000, description="of each benchmark, answered again one at a time (default: 16 in all, in bfloat16)"
+        None,
+        ge=0,
+        le=1_000_000,
+        description="of each benchmark, answered again one at a time (default: 16 in all, in bfloat16)",
     )
     aa: Annotated[bool, Flag()] = Field(
         False, description="compare seeds of one arm with other seeds of the same arm; trains more if needed"

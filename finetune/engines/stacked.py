@@ -39,7 +39,9 @@ def labels(rows: Rows, members: list[int], pad: int) -> list[list[int]]:
     from journey.finetune.training import passes
 
     unit = passes.Unit(0, tuple(members), int(rows.lengths[members].max()))
-    forward_pass = passes.build([unit], [rows], [{row: rows.weights[rows.at(row)] for row in members}], pad, torch.device("cpu"))
+    forward_pass = passes.build(
+        [unit], [rows], [{row: rows.weights[rows.at(row)] for row in members}], pad, torch.device("cpu")
+    )
     by_token = torch.full_like(forward_pass.ids, IGNORED)
     # (rows, tokens) seen as (rows * tokens,), as `positions` count; a token is predicted from the position before it
     by_token.view(-1)[forward_pass.positions + 1] = forward_pass.labels

@@ -116,9 +116,7 @@ def footprint_of(ref: ModelRef, settings: FinetuneSettings, longest: int, on: st
     return Footprint(config, StackShape(on, modules, max(settings.ranks), longest, settings.dropout))
 
 
-def _passes(
-    footprint: Footprint, settings: FinetuneSettings, runs: int, longest: int, free: int
-) -> tuple[int, bool]:
+def _passes(footprint: Footprint, settings: FinetuneSettings, runs: int, longest: int, free: int) -> tuple[int, bool]:
     """The tokens of a pass, and whether activations are recomputed: the largest passes that fit, recomputing only where
     the smallest do not fit otherwise. Settings fix either."""
     gpu = footprint.shape.on != "cpu"

@@ -314,6 +314,13 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def device_memory() -> int | None:
+    """All bytes of the GPU, free or not; None where there is none."""
+    import torch
+
+    return int(torch.cuda.get_device_properties(0).total_memory) if best_device() == "cuda" else None
+
+
 def own_base(run: Path) -> Path | None:
     """The folder of the model that a run's weights belong to, where that is not the base of all runs.
 

@@ -105,7 +105,9 @@ class StackedLinear(nn.Module):
                 x, z, stack.anchor, self.base.weight, self.base.bias, stack.adapters[self.name], segments
             )
         if stack.route is None:
-            raise RuntimeError("a stacked model is called inside `with stack.routed(...)` or `with stack.training_pass(...)`")
+            raise RuntimeError(
+                "a stacked model is called inside `with stack.routed(...)` or `with stack.training_pass(...)`"
+            )
         return self._written(x, stack.route, stack)
 
     @torch.no_grad()
@@ -136,7 +138,9 @@ class StackedLinear(nn.Module):
             for (_, span), (generator, rows, tokens) in zip(segments, segments.draws, strict=True):
                 first = span.start // x.shape[1]  # the run's first row
                 drawn = torch.empty(rows, tokens, x.shape[-1], dtype=x.dtype, device=x.device)
-                mask[first : first + rows, :tokens] = drawn.bernoulli_(1 - dropout, generator=generator).div_(1 - dropout)
+                mask[first : first + rows, :tokens] = drawn.bernoulli_(1 - dropout, generator=generator).div_(
+                    1 - dropout
+                )
             segments.masks[self.name] = mask
         return segments.masks[self.name]
 
@@ -208,7 +212,9 @@ class Stack:
         widths = [self.rank, *(width for _, *sides in self._places.values() for width in sides)]
         can = can_group(widths, self._computes)
         if grouped and not can:
-            raise ValueError(f"grouped products cannot be had in {self._computes} with these widths: {sorted(set(widths))}")
+            raise ValueError(
+                f"grouped products cannot be had in {self._computes} with these widths: {sorted(set(widths))}"
+            )
         self.grouped = (can and self.flat.device.type == "cuda") if grouped is None else grouped
         self.anchor = torch.zeros((), device=self.flat.device, requires_grad=True)
         self._prepare()

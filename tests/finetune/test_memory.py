@@ -65,7 +65,8 @@ def test_recomputing_dropout_and_length_are_in_the_prediction() -> None:
     assert footprint(model, dropout=0.1).peak(1, 1024, False) > 1.1 * plain.peak(1, 1024, False)
     capped = tiny_model("gemma2", **SHAPE)
     short, long = (
-        Footprint(capped.config, StackShape("cuda", linear(capped), 8, row))._passing(1, 1024, False) for row in (64, 512)
+        Footprint(capped.config, StackShape("cuda", linear(capped), 8, row))._passing(1, 1024, False)
+        for row in (64, 512)
     )
     assert long > 1.5 * short  # scores of every pair of tokens, where no kernel computes them
 
@@ -132,7 +133,9 @@ def test_cards_hold_more_runs_the_larger_they_are(base: Path) -> None:
         RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         RuntimeError("HIP out of memory"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"
+        ),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 17179869184 bytes."),
     ],
 )
@@ -239,7 +242,9 @@ def test_deterministic_algorithms_are_a_setting(tmp_path: Path, base: Path, monk
         seen: list[bool] = []
         real = load.load_model
         monkeypatch.setattr(
-            load, "load_model", lambda *a, **k: (seen.append(torch.are_deterministic_algorithms_enabled()), real(*a, **k))[1]
+            load,
+            "load_model",
+            lambda *a, **k: (seen.append(torch.are_deterministic_algorithms_enabled()), real(*a, **k))[1],
         )
         setup = setup_of("stacked", base, tmp_path / str(wanted), deterministic=wanted)
         try:

@@ -62,7 +62,9 @@ def test_packed_rows_do_not_see_one_another(kind: str) -> None:
     assert can_pack(model)
     wanted = hidden(model, rows, None)
     got = hidden(model, rows, PackedRows.of(LENGTHS, "cpu"))
-    assert float((got - wanted).abs().max() / wanted.abs().max()) < 1e-5  # norms are in float32 whatever the weights are in
+    assert (
+        float((got - wanted).abs().max() / wanted.abs().max()) < 1e-5
+    )  # norms are in float32 whatever the weights are in
     before = model.config._attn_implementation
     assert before == "sdpa" and hidden(model, rows, None).equal(wanted)  # the model is as before
 

@@ -211,7 +211,9 @@ def test_memory_that_is_not_there(curated: Path, base: Path, tmp_path: Path, mon
     with pytest.raises(ResourceError, match="a stack of 3 runs is expected to need .* 0 runs fit\n  give a smaller"):
         finetune(curated, settings_for(base), tmp_path / "runs")
     monkeypatch.undo()
-    lengths = [int(rows.lengths.max()) for rows in prepare(open_finished(curated, "curate"), settings_for(base)).data.values()]
+    lengths = [
+        int(rows.lengths.max()) for rows in prepare(open_finished(curated, "curate"), settings_for(base)).data.values()
+    ]
     footprint = memory.footprint_of(load.find(str(base)), settings_for(base), max(lengths), "cpu")
     fits = cost.PROCESS_BYTES + footprint.peak(2, 2048, False)
     monkeypatch.setattr(cost, "free_memory", lambda device: fits)

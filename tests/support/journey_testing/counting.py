@@ -64,7 +64,9 @@ class Waits:
             mode.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for mode in self._modes:
             mode.__exit__(kind, error, trace)
 
