@@ -314,8 +314,6 @@ def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
 def test_memory_that_runs_out_halves_the_batch(
     finetuned: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import torch
-
     from journey.models.decode import Decoder
 
     ready, widths, write = prepare(open_finished(finetuned, "finetune"), settings()), [], Decoder.write

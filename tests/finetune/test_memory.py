@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from journey.finetune.planning.footprint import Allocations, Footprint, StackSha
 from journey.finetune.planning.memory import MemoryPlan
 from journey.finetune.training import losses, stacked
 from journey.models import load
-from journey.models.precision import be_deterministic, careful_sums, ran_out
+from journey.models.precision import careful_sums, ran_out
 from journey_testing.memory import real_step
 from journey_testing.models import tiny_model
 from journey_testing.runs import random_rows, run_of, setup_of
@@ -233,30 +234,22 @@ def test_deterministic_algorithms_are_a_setting(tmp_path: Path, base: Path, monk
     """The engine asks for them before the base is loaded, with what cuBLAS needs for them; without it nothing changes."""
     from journey.catalog import ENGINES
 
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is as before afterwards
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    run = run_of("short", 0, steps=1, rank=4)
-    rows = {"short": random_rows("short", 24, 6, 12)}
-    found = {}
+    real, seen = load.load_model, list[tuple[bool, str | None]]()
+
+    def looked_at(*args: Any, **kwargs: Any) -> Any:
+        seen.append((torch.are_deterministic_algorithms_enabled(), os.environ.get("CUBLAS_WORKSPACE_CONFIG")))
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(load, "load_model", looked_at)
+    run, files = run_of("short", 0, steps=1, rank=4), []
     for wanted in (False, True):
-        seen: list[bool] = []
-        real = load.load_model
-        monkeypatch.setattr(
-            load,
-            "load_model",
-            lambda *a, **k: (seen.append(torch.are_deterministic_algorithms_enabled()), real(*a, **k))[1],
-        )
         setup = setup_of("stacked", base, tmp_path / str(wanted), deterministic=wanted)
         try:
-            list(ENGINES.get("stacked")([run], rows, setup, lambda *_: None))
+            list(ENGINES.get("stacked")([run], {"short": random_rows("short", 24, 6, 12)}, setup, lambda *_: None))
         finally:
             torch.use_deterministic_algorithms(False)
-            monkeypatch.setattr(load, "load_model", real)
-        assert seen == [wanted]
-        found[wanted] = (tmp_path / str(wanted) / run.run / "adapter_model.safetensors").read_bytes()
-    import os
-
-    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
-    assert found[True] == found[False]  # a CPU's algorithms are deterministic anyway
-    be_deterministic()
-    torch.use_deterministic_algorithms(False)
+        files.append((tmp_path / str(wanted) / run.run / "adapter_model.safetensors").read_bytes())
+    assert seen == [(False, None), (True, ":4096:8")]
+    assert files[0] == files[1]  # a CPU's algorithms are deterministic anyway

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -59,7 +59,7 @@ class Waits:
 
         self._modes = (Reads(),)
 
-    def __enter__(self) -> Waits:
+    def __enter__(self) -> Self:
         for mode in self._modes:
             mode.__enter__()
         return self
