@@ -104,6 +104,15 @@ LOGITS = {"cpu": 1 << 20}
 LOGITS_ELSEWHERE = 1 << 26
 
 
+def passing(shape: Shape, *, tokens: int, weight_bytes: int, recompute: bool, device: str) -> int:
+    """Bytes that a stack's forward pass of `tokens`, padding included, needs for itself: the rule of `memory`, with four times
+    the logits held at a time instead of all of them. For bases that cannot be followed (`planning/footprint.py`)."""
+    logits = LOGITS.get(device, LOGITS_ELSEWHERE) * 4 * 4
+    fixed = memory(shape, tokens=0, weight_bytes=weight_bytes, recompute=recompute)
+    whole = memory(shape, tokens=tokens, weight_bytes=weight_bytes, recompute=recompute)
+    return whole - fixed - tokens * shape.vocabulary * 4 * 3 + logits
+
+
 def saved_bytes(shape: Shape) -> int:
     """Size of what one run saves, an adapter or a whole model, in float32."""
     return shape.trained * 4

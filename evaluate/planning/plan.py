@@ -22,8 +22,8 @@ from journey.evaluate.statistics.verdict import BASE
 from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import BenchmarkInfo, BenchmarkRows, EvaluationPlan, RunInfo
 from journey.models import load, places, policy, template
-from journey.models.width import answers_together
 from journey.sampling.requests import StrategySettings, roomy_cap
+from journey.sampling.width import answers_together
 from journey.schema import Question
 from journey.servers.use import ServerUse
 from journey.views import View

@@ -20,7 +20,7 @@ def train(
 
     from journey.finetune.training.stacked import Training  # torch and transformers: seconds to import
     from journey.models import load, template
-    from journey.models.precision import be_deterministic
+    from journey.models.compute.precision import be_deterministic
 
     if setup.deterministic:
         be_deterministic()

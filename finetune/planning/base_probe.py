@@ -70,7 +70,7 @@ def _files(ref: load.ModelRef) -> tuple[tuple[str, int, int], ...]:
 
 def _examine(model: Any, ref: load.ModelRef, tokenizer: PreTrainedTokenizerBase, wanted: LoraConfig | None) -> Probed:
     from journey.models import probe as tried
-    from journey.models.precision import ran_out
+    from journey.models.compute.precision import ran_out
 
     ids = tried.training_ids(model, tokenizer)
     refused: dict[str, UsageError] = {}

@@ -9,7 +9,7 @@ stand-in that keeps what the kernel keeps; models that cap their scores go throu
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from journey.models.compute.segments import aligned
 
 BLOCK = 512  # bytes that PyTorch's allocator rounds up to
 
@@ -130,21 +132,26 @@ class StackShape:
 
 
 class Footprint:
-    """The memory of stacks on one base. `config` is transformers' configuration of the base, `layers` cuts it short."""
+    """The memory of stacks on one base. `config` is transformers' configuration of the base.
 
-    def __init__(self, config: Any, shape: StackShape) -> None:
+    `rule` gives the bytes of a pass (tokens, recompute) where the base cannot be followed, since what it computes depends on
+    numbers: mixtures of experts, some recurrent layers.
+    """
+
+    def __init__(self, config: Any, shape: StackShape, rule: Callable[[int, bool], int] | None = None) -> None:
         from transformers import AutoModelForCausalLM
 
         with torch.device("meta"):
             self.model: Any = AutoModelForCausalLM.from_config(config, dtype=shape.dtype)
         self.model.requires_grad_(False)
-        self.shape = shape
+        self.shape, self.rule = shape, rule
         self._peaks: dict[tuple[int, int, bool], int] = {}
         self.weights = sum(
             one.numel() * one.element_size() for one in [*self.model.parameters(), *self.model.buffers()]
         )
         sides = [self.model.get_submodule(name) for name in shape.modules]
-        self.values = shape.rank * sum(side.in_features + side.out_features for side in sides)  # of one run
+        rank = shape.rank if shape.on == "cpu" else aligned(shape.rank, shape.dtype)
+        self.values = rank * sum(side.in_features + side.out_features for side in sides)  # of one run
 
     def held(self, runs: int) -> int:
         """Bytes that lie there between steps: weights; adapters, gradients and moments of all runs; a copy in half precision."""
@@ -162,7 +169,12 @@ class Footprint:
         """What a pass needs for itself: it does not grow with the runs that its tokens belong to."""
         key = (runs, tokens, recompute)
         if key not in self._peaks:
-            self._peaks[key] = _followed(self.model, self.shape, runs, tokens, recompute)
+            try:
+                self._peaks[key] = _followed(self.model, self.shape, runs, tokens, recompute)
+            except Exception:
+                if self.rule is None:
+                    raise
+                self._peaks[key] = self.rule(tokens, recompute)
         return self._peaks[key]
 
 

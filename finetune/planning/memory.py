@@ -113,7 +113,15 @@ def footprint_of(ref: ModelRef, settings: FinetuneSettings, longest: int, on: st
 
     modules = abilities.stacked_modules(ref, settings)
     config = AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False)
-    return Footprint(config, StackShape(on, modules, max(settings.ranks), longest, settings.dropout))
+    shape = StackShape(on, modules, max(settings.ranks), longest, settings.dropout)
+
+    def rule(tokens: int, recompute: bool) -> int:
+        rough = cost.shape_of(ref, max(settings.ranks))
+        return cost.passing(
+            rough, tokens=tokens, weight_bytes=shape.dtype.itemsize, recompute=recompute, device=shape.on
+        )
+
+    return Footprint(config, shape, rule)
 
 
 def _passes(footprint: Footprint, settings: FinetuneSettings, runs: int, longest: int, free: int) -> tuple[int, bool]:

@@ -14,8 +14,8 @@ from journey.errors import UsageError
 from journey.finetune.rows.rows import Rows, encode
 from journey.finetune.runs import Arm, ArmContext, Run
 from journey.models import load, policy, template
+from journey.models.compute.transfer import on_device
 from journey.models.threads import one_thread_on
-from journey.models.transfer import on_device
 from journey.sampling.requests import PromptedQuestion, Request, Sampler, roomy_cap
 from journey.schema import Pair
 from journey.views import View

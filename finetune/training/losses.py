@@ -67,7 +67,7 @@ def hidden_states(model: Any, ids: Tensor, positions: Tensor | None = None) -> T
     """The decoder's last hidden states (row, token, hidden) for ids (row, token), padded on the right.
 
     No attention mask is needed: a token attends to what is before it, and padding comes after. `positions` are those of rows
-    that are packed (`journey.models.packed`).
+    that are packed (`journey.models.compute.packed`).
     """
     given = {} if positions is None else {"position_ids": positions}
     return model.get_decoder()(input_ids=ids, use_cache=False, **given).last_hidden_state

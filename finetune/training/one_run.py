@@ -32,8 +32,8 @@ from journey.finetune.training.protocol import NotFinite, Report, Setup, Trained
 from journey.formats.files import json_lines, write_atomic
 from journey.formats.finetune import TRAJECTORY
 from journey.models import load
+from journey.models.compute.precision import be_deterministic
 from journey.models.diverged import why_diverged
-from journey.models.precision import be_deterministic
 from journey.rng import seed_for
 
 

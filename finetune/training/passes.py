@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from journey.finetune.rows.rows import Rows
-from journey.models.packed import PackedRows
-from journey.models.transfer import on_device
+from journey.models.compute.packed import PackedRows
+from journey.models.compute.transfer import on_device
 
 # What a forward pass costs besides its tokens, counted in tokens: small passes have less padding, many passes cost time.
 PASS_COST = {"cpu": 100}

@@ -30,6 +30,7 @@ from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training import adapters, losses, passes
+from journey.finetune.training.optimiser import adamw
 from journey.finetune.training.protocol import (
     CheckpointClock,
     EngineMessage,
@@ -43,16 +44,14 @@ from journey.finetune.training.protocol import (
 )
 from journey.formats.files import dump_json, json_lines, write_atomic
 from journey.formats.finetune import TRAJECTORY, TrajectoryPoint
+from journey.models.compute.packed import attends_within, can_pack
+from journey.models.compute.precision import ran_out
 from journey.models.diverged import why_diverged
 from journey.models.lora import Stack, modules_of, refuse_unstackable, scale_of
-from journey.models.packed import attends_within, can_pack
-from journey.models.precision import ran_out
 from journey.models.probe import draws, training_ids
-from journey.models.transfer import on_device
 
 PACKED_ON = ("cuda",)  # devices on which rows are laid end to end; with dropout they never are
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
-BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
 class Progress(msgspec.Struct):
@@ -220,7 +219,8 @@ class Training:
         norms = torch.linalg.vector_norm(grad, dim=1)  # (runs, values) to (runs,): each run is clipped by its own norm
         rates = [rate(member.run, self.step) for member in members]
         found = torch.stack([lost, norms.double()])  # before the weights move: memory may run out here too
-        _adamw(self.stack.flat, grad, self.first, self.second, norms, rates, self.step + 1, self.setup.weight_decay)
+        moments, decay = (self.first, self.second), self.setup.weight_decay
+        adamw(self.stack.flat, grad, moments, norms, rates, self.step + 1, clip=CLIP, decay=decay)
         self.step += 1
         losses_now, norms_now = found.tolist()  # the one wait for the device
         seconds = time.monotonic() - began
@@ -390,33 +390,3 @@ def _train_mode(model: Any, setup: Setup, device: torch.device) -> None:
     model.train()
     if setup.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-
-
-@torch.no_grad()
-def _adamw(
-    flat: Tensor,
-    grad: Tensor,
-    first: Tensor,
-    second: Tensor,
-    norms: Tensor,
-    rates: Sequence[float],
-    step: int,
-    decay: float,
-) -> None:
-    """AdamW (arXiv 1711.05101) on (run, value), every run with its own clipping and rate; `step` counts from 1.
-
-    The operations and their order are those of torch.optim.AdamW and clip_grad_norm_. Where memory runs out, flat, first and
-    second are as before.
-    """
-    # (runs,) to (runs, 1) over (runs, values): one update for all runs, each with its own rate and clipping factor
-    lr = on_device(torch.tensor(rates, dtype=flat.dtype), flat.device)[:, None]
-    clipped = (CLIP / (norms + 1e-6)).clamp(max=1.0)[:, None]
-    kept, moves, below = 1 - lr * decay, lr / (1 - BETAS[0] ** step), torch.empty_like(flat)
-    # All memory is there: from here on nothing is allocated, so that the step is done once or not at all.
-    grad.mul_(clipped)
-    if decay:
-        flat.mul_(kept)
-    first.lerp_(grad, 1 - BETAS[0])
-    second.mul_(BETAS[1]).addcmul_(grad, grad, value=1 - BETAS[1])
-    torch.sqrt(second, out=below).div_(math.sqrt(1 - BETAS[1] ** step)).add_(EPSILON)
-    flat.sub_(torch.div(first, below, out=below).mul_(moves))

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from journey.models.completion import Completion, CompletionRequest, Finish
+from journey.models.compute.transfer import on_device
 from journey.models.kv_cache import can_merge, keep_rows, merged, rewind, roomy_cache, tokens_in
 from journey.models.random import pick, pick_ahead
-from journey.models.transfer import on_device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -290,7 +290,8 @@ class Writing:
 
         Several steps are taken before the device is waited for: rows that have ended meanwhile have written for nothing.
         """
-        ahead = AHEAD.get(self.device.type, AHEAD_ELSEWHERE) if can_merge(batch.cache) else 1
+        ahead = AHEAD.get(self.device.type, AHEAD_ELSEWHERE)
+        ahead = ahead if ahead > 1 and can_merge(batch.cache) else 1
         left = (self.caps[row] - len(self.written[row]) for row in batch.rows if row in self.live)
         count = min(ahead, max(left))
         begun = batch.ids, batch.mask, batch.positions, batch.steps, tokens_in(batch.cache) if ahead > 1 else 0

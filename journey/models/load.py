@@ -256,7 +256,7 @@ def load_model(
     import torch
     from transformers import AutoModelForCausalLM
 
-    from journey.models.precision import careful_sums
+    from journey.models.compute.precision import careful_sums
 
     careful_sums()
     device = device or best_device()

@@ -8,7 +8,7 @@
 
 What run n computes is y = W x + b + s_n B_n A_n x, as in PEFT's `LoraLayer` (https://github.com/huggingface/peft,
 `tuners/lora/layer.py`): the base's product once for all rows, the low-rank one as a batched product over groups of rows while
-text is written, and by segments of consecutive tokens in training (`journey.models.segments`).
+text is written, and by segments of consecutive tokens in training (`journey.models.compute.segments`).
 A narrower rank is filled up with zeros, which is exact: a row of A and a column of B that are both zero get no gradient.
 """
 
@@ -28,8 +28,8 @@ from torch.nn import functional
 from journey.errors import UsageError
 from journey.formats.adapter import read_adapter_config
 from journey.formats.finetune import ADAPTER
-from journey.models.segments import LayerAdapters, SegmentedProduct, Segments, aligned, can_group
-from journey.models.transfer import on_device
+from journey.models.compute.segments import LayerAdapters, SegmentedProduct, Segments, aligned, can_group
+from journey.models.compute.transfer import on_device
 
 PREFIX = "base_model.model."  # of the names in a PEFT adapter file
 
@@ -207,7 +207,7 @@ class Stack:
     def train(self, grouped: bool | None = None) -> None:
         """Give the adapters gradients: `grad`, (run, value) like `flat`, into which backward adds.
 
-        `grouped` picks the body of the low-rank products (`journey.models.segments`); None: grouped on a GPU where it can.
+        `grouped` picks the body of the low-rank products (`journey.models.compute.segments`); None: grouped on a GPU where it can.
         """
         widths = [self.rank, *(width for _, *sides in self._places.values() for width in sides)]
         can = can_group(widths, self._computes)

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 
 from journey.errors import UsageError
 from journey.models.completion import CompletionRequest
+from journey.models.compute.precision import ran_out
 from journey.models.load import ModelRef, load_model
-from journey.models.precision import ran_out
 from journey.rng import rng_for
 
 if TYPE_CHECKING:

@@ -130,7 +130,7 @@ class Worker:
         import torch
 
         from journey.models.batch import NotNumbers
-        from journey.models.precision import ran_out
+        from journey.models.compute.precision import ran_out
 
         try:
             if isinstance(unit, RequestUnit):

@@ -17,8 +17,10 @@ from journey.finetune.planning import memory
 from journey.finetune.planning.footprint import Allocations, Footprint, StackShape
 from journey.finetune.planning.memory import MemoryPlan
 from journey.finetune.training import losses, stacked
+from journey.finetune.training.optimiser import adamw
 from journey.models import load
-from journey.models.precision import careful_sums, ran_out
+from journey.models.compute.precision import careful_sums, ran_out
+from journey_testing.families import EXPERTS
 from journey_testing.memory import real_step
 from journey_testing.models import tiny_model
 from journey_testing.runs import random_rows, run_of, setup_of
@@ -70,6 +72,25 @@ def test_recomputing_dropout_and_length_are_in_the_prediction() -> None:
         for row in (64, 512)
     )
     assert long > 1.5 * short  # scores of every pair of tokens, where no kernel computes them
+
+
+def test_a_base_that_cannot_be_followed_is_estimated_by_a_rule() -> None:
+    """Experts are chosen by numbers, which the outline has not."""
+    model = tiny_model("qwen2_moe", **{**EXPERTS["qwen2_moe"], "vocab_size": 64})
+    shape = StackShape("cpu", ("model.layers.0.self_attn.q_proj",), 8, WIDTH)
+    asked: list[tuple[int, bool]] = []
+
+    def rule(tokens: int, recompute: bool) -> int:
+        asked.append((tokens, recompute))
+        return 12345
+
+    found = Footprint(model.config, shape, rule)
+    found.model.get_decoder = lambda: (_ for _ in ()).throw(RuntimeError("numbers are needed"))
+    assert found.peak(1, 256, True) == found.held(1) + 12345 and asked == [(256, True)]
+    with pytest.raises(RuntimeError, match="numbers are needed"):
+        broken = Footprint(model.config, shape)
+        broken.model.get_decoder = found.model.get_decoder
+        broken.peak(1, 256, True)
 
 
 def test_allocations_count_storages_as_long_as_they_are_held() -> None:
@@ -178,10 +199,13 @@ def test_an_optimiser_step_that_runs_out_of_memory_is_not_done_at_all() -> None:
     second.abs_()
     norms, rates = torch.linalg.vector_norm(grad, dim=1), [1e-2, 2e-2]
 
+    def step_of(state: list[torch.Tensor]) -> None:
+        adamw(state[0], state[1], (state[2], state[3]), norms, rates, 3, clip=1.0, decay=0.01)
+
     def step(at: int) -> list[torch.Tensor]:
         now = [one.clone() for one in (flat, grad, first, second)]
         with _Short(at):
-            stacked._adamw(*now, norms, rates, 3, 0.01)
+            step_of(now)
         return now
 
     whole = step(1000)
@@ -189,7 +213,7 @@ def test_an_optimiser_step_that_runs_out_of_memory_is_not_done_at_all() -> None:
         held = [one.clone() for one in (flat, grad, first, second)]
         try:
             with _Short(at):
-                stacked._adamw(*held, norms, rates, 3, 0.01)
+                step_of(held)
         except torch.OutOfMemoryError:
             for one, before in zip((held[0], held[2], held[3]), (flat, first, second), strict=True):
                 assert torch.equal(one, before)

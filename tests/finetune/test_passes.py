@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journey.finetune.training import passes, stacked
-from journey.models.packed import PackedRows, attends_within, can_pack
+from journey.models.compute.packed import PackedRows, attends_within, can_pack
 from journey_testing.counting import Operations, Waits
 from journey_testing.models import tiny_model
 from journey_testing.runs import VOCABULARY, random_rows, run_of, setup_of

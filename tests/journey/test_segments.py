@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from journey.models.compute.segments import aligned, can_group
 from journey.models.lora import Stack
-from journey.models.segments import aligned, can_group
 
 IN, OUT, RANK = 24, 40, 8
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from journey.models.load import ModelRef
-from journey.models.width import LEAST, MOST, answers_together, bytes_of_row, memory_class
+from journey.sampling.width import LEAST, MOST, answers_together, bytes_of_row, memory_class
 from journey_testing.models import number_tokenizer, save_model, tiny_config, tiny_model
 
 GB = 10**9

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from journey.models.transfer import on_device
+from journey.models.compute.transfer import on_device
 
 ALIGNED = 16  # bytes that the rows of grouped_mm's operands must be a multiple of
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from journey.models.transfer import on_device
+from journey.models.compute.transfer import on_device
 
 NAME = "journey_rows"  # of the attention among transformers' implementations
 # Largest difference of hidden states, as a share of their range: what rounding makes of another order of sums.
