@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journey.finetune.training import passes, stacked
+from journey.models.compute import packed
 from journey.models.compute.packed import PackedRows, attends_within, can_pack
 from journey_testing.counting import Operations, Waits
 from journey_testing.models import tiny_model
@@ -42,12 +43,12 @@ def training(folder: Path, count: int, model: Any = None, **how: Any) -> stacked
 # --- packed rows ------------------------------------------------------------------------------------------------------
 
 
-def hidden(model: Any, rows: list[torch.Tensor], packed: PackedRows | None) -> torch.Tensor:
+def hidden(model: Any, rows: list[torch.Tensor], together: PackedRows | None) -> torch.Tensor:
     """Hidden states (token, hidden) of all rows, end to end."""
     decoder = model.get_decoder()
-    with torch.no_grad(), attends_within(model, packed):
-        if packed is not None:
-            found = decoder(input_ids=torch.cat(rows)[None], position_ids=packed.positions, use_cache=False)
+    with torch.no_grad(), attends_within(model, together):
+        if together is not None:
+            found = decoder(input_ids=torch.cat(rows)[None], position_ids=together.positions, use_cache=False)
             return found.last_hidden_state[0]
         return torch.cat([decoder(input_ids=row[None], use_cache=False).last_hidden_state[0] for row in rows])
 
@@ -80,6 +81,21 @@ def test_a_model_that_mixes_tokens_beside_attention_is_not_packed(monkeypatch: p
     assert not can_pack(model)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_kernel_for_packed_rows_takes_what_it_is_given(shared: bool) -> None:
+    """Forward and back on tensors without numbers: it has no body for a CPU, where its results cannot be looked at."""
+    there = PackedRows.of(LENGTHS, "cpu")
+    rows = PackedRows(*(one.to("meta") if isinstance(one, torch.Tensor) else one for one in vars(there).values()))
+    total = sum(LENGTHS)
+    query = torch.zeros(1, 4, total, 16, dtype=torch.bfloat16, device="meta", requires_grad=True)
+    key = torch.zeros(1, 2 if shared else 4, total, 16, dtype=torch.bfloat16, device="meta", requires_grad=True)
+    mixed = packed._by_kernel(query, key, key, rows, 0.25, 6)
+    assert mixed.shape == (1, total, 4, 16)
+    mixed.float().sum().backward()
+    assert query.grad is not None and query.grad.shape == query.shape
+    assert key.grad is not None and key.grad.shape == key.shape
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 40)), min_size=1, max_size=40), st.integers(1, 200))
 def test_filled_passes_hold_every_row_once_within_the_limit(drawn: list[tuple[int, int]], limit: int) -> None:
     units = [passes.Unit(run, (row,), length) for row, (run, length) in enumerate(drawn)]
@@ -93,15 +109,15 @@ def test_filled_passes_hold_every_row_once_within_the_limit(drawn: list[tuple[in
 def test_packed_and_padded_steps_are_the_same(grouped: bool, checkpointing: bool, tmp_path: Path) -> None:
     """Losses and weights of two steps, whichever body the products have, recomputed or not."""
     found = {}
-    for packed, body in ((False, False), (True, grouped)):
-        made = training(tmp_path, 3, packed=packed, grouped=body)
+    for end_to_end, body in ((False, False), (True, grouped)):
+        made = training(tmp_path, 3, packed=end_to_end, grouped=body)
         if checkpointing:
             made.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        assert made.packed == packed and made.stack.grouped == body
+        assert made.packed == end_to_end and made.stack.grouped == body
         begun = made.stack.flat.clone()
         made._one_step()
         made._one_step()
-        found[packed] = made.stack.flat - begun, [member.progress.points[-1].loss for member in made.members]
+        found[end_to_end] = made.stack.flat - begun, [member.progress.points[-1].loss for member in made.members]
         made.stack.remove()
     moved = found[False][0]
     assert float((found[True][0] - moved).norm() / moved.norm()) < 1e-3
@@ -111,12 +127,12 @@ def test_packed_and_padded_steps_are_the_same(grouped: bool, checkpointing: bool
 # --- what a device is told --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_operations_of_a_step_do_not_grow_with_the_runs(packed: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("laid_end_to_end", [False, True])
+def test_operations_of_a_step_do_not_grow_with_the_runs(laid_end_to_end: bool, tmp_path: Path) -> None:
     """One pass each, with 1, 3 and 9 runs of ragged lengths: the same operations, to the last one."""
     counted = {}
     for count in (1, 3, 9):
-        made = training(tmp_path / str(count), count, packed=packed, grouped=True)
+        made = training(tmp_path / str(count), count, packed=laid_end_to_end, grouped=True)
         made._one_step()
         with Operations() as operations:
             made._one_step()

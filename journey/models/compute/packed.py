@@ -12,6 +12,7 @@ ways, or cap their attention scores, are not packed: `can_pack` compares with th
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,6 +116,12 @@ def _by_kernel(
 
     # (1, head, token, width) to (token, head, width)
     q, k, v = (side[0].transpose(0, 1) for side in (query, key, value))
+    more: dict[str, Any] = {}
+    if q.shape[1] != k.shape[1]:
+        if "enable_gqa" in inspect.signature(varlen_attn).parameters:
+            more["enable_gqa"] = True
+        else:  # PyTorch before 2.12 has no heads that share keys and values here
+            k, v = (side.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for side in (k, v))
     mixed = varlen_attn(
         q,
         k,
@@ -125,7 +132,7 @@ def _by_kernel(
         packed.longest,
         scale=scaling,
         window_size=(-1 if sliding_window is None else sliding_window - 1, 0),
-        enable_gqa=q.shape[1] != k.shape[1],
+        **more,
     )
     assert isinstance(mixed, Tensor)
     return mixed[None]
