@@ -189,6 +189,8 @@ def _write_plan(folder: Folder, prepared: EvaluationSetup, looks: Sequence[Earli
     if folder.has(EvaluationPlan.FILE):
         begun = EvaluationPlan.read(folder.work)
         plan = msgspec.structs.replace(plan, rows=begun.rows, sampler=begun.sampler)
+        if not prepared.batch_given:  # chosen when the folder was begun, perhaps on another card
+            plan = msgspec.structs.replace(plan, batch=begun.batch)
         then, now = begun.plain(), plan.plain()
         changed = ", ".join(key for key in now if then.get(key) != now[key])
         if changed:

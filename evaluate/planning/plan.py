@@ -23,6 +23,7 @@ from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import BenchmarkInfo, BenchmarkRows, EvaluationPlan, RunInfo
 from journey.models import load, places, policy, template
 from journey.sampling.requests import StrategySettings, roomy_cap
+from journey.sampling.width import answers_together
 from journey.schema import Question
 from journey.servers.use import ServerUse
 from journey.views import View
@@ -48,6 +49,7 @@ class EvaluationSetup:
     positions: int | None
     larger: LargerModel | None = None
     servers: ServerUse | None = None
+    batch_given: bool = True  # else it was chosen, and a plan that is there keeps its own
 
     def with_plan(self, plan: EvaluationPlan) -> EvaluationSetup:
         """A copy with another plan; questions, prompts and everything else stay as they are."""
@@ -83,7 +85,23 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
         backend=settings.endpoint or _backend(finetuned, runs),
         rows=rows,
     )
-    return EvaluationSetup(plan, ref, tokenizer, questions, prompts, device, strategy_settings, positions, larger)
+    given = "batch" in settings.model_fields_set
+    if not given and plan.backend in (STACKED, ONE_BY_ONE):
+        together = len(plan.runs) if plan.backend == STACKED else 1
+        plan = msgspec.structs.replace(
+            plan, batch=_width(ref, plan, min(together, settings.stack or together), longest)
+        )
+    return EvaluationSetup(
+        plan, ref, tokenizer, questions, prompts, device, strategy_settings, positions, larger, batch_given=given
+    )
+
+
+def _width(ref: load.ModelRef, plan: EvaluationPlan, runs: int, longest: int) -> int:
+    """Answers of each run that are written together: as set by default on a CPU, by the memory of a GPU."""
+    total = load.device_memory()
+    if total is None:
+        return plan.batch
+    return answers_together(ref, runs, longest + plan.max_new_tokens, 4 if plan.dtype == "float32" else 2, total)
 
 
 def _plan(

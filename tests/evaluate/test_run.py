@@ -335,9 +335,9 @@ def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
         list(workers.answer_all(worker_model(ready), [piece], 1))
 
 
-def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
+def test_memory_that_runs_out_halves_the_batch(
+    finetuned: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from journey.models.decode import Decoder
 
     ready, widths, write = prepare(open_finished(finetuned, "finetune"), settings()), [], Decoder.write
@@ -345,7 +345,7 @@ def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pyt
     def narrow(self: Any, jobs: Any, temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None) -> Any:
         widths.append(rows)
         if rows is None or rows > 2:
-            raise torch.OutOfMemoryError
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
         return write(self, jobs, temperature, top_p, rows)
 
     asked = tuple(
@@ -354,12 +354,39 @@ def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pyt
     piece = workers.WorkUnit("p", (("base", None), ("journey-s0", finetuned / "journey-s0")), ("greedy",), asked, 64)
     whole = next(workers.answer_all(worker_model(ready), [piece], 1)).written["greedy"]
     monkeypatch.setattr(Decoder, "write", narrow)
-    parts = next(workers.answer_all(worker_model(ready), [piece], 1)).written["greedy"]
-    assert widths == [128, 4, 2]
+    result = next(workers.answer_all(worker_model(ready), [piece], 1))
+    parts = result.written["greedy"]
+    assert widths == [128, 4, 2] and result.smaller == 1
+    assert "no later command takes them for such" in capsys.readouterr().err
     assert [[t[0].text for t in of_run] for of_run in parts] == [[t[0].text for t in of_run] for of_run in whole]
     monkeypatch.setattr(Decoder, "write", lambda *args: narrow(None, []))
     with pytest.raises(ResourceError, match="memory ran out while sampling p"):
         list(workers.answer_all(worker_model(ready), [piece], 1))
+
+
+def test_a_batch_that_was_chosen_is_chosen_once(
+    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the card's memory where none is given; a folder that was begun keeps it, whatever card goes on."""
+    from journey.evaluate import run as evaluation
+    from journey.evaluate.planning import plan as planning
+    from journey.models import load
+
+    opened = open_finished(finetuned, "finetune")
+    assert prepare(opened, settings()).plan.batch == settings().batch  # on a CPU: as set by default
+    fields = {name: value for name, value in settings().model_dump().items() if name in settings().model_fields_set}
+    unset = EvaluateSettings(**{name: value for name, value in fields.items() if name != "batch"})
+    monkeypatch.setattr(load, "device_memory", lambda: 24 * 10**9)
+    widths = iter((128, 256))
+    monkeypatch.setattr(planning, "answers_together", lambda *_: next(widths))
+    begun = prepare(opened, unset)
+    assert begun.plan.batch == 128 and not begun.batch_given
+    with Folder.open(tmp_path / "out", "evaluate", {}) as folder:
+        evaluation._write_plan(folder, begun, [])
+        later = prepare(opened, unset)
+        assert later.plan.batch == 256
+        assert evaluation._write_plan(folder, later, []).plan.batch == 128
+    assert prepare(opened, unset.model_copy(update={"batch": 7})).plan.batch == 7
 
 
 def test_dry_run(finetuned: Path) -> None:

@@ -83,6 +83,8 @@ def _finetune(plan: Plan) -> dict[str, Any]:
         "memory": f"{gib(plan['memory_bytes_per_group'] * plan['workers'])} at most",
         "disk": size_of(plan["disk_bytes"]),
     }
+    if cards := plan["runs_that_fit_on_a_gpu"]:
+        facts["a GPU's stack holds"] = ", ".join(f"{runs:,} runs on {card}" for card, runs in cards.items())
     if plan["sweep"]:
         facts["learning rates tried"] = f"{plan['sweep']['trials']} trials of {plan['sweep']['rates']}"
     facts |= _chances(plan)
