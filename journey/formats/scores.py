@@ -27,6 +27,8 @@ class Conduct(msgspec.Struct, frozen=True):
     no_box: int  # ended by themselves without a closed box
     ran_on: int  # went on to a new problem behind their box
     right_before: int  # of these: right, had they ended there
+    withheld: int = 0  # by the server, which says so
+    empty: int = 0
 
 
 class RunScore(msgspec.Struct, frozen=True):
