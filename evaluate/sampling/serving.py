@@ -45,7 +45,7 @@ def served_model(finetuned: FinetunedFolder, prepared: EvaluationSetup, position
 
 def _longest(prepared: EvaluationSetup) -> int | None:
     """The most tokens of a prompt and its answer: a server sets memory aside for so many, and has no need of all positions."""
-    if {draw.name for draw in prepared.plan.draws} - _WITHIN_CAP:
+    if prepared.plan.probed or {draw.name for draw in prepared.plan.draws} - _WITHIN_CAP:
         return prepared.positions  # what revisions and continuations grow to
     longest = max(len(prompt) for of_one in prepared.prompts.values() for prompt in of_one.values())
     return longest + prepared.plan.max_new_tokens

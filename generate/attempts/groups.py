@@ -25,6 +25,7 @@ from journey.generate.attempts.policies import SamplingPolicy
 from journey.generate.attempts.shots import cut_after_box, prompt_ids
 from journey.models import load, template
 from journey.models.endpoints import Endpoint, Reply, RunServer, ask_groups
+from journey.models.policy import PLAIN, attach, unusual
 from journey.rng import digest, seed_for
 from journey.sampling import workers
 from journey.sampling.requests import PromptedQuestion, Request, StrategySettings, Text
@@ -131,7 +132,8 @@ class BaseGroup(DrawingGroup):
     def model(self) -> WorkerModel:
         """What the workers load."""
         view, seed = self.policies[0].view, self.settings.seed
-        model = WorkerModel(self.ref, self.device, self.cap, view, seed, _NO_STRATEGY, self.positions)
+        own = self.policies[0].info.template
+        model = WorkerModel(self.ref, self.device, self.cap, view, seed, _NO_STRATEGY, self.positions, template=own)
         return model if self.server is None else replace(model, server=self.server, use=self.use)
 
     def texts(
@@ -152,7 +154,8 @@ class BaseGroup(DrawingGroup):
     def _request(self, run: int, problem: Problem, index: int, prefix: str) -> Request:
         name = problem.id if not prefix else f"{problem.id} after {digest('prefix', prefix).hex()}"
         question = PromptedQuestion(name, problem, self.prompts[problem.id])
-        ids = tuple(self.tokenizer(prefix, add_special_tokens=False)["input_ids"]) if prefix else ()
+        own = unusual(prefix, self.policies[0].info.template or PLAIN)
+        ids = tuple(self.tokenizer(own, add_special_tokens=False)["input_ids"]) if prefix else ()
         return Request(run, question, ids, sample=None if index == GREEDY else index)
 
 
@@ -222,7 +225,7 @@ def group_of(
         return ServedGroup(
             number, _with_cap(policies, cap), settings, _cut(lengths, problems, settings), cap, use, shown
         )
-    tokenizer = load.load_tokenizer(ref)
+    tokenizer = attach(load.load_tokenizer(ref), policies[0].info.template)
     prompts = {}
     for problem in problems:
         if view == "compact" and not template.covers(tokenizer, problem.brief):
