@@ -25,6 +25,7 @@ from journey.evaluate.planning.earlier_looks import earlier_looks, in_words, loo
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup, prepare
 from journey.evaluate.planning.questions import refuse_changed
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
+from journey.evaluate.recovery import asking
 from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples
 from journey.evaluate.scoring import score
 from journey.evaluate.scoring.graded import read_book
@@ -130,6 +131,7 @@ def _sample(
         stack=settings.stack,
         earlier=after,
     )
+    asking.recover_all(folder, finetuned, prepared, settings.workers)
     larger_answers.sample_larger(folder, prepared, settings.workers)
     rewards.reward_all(folder, prepared)
     parity.flips(folder, finetuned, prepared, settings.flips)
@@ -187,6 +189,8 @@ def _write_plan(folder: Folder, prepared: EvaluationSetup, looks: Sequence[Earli
     if folder.has(EvaluationPlan.FILE):
         begun = EvaluationPlan.read(folder.work)
         plan = msgspec.structs.replace(plan, rows=begun.rows, sampler=begun.sampler)
+        if not prepared.batch_given:  # chosen when the folder was begun, perhaps on another card
+            plan = msgspec.structs.replace(plan, batch=begun.batch)
         then, now = begun.plain(), plan.plain()
         changed = ", ".join(key for key in now if then.get(key) != now[key])
         if changed:

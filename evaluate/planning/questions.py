@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 from journey import console
@@ -89,13 +90,13 @@ def refuse_changed(plan: EvaluationPlan, finetuned: FinetunedFolder, settings: E
         name, given = name_of(spec, settings.split), spec.partition("=")[2] or spec
         if name in asked and _may_change(spec):
             _refuse_changed_one(
-                asked[name], lambda spec=spec: ask(spec, settings, limit_of(spec, settings), frozenset()), given, folder
+                asked[name], partial(ask, spec, settings, limit_of(spec, settings), frozenset()), given, folder
             )
         dev = settings.dev.get(spec) or settings.dev.get(name)
         if dev and f"{name}{SUFFIX}" in asked and _may_change(dev_spec(name, dev)):
             _refuse_changed_one(
                 asked[f"{name}{SUFFIX}"],
-                lambda spec=spec, name=name: dev_questions(spec, name, settings, finetuned),
+                partial(dev_questions, spec, name, settings, finetuned),
                 dev,
                 folder,
             )

@@ -32,6 +32,7 @@ from journey.finetune.training.protocol import NotFinite, Report, Setup, Trained
 from journey.formats.files import json_lines, write_atomic
 from journey.formats.finetune import TRAJECTORY
 from journey.models import load, policy
+from journey.models.compute.precision import be_deterministic
 from journey.models.diverged import why_diverged
 from journey.rng import seed_for
 
@@ -164,6 +165,8 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report, dtype: torch.d
     TRL's, which casts to float32. Raises NotFinite when the loss is no number, UsageError if rows cannot be packed.
     """
     started = time.monotonic()
+    if setup.deterministic:
+        be_deterministic()
     ref = load.ModelRef(setup.base, setup.source, setup.revision)
     tokenizer = load.load_tokenizer(ref)
     device, pad = load.best_device(), padding_id(tokenizer)

@@ -74,6 +74,7 @@ class Setup(msgspec.Struct, frozen=True):
     logs: str = ""  # where reporters that write files put them
     lora_options: dict[str, Any] = {}  # further fields of LoraConfig
     template: TemplateFile | None = None  # what a whole model's chat template is to do by itself
+    deterministic: bool = False  # only algorithms that give the same bytes every time
 
 
 class Trained(msgspec.Struct, frozen=True):

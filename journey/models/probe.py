@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from journey.errors import UsageError
 from journey.models.completion import CompletionRequest
+from journey.models.compute.precision import ran_out
 from journey.models.load import ModelRef, load_model
 from journey.rng import rng_for
 
@@ -303,7 +304,7 @@ def sampler_facts(model: Any, tokenizer: PreTrainedTokenizerBase) -> SamplerFact
         gap = max(_gap(model, prompt, text) for prompt, text in zip(prompts, texts, strict=True))
         wanted = [_generated(model, decoder, prompt, cap) for prompt, cap in zip(prompts, CAPS, strict=True)]
     except Exception as error:
-        if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        if ran_out(error):
             raise
         return SamplerFacts(len(prompts), 0, 1.0, tolerance, first_line(error))
     finally:

@@ -127,6 +127,23 @@ def test_samples_without_a_plan_with_any_number_of_workers_and_resumed(
     assert sampled(tmp_path / "again", model, shards, 1, [tmp_path / "one"]) == units[:1]
 
 
+def test_samples_of_a_smaller_batch_are_not_taken_over(
+    model: WorkerModel, shards: list[SamplingShard], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory ran out, sums were others than those that the identity stands for."""
+    real = workers.answer_all
+
+    def short(*args: Any) -> Any:
+        for number, result in enumerate(real(*args)):
+            yield replace(result, smaller=1) if number == 0 else result
+
+    monkeypatch.setattr(workers, "answer_all", short)
+    sampled(tmp_path / "short", model, shards, 1, [])
+    assert len(open_finished(tmp_path / "short", "evaluate").identities()) == 2
+    monkeypatch.setattr(workers, "answer_all", real)
+    assert sampled(tmp_path / "after", model, shards, 1, [tmp_path / "short"]) == [shards[0].unit.key]
+
+
 def test_a_unit_with_too_few_answers_is_refused(
     model: WorkerModel, shards: list[SamplingShard], tmp_path: Path
 ) -> None:

@@ -155,9 +155,8 @@ _NUMBER = re.compile(
 _TEXT = re.compile(rf"\\(?:{_TEXT_NAMES}) ?(?=\{{)")
 _BOLD = re.compile(rf"\\(?:{_BOLD_NAMES}) ?(?=[\{{A-Za-z0-9])")
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|[{}%$#&_|\\])")
-_QUOTIENT = re.compile(
-    r"[A-Za-z]{1,3}(?:[ /^*.]|\\cdot |-?\d|[{}]|[A-Za-z]{1,3})*/(?:[ /^*.]|-?\d|[{}]|[A-Za-z]{1,3})*(?=[,;]|$)"
-)
+# Letters one by one: repeated pieces of several letters split a word in as many ways as there are, and try them all.
+_QUOTIENT = re.compile(r"[A-Za-z](?:[ /^*.{}A-Za-z]|\\cdot |-?\d)*/(?:[ /^*.{}A-Za-z]|-?\d)*(?=[,;]|$)")
 _RUN_ON = re.compile("(?:sin|cos|tan|cot|csc|log|exp|sqrt)[a-z]")
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 _OPENING, _CLOSING = ("(", "[", "\\{"), (")", "]", "\\}")
