@@ -139,7 +139,8 @@ def test_operations_of_a_step_do_not_grow_with_the_runs(laid_end_to_end: bool, t
         counted[count] = operations.names
         made.stack.remove()
     assert counted[1] == counted[3] == counted[9]
-    assert counted[1]["_grouped_mm"] == 2 * 7 * 6  # layers, matrices, and products of each: two forward, four back
+    # layers, matrices, and products of each: two forward, four back, of which three matrices have no input to go back to
+    assert counted[1]["_grouped_mm"] == 2 * 7 * 6 - 3
 
 
 def test_a_step_waits_for_the_device_once(tmp_path: Path) -> None:
