@@ -9,18 +9,22 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from journey import numbers
 from journey.config import EvaluateSettings
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.evaluate.sampling.serving import serve_line
-from journey.evaluate.statistics.paired import compare, needed
-from journey.evaluate.statistics.verdict import BASE
+from journey.evaluate.statistics.paired import compare
+from journey.evaluate.statistics.simulated import chances
+from journey.evaluate.statistics.sizes import needed
+from journey.evaluate.statistics.verdict import ALPHA, BASE, MARGIN
 from journey.formats.comparison import Comparison
 from journey.formats.folders import open_finished
 from journey.rng import seed_for
 from journey.sampling import workers
 
 REPEATS = 40
+SPREADS = (1, 2)  # of a run's accuracy between seeds in points
 
 
 def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
@@ -36,7 +40,9 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
         for run in sampled_runs(fixed)
         for draw in draws_on(fixed, info.name, run)
     )
-    expected = {b.name: expect(b.problems, min(seeds.values())) for b in fixed.benchmarks if b.problems > 1}
+    family = len(fixed.primary_family) or 1
+    few = min(seeds.values())
+    expected = {b.name: expect(b.problems, few) for b in fixed.benchmarks if b.problems > 1}
     facts = {
         "plan": msgspec.to_builtins(fixed),
         "answers": answers,
@@ -47,6 +53,7 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
             name: None if one is None else one["detectable_points"] for name, one in expected.items()
         },
         "to_halve_it": {name: one["to_halve_it"] for name, one in expected.items() if one is not None},
+        "chances": {b.name: chances_of(b.problems, few, fixed.margin, family) for b in fixed.benchmarks},
     }
     if fixed.backend not in (STACKED, ONE_BY_ONE):
         facts["serve"] = serve_line(opened, prepared.ref, fixed.runs, prepared.positions, fixed.dtype)
@@ -62,6 +69,19 @@ def expected_effect(problems: int, seeds: int) -> float | None:
     return None if expected is None else expected["detectable_points"]
 
 
+def chances_of(problems: int, seeds: int, margin: float = MARGIN, family: int = 1) -> dict[str, Any] | None:
+    """What chance the words of the verdict have at a size: by how much runs vary between seeds (1 or 2 points), in %.
+
+    `equal` where the arms are equal, `better` where one is better by the margin and comes last in Holm's order of a
+    family of this many. None where no verdict is possible (under 2 seeds or 100 problems). Simulated, to a few percent.
+    """
+    told = {numbers.plural(sd, "point"): chances(problems, seeds, sd, margin, level=ALPHA / family) for sd in SPREADS}
+    shares = {
+        name: one and {"equal": round(100 * one.equal), "better": round(100 * one.better)} for name, one in told.items()
+    }
+    return {"margin_points": 100 * margin, "comparisons": family, **shares} if all(told.values()) else None
+
+
 def expect(problems: int, seeds: int) -> dict[str, Any] | None:
     """The expected minimum detectable effect in points, and the sizes of experiment that would halve it."""
     if seeds < 2:
@@ -69,8 +89,8 @@ def expect(problems: int, seeds: int) -> dict[str, Any] | None:
     rng = np.random.default_rng(seed_for("expected effect", problems, seeds))
     drawn = [_null(rng, problems, seeds) for _ in range(REPEATS)]
     effects = sorted((one.detectable or 0.0, index) for index, one in enumerate(drawn))
-    effect = sum(size for size, _ in effects) / REPEATS
-    typical = drawn[effects[REPEATS // 2][1]]
+    effect, middle = effects[REPEATS // 2]  # of two seeds' spreads some are far off: the median is the typical one
+    typical = drawn[middle]
     halving = needed(typical, effect / 2) if effect else ()
     return {
         "detectable_points": round(100 * effect, 1),

@@ -100,23 +100,25 @@ def _plan(
     left_out = comparisons.skipped(settings, test)
     arm_pairs = pairs(runs)
     arms = list(dict.fromkeys(run.arm for run in trained(runs)))
+    primary = _primary(settings, test)
+    declared = comparisons.family(
+        names,
+        test.values(),
+        arms,
+        arm_pairs,
+        left_out,
+        base=not settings.aa,
+        equal=wants_equal_tokens(settings),
+        larger=larger is not None and larger.cost is not None and not settings.aa,
+    )
     return EvaluationPlan(
         base="",
         view="",
         runs=(RunInfo(BASE, BASE, None), *runs),
         benchmarks=tuple(test.values()),
-        primary=_primary(settings, test),
+        primary=primary,
         strategies=names,
-        comparisons=comparisons.family(
-            names,
-            test.values(),
-            arms,
-            arm_pairs,
-            left_out,
-            base=not settings.aa,
-            equal=wants_equal_tokens(settings),
-            larger=larger is not None and larger.cost is not None and not settings.aa,
-        ),
+        comparisons=declared,
         margin=settings.margin,
         max_new_tokens=0,
         batch=settings.batch,
@@ -130,6 +132,7 @@ def _plan(
         aa=settings.aa,
         numbers=msgspec.to_builtins(strategy_settings),
         reward=settings.reward,
+        primary_family=comparisons.primary_family(declared, primary),
     )
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from journey import numbers
+from journey.evaluate.planning.comparisons import is_primary
 from journey.evaluate.planning.earlier_looks import in_words
 from journey.evaluate.report import words
 from journey.evaluate.report.words import NO_DATA
-from journey.evaluate.statistics.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE
+from journey.evaluate.statistics.verdict import BASE, EQUAL, NO_DIFFERENCE
 from journey.formats.comparison import Declared
 from journey.formats.plan import EarlierLook, EvaluationPlan, LargerInfo
 from journey.formats.scores import ArmScore, Compared, RunScore, Scores
@@ -75,7 +76,7 @@ class ComparedRow:
     holm: str = "1.000"
     detectable: str = NOT_KNOWN
     words: str = "no result"
-    tone: str = "open"  # "first", "second" (the better arm), "none" (no difference shown) or "open" (cannot tell)
+    tone: str = "open"  # "first", "second" (the better arm), "none" (equal within the margin) or "open" (cannot tell)
     notes: tuple[str, ...] = ()  # the qualifiers in plain words
     explanation: str = "Nothing was scored."
     permutation: str = NOT_KNOWN
@@ -329,13 +330,18 @@ def _compared_rows(plan: EvaluationPlan, scores: Scores) -> Iterable[ComparedRow
     for (benchmark, first, second, strategy), items in by_key.items():
         yield from (_compared_row(item, strategy) for item in items)
         if not items:
-            primary = benchmark == plan.primary and first not in (BASE, LARGER) and strategy in ("", EQUAL_TOKENS)
+            primary = is_primary(plan, Declared(benchmark, first, second, strategy))
             yield ComparedRow(benchmark, first, second, primary, at=strategy)
 
 
 def _compared_row(item: Compared, strategy: str) -> ComparedRow:
     c, verdict = item.comparison, item.verdict
-    tones = {item.first: "first", item.second: "second", None: "none" if verdict.words == NO_DIFFERENCE else "open"}
+    tones = {
+        item.first: "first",
+        item.second: "second",
+        None: "none" if verdict.words.startswith((EQUAL, NO_DIFFERENCE)) else "open",
+    }
+    visible = c.detectable if verdict.detectable is None else verdict.detectable
     return ComparedRow(
         benchmark=item.benchmark,
         first=item.first,
@@ -347,7 +353,7 @@ def _compared_row(item: Compared, strategy: str) -> ComparedRow:
         interval=numbers.interval(c.low, c.high),
         p=numbers.p_value(c.p),
         holm=numbers.p_value(verdict.holm_p),
-        detectable=numbers.points(c.detectable, signed=False),
+        detectable=numbers.points(visible, signed=False),
         words=verdict.words,
         tone=tones.get(verdict.winner, "open"),
         notes=tuple(words.plain_words(qualifier) for qualifier in verdict.qualifiers),

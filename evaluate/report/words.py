@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from journey.evaluate.statistics.paired import MIN_PROBLEMS, MIN_SEEDS
+from journey.evaluate.statistics.sizes import MIN_PROBLEMS, MIN_SEEDS
 from journey.evaluate.statistics.verdict import BELOW
 
 NO_DATA = "n = 0"
@@ -24,11 +24,14 @@ GUIDE = {
     "p after Holm": "how surprising the difference would be if the arms were equally good, made stricter because "
     "several comparisons were made. 0.05 or less counts as shown.",
     "Detectable": "the smallest true difference, in points, that an experiment of this size finds 4 times out of 5. "
-    "Where it exceeds the margin, finding nothing means little.",
+    "at the level that Holm asks of this comparison. Where it exceeds the margin, finding nothing means little.",
     "X better": "the difference is larger than luck explains: p after Holm is at most 0.05.",
-    "No difference shown": "a difference as large as the margin would probably have been seen, and was not.",
-    "Too small to tell": f"under {MIN_SEEDS} training seeds or {MIN_PROBLEMS} problems, or a difference as large as "
-    "the margin could have been missed.",
+    "Equal within the margin": "no arm is shown to be better, and the 90% interval of the difference lies inside the "
+    "margin on both sides. Leaning to an arm: the 95% interval leaves out 0.",
+    "Too small to tell": f"under {MIN_SEEDS} training seeds or {MIN_PROBLEMS} problems, or neither of the above could be "
+    "shown. (Version 0.1 had 'no difference shown': a difference of the margin would probably have been seen.)",
+    "Below the untuned base": "a description, no verdict: the arm's mean lies below the base's by more than the margin, and "
+    "the test or every single run says so.",
     "Truncated": "the answer reached the cap of new tokens before it ended.",
     "Undecided": "the checker could not tell right from wrong; counted as wrong and shown apart.",
 }
@@ -38,6 +41,7 @@ def plain_words(qualifier: str) -> str:
     """A qualifier of the verdict as a sentence that needs no glossary."""
     arm, below, where = qualifier.partition(f" {BELOW}")
     if qualifier not in PLAIN_WORDS and below:
-        arms, verb = ("Both arms", "are") if arm == "both" else (arm, "is")
+        several = " and " in arm
+        arms, verb = ("Both arms", "are") if arm == "both" else (arm, "are" if several else "is")
         return f"{arms} {verb} worse{where} than the untuned base that training started from."
     return PLAIN_WORDS.get(qualifier, qualifier)

@@ -16,6 +16,7 @@ from journey.answers.grading import CHECKER_FAILED, EMPTY, WITHHELD, Grade, grad
 from journey.errors import PartialError
 from journey.evaluate.planning.comparisons import settings_of, strategy
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
+from journey.evaluate.scoring.conduct import AnswerConduct, conduct_of
 from journey.evaluate.statistics.verdict import LARGER
 from journey.evaluate.test_time.outcomes import NO_CLASS, Array, PolicyResult, SampleMatrix
 from journey.formats.comparison import Declared
@@ -57,6 +58,14 @@ class RunSamples:
             logprobs=None if logprobs is None else np.array(logprobs, dtype=np.float64).reshape(shape),
             rewards=self.rewards,
         )
+
+    @cached_property
+    def conduct(self) -> list[list[AnswerConduct]]:
+        """What each answer does besides being right or wrong, by question and number."""
+        rows = zip(self.questions, self.samples, self.grades, strict=True)
+        return [
+            [conduct_of(question, *one) for one in zip(of_q, grades, strict=True)] for question, of_q, grades in rows
+        ]
 
     def _classes(self) -> np.ndarray:
         rows = []
@@ -198,7 +207,7 @@ def matrix(columns: Sequence[Array]) -> Array:
 
 
 def comparison_options(plan: EvaluationPlan, item: Declared) -> dict[str, Any]:
-    """The streams of a comparison, and as many sign flips as its family needs for Holm's p to become small."""
+    """The streams of a comparison, and as many sign flips as the plan needs for Holm's p to become small."""
     return {"parts": (plan.seed, item.key), "flips": max(FLIPS, FLIPS_EACH * len(plan.comparisons))}
 
 

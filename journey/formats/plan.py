@@ -136,7 +136,7 @@ class EvaluationPlan(FileRecord, frozen=True):
 
     FILE: ClassVar[str] = "plan.json"
     READS: ClassVar[tuple[int, ...]] = (1, 2)  # later versions only added to earlier ones
-    NEWER: ClassVar[frozenset[str]] = frozenset({"rows"})
+    NEWER: ClassVar[frozenset[str]] = frozenset({"rows", "primary_family"})
 
     base: str
     view: str
@@ -144,7 +144,7 @@ class EvaluationPlan(FileRecord, frozen=True):
     benchmarks: tuple[BenchmarkInfo, ...]
     primary: str
     strategies: tuple[str, ...]  # names; the first gives the verdict on which the headline rests
-    comparisons: tuple[Declared, ...]  # the family that Holm covers
+    comparisons: tuple[Declared, ...]  # all that are made; Holm covers the primary ones and the others apart
     margin: float
     max_new_tokens: int
     batch: int  # prompts of each run decoded together
@@ -165,6 +165,7 @@ class EvaluationPlan(FileRecord, frozen=True):
     rows: dict[str, BenchmarkRows] = msgspec.field(
         default_factory=dict
     )  # by benchmark, where there is something to say: unusable rows, golds that cannot be judged by
+    primary_family: tuple[str, ...] = ()  # keys of the primary comparisons; 0.1 has none: all were one family
     version: int = 2
 
     def draw_of(self, strategy: str) -> str:

@@ -16,6 +16,18 @@ from journey.formats.comparison import Comparison, Verdict
 from journey.formats.record import FileRecord
 
 
+class Conduct(msgspec.Struct, frozen=True):
+    """What answers do besides being right or wrong, counted over those that a strategy reads."""
+
+    answers: int
+    loops: int  # end in the same words over and over
+    cut_in_a_loop: int  # reached the cap of new tokens in a loop
+    cut_by_the_cap: int  # reached the cap otherwise: it was too short for them
+    no_box: int  # ended by themselves without a closed box
+    ran_on: int  # went on to a new problem behind their box
+    right_before: int  # of these: right, had they ended there
+
+
 class RunScore(msgspec.Struct, frozen=True):
     """One run on one benchmark with one strategy: outcomes of the samples read, accuracy and costs of the policy."""
 
@@ -35,6 +47,7 @@ class RunScore(msgspec.Struct, frozen=True):
     samples: int = 0  # read: n for greedy, more where a strategy has several to a problem
     accuracy: float = 0.0  # mean score of the policy, correct / n for greedy
     mean_flops: float | None = None
+    conduct: Conduct | None = None  # None in 0.1
 
 
 class ArmScore(msgspec.Struct, frozen=True):
@@ -55,6 +68,7 @@ class ArmScore(msgspec.Struct, frozen=True):
     mean_seconds: float
     mean_flops: float | None = None
     oracle: bool = False
+    conduct: Conduct | None = None  # over the runs; None in 0.1
 
 
 class CurvePoint(msgspec.Struct, frozen=True):

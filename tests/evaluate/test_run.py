@@ -15,6 +15,7 @@ from safetensors.numpy import save
 
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
+from journey.evaluate.dry_run import chances_of
 from journey.evaluate.planning.plan import prepare
 from journey.evaluate.planning.runs import diverged, pairs, read_runs
 from journey.evaluate.run import evaluate, expected_effect, plan
@@ -342,7 +343,18 @@ def test_dry_run(finetuned: Path) -> None:
     told = plan(finetuned, settings())
     assert told["answers"] == 3 * 30 and told["new_tokens_at_most"] == 90 * 32
     assert told["plan"]["primary"] == TWO[0] and told["detectable_points"] == {name: None for name in TWO}
+    assert told["chances"] == {name: None for name in TWO}  # one seed
     assert json.dumps(told)
+
+
+def test_a_plan_says_what_chance_the_words_have() -> None:
+    told = chances_of(600, 5)
+    assert told is not None and (told["margin_points"], told["comparisons"]) == (5, 1)
+    one, two = told["1 point"], told["2 points"]
+    assert 88 <= one["equal"] <= 99 and 63 <= two["equal"] <= 80 and one["better"] > two["better"] > 60
+    in_a_family = chances_of(600, 5, family=4)
+    assert in_a_family is not None and in_a_family["2 points"]["better"] < two["better"]
+    assert chances_of(600, 1) is None is chances_of(90, 5)
 
 
 def test_expected_effect_is_near_what_was_simulated() -> None:

@@ -70,6 +70,7 @@ def _finetune(plan: Plan) -> dict[str, Any]:
     }
     if plan["sweep"]:
         facts["learning rates tried"] = f"{plan['sweep']['trials']} trials of {plan['sweep']['rates']}"
+    facts |= _chances(plan)
     for number, note in enumerate(plan["notes"], start=1):
         facts[f"note {number}"] = note
     return facts
@@ -110,6 +111,20 @@ def _effects(plan: Plan) -> dict[str, str]:
         halving = plan["to_halve_it"].get(name) or []
         wanted = " or ".join(f"{size['seeds']} seeds on {size['problems']:,} problems" for size in halving[:1])
         facts[f"smallest detectable effect, {name}"] = words + (f"; half of it: {wanted}" if wanted else "")
+    return facts | _chances(plan)
+
+
+def _chances(plan: Plan) -> dict[str, str]:
+    """What chance the words *equal* and *better* have, by how much runs vary between seeds."""
+    facts = {}
+    for name, told in plan.get("chances", {}).items():
+        if told is None:
+            facts[f"chance of a verdict, {name}"] = "none: under 2 seeds or 100 problems"
+            continue
+        spreads = [(spread, one) for spread, one in told.items() if isinstance(one, Mapping)]
+        cells = (f"equal {one['equal']} %, better {one['better']} % (runs vary by {spread})" for spread, one in spreads)
+        truth = f"where the truth is 0, and {told['margin_points']:g} points"
+        facts[f"chance of a verdict, {name}"] = f"{'; '.join(cells)}; {truth}"
     return facts
 
 
