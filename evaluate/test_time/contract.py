@@ -33,6 +33,7 @@ class Strategy:
     checker: ClassVar[bool] = False  # needs a checker that works from the problem alone
     reward: ClassVar[bool] = False  # needs a reward model
     logprobs: ClassVar[bool] = False  # needs the log-probabilities of samples, which some servers do not give
+    own_words: ClassVar[bool] = False  # reads what a sample's text says of its own answer
     settings: ClassVar[tuple[str, ...]] = ()  # what it reads of evaluate's settings, beside what its `draw` reads
 
     def places(self, settings: StrategySettings) -> list[int]:

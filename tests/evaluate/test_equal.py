@@ -12,7 +12,7 @@ import pytest
 from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.runs import pairs
 from journey.evaluate.planning.sample_sets import draws_on
-from journey.evaluate.scoring import difficulty, equal_cost, score
+from journey.evaluate.scoring import difficulty, equal_cost, graded, score
 from journey.evaluate.scoring.difficulty import quantile_bins
 from journey.evaluate.scoring.graded import GradedSamples, read_book
 from journey.formats.folders import EvaluatedFolder, open_finished
@@ -121,11 +121,24 @@ class TestEqualTokens:
         (told,) = scores.equal_tokens
         names = [c.policy for c in told.candidates]
         majority = ["majority@1", "majority@2", "majority@4", "majority@3.5"]
-        assert names == ["greedy", *majority, "adaptive@2", "adaptive@4"]
+        assert names == ["greedy", *majority, "adaptive@2", "adaptive@4", "best-of-self@2", "best-of-self@4"]
         assert not any("pass" in name for name in names)
         by_name = {c.policy: c for c in told.candidates}
         assert by_name["majority@3.5"].cost == by_name["majority@3.5"].dev_cost == pytest.approx(LONG)
         assert not by_name["majority@4"].affordable and by_name["majority@3.5"].affordable
+
+    def test_a_shortcut_that_calls_its_wrong_answers_wrong_may_use_that(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whether or not best-of-self was asked for; plans of 0.1 never had it."""
+        monkeypatch.setattr(graded, "calls_itself_wrong", lambda text, problem: text != "\\boxed{18}")
+        book = make(tmp_path / "e", problems=40, names=("greedy", "majority"))
+        (told,) = (b.record for b in equal_cost.all_budgets(book).values())
+        assert (told.chosen or "").startswith("best-of-self")
+        assert next(c for c in told.candidates if c.chosen).accuracy > 0.8
+        book.plan = msgspec.structs.replace(book.plan, primary_family=())
+        (old,) = (b.record for b in equal_cost.all_budgets(book).values())
+        assert not [c for c in old.candidates if c.strategy == "best-of-self"]
 
     def test_interpolated_between_the_settings_on_either_side(self, book: GradedSamples, scores: Scores) -> None:
         (told,) = scores.equal_tokens
