@@ -61,15 +61,6 @@ def load(evaluated: EvaluatedFolder) -> BehaviourSection:
     return section(file)
 
 
-def read(evaluated: EvaluatedFolder) -> BehaviourFile | None:
-    """The folder's behaviour.json; None where it is missing, cannot be read or belongs to another plan."""
-    try:
-        file = BehaviourFile.read(evaluated.path)
-    except JourneyError:
-        return None
-    return file if file.plan_sha256 == evaluated.plan_sha256 else None
-
-
 def section(file: BehaviourFile) -> BehaviourSection:
     """The rows of a behaviour file."""
     return BehaviourSection(

@@ -52,4 +52,4 @@ def told(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> tuple[Con
         report = replace(report, caveats=(*report.caveats, second))
     view = lineage.kept(evaluated)
     folders = FoldersBehind(evaluated, *lineage.folders_behind(evaluated, finetuned))
-    return report, first_screen(report, folders, view.audit if view else None, behaviour.read(evaluated))
+    return report, first_screen(report, folders, view.audit if view else None)

@@ -211,7 +211,8 @@ def _caveats(
         yield f"Runs that failed: {', '.join(scores.failed_runs)}. Their seeds are left out of every arm they meet."
     yield from _rows_caveats(plan)
     for arm in scores.arms:
-        if arm.strategy in plan.strategies[:1] and arm.n and arm.truncation_rate > CUT_OFTEN:
+        known = arm.conduct is not None  # then a qualifier says it, with the cause
+        if arm.strategy in plan.strategies[:1] and arm.n and arm.truncation_rate > CUT_OFTEN and not known:
             yield (
                 f"{arm.arm} reached the cap of {plan.max_new_tokens:,} new tokens in {numbers.percent(arm.truncation_rate)} "
                 f"of its answers on {arm.benchmark}; such answers seldom score."

@@ -85,7 +85,7 @@ class LargerTable:
 class Costs:
     """Everything on test-time compute; a part without data is empty."""
 
-    spent: Markup = Markup()
+    spent: Markup | None = None
     spent_on: str = ""  # the strategy whose samples its lines show
     legend: tuple[tuple[str, Markup], ...] = ()
     curves: tuple[Curves, ...] = ()
@@ -130,7 +130,9 @@ def _spent(plan: EvaluationPlan, scores: Scores) -> Markup:
     strategy = _sampling(scores, plan)
     for curve in scores.curves:
         if (curve.benchmark, curve.strategy) == (plan.primary, strategy) and not curve.oracle:
-            lines.append(chart.Line(f"{curve.arm}, {strategy}", tones.get(curve.arm, 2), _points(curve, "tokens"), dots=False))
+            lines.append(
+                chart.Line(f"{curve.arm}, {strategy}", tones.get(curve.arm, 2), _points(curve, "tokens"), dots=False)
+            )
     for arm in arms:
         if arm.mean_tokens > 0:
             said = f"{arm.arm}: {numbers.percent(arm.accuracy)} at {numbers.short(arm.mean_tokens)} tokens"
@@ -142,7 +144,11 @@ def _spent(plan: EvaluationPlan, scores: Scores) -> Markup:
 
 def _sampling(scores: Scores, plan: EvaluationPlan) -> str:
     chosen = {c.strategy for item in scores.equal_tokens for c in item.candidates if c.chosen}
-    drawn = [name for name in plan.strategies[1:] if any(curve.strategy == name and not curve.oracle for curve in scores.curves)]
+    drawn = [
+        name
+        for name in plan.strategies[1:]
+        if any(curve.strategy == name and not curve.oracle for curve in scores.curves)
+    ]
     return next((name for name in drawn if name in chosen), drawn[0] if drawn else "")
 
 

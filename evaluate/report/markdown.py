@@ -9,7 +9,8 @@ from journey.console import clean
 from journey.evaluate.report.behaviour import CLAIMS, HEADS, JUDGED, STEPS, TURNS, BehaviourSection
 from journey.evaluate.report.content import AccuracyTable, ComparedRow, Content
 from journey.evaluate.report.costs import Costs, EqualCostTable
-from journey.evaluate.report.summary.record import COST, OUTCOME_HEADS, STEPS as NEXT, TRUST, FirstScreen
+from journey.evaluate.report.summary.record import COST, OUTCOME_HEADS, TRUST, FirstScreen
+from journey.evaluate.report.summary.record import STEPS as NEXT
 from journey.evaluate.report.training import TrainingSection
 from journey.evaluate.report.words import GUIDE, ONLY_THESE
 from journey.numbers import NOT_KNOWN

@@ -28,7 +28,7 @@ class OverviewLayout:
 WIDE = OverviewLayout("wide", 620, 150)
 NARROW = OverviewLayout("narrow", 340, 132)
 HEADING, GAP, AXIS = 24, 8, 24
-CHARACTER = 7.2  # pixels of a name's character, about
+CHARACTER = 8.0  # pixels of a name's character, about
 
 
 def overview(tables: Sequence[AccuracyTable], tones: Mapping[str, int], layout: OverviewLayout) -> Markup:

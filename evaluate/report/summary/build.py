@@ -8,11 +8,11 @@ from journey import numbers
 from journey.evaluate.report.content import ComparedRow, Content
 from journey.evaluate.report.summary.commands import FoldersBehind, next_steps
 from journey.evaluate.report.summary.flipped import flipped
-from journey.evaluate.report.summary.record import FirstScreen, FlippedProblem, Outcome
+from journey.evaluate.report.summary.record import FirstScreen, FlippedProblem, HeadlineRow
 from journey.evaluate.report.words import NO_DATA
-from journey.evaluate.statistics.paired import MIN_PROBLEMS
-from journey.evaluate.statistics.verdict import ADVISED_SEEDS, BASE, BELOW, EQUAL_TOKENS
-from journey.formats.behaviour import BehaviourFile
+from journey.evaluate.scoring import conduct
+from journey.evaluate.statistics.sizes import MIN_PROBLEMS
+from journey.evaluate.statistics.verdict import ADVISED_SEEDS, BASE, BELOW, EQUAL_TOKENS, PROVISIONAL
 from journey.formats.finetune import AuditFile, RunCounts
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import ArmScore, Compared, Scores
@@ -23,7 +23,6 @@ MATCHINGS = {
     "steps": "equal optimiser steps",
     "flops": "equal training FLOPs",
 }
-PROVISIONAL = "2 seeds, provisional"
 SELDOM = 0.01  # a smaller share of loops and cut-offs is not named
 # What the audit counts, and what it is called; those that a budget makes equal first.
 COUNTED = {
@@ -36,35 +35,30 @@ COUNTED = {
 CLOSE = 0.005  # tokens cannot be matched more closely than to half a row
 
 
-def first_screen(
-    report: Content, folders: FoldersBehind, audit: AuditFile | None, habits: BehaviourFile | None
-) -> FirstScreen:
+def first_screen(report: Content, folders: FoldersBehind, audit: AuditFile | None) -> FirstScreen:
     """The record. Raises PartialError where stored answers cannot be read."""
     plan, scores = folders.evaluated.plan, folders.evaluated.scores
     primary = [row for row in report.compared if row.primary]
     outcomes = tuple(map(_outcome, primary))
     steps = next_steps(plan, scores, folders)
     return FirstScreen(
-        sentence=_sentence(plan, primary, outcomes) + _below(plan, scores),
+        sentence=_sentence(plan, primary, outcomes) + _below(plan, scores) + _provisional(primary),
         tone=_tone(primary),
         outcomes=outcomes,
-        warnings=tuple(
-            said for word, said in zip(scores.qualifiers, report.qualifiers, strict=True) if BELOW not in word
-        ),
+        warnings=tuple(_warnings(plan, scores, report.qualifiers)),
         trust=tuple(_trust(plan, scores, primary, audit)),
-        cost=tuple(_cost(plan, scores, habits)),
+        cost=tuple(_cost(plan, scores)),
         steps=steps,
         where=folders.where if steps else "",
         flipped=_flipped(folders, scores),
     )
 
 
-def _outcome(row: ComparedRow) -> Outcome:
+def _outcome(row: ComparedRow) -> HeadlineRow:
     _, _, policy = row.at.partition(" (")
-    first = f"{row.first}, {policy.rstrip(')')}" if policy else row.first
-    return Outcome(
-        _matching(row), first, row.second, row.shares, row.difference, row.interval, row.words, row.tone
-    )
+    first = f"{row.first} with {policy.rstrip(')')}" if policy else row.first
+    said = row.words.removesuffix(PROVISIONAL)  # the sentence says it once
+    return HeadlineRow(_matching(row), first, row.second, row.shares, row.difference, row.interval, said, row.tone)
 
 
 def _matching(row: ComparedRow) -> str:
@@ -78,19 +72,21 @@ def _budget(arm: str) -> str:
     return arm.partition(" ")[0].partition("@")[2]
 
 
-def _sentence(plan: EvaluationPlan, primary: Sequence[ComparedRow], outcomes: Sequence[Outcome]) -> str:
+def _sentence(plan: EvaluationPlan, primary: Sequence[ComparedRow], outcomes: Sequence[HeadlineRow]) -> str:
     """Who won, by how much, under which matching; once for all comparisons that came out alike."""
-    groups: dict[str, list[tuple[ComparedRow, Outcome]]] = {}
+    groups: dict[str, list[tuple[ComparedRow, HeadlineRow]]] = {}
     for row, one in zip(primary, outcomes, strict=True):
         if row.points is not None:
-            said, _, _ = row.words.partition(f" ({PROVISIONAL}")
-            groups.setdefault(said, []).append((row, one))
+            groups.setdefault(one.words, []).append((row, one))
     if not groups:
         return f"Nothing could be compared ({NO_DATA})."
     clauses = [_clause(said, members, alone=len(groups) == 1) for said, members in groups.items()]
     start = "An A/A comparison, the same arm on both sides. " if plan.aa else ""
-    provisional = " Provisional: 2 seeds." if any(PROVISIONAL in row.words for row in primary) else ""
-    return f"{start}On {plan.primary}, {'; '.join(clauses)}.{provisional}"
+    return f"{start}On {plan.primary}, {'; '.join(clauses)}."
+
+
+def _provisional(primary: Sequence[ComparedRow]) -> str:
+    return " Provisional: 2 seeds." if any(row.words.endswith(PROVISIONAL) for row in primary) else ""
 
 
 def _below(plan: EvaluationPlan, scores: Scores) -> str:
@@ -100,11 +96,15 @@ def _below(plan: EvaluationPlan, scores: Scores) -> str:
         arm, below, where = qualifier.partition(f" {BELOW}")
         if below:
             lost.setdefault(where.removeprefix(" on ") or plan.primary, []).append(arm)
-    clauses = [f"{' and '.join(dict.fromkeys(arms))} on {name}" for name, arms in lost.items()]
+    trained = {run.arm for run in plan.runs if run.arm != BASE}
+    clauses = []
+    for name, arms in lost.items():
+        every = len(trained) > 1 and {one for arm in arms for one in arm.replace(" and ", ", ").split(", ")} == trained
+        clauses.append(f"{'every arm' if every else ' and '.join(dict.fromkeys(arms))} on {name}")
     return f" But below the untuned base: {', '.join(clauses)}." if clauses else ""
 
 
-def _clause(said: str, members: Sequence[tuple[ComparedRow, Outcome]], *, alone: bool) -> str:
+def _clause(said: str, members: Sequence[tuple[ComparedRow, HeadlineRow]], *, alone: bool) -> str:
     """One verdict with the comparisons that got it, and their differences: "journey better at equal examples by 4.1 points"."""
     row = members[0][0]
     differences = sorted(each.points[0] for each, _ in members if each.points is not None)
@@ -166,7 +166,9 @@ def _matched(audit: AuditFile, first: str, second: str) -> Iterator[str]:
     same = [what for name, what in COUNTED.items() if _alike(*_values(one, two, name))]
     apart = [(what, *_values(one, two, name)) for name, what in COUNTED.items() if not _alike(*_values(one, two, name))]
     differs = ", ".join(f"{what} ({numbers.number(a)} v {numbers.number(b)})" for what, a, b in apart[:2])
-    yield f"{first} v {second}: equal {', '.join(same) or 'in nothing counted'}" + (f"; not {differs}." if apart else ".")
+    yield f"{first} v {second}: equal {', '.join(same) or 'in nothing counted'}" + (
+        f"; not {differs}." if apart else "."
+    )
 
 
 def _values(one: RunCounts, two: RunCounts, name: str) -> tuple[float, float]:
@@ -177,11 +179,11 @@ def _alike(one: float, two: float) -> bool:
     return abs(one - two) <= CLOSE * max(abs(one), abs(two))
 
 
-def _cost(plan: EvaluationPlan, scores: Scores, habits: BehaviourFile | None) -> Iterator[str]:
+def _cost(plan: EvaluationPlan, scores: Scores) -> Iterator[str]:
     first = [arm for arm in scores.arms if arm.strategy in plan.strategies[:1] and arm.n]
     yield from _tokens([arm for arm in first if arm.benchmark == plan.primary])
     yield from _forgotten(scores, first)
-    yield from _loops(plan, first, habits)
+    yield from _cut_off(plan, first)
 
 
 def _tokens(arms: Sequence[ArmScore]) -> Iterator[str]:
@@ -208,22 +210,40 @@ def _forgotten(scores: Scores, arms: Sequence[ArmScore]) -> Iterator[str]:
         yield f"Nothing forgotten: on {numbers.plural(len(base), 'benchmark')} no arm lies below the base by more than the margin."
 
 
-def _loops(plan: EvaluationPlan, arms: Sequence[ArmScore], habits: BehaviourFile | None) -> Iterator[str]:
-    """The arms whose answers loop or reach the cap, each where it does so the most."""
-    loops = {(one.arm, one.benchmark): one.loop_rate for one in (habits.arms if habits else ()) if one.draw == "greedy"}
+def _cut_off(plan: EvaluationPlan, arms: Sequence[ArmScore]) -> Iterator[str]:
+    """The arms whose answers reach the cap, each where it does so the most, and how many of these loop."""
     worst: dict[str, ArmScore] = {}
     for arm in arms:
-        if arm.arm != BASE and arm.truncation_rate > max(SELDOM, worst[arm.arm].truncation_rate if arm.arm in worst else 0):
+        if arm.arm != BASE and arm.truncation_rate > max(
+            SELDOM, worst[arm.arm].truncation_rate if arm.arm in worst else 0
+        ):
             worst[arm.arm] = arm
     said = []
     for arm in worst.values():
-        rate = loops.get((arm.arm, arm.benchmark))
-        why = "" if rate is None else f" ({numbers.percent(rate)} loop)"
+        seen = arm.conduct
+        why = (
+            ""
+            if seen is None or not seen.answers
+            else f" ({numbers.percent(seen.cut_in_a_loop / seen.answers)} in a loop)"
+        )
         said.append(f"{arm.arm} {numbers.percent(arm.truncation_rate)} on {arm.benchmark}{why}")
     if said:
         yield f"Cut off at {plan.max_new_tokens:,} tokens: {'; '.join(said)}."
-    else:
+    elif arms:
         yield f"Hardly any answer ({numbers.percent(SELDOM)} or less) is cut off at {plan.max_new_tokens:,} tokens."
+
+
+def _warnings(plan: EvaluationPlan, scores: Scores, plain: Sequence[str]) -> Iterator[str]:
+    """The qualifiers that change what is to be believed.
+
+    Arms below the base are in the sentence, loops and cut-offs under costs; answers that do not follow the format stay
+    here for the headline's benchmark, since an accuracy then says little.
+    """
+    habits = {f"{arm.arm} {phrase} on {arm.benchmark}" for arm in scores.arms for phrase in conduct.in_words(arm)}
+    for qualifier, said in zip(scores.qualifiers, plain, strict=True):
+        form = qualifier.endswith(f" on {plan.primary}") and any(word in qualifier for word in conduct.OUT_OF_FORMAT)
+        if BELOW not in qualifier and (qualifier not in habits or form):
+            yield said
 
 
 def _flipped(folders: FoldersBehind, scores: Scores) -> FlippedProblem | None:

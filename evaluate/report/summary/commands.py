@@ -45,7 +45,9 @@ class FoldersBehind:
     def name(self, folder: Path, more: str = "") -> str:
         """A folder as a command names it; with `more`, a new one beside it."""
         resolved = folder.resolve()
-        return os.path.join(os.path.relpath(resolved.parent, self.root.resolve()), resolved.name + more).removeprefix("./")
+        return os.path.join(os.path.relpath(resolved.parent, self.root.resolve()), resolved.name + more).removeprefix(
+            "./"
+        )
 
 
 def next_steps(plan: EvaluationPlan, scores: Scores, behind: FoldersBehind) -> tuple[NextStep, ...]:
@@ -120,7 +122,7 @@ class _Steps:
         wanted = math.ceil(wanted / 100) * 100
         if "family" not in entry or not asked.get(name, 0) < wanted <= MOST_PROBLEMS:
             return
-        why = f"Ask {wanted:,} problems of {name}: {asked[name]:,} are too few for a difference of the margin."
+        why = f"Ask {wanted:,} problems of {name}: {asked[name]:,} are too few to decide."
         words = ("--set", f"sizes.{name}={wanted}")
         yield NextStep(why, (self._evaluate(f"-{wanted}-problems", *words),))
 
@@ -132,7 +134,9 @@ class _Steps:
             for arm in self.scores.arms
             if (arm.benchmark, arm.strategy) == (self.plan.primary, self.plan.strategies[0])
         }
-        longer = max((tokens[item.second] / tokens[item.first] for item in self.primary if tokens.get(item.first)), default=0)
+        longer = max(
+            (tokens[item.second] / tokens[item.first] for item in self.primary if tokens.get(item.first)), default=0
+        )
         if longer >= 1.25:
             second = self.primary[0].second
             why = f"{second} writes {longer:.1f} times as much: let the other arm spend as many tokens at test time."

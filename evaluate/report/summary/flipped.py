@@ -33,7 +33,9 @@ def flipped(evaluated: EvaluatedFolder, item: Compared) -> FlippedProblem | None
     better = item.second if item.comparison.difference >= 0 else item.first
     draw = evaluated.plan.draw_of(item.strategy)
     given = {
-        run.run: {sample.question: sample for sample in evaluated.samples(run.run, item.benchmark, draw) if not sample.index}
+        run.run: {
+            sample.question: sample for sample in evaluated.samples(run.run, item.benchmark, draw) if not sample.index
+        }
         for members in runs.values()
         for run in members
     }

@@ -12,7 +12,7 @@ from journey.numbers import NOT_KNOWN
 
 
 @dataclass(frozen=True)
-class Outcome:
+class HeadlineRow:
     """One headline comparison: how the arms were matched, what each got right, and the verdict."""
 
     matching: str
@@ -74,7 +74,7 @@ class FirstScreen:
 
     sentence: str  # who won, by how much, under which matching
     tone: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[HeadlineRow, ...]
     warnings: tuple[str, ...]
     trust: tuple[str, ...]
     cost: tuple[str, ...]
