@@ -114,7 +114,8 @@ def _clause(said: str, members: Sequence[tuple[ComparedRow, HeadlineRow]], *, al
     else:
         size = f" ({numbers.spread(f'{differences[0]:+.1f}', f'{differences[-1]:+.1f}')} points)"
     if alone and len(members) > 1:
-        return f"{said}{size} under all {len(members)} matchings"
+        every = "both" if len(members) == 2 else f"all {len(members)}"
+        return f"{said}{size} under {every} matchings"
     matchings = dict.fromkeys(one.matching.partition(", ")[0] for _, one in members)
     return f"{said} at {' and '.join(matchings)}{size}"
 
