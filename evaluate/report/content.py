@@ -277,8 +277,11 @@ def _accuracy_tables(plan: EvaluationPlan, scores: Scores) -> Iterable[AccuracyT
     arms = dict.fromkeys([run.arm for run in plan.runs] + [arm.arm for arm in scores.arms])
     for benchmark in plan.benchmarks:
         for strategy in plan.strategies:
-            rows = tuple(_accuracy_row(name, accuracies.get((benchmark.name, strategy, name))) for name in arms)
             first = strategy == plan.strategies[0]
+            known = {name: accuracies.get((benchmark.name, strategy, name)) for name in arms}
+            # The base is not drawn where no comparison needs it, which is no lack of data.
+            shown = [name for name in arms if first or name != BASE or known[name] is not None]
+            rows = tuple(_accuracy_row(name, known[name]) for name in shown)
             if first or any(row.share for row in rows):
                 oracle = any(info.name == strategy and info.oracle for info in plan.policies)
                 primary = benchmark.name == plan.primary

@@ -136,7 +136,7 @@ class EvaluationPlan(FileRecord, frozen=True):
 
     FILE: ClassVar[str] = "plan.json"
     READS: ClassVar[tuple[int, ...]] = (1, 2)  # later versions only added to earlier ones
-    NEWER: ClassVar[frozenset[str]] = frozenset({"rows", "primary_family"})
+    NEWER: ClassVar[frozenset[str]] = frozenset({"rows", "primary_family", "base_draws"})
 
     base: str
     view: str
@@ -166,6 +166,7 @@ class EvaluationPlan(FileRecord, frozen=True):
         default_factory=dict
     )  # by benchmark, where there is something to say: unusable rows, golds that cannot be judged by
     primary_family: tuple[str, ...] = ()  # keys of the primary comparisons; 0.1 has none: all were one family
+    base_draws: tuple[str, ...] | None = None  # what is drawn of the untuned base; None (0.1): all that the others are
     version: int = 2
 
     def draw_of(self, strategy: str) -> str:
