@@ -49,7 +49,7 @@ class Summary:
         for one in first.outcomes:
             yield _text(f"  {one.matching}: {one.words}", TONES[one.tone])
             yield _text(f"    {one.second} {one.shares[1]}, {one.first} {one.shares[0]}: {one.points}")
-        for head, sentences in ((TRUST, first.trust), (COST, (*first.cost, *self.report.caveats))):
+        for head, sentences in ((TRUST, (*first.trust, *self.report.caveats)), (COST, first.cost)):
             yield _text(head, "bold")
             for sentence in sentences:
                 yield _listed(sentence)

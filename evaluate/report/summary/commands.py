@@ -170,7 +170,8 @@ class _Steps:
 
     def _arms(self) -> list[str]:
         assert self.behind.finetuned is not None
-        return list(self.behind.finetuned.settings.get("arms", self.behind.finetuned.arms))
+        given = self.behind.finetuned.settings.get("arms") or self.behind.finetuned.arms
+        return list(given) or list(dict.fromkeys(run.arm for run in self.plan.runs if run.arm != BASE))
 
     def _trained(self, more: str, *words: str) -> tuple[tuple[str, ...], ...]:
         """Train with other settings, then evaluate as before."""
