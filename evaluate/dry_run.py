@@ -11,8 +11,12 @@ import numpy as np
 
 from journey import numbers
 from journey.config import EvaluateSettings
+from journey.evaluate.planning import cost
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
+from journey.evaluate.recovery.asking import writers
+from journey.evaluate.recovery.prefixes import PREFIXES
+from journey.evaluate.sampling import run_samples
 from journey.evaluate.sampling.serving import serve_line
 from journey.evaluate.statistics.paired import compare
 from journey.evaluate.statistics.simulated import chances
@@ -25,6 +29,7 @@ from journey.sampling import workers
 
 REPEATS = 40
 SPREADS = (1, 2)  # of a run's accuracy between seeds in points
+ANSWER_BYTES, TOKEN_BYTES = 300, 4  # of a stored answer, and of each of its tokens as text
 
 
 def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
@@ -32,7 +37,8 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
     opened = open_finished(finetuned, "finetune")
     prepared = prepare(opened, settings)
     fixed = prepared.plan
-    seeds = Counter(run.arm for run in sampled_runs(fixed) if run.arm != BASE)
+    runs = sampled_runs(fixed)
+    seeds = Counter(run.arm for run in runs if run.arm != BASE)
     samples = {draw.name: draw.samples for draw in fixed.draws}
     answers = sum(
         info.problems * samples[draw]
@@ -42,12 +48,21 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
     )
     family = len(fixed.primary_family) or 1
     few = min(seeds.values())
+    workers_used = settings.workers or workers.default_workers(prepared.device)
+    shards = run_samples.run_shards(opened, prepared, settings.stack)
+    tokens, pace = answers * fixed.max_new_tokens, cost.pace(run_samples.worker_model(prepared), shards)
     expected = {b.name: expect(b.problems, few) for b in fixed.benchmarks if b.problems > 1}
     facts = {
         "plan": msgspec.to_builtins(fixed),
         "answers": answers,
-        "new_tokens_at_most": answers * fixed.max_new_tokens,
-        "workers": settings.workers or workers.default_workers(prepared.device),
+        "new_tokens_at_most": tokens,
+        "recovery_texts_at_most": len(fixed.probed) * 2 * PREFIXES * (1 + len(writers(runs))) * len(runs),
+        "workers": workers_used,
+        "seconds_at_most": None if pace is None else round(pace.seconds(answers, tokens, workers_used), 1),
+        "seconds_from": "the first tokens of the runs' own answers, timed on this machine, as if every answer went on to the "
+        "cap; without larger and reward models; none where a server or the Hub has the base",
+        "memory_bytes_per_worker": cost.memory(prepared, shards),
+        "disk_bytes": answers * (ANSWER_BYTES + TOKEN_BYTES * fixed.max_new_tokens),
         "device": prepared.device,
         "detectable_points": {
             name: None if one is None else one["detectable_points"] for name, one in expected.items()

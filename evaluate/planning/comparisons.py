@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from journey.catalog import STRATEGIES
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
-from journey.evaluate.statistics.verdict import BASE, EQUAL_FLOPS, EQUAL_TOKENS, LARGER, bare, declare
+from journey.evaluate.statistics.verdict import (
+    AFTER_MISTAKE,
+    AGAINST_TWIN,
+    BASE,
+    EQUAL_FLOPS,
+    EQUAL_TOKENS,
+    LARGER,
+    bare,
+    declare,
+)
 from journey.evaluate.test_time.contract import Strategy
 from journey.formats.comparison import Declared
 from journey.formats.plan import BenchmarkInfo, DrawInfo, EvaluationPlan, Skipped, StrategyInfo
@@ -111,6 +120,8 @@ def check_strategies(settings: EvaluateSettings) -> None:
     first = settings.strategy[0] if settings.strategy else None
     if first is None:
         raise UsageError("no strategy", "e.g. --strategy greedy,majority; see `journey list strategies`")
+    if strategy(first).probe:
+        raise UsageError(f"{first} is a probe and gives no headline", f"e.g. --strategy greedy,{first}")
     if strategy(first).oracle:
         raise UsageError(f"{first} looks at the gold answer and gives no verdict", "name another strategy first")
 
@@ -125,11 +136,13 @@ def family(
     base: bool,
     equal: bool,
     larger: bool,
+    probed: Iterable[str] = (),
 ) -> tuple[Declared, ...]:
     """Every comparison that gets a verdict; `primary_family` names those that the headline speaks of.
 
     The first strategy: all pairs, and every arm against the base. Other strategies (no oracles): the pairs. At equal
-    test tokens: the pairs, where there are dev problems to choose a policy on. A larger model: every arm.
+    test tokens: the pairs, where there are dev problems to choose a policy on. A larger model: every arm. The recovery
+    probe: the pairs, after a mistake and against its clean twin.
     """
     benchmarks, left = list(benchmarks), {(one.benchmark, one.strategy) for one in left_out}
     bases = [(BASE, arm) for arm in arms] if base else []
@@ -142,7 +155,16 @@ def family(
     chosen = [b.name for b in benchmarks if b.dev is not None]
     declared += [Declared(name, *pair, EQUAL_TOKENS) for name in chosen for pair in arm_pairs if equal]
     declared += [Declared(name, LARGER, arm, EQUAL_FLOPS) for name in chosen for arm in arms if larger]
-    return tuple(declared)
+    probes = [
+        Declared(name, *pair, at) for name in probed for pair in arm_pairs for at in (AFTER_MISTAKE, AGAINST_TWIN)
+    ]
+    return (*declared, *probes)
+
+
+def probed(settings: EvaluateSettings, benchmarks: Mapping[str, BenchmarkInfo]) -> list[str]:
+    """The benchmarks with the recovery probe: those that get strategies other than the first, by the name as asked for."""
+    wanted = settings.sampled
+    return [i.name for spec, i in benchmarks.items() if wanted is None or {spec, i.name} & set(wanted)]
 
 
 def primary_family(declared: Iterable[Declared], primary: str) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from journey import numbers
 from journey.evaluate.planning.comparisons import is_primary
 from journey.evaluate.planning.earlier_looks import in_words
-from journey.evaluate.report import words
+from journey.evaluate.report import recovery, words
+from journey.evaluate.report.recovery import RecoverySection
 from journey.evaluate.report.words import NO_DATA
 from journey.evaluate.statistics.verdict import BASE, EQUAL, NO_DIFFERENCE
 from journey.formats.comparison import Declared
@@ -129,6 +130,7 @@ class Content:
     margin: float
     primary: str
     base: str
+    recovery: tuple[RecoverySection, ...] = ()
 
     @property
     def between_arms(self) -> tuple[Group, ...]:
@@ -162,6 +164,7 @@ def content(
         margin=scores.margin,
         primary=plan.primary,
         base=plan.base,
+        recovery=recovery.sections(plan, scores),
     )
 
 
@@ -255,6 +258,11 @@ def _facts(plan: EvaluationPlan, scores: Scores) -> tuple[tuple[str, str], ...]:
         ("Strategies", ", ".join(map(plan.policy, plan.strategies))),
         ("Cap", f"at most {plan.max_new_tokens:,} new tokens an answer, for every arm"),
         ("Sampler", f"{plan.backend}; {plan.batch} prompts together, {plan.dtype}, the same for every run"),
+        *(
+            [("Sampler, tried", "; ".join(f"{name}: {words}" for name, words in plan.sampler.items()))]
+            if plan.sampler
+            else []
+        ),
         ("Prompt view", plan.view),
         ("Seed of the evaluation", str(plan.seed)),
         ("Plan (sha256)", scores.plan_sha256),
@@ -294,7 +302,7 @@ def _accuracy_row(name: str, arm: ArmScore | None) -> AccuracyRow:
     return AccuracyRow(
         arm=name,
         share=(arm.accuracy, arm.low, arm.high),
-        accuracy=numbers.percent(arm.accuracy),
+        accuracy=words.accuracy(arm),
         interval=numbers.interval(arm.low, arm.high, signed=False),
         n=f"{arm.n:,}" if arm.arm == BASE else f"{arm.n:,} x {numbers.plural(arm.seeds, 'seed')}",
         truncated=numbers.percent(arm.truncation_rate),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from journey import numbers
 from journey.evaluate.statistics.sizes import MIN_PROBLEMS, MIN_SEEDS
 from journey.evaluate.statistics.verdict import BELOW
+from journey.formats.scores import ArmScore
+from journey.numbers import NOT_KNOWN
 
 NO_DATA = "n = 0"
 ONLY_THESE = "speaks of these adapters only"
@@ -33,8 +36,18 @@ GUIDE = {
     "Below the untuned base": "a description, no verdict: the arm's mean lies below the base's by more than the margin, and "
     "the test or every single run says so.",
     "Truncated": "the answer reached the cap of new tokens before it ended.",
+    "Runs on": "most answers go on to a new problem behind their box, so that the last box is another problem's: the share "
+    "that was right before that stands instead of the accuracy.",
     "Undecided": "the checker could not tell right from wrong; counted as wrong and shown apart.",
 }
+
+
+def accuracy(arm: ArmScore) -> str:
+    """An arm's share of right answers; where most of them run on into a new problem, that share is no measure of it."""
+    seen = arm.conduct
+    if seen is None or seen.ran_on * 2 <= seen.answers:
+        return numbers.percent(arm.accuracy)
+    return f"{NOT_KNOWN} (runs on; {numbers.percent(seen.right_before / seen.ran_on)} right before)"
 
 
 def plain_words(qualifier: str) -> str:

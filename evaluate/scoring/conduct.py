@@ -40,16 +40,18 @@ class AnswerConduct:
     ran_on: bool
     right_before: bool  # of one that ran on: right up to there
     no_box: bool
+    withheld: bool = False  # by the server
+    empty: bool = False
 
 
 def conduct_of(question: Question, sample: Sample, graded: Grade) -> AnswerConduct:
     """Read one answer."""
     cut, end = sample.finish == "length", end_of_answer(sample.text)
-    silent = sample.finish == "content_filter" or graded.why in (EMPTY, WITHHELD)
+    withheld, empty = graded.why == WITHHELD, graded.why == EMPTY
     ran_on = end is not None
     before = ran_on and grade(question.problem, sample.text[:end]).outcome == "correct"
-    no_box = not (silent or cut or ran_on) and _BOX_END.search(sample.text) is None
-    return AnswerConduct(_ends_in_a_loop(sample.text), cut, ran_on, before, no_box)
+    no_box = not (withheld or empty or cut or ran_on) and _BOX_END.search(sample.text) is None
+    return AnswerConduct(_ends_in_a_loop(sample.text), cut, ran_on, before, no_box, withheld, empty)
 
 
 def end_of_answer(text: str) -> int | None:
@@ -76,6 +78,8 @@ def count(answers: Iterable[AnswerConduct]) -> Conduct:
         no_box=sum(one.no_box for one in listed),
         ran_on=sum(one.ran_on for one in listed),
         right_before=sum(one.right_before for one in listed),
+        withheld=sum(one.withheld for one in listed),
+        empty=sum(one.empty for one in listed),
     )
 
 
@@ -101,6 +105,10 @@ def in_words(arm: ArmScore) -> list[str]:
         )
     if seen.no_box > OFTEN * seen.answers:
         phrases.append(f"{NO_BOX} in {share(seen.no_box)} of its answers")
+    if seen.withheld > OFTEN * seen.answers:
+        phrases.append(f"has no answer in {share(seen.withheld)} of all, which the server withheld")
+    if seen.empty > OFTEN * seen.answers:
+        phrases.append(f"answers nothing in {share(seen.empty)} of all")
     if seen.loops > OFTEN * seen.answers:
         phrases.append(f"ends in a loop in {share(seen.loops)} of its answers")
     if seen.cut_in_a_loop + seen.cut_by_the_cap > OFTEN * seen.answers:

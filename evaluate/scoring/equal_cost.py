@@ -152,7 +152,10 @@ def _policies(
     named = book.plan.strategies_on(asked_of or benchmark)
     # A model that calls its own answer wrong could use that: its best policy may, whether or not it was asked for. (Plans
     # of 0.1, which have no primary family, did not have it.)
-    shared = any(strategy(name).draw == SAMPLES for name in named) and book.plan.primary_family
+    drawn = [
+        strategy(name) for name in named if not strategy(name).oracle
+    ]  # an oracle's samples are not on dev problems
+    shared = any(one.draw == SAMPLES for one in drawn) and book.plan.primary_family
     for name in dict.fromkeys([*named, *([OWN_WORDS] if shared else [])]):
         one = strategy(name)
         if one.oracle or name == GREEDY:

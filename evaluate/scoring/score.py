@@ -17,11 +17,21 @@ from journey.errors import UsageError
 from journey.evaluate.planning.comparisons import families, is_primary, strategy
 from journey.evaluate.planning.earlier_looks import in_words, looked
 from journey.evaluate.planning.sample_sets import sampled_runs
+from journey.evaluate.recovery import tables as recovery
 from journey.evaluate.scoring import conduct, curves, difficulty, equal_cost, larger_scores
 from journey.evaluate.scoring.graded import GradedSamples, comparison_options, matrix, read_book
 from journey.evaluate.statistics import paired, verdict
 from journey.evaluate.statistics.paired import Array
-from journey.evaluate.statistics.verdict import BASE, BELOW, EQUAL_FLOPS, EQUAL_TOKENS, LARGER, MIXED
+from journey.evaluate.statistics.verdict import (
+    AFTER_MISTAKE,
+    AGAINST_TWIN,
+    BASE,
+    BELOW,
+    EQUAL_FLOPS,
+    EQUAL_TOKENS,
+    LARGER,
+    MIXED,
+)
 from journey.formats.comparison import Comparison, Declared, Verdict
 from journey.formats.files import sha256
 from journey.formats.folders import EvaluatedFolder, StoredFiles
@@ -48,7 +58,8 @@ def score_book(stored: StoredFiles, book: GradedSamples) -> Scores:
     """Scores of samples that have been read."""
     plan = book.plan
     budgets = equal_cost.all_budgets(book)
-    results = _results(book, budgets)
+    recovered = recovery.read_all(stored, plan)
+    results = _results(book, budgets, recovered)
     below = below_base(plan, results)
     compared = _compare_all(plan, results, below, budgets)
     arms = tuple(_arm_scores(book))
@@ -68,6 +79,7 @@ def score_book(stored: StoredFiles, book: GradedSamples) -> Scores:
         compute_optimal=tuple(difficulty.all_optimal(book)),
         larger=tuple(larger_scores.larger(book, budgets)),
         agreement=tuple(larger_scores.agreement(stored)),
+        recovery=tuple(recovery.tables(stored, plan, recovered)),
         looked_before=in_words(plan.earlier),
     )
 
@@ -171,11 +183,18 @@ def _arm_score(book: GradedSamples, names: tuple[str, str, str], runs: list[RunS
     )
 
 
-def _results(book: GradedSamples, budgets: Mapping[str, equal_cost.ComparedAtCost]) -> dict[str, Comparison]:
+def _results(
+    book: GradedSamples, budgets: Mapping[str, equal_cost.ComparedAtCost], recovered: Sequence[recovery.Recovered]
+) -> dict[str, Comparison]:
     """The statistics of every declared comparison that has a result, by its key."""
     results: dict[str, Comparison] = {}
+    by_name = {one.benchmark: one for one in recovered}
     for item in book.plan.comparisons:
-        comparison = budgets[item.key].record.comparison if item.key in budgets else _compare(book, item)
+        if item.at in (AFTER_MISTAKE, AGAINST_TWIN):
+            one, options = by_name[item.benchmark], comparison_options(book.plan, item)
+            comparison = recovery.compare(book.plan, one, item, **options)
+        else:
+            comparison = budgets[item.key].record.comparison if item.key in budgets else _compare(book, item)
         if comparison is not None:
             results[item.key] = comparison
     return results

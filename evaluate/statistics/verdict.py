@@ -31,6 +31,7 @@ NO_DIFFERENCE = "no difference shown"  # of 0.1
 
 
 EQUAL_TOKENS, EQUAL_FLOPS = "equal test tokens", "equal test FLOPs"
+AFTER_MISTAKE, AGAINST_TWIN = "right after a mistake", "mistake against clean twin"  # of the recovery probe
 
 
 def declare(benchmarks: Iterable[str], pairs: Iterable[tuple[str, str]], *, base: bool = True) -> list[Declared]:

@@ -27,6 +27,7 @@ from journey.generate.attempts.policies import SamplingPolicy
 from journey.generate.attempts.profile import HIGH, LOW, rate_of
 from journey.generate.attempts.shots import cut_after_box, prompt_ids
 from journey.models import load, template
+from journey.models.policy import PLAIN, attach, unusual
 from journey.rng import digest
 from journey.sampling import workers
 from journey.sampling.requests import PromptedQuestion, Request, StrategySettings, Text
@@ -74,7 +75,14 @@ class DrawingGroup:
         """What the workers load."""
         first = self.policies[0]
         return WorkerModel(
-            first.ref, self.device, self.cap, first.view, self.settings.seed, _NO_STRATEGY, self.positions
+            first.ref,
+            self.device,
+            self.cap,
+            first.view,
+            self.settings.seed,
+            _NO_STRATEGY,
+            self.positions,
+            template=first.info.template,
         )
 
     def with_policy(self, policy: SamplingPolicy) -> DrawingGroup:
@@ -91,7 +99,8 @@ class DrawingGroup:
     def _request(self, run: int, problem: Problem, index: int, prefix: str) -> Request:
         name = problem.id if not prefix else f"{problem.id} after {digest('prefix', prefix).hex()}"
         question = PromptedQuestion(name, problem, self.prompts[problem.id])
-        ids = tuple(self.tokenizer(prefix, add_special_tokens=False)["input_ids"]) if prefix else ()
+        own = unusual(prefix, self.policies[0].info.template or PLAIN)
+        ids = tuple(self.tokenizer(own, add_special_tokens=False)["input_ids"]) if prefix else ()
         return Request(run, question, ids, sample=None if index == GREEDY else index)
 
     def attempt(self, wanted: Wanted, text: Text) -> Attempt:
@@ -124,7 +133,7 @@ def group_of(
 ) -> DrawingGroup:
     """The group with its prompts. Raises UsageError for words that the base cannot read, or prompts without room."""
     ref, view = policies[0].ref, policies[0].view
-    tokenizer = load.load_tokenizer(ref)
+    tokenizer = attach(load.load_tokenizer(ref), policies[0].info.template)
     prompts = {}
     for problem in problems:
         if view == "compact" and not template.covers(tokenizer, problem.brief):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from journey.formats.comparison import Declared
+from journey.formats.finetune import TemplateFile
 from journey.formats.record import FileRecord
 
 
@@ -136,7 +137,9 @@ class EvaluationPlan(FileRecord, frozen=True):
 
     FILE: ClassVar[str] = "plan.json"
     READS: ClassVar[tuple[int, ...]] = (1, 2)  # later versions only added to earlier ones
-    NEWER: ClassVar[frozenset[str]] = frozenset({"rows", "primary_family", "base_draws"})
+    NEWER: ClassVar[frozenset[str]] = frozenset(
+        {"rows", "primary_family", "probed", "sampler", "larger_template", "base_draws"}
+    )
 
     base: str
     view: str
@@ -166,6 +169,13 @@ class EvaluationPlan(FileRecord, frozen=True):
         default_factory=dict
     )  # by benchmark, where there is something to say: unusable rows, golds that cannot be judged by
     primary_family: tuple[str, ...] = ()  # keys of the primary comparisons; 0.1 has none: all were one family
+    probed: tuple[str, ...] = ()  # benchmarks with the recovery probe
+    sampler: dict[str, str] = msgspec.field(
+        default_factory=dict
+    )  # by model (base, larger): how what the built-in sampler writes compares with `generate`, tried before the first sample
+    larger_template: TemplateFile | None = (
+        None  # how the larger model's chat template is used, where that is not as it is
+    )
     base_draws: tuple[str, ...] | None = None  # what is drawn of the untuned base; None (0.1): all that the others are
     version: int = 2
 

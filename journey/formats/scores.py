@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from journey.formats.behaviour import RecoveryTable
 from journey.formats.comparison import Comparison, Verdict
 from journey.formats.record import FileRecord
 
@@ -26,6 +27,8 @@ class Conduct(msgspec.Struct, frozen=True):
     no_box: int  # ended by themselves without a closed box
     ran_on: int  # went on to a new problem behind their box
     right_before: int  # of these: right, had they ended there
+    withheld: int = 0  # by the server, which says so
+    empty: int = 0
 
 
 class RunScore(msgspec.Struct, frozen=True):
@@ -248,6 +251,7 @@ class Scores(FileRecord, frozen=True):
     compute_optimal: tuple[ComputeOptimal, ...] = ()
     larger: tuple[LargerScore, ...] = ()
     agreement: tuple[Agreement, ...] = ()
+    recovery: tuple[RecoveryTable, ...] = ()  # of the recovery probe, a benchmark each
     looked_before: str = ""  # a sentence where `EvaluationPlan.earlier` is not empty
     version: int = 2
 

@@ -140,6 +140,11 @@ class TestEqualTokens:
         (old,) = (b.record for b in equal_cost.all_budgets(book).values())
         assert not [c for c in old.candidates if c.strategy == "best-of-self"]
 
+    def test_samples_of_an_oracle_alone_are_not_on_dev_problems(self, tmp_path: Path) -> None:
+        book = make(tmp_path / "e", problems=20, names=("greedy", "pass"))
+        (told,) = (b.record for b in equal_cost.all_budgets(book).values())
+        assert [c.policy for c in told.candidates] == ["greedy"]
+
     def test_interpolated_between_the_settings_on_either_side(self, book: GradedSamples, scores: Scores) -> None:
         (told,) = scores.equal_tokens
         three, four = (

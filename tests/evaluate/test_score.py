@@ -304,6 +304,10 @@ class TestConduct:
         assert conducted("The answer is 18").no_box
         assert not conducted("The answer is", "length").no_box and not conducted("").no_box
 
+    def test_withheld_and_empty_answers_are_counted_apart(self) -> None:
+        seen = count([conducted("\\boxed{18}", "content_filter"), conducted(" \n"), conducted("\\boxed{18}")])
+        assert (seen.answers, seen.withheld, seen.empty, seen.no_box) == (3, 1, 1, 0)
+
     def test_cut_off_by_cause(self) -> None:
         loop = "try 3 + 4 = 7 low . " * 12
         assert (conducted(loop, "length").loop, conducted(loop, "length").cut) == (True, True)

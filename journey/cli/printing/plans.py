@@ -27,6 +27,10 @@ def time_of(seconds: float | None) -> str:
     return f"about {seconds / 60:.0f} min" if seconds < 6000 else f"about {seconds / 3600:.1f} h"
 
 
+def _at_most(seconds: float | None) -> str:
+    return time_of(seconds) if seconds is None else time_of(seconds).replace("about", "at most")
+
+
 def size_of(count: float) -> str:
     """`12 MB`, `3.4 GB`."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.1f} MB"
@@ -43,6 +47,17 @@ def _generate(plan: Plan) -> dict[str, Any]:
         "pairs": f"about {plan['pairs']:,} in {plan['shards']:,} files",
         "time": f"{time_of(plan['estimated_seconds'])} in {plan['workers']} processes",
         "disk": size_of(plan["estimated_bytes"]),
+    }
+
+
+def _sample(plan: Plan) -> dict[str, Any]:
+    most = plan["attempts_at_most"]
+    return {
+        "folder": plan["out"],
+        "problems": f"{plan['problems']:,}",
+        "policies": "; ".join(", ".join(group) for group in plan["asked_at_once"]),
+        "attempts": f"{plan['attempts']:,}" + (f", {most:,} at most" if most > plan["attempts"] else ""),
+        **{f"temperature of {name}": said for name, said in plan["temperature"].items()},
     }
 
 
@@ -68,6 +83,8 @@ def _finetune(plan: Plan) -> dict[str, Any]:
         "memory": f"{gib(plan['memory_bytes_per_group'] * plan['workers'])} at most",
         "disk": size_of(plan["disk_bytes"]),
     }
+    if cards := plan["runs_that_fit_on_a_gpu"]:
+        facts["a GPU's stack holds"] = ", ".join(f"{runs:,} runs on {card}" for card, runs in cards.items())
     if plan["sweep"]:
         facts["learning rates tried"] = f"{plan['sweep']['trials']} trials of {plan['sweep']['rates']}"
     facts |= _chances(plan)
@@ -79,12 +96,15 @@ def _finetune(plan: Plan) -> dict[str, Any]:
 def _evaluate(plan: Plan) -> dict[str, Any]:
     if "plan" not in plan:  # another harness
         return dict(plan)
-    fixed = plan["plan"]
+    fixed, memory = plan["plan"], plan["memory_bytes_per_worker"]
     facts = {
         "asked": ", ".join(f"{each['name']} ({each['problems']:,})" for each in fixed["benchmarks"]),
         "of": ", ".join(run["run"] for run in fixed["runs"]),
         "answers": f"{plan['answers']:,}, {plan['new_tokens_at_most']:,} new tokens at most",
-        "processes": f"{plan['workers']} on {plan['device']}",
+        **({"recovery probe": f"{probe:,} texts at most"} if (probe := plan["recovery_texts_at_most"]) else {}),
+        "time": f"{_at_most(plan['seconds_at_most'])}, {plan['workers']} processes on {plan['device']}",
+        "memory": "a server's" if memory is None else f"{gib(memory * plan['workers'])} at most",
+        "disk": f"{size_of(plan['disk_bytes'])} at most",
         **_effects(plan),
     }
     return {**facts, "serve": plan["serve"]} if "serve" in plan else facts
@@ -130,6 +150,7 @@ def _chances(plan: Plan) -> dict[str, str]:
 
 _SHOWN: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "generate": _generate,
+    "sample": _sample,
     "curate": _curate,
     "finetune": _finetune,
     "evaluate": _evaluate,
