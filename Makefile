@@ -64,7 +64,7 @@ golden: $(STAMP)
 mini: $(STAMP)
 	rm -rf "$(MINI_OUT)" "$(MINI_OUT).partial"
 	$(BIN)/journey run quickstart --out "$(MINI_OUT)" --set name=mini --set generate.pairs=900 --set finetune.seeds=2 \
-	  --set finetune.rows_per_step=12 --set 'evaluate.sizes={countdown@1: 100, countdown-targets: 40, countdown@2: 40, arithmetic@1: 40}' \
+	  --set finetune.rows_per_step=12 --set 'evaluate.sizes={countdown@1: 100, countdown-targets: 30, countdown-choices: 30, arithmetic@1: 60}' \
 	  --set evaluate.batch=50 --set evaluate.dev_problems=40
 
 test: check

@@ -462,6 +462,11 @@ class EvaluateSettings(ServerSettings):
         None, description="caps of budget-cap (default: 1/8, 1/4, 1/2 of the new tokens)"
     )
     logprob: Literal["mean", "sum"] = Field("mean", description="best-of-logprob: of a token, or of the whole answer")
+    sample_base: bool = Field(
+        False,
+        exclude_if=off,
+        description="draw the untuned base by chance too, where no comparison reads it (it is always answered greedily)",
+    )
     reward: str | None = Field(None, description="reward model: a folder, Hub id or NAME@http://HOST/v1")
     equal_tokens: bool = Field(True, description="compare at equal test tokens, where a strategy draws samples")
     dev: dict[str, str] = Field({}, description="dev problems of a benchmark, e.g. gsm8k: gsm8k_dev.jsonl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from journey import console
+from journey import console, numbers
 from journey.catalog import ARMS
 from journey.config import (
     CurateSettings,
@@ -166,8 +167,10 @@ def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path
     for number, step in enumerate(steps, start=1):
         finished = (step.folder / MANIFEST).is_file()
         console.note(f"[{number}/{len(steps)}] {step.shown}{' (finished)' if finished else ''}")
+        started = time.monotonic()
         step.run(step.folder)
-        console.note(f"      {_said(step.stage, step.folder)}")
+        took = "" if finished else f"{numbers.seconds(time.monotonic() - started)} s: "
+        console.note(f"      {took}{_said(step.stage, step.folder)}")
     write_atomic(out / "recipe.yaml", resolved.encode())
     return out / "evaluate"
 

@@ -80,6 +80,17 @@ def draws(names: Sequence[str], given: StrategySettings) -> tuple[DrawInfo, ...]
     return tuple(strategy(name).drawn(given) for name in drawing)
 
 
+def base_draws(settings: EvaluateSettings, drawn: Sequence[DrawInfo]) -> tuple[str, ...] | None:
+    """What is drawn of the untuned base: what is not drawn by chance, what the first strategy reads (by which arms are
+    compared with it) and what an oracle reads (pass@k of the base is what others are held against). None for all.
+    """
+    if settings.sample_base:
+        return None
+    read = {strategy(name).draw for rank, name in enumerate(settings.strategy) if not rank or strategy(name).oracle}
+    kept = tuple(draw.name for draw in drawn if not draw.temperature or draw.name in read)
+    return None if len(kept) == len(drawn) else kept
+
+
 def skipped(settings: EvaluateSettings, benchmarks: Mapping[str, BenchmarkInfo]) -> list[Skipped]:
     """Strategies that a benchmark cannot have or is not asked for. Raises UsageError where one is left without any.
 

@@ -157,6 +157,7 @@ def _plan(
         larger=larger is not None and larger.cost is not None and not settings.aa,
         probed=probed,
     )
+    drawn = comparisons.draws(names, strategy_settings)
     return EvaluationPlan(
         base="",
         view="",
@@ -171,7 +172,8 @@ def _plan(
         dtype="",
         seed=settings.seed,
         policies=comparisons.policies(names, strategy_settings),
-        draws=comparisons.draws(names, strategy_settings),
+        draws=drawn,
+        base_draws=comparisons.base_draws(settings, drawn),
         skipped=tuple(left_out),
         dev=tuple(dev),
         larger=None if larger is None else larger.info,

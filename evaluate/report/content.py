@@ -214,7 +214,8 @@ def _caveats(
         yield f"Runs that failed: {', '.join(scores.failed_runs)}. Their seeds are left out of every arm they meet."
     yield from _rows_caveats(plan)
     for arm in scores.arms:
-        if arm.strategy in plan.strategies[:1] and arm.n and arm.truncation_rate > CUT_OFTEN:
+        known = arm.conduct is not None  # then a qualifier says it, with the cause
+        if arm.strategy in plan.strategies[:1] and arm.n and arm.truncation_rate > CUT_OFTEN and not known:
             yield (
                 f"{arm.arm} reached the cap of {plan.max_new_tokens:,} new tokens in {numbers.percent(arm.truncation_rate)} "
                 f"of its answers on {arm.benchmark}; such answers seldom score."
@@ -284,8 +285,11 @@ def _accuracy_tables(plan: EvaluationPlan, scores: Scores) -> Iterable[AccuracyT
     arms = dict.fromkeys([run.arm for run in plan.runs] + [arm.arm for arm in scores.arms])
     for benchmark in plan.benchmarks:
         for strategy in plan.strategies:
-            rows = tuple(_accuracy_row(name, accuracies.get((benchmark.name, strategy, name))) for name in arms)
             first = strategy == plan.strategies[0]
+            known = {name: accuracies.get((benchmark.name, strategy, name)) for name in arms}
+            # The base is not drawn where no comparison needs it, which is no lack of data.
+            shown = [name for name in arms if first or name != BASE or known[name] is not None]
+            rows = tuple(_accuracy_row(name, known[name]) for name in shown)
             if first or any(row.share for row in rows):
                 oracle = any(info.name == strategy and info.oracle for info in plan.policies)
                 primary = benchmark.name == plan.primary

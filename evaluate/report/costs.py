@@ -85,6 +85,8 @@ class LargerTable:
 class Costs:
     """Everything on test-time compute; a part without data is empty."""
 
+    spent: Markup | None = None
+    spent_on: str = ""  # the strategy whose samples its lines show
     legend: tuple[tuple[str, Markup], ...] = ()
     curves: tuple[Curves, ...] = ()
     equal: tuple[EqualCostTable, ...] = ()
@@ -104,6 +106,8 @@ def costs(plan: EvaluationPlan, scores: Scores) -> Costs:
     tones = chart.tones(arms)
     shown = [arm for arm in tones if any(curve.arm == arm for curve in scores.curves)]
     return Costs(
+        spent=_spent(plan, scores),
+        spent_on=_sampling(scores, plan),
         legend=tuple((arm, chart.swatch(tones[arm])) for arm in shown),
         curves=tuple(_curves(plan, scores, tones)),
         equal=tuple(_choice(item) for item in scores.equal_tokens),
@@ -113,6 +117,39 @@ def costs(plan: EvaluationPlan, scores: Scores) -> Costs:
         agreement=tuple(map(_agreement, scores.agreement)),
         skipped=tuple(f"{s.strategy} on {s.benchmark}: {s.why}." for s in plan.skipped),
     )
+
+
+def _spent(plan: EvaluationPlan, scores: Scores) -> Markup:
+    """Accuracy against generated tokens on the headline's benchmark: every arm's greedy answer, and what more samples buy.
+
+    The samples are those of the strategy that was chosen at equal test tokens, else of the first that draws any.
+    """
+    arms = [arm for arm in scores.arms if (arm.benchmark, arm.strategy) == (plan.primary, plan.strategies[0]) and arm.n]
+    tones = chart.tones(run.arm for run in plan.runs)
+    lines = []
+    strategy = _sampling(scores, plan)
+    for curve in scores.curves:
+        if (curve.benchmark, curve.strategy) == (plan.primary, strategy) and not curve.oracle:
+            lines.append(
+                chart.Line(f"{curve.arm}, {strategy}", tones.get(curve.arm, 2), _points(curve, "tokens"), dots=False)
+            )
+    for arm in arms:
+        if arm.mean_tokens > 0:
+            said = f"{arm.arm}: {numbers.percent(arm.accuracy)} at {numbers.short(arm.mean_tokens)} tokens"
+            point = chart.ChartPoint(arm.mean_tokens, arm.accuracy, arm.low, arm.high, said)
+            lines.append(chart.Line(arm.arm, tones.get(arm.arm, 2), (point,), joined=False))
+    axes = chart.ChartAxes("generated tokens per problem", "right answers", True, True)
+    return chart.chart(f"{plan.primary}: right answers against tokens", lines, axes)
+
+
+def _sampling(scores: Scores, plan: EvaluationPlan) -> str:
+    chosen = {c.strategy for item in scores.equal_tokens for c in item.candidates if c.chosen}
+    drawn = [
+        name
+        for name in plan.strategies[1:]
+        if any(curve.strategy == name and not curve.oracle for curve in scores.curves)
+    ]
+    return next((name for name in drawn if name in chosen), drawn[0] if drawn else "")
 
 
 def _curves(plan: EvaluationPlan, scores: Scores, tones: dict[str, int]) -> Iterable[Curves]:

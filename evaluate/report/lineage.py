@@ -38,17 +38,34 @@ def training(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> Train
     wanted = evaluated.finetuned
     if wanted is None:
         return None
-    kept = _kept(evaluated, wanted)
+    before = _kept(evaluated, wanted)
     missing: list[str] = []
     runs = _opened(wanted, "finetune", [finetuned] if finetuned else [], missing, evaluated.path)
     if runs is None:
-        return kept or TrainingView(wanted, missing=(*missing, "So the training is not shown."))
+        return before or TrainingView(wanted, missing=(*missing, "So the training is not shown."))
     gathered = _gather(wanted, runs, evaluated.path)
-    if kept is not None and len(kept.missing) < len(gathered.missing):
-        return kept  # an earlier report saw more
-    if gathered != kept:
+    if before is not None and len(before.missing) < len(gathered.missing):
+        return before  # an earlier report saw more
+    if gathered != before:
         write_atomic(evaluated.path / TrainingView.FILE, gathered.encoded())
     return gathered
+
+
+def folders_behind(
+    evaluated: EvaluatedFolder, finetuned: Path | None = None
+) -> tuple[FinetunedFolder | None, CuratedFolder | None]:
+    """The finetune folder that was evaluated and the curate folder behind it, where they are found."""
+    if evaluated.finetuned is None:
+        return None, None
+    runs = _opened(evaluated.finetuned, "finetune", [finetuned] if finetuned else [], [], evaluated.path)
+    if runs is None or runs.curated is None:
+        return runs, None
+    return runs, _opened(runs.curated, "curate", [], [], runs.path, evaluated.path)
+
+
+def kept(evaluated: EvaluatedFolder) -> TrainingView | None:
+    """What the last report kept of the training; None if there is nothing, or of another training."""
+    return None if evaluated.finetuned is None else _kept(evaluated, evaluated.finetuned)
 
 
 def _gather(wanted: str, runs: FinetunedFolder, folder: Path) -> TrainingView:

@@ -1,11 +1,13 @@
-"""The report in a terminal: the verdict, then as much of the tables as the width allows.
+"""The report in a terminal: the first screen, then as much of the tables as the width allows.
 
-console.print(terminal.summary(scores, plan))
+console.print(terminal.summary(open_finished(folder, "evaluate")))
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -15,37 +17,51 @@ from rich.table import Table
 from rich.text import Text
 
 from journey.console import clean
-from journey.evaluate.report.content import Content, content
-from journey.formats.plan import EvaluationPlan
-from journey.formats.scores import Scores
+from journey.evaluate.report.build import told
+from journey.evaluate.report.content import Content
+from journey.evaluate.report.summary.record import COST, STEPS, TRUST, FirstScreen, FlippedProblem
+from journey.formats.folders import EvaluatedFolder
 
 WIDE = 100  # columns from which the full tables fit
 TONES = {"first": "bold yellow", "second": "bold cyan", "none": "bold", "open": "bold"}
+SAID = 240  # characters shown of an answer to the flipped problem
 Group: TypeAlias = tuple[str, Sequence[Sequence[Text]]]  # benchmark, rows of cells
 
 
 class Summary:
     """A renderable that fits itself to the width it is given."""
 
-    def __init__(self, report: Content) -> None:
-        self.report = report
+    def __init__(self, report: Content, first: FirstScreen) -> None:
+        self.report, self.first = report, first
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         wide = options.max_width >= WIDE
-        yield from self._verdict()
+        yield from self._first(options.max_width)
         yield from self._accuracy(wide)
         yield from self._compared(wide)
 
-    def _verdict(self) -> Iterator[RenderableType]:
+    def _first(self, width: int) -> Iterator[RenderableType]:
+        first = self.first
         yield Rule(Text("Verdict"), align="left")
-        for line in self.report.headlines:
-            yield _text(line.sentence, TONES[line.tone])
-            for more in filter(None, (line.shares, line.explanation)):
-                yield Padding(_text(more), (0, 0, 0, 2))
-        for qualifier in self.report.qualifiers:
-            yield _text(f"! {qualifier}", "bold")
-        for caveat in self.report.caveats:
-            yield _text(f"- {caveat}", "dim")
+        yield _text(first.sentence, TONES[first.tone])
+        for warning in first.warnings:
+            yield _text(f"! {warning}", "bold")
+        for one in first.outcomes:
+            yield _text(f"  {one.matching}: {one.words}", TONES[one.tone])
+            yield _text(f"    {one.second} {one.shares[1]}, {one.first} {one.shares[0]}: {one.points}")
+        for head, sentences in ((TRUST, (*first.trust, *self.report.caveats)), (COST, first.cost)):
+            yield _text(head, "bold")
+            for sentence in sentences:
+                yield _listed(sentence)
+        if first.steps:
+            yield _text(f"{STEPS} {first.where}", "bold")
+            for step in first.steps:
+                yield _listed(step.why)
+                for words in step.commands:
+                    yield Text(clean(folded(words, width)), no_wrap=True, overflow="ignore")
+        if first.flipped is not None:
+            yield from _flipped(first.flipped)
+        yield Text()
 
     def _accuracy(self, wide: bool) -> Iterator[RenderableType]:
         more = (
@@ -107,9 +123,39 @@ class Summary:
             yield from (Text(), _text(benchmark + headline, "bold underline"), grid)
 
 
-def summary(scores: Scores, plan: EvaluationPlan) -> Summary:
-    """The verdict and the tables, to be printed by a rich console of any width."""
-    return Summary(content(plan, scores))
+def summary(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> Summary:
+    """The first screen and the tables, to be printed by a rich console of any width.
+
+    `finetuned` is where the finetune folder lies if not beside this one. Raises PartialError as `build` does.
+    """
+    return Summary(*told(evaluated, finetuned))
+
+
+def folded(words: Sequence[str], width: int) -> str:
+    """A command on lines of this width, which a shell still takes for one."""
+    lines, line = [], ""
+    for word in map(shlex.quote, words):
+        if line and len(line) + len(word) + 3 > width:
+            lines.append(line)
+            line = f"    {word}"
+        else:
+            line = f"{line} {word}" if line else word
+    return " \\\n".join([*lines, line])
+
+
+def _flipped(problem: FlippedProblem) -> Iterator[RenderableType]:
+    yield _text("One problem, two answers", "bold")
+    yield _text(f"{problem.heading} {problem.question} Right answer: {problem.gold}.")
+    for side in problem.sides:
+        yield _text(f"{side.run} ({side.facts}):", "bold")
+        said = " ".join(side.text.split())
+        yield Padding(_text(said if len(said) <= SAID else f"{said[:SAID]} ..."), (0, 0, 0, 2))
+
+
+def _listed(sentence: str) -> RenderableType:
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_row(Text("-"), _text(sentence))
+    return grid
 
 
 def _text(text: str, style: str = "") -> Text:

@@ -19,8 +19,9 @@ from journey.formats.scores import ArmScore, Conduct
 from journey.schema import Question, Sample
 
 OFTEN = 0.05  # a larger share of any of these is said beside the headline
+RUNS_ON, NO_BOX = "runs on into a new problem", "ends without a boxed answer"
+OUT_OF_FORMAT = (RUNS_ON, NO_BOX)
 LOOP_AT_LEAST = 4  # times that the last word stands in a text that ends in a loop
-_IN_FORMAT = ("box", "answer tag")
 _BOX_END = re.compile(r"\\(?:boxed|fbox)\s*\{(?:[^{}]|\{[^{}]*\})*\}|</answer>")
 _NEW_PROBLEM = re.compile(
     r"<bos>|<s>|</s>|<eos>|<\|[a-z_]{2,24}\|>|<(?:start|end)_of_turn>|\[INST\]"
@@ -99,11 +100,11 @@ def in_words(arm: ArmScore) -> list[str]:
     phrases = []
     if seen.ran_on > OFTEN * seen.answers:
         phrases.append(
-            f"runs on into a new problem in {share(seen.ran_on)} of its answers (cut there, {share(seen.right_before)} "
+            f"{RUNS_ON} in {share(seen.ran_on)} of its answers (cut there, {share(seen.right_before)} "
             f"of all would be right): its {numbers.percent(arm.accuracy)} is no measure of what it can do"
         )
     if seen.no_box > OFTEN * seen.answers:
-        phrases.append(f"ends without a boxed answer in {share(seen.no_box)} of its answers")
+        phrases.append(f"{NO_BOX} in {share(seen.no_box)} of its answers")
     if seen.withheld > OFTEN * seen.answers:
         phrases.append(f"has no answer in {share(seen.withheld)} of all, which the server withheld")
     if seen.empty > OFTEN * seen.answers:

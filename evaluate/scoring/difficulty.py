@@ -54,7 +54,7 @@ class Option:
 def all_difficulties(book: GradedSamples) -> Iterator[Difficulty]:
     """Every arm on every benchmark that has samples."""
     for benchmark, binning in _binned(book):
-        for arm in book.arms():
+        for arm in _arms(book, benchmark):
             options = _options(book, benchmark, arm, last_only=True)
             yield Difficulty(benchmark, arm, binning.measure, binning.largest_share, tuple(_bins(binning, options)))
 
@@ -65,10 +65,15 @@ def all_optimal(book: GradedSamples) -> Iterator[ComputeOptimal]:
         halves = _halves(book.questions(benchmark))
         if min(halves.sum(), (~halves).sum()) == 0:
             continue
-        for arm in book.arms():
+        for arm in _arms(book, benchmark):
             options = [one for one in _options(book, benchmark, arm, last_only=False) if not one.oracle]
             points = tuple(_budget_point(binning, options, halves, budget) for budget in _budgets(options))
             yield ComputeOptimal(benchmark, arm, binning.measure, points)
+
+
+def _arms(book: GradedSamples, benchmark: str) -> list[str]:
+    """The arms that have samples: policies by difficulty choose among their numbers."""
+    return [arm for arm in book.arms() if all(book.has(run.run, benchmark, SAMPLES) for run in book.runs_of(arm))]
 
 
 def _binned(book: GradedSamples) -> Iterator[tuple[str, Binning]]:

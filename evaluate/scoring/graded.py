@@ -102,6 +102,11 @@ class GradedSamples:
         """Whether a run has samples of a draw on a benchmark."""
         return (run, benchmark, draw) in self.cells
 
+    def arms_with(self, benchmark: str, name: str) -> list[str]:
+        """The arms that have what a strategy reads, the base first: it is not drawn where no comparison needs it."""
+        draw = self.plan.draw_of(name)
+        return [arm for arm in self.arms() if all(self.has(run.run, benchmark, draw) for run in self.runs_of(arm))]
+
     def matrix(self, run: str, benchmark: str, name: str) -> SampleMatrix:
         """The samples of a run on a benchmark that a strategy reads: those of its draw."""
         draw = self.plan.draw_of(name) if name in self.plan.strategies else strategy(name).draw

@@ -117,6 +117,7 @@ def _rows(book: GradedSamples) -> list[tuple[RunInfo, str, str]]:
         for benchmark in plan.benchmarks
         for name in plan.strategies_on(benchmark.name)
         for run in sampled_runs(plan)
+        if book.has(run.run, benchmark.name, plan.draw_of(name))
     ]
 
 

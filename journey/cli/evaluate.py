@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from journey.cli.flags.given import GivenFlags, settings_flags
-from journey.cli.shared import AsJson, DryRun, Out, next_, print_json, show_plan, show_scores
+from journey.cli.shared import AsJson, DryRun, Like, Out, next_, print_json, show_plan, show_scores
 from journey.errors import PartialError, UsageError
 
 
@@ -17,6 +17,7 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote, or adapters' Hub id.")],
     out: Out,
     given: GivenFlags,
+    like: Like = None,
     harness: Annotated[
         str | None, typer.Option(metavar="lm-eval", help="EleutherAI's harness scores the adapters instead.")
     ] = None,
@@ -34,7 +35,7 @@ def evaluate(
     from journey.evaluate import run as stage
     from journey.publish.transfer.restore import local_folder
 
-    settings = given.build(EvaluateSettings)
+    settings = given.build(EvaluateSettings, like)
     folder = local_folder(folder, "finetune")
     if harness or tasks:
         own = [task.strip() for task in (tasks or "").split(",") if task.strip()]
@@ -48,7 +49,7 @@ def evaluate(
         show_plan("evaluate", stage.plan(folder, settings), as_json)
         return
     evaluated = stage.evaluate(folder, settings, out)
-    show_scores(evaluated, as_json)
+    show_scores(evaluated, as_json, folder)
     next_("journey", "show", evaluated)
     _say_diverged(folder)
 

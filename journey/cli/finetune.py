@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from journey.cli.flags.given import GivenFlags, settings_flags
-from journey.cli.shared import AsJson, DryRun, Out, fitting_benchmarks, next_, note, print_json, show_plan
+from journey.cli.shared import AsJson, DryRun, Like, Out, fitting_benchmarks, next_, note, print_json, show_plan
 
 
 @settings_flags("finetune")
@@ -16,6 +16,7 @@ def finetune(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey curate` wrote, or a published dataset's id.")],
     out: Out,
     given: GivenFlags,
+    like: Like = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -28,7 +29,7 @@ def finetune(
     from journey.formats.folders import read_manifest
     from journey.publish.transfer.restore import local_folder, warmup_folder
 
-    settings = given.build(FinetuneSettings)
+    settings = given.build(FinetuneSettings, like)
     if settings.warmup:
         settings = settings.model_copy(update={"warmup": warmup_folder(settings.warmup)})
     folder = local_folder(folder, "curate")

@@ -58,5 +58,5 @@ def report(
                 f"{one.run} {one.benchmark} {one.question}: {one.outcome} ({one.why}), there {one.second} ({one.second_why})"
             )
     stage.build(evaluated, finetuned)
-    show_scores(folder, as_json)
+    show_scores(folder, as_json, finetuned)
     next_("journey", "show", folder)

@@ -14,6 +14,9 @@ import typer
 TYPED: list[str] = []  # the words of the command that is being carried out
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write (DIR.partial while it runs).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Like = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Begin with the settings of this finished folder of the same stage.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its costs; do nothing.")]
 Sets = Annotated[
     list[str],
@@ -97,8 +100,8 @@ def show_counts(counts: dict[str, Any], as_json: bool) -> None:
         terminal.show_facts(counts)
 
 
-def show_scores(folder: Path, as_json: bool) -> None:
-    """Print scores.json of an evaluation folder as it is, or its headline and table."""
+def show_scores(folder: Path, as_json: bool, finetuned: Path | None = None) -> None:
+    """Print scores.json of an evaluation folder as it is, or its first screen and tables."""
     from journey.cli.printing import terminal
 
     if as_json:
@@ -106,4 +109,4 @@ def show_scores(folder: Path, as_json: bool) -> None:
 
         sys.stdout.write((folder / Scores.FILE).read_text(encoding="utf-8"))
     else:
-        terminal.show_scores(folder)
+        terminal.show_scores(folder, finetuned)

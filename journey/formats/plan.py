@@ -137,7 +137,9 @@ class EvaluationPlan(FileRecord, frozen=True):
 
     FILE: ClassVar[str] = "plan.json"
     READS: ClassVar[tuple[int, ...]] = (1, 2)  # later versions only added to earlier ones
-    NEWER: ClassVar[frozenset[str]] = frozenset({"rows", "primary_family", "probed", "sampler", "larger_template"})
+    NEWER: ClassVar[frozenset[str]] = frozenset(
+        {"rows", "primary_family", "probed", "sampler", "larger_template", "base_draws"}
+    )
 
     base: str
     view: str
@@ -174,6 +176,7 @@ class EvaluationPlan(FileRecord, frozen=True):
     larger_template: TemplateFile | None = (
         None  # how the larger model's chat template is used, where that is not as it is
     )
+    base_draws: tuple[str, ...] | None = None  # what is drawn of the untuned base; None (0.1): all that the others are
     version: int = 2
 
     def draw_of(self, strategy: str) -> str:

@@ -28,6 +28,45 @@ def test_samples_are_joined_by_id_not_by_place(tmp_path: Path) -> None:
     assert ids[0] == ids[1] and list(ids[0]) != list(ids[1])
 
 
+class TestCountdownChoices:
+    """Harder by a measure that belongs to no arm: how rarely a guess of the first step is right."""
+
+    @staticmethod
+    def first_steps(numbers: list[int]) -> list[tuple[int, int]]:
+        """(result, number left) of every legal first step that changes something, counted in no particular order."""
+        found = set()
+        for left in numbers:
+            a, b = sorted((number for number in _without(numbers, left)), reverse=True)
+            found |= {(value, left) for value in (a * b, a + b, a - b) if 0 < value <= 99 and value not in (a, b)}
+        return sorted(found)
+
+    @staticmethod
+    def hits(step: tuple[int, int], target: int) -> bool:
+        a, b = max(step), min(step)
+        return target in (a * b, a + b, a - b)
+
+    def test_one_first_step_of_eight_or_nine_leads_on(self) -> None:
+        questions, _ = load_questions("countdown-choices", limit=60)
+        for question in questions:
+            facts = question.problem.facts
+            steps = self.first_steps(facts["numbers"])
+            assert len(steps) in (8, 9) and sum(self.hits(step, facts["target"]) for step in steps) == 1
+            assert question.problem.level == 1 and not question.problem.held_out
+
+    def test_the_order_of_the_numbers_plays_no_part(self) -> None:
+        holds = BENCHMARKS.get("countdown-choices")
+        for question in load_questions("countdown@1", limit=60)[0]:
+            steps = self.first_steps(question.problem.facts["numbers"])
+            right = sum(self.hits(step, question.problem.facts["target"]) for step in steps)
+            assert holds(question.problem) == (len(steps) >= 8 and right == 1)
+
+
+def _without(numbers: list[int], one: int) -> list[int]:
+    rest = list(numbers)
+    rest.remove(one)
+    return rest
+
+
 class TestOlympiadBench:
     @pytest.fixture
     def problems(self, tmp_path: Path) -> list[Problem]:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
+from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.plan import prepare
 from journey.evaluate.run import evaluate, plan
 from journey.evaluate.sampling.parity import _agreement
@@ -107,6 +108,47 @@ def test_scores(finished: Path) -> None:
     assert [a.against for a in scores.agreement] == ["batch 1"] * 3
     assert all((a.problems, a.other_text) == (2, 0) for a in scores.agreement)  # float32
     assert len(scores.equal_tokens) == 1 and len(scores.difficulty) == len(scores.compute_optimal) == 3
+
+
+def test_the_base_is_not_drawn_by_chance_where_no_comparison_reads_it(finetuned: Path, tmp_path: Path) -> None:
+    out = evaluate(finetuned, settings(strategy=["greedy", "majority"], flips=0), tmp_path / "out")
+    assert plan_of(out).base_draws == ("greedy",)
+    drawn = {run: {path.name for path in (out / f"samples/{run}/{ONE}").iterdir()} for run in RUNS}
+    assert drawn == {
+        "base": {"greedy"},
+        "shortcut-tokens-s0": {"greedy", "samples"},
+        "journey-s0": {"greedy", "samples"},
+    }
+    scores = scores_of(out)
+    arms = {"shortcut@tokens", "journey"}
+    assert {one.arm for one in scores.arms if one.strategy == "greedy"} == {"base", *arms}
+    for of_majority in (
+        [a for a in scores.arms if a.strategy == "majority"],
+        [c for c in scores.curves if c.strategy == "majority"],
+    ):
+        assert {one.arm for one in of_majority} == arms
+    assert {one.arm for one in scores.difficulty} == {one.arm for one in scores.compute_optimal} == arms
+    text = (out / "report.md").read_text(encoding="utf-8")
+    of_majority = text.partition(f"### {ONE}, majority")[2].partition("###")[0]
+    assert "| journey |" in of_majority and "| base |" not in of_majority  # not "n = 0": nobody asked
+
+
+@pytest.mark.parametrize(
+    ("strategies", "more", "expected"),
+    [
+        (["greedy", "majority"], {}, ("greedy",)),
+        (["greedy", "majority"], {"sample_base": True}, None),
+        (["majority", "greedy"], {}, None),  # arms are compared with the base by their votes
+        (["greedy", "pass"], {}, None),  # pass@k of the base is what the arms' is held against
+        (["greedy", "majority", "revision"], {}, ("greedy", "revision")),
+    ],
+)
+def test_what_is_drawn_of_the_base(
+    strategies: list[str], more: dict[str, Any], expected: tuple[str, ...] | None
+) -> None:
+    chosen = settings(strategy=strategies, **more)
+    drawn = comparisons.draws(strategies, comparisons.strategy_settings(chosen, 16))
+    assert comparisons.base_draws(chosen, drawn) == expected
 
 
 def test_parquet(finished: Path) -> None:

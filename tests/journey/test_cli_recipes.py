@@ -74,7 +74,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("generate.family=[countdown@999]", "generate: 'countdown@999' is no level of countdown"),
         ("generate.options.search.widht=3", "unknown setting of method search 'widht': did you mean width?"),
         ("generate.options.serch.width=3", "unknown method 'serch'"),
-        ("generate.options.slips.delay=3", "settings of method slips, which makes none of these pairs"),
+        ("generate.options.own.delay=3", "settings of method own, which makes none of these pairs"),
         ("generate.options.search.prune=true", "method search: prune needs a heuristic"),
         ("curate.options.lenght.share=1", "curate: unknown filter 'lenght': did you mean length?"),
         ("curate.options.length.share=2", "filter length: share = 2: expected: number, above 0, at most 1"),

@@ -23,6 +23,7 @@ from journey.config import EvaluateSettings, FinetuneSettings, build, parse_set
 from journey.errors import UsageError
 from journey.finetune.planning.abilities import _TRL_ONLY
 from journey.settings.fields import Setting, settings_of, takes
+from journey_testing.folders import write_folder
 
 POSITIONALS = {"sample": [], "generate": [], "curate": ["g"], "finetune": ["c"], "evaluate": ["f"], "publish": ["c"]}
 FLAGS = [
@@ -48,8 +49,8 @@ def settings_of_verb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     build = flags.GivenFlags.build
 
     def typed(verb: str, model: type[BaseModel], *args: str) -> Any:
-        def catching(given: flags.GivenFlags, kind: type[BaseModel]) -> BaseModel:
-            built = build(given, kind)
+        def catching(given: flags.GivenFlags, kind: type[BaseModel], *more: Any) -> BaseModel:
+            built = build(given, kind, *more)
             if kind is model:
                 raise Caught(built)
             return built
@@ -280,3 +281,21 @@ def test_sharding_is_refused_by_what_there_is_instead(key: str) -> None:
         with pytest.raises(UsageError, match=rf"{verb}: {key}: one run.*is not sharded") as told:
             build(kind, {key: True}, verb)
         assert "--processes N" in str(told.value) and "vllm_args=[--tensor-parallel-size, N]" in str(told.value)
+
+
+class TestLike:
+    def test_begins_with_the_settings_of_a_folder(self, tmp_path: Path) -> None:
+        config = {"seeds": 3, "lr": 0.01, "sweep_problems": 7, "methods": ["no setting"]}
+        folder = write_folder(tmp_path / "f", "finetune", {}, config=config)
+        settings = flags.GivenFlags("finetune", {"seeds": "5"}, ("alpha=64",)).build(FinetuneSettings, folder)
+        assert (settings.seeds, settings.alpha, settings.lr, settings.sweep_problems) == (5, 64, 0.01, 7)
+
+    def test_one_entry_of_a_map_is_changed_alone(self, tmp_path: Path) -> None:
+        folder = write_folder(tmp_path / "e", "evaluate", {}, config={"sizes": {"countdown@1": 600, "gsm8k": 100}})
+        settings = flags.GivenFlags("evaluate", {}, ("sizes.countdown@1=900",)).build(EvaluateSettings, folder)
+        assert settings.sizes == {"countdown@1": 900, "gsm8k": 100}
+
+    def test_a_folder_of_another_stage_is_refused(self, tmp_path: Path) -> None:
+        folder = write_folder(tmp_path / "e", "evaluate", {})
+        found = CliRunner().invoke(app, ["finetune", "c", "--like", str(folder), "--out", str(tmp_path / "o")])
+        assert isinstance(found.exception, UsageError) and "`journey evaluate`" in str(found.exception)

@@ -101,7 +101,7 @@ def swatch(tone: int, *, dots: bool = True, dashed: bool = False) -> Markup:
     picture = ET.Element("svg", {"viewBox": "0 0 34 12", "class": f"swatch c{tone}", "aria-hidden": "true"})
     path(picture, [(1, 6), (33, 6)], "line dashed" if dashed else "line")
     if dots:
-        _mark(picture, 17, 6, tone)
+        draw_mark(picture, 17, 6, tone)
     return markup(picture)
 
 
@@ -123,12 +123,12 @@ def _draw(parent: ET.Element, line: Line, x: Scale, y: Scale) -> None:
         centre = x(point.x), y(point.y)
         if point.low is not None and point.high is not None:
             add(group, "line", "whisker thin", x1=centre[0], x2=centre[0], y1=y(point.low), y2=y(point.high))
-        title(_mark(group, *centre, line.tone), point.words or line.name)
+        title(draw_mark(group, *centre, line.tone), point.words or line.name)
     if line.ended and last is not None:
         _cross(group, *last)
 
 
-def _mark(parent: ET.Element, x: float, y: float, tone: int) -> ET.Element:
+def draw_mark(parent: ET.Element, x: float, y: float, tone: int) -> ET.Element:
     """A dot whose shape goes with the tone: circle, square, triangle, diamond, and the same hollow."""
     kind = "dot hollow" if tone >= TONES // 2 else "dot"
     shape = tone % (TONES // 2)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import cache, wraps
 from pathlib import Path
@@ -87,10 +87,10 @@ class GivenFlags:
     flags: dict[str, Any]
     sets: tuple[str, ...] = ()
 
-    def build(self, kind: type[M]) -> M:
-        """The settings: defaults, then `--set`, then flags. A `--set` key that is no setting goes to plug-in options.
+    def build(self, kind: type[M], like: Path | None = None) -> M:
+        """The settings: defaults, then those of the folder `like`, then `--set`, then flags.
 
-        Raises UsageError or UnknownName.
+        A `--set` key that is no setting goes to plug-in options. Raises UsageError or UnknownName.
         """
         from journey.config import build, merge, parse_set
 
@@ -105,7 +105,16 @@ class GivenFlags:
         if options:
             data["options"] = merge(data.get("options") or {}, options)
         flags = {name: value for name, value in self.flags.items() if name in known}
-        return build(kind, merge(data, flags), self.verb)
+        return build(kind, merge(self._of(like, known), data, flags), self.verb)
+
+    def _of(self, folder: Path | None, known: Container[str]) -> dict[str, Any]:
+        """The settings that a finished folder of this stage was made with."""
+        if folder is None:
+            return {}
+        from journey.formats.folders import read_manifest
+
+        config = read_manifest(folder, self.verb).config
+        return {name: value for name, value in config.items() if name in known}
 
 
 @cache

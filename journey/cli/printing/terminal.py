@@ -44,7 +44,7 @@ def show(shown: ShownRecords, view: str, to: Console) -> None:
     if isinstance(shown.folder, EvaluatedFolder):
         from journey.evaluate.report import terminal as scored
 
-        to.print(scored.summary(shown.folder.scores, shown.folder.plan))
+        to.print(scored.summary(shown.folder))
     if isinstance(shown.folder, FinetunedFolder):
         from journey.finetune.planning import audit
 
@@ -166,12 +166,11 @@ def _facts(facts: dict[str, Any]) -> Table:
     return table
 
 
-def show_scores(folder: Path) -> None:
-    """The verdict and the table of an evaluation folder."""
+def show_scores(folder: Path, finetuned: Path | None = None) -> None:
+    """The verdict and the table of an evaluation folder; `finetuned` is its finetune folder, if not beside it."""
     from journey.evaluate.report import terminal as scored
 
-    evaluated = open_finished(folder, "evaluate")
-    console.out.print(scored.summary(evaluated.scores, evaluated.plan))
+    console.out.print(scored.summary(open_finished(folder, "evaluate"), finetuned))
 
 
 def write_page(shown: ShownRecords, view: str, file: Path) -> None:

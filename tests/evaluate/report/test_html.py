@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from journey.evaluate.report import build, viewer
+from journey.evaluate.report.summary import record
 from journey.formats.folders import open_finished
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
@@ -113,11 +114,14 @@ def test_hostile_names_are_escaped(make: Make, source: str) -> None:
 
 def test_verdict_comes_first_then_what_qualifies_it(page: Page, folder: Path) -> None:
     _, scores = plan_and_scores(folder)
-    order = [page.text.index(words) for words in (scores.headline[0], scores.headline[1], "Share of problems")]
+    first = build.told(open_finished(folder, "evaluate"))[1]
+    heads = (record.TRUST, record.COST, "One problem, two answers", "Share of problems")
+    order = [page.text.index(words) for words in (first.sentence, *heads)]
     after = ("Differences between the arms", "Arm against arm", "Answers side by side", "What was compared")
     order += [page.text.index(words, order[-1]) for words in after]
     assert order == sorted(order)
-    assert page.text.index(scores.headline[0]) < 400
+    assert page.text.index(first.sentence) < 400
+    assert all(line in page.text for line in scores.headline)
 
 
 def test_tables_hold_every_number(page: Page, folder: Path) -> None:
@@ -141,7 +145,9 @@ def test_the_other_tests_are_marked(page: Page) -> None:
 
 def test_figures_are_labelled_for_those_who_cannot_see_them(page: Page) -> None:
     figures = [attributes for tag, attributes in page.tags if tag == "svg" and attributes.get("role") == "img"]
-    assert len(figures) == 4 and all("points" in (attributes["aria-label"] or "") for attributes in figures)
+    labels = [attributes["aria-label"] or "" for attributes in figures]
+    assert len(labels) == 7 and sum("points" in label for label in labels) == 4
+    assert sum("untuned base" in label and "journey" in label for label in labels) == 2  # wide and narrow
     assert all(a.get("aria-hidden") == "true" for tag, a in page.tags if tag == "svg" and a.get("class") == "bar")
 
 
