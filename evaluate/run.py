@@ -17,31 +17,33 @@ import msgspec
 
 from journey import console
 from journey.catalog import STRATEGIES, revisions
-from journey.config import EvaluateSettings
+from journey.config import SERVER_USE, EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
 from journey.evaluate.planning.comparisons import strategy
 from journey.evaluate.planning.earlier_looks import earlier_looks, in_words, looks_beside
-from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup, prepare
+from journey.evaluate.planning.plan import EvaluationSetup, is_built_in, prepare
 from journey.evaluate.planning.questions import refuse_changed
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
-from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples
+from journey.evaluate.recovery import asking
+from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples, samplers
 from journey.evaluate.scoring import score
 from journey.evaluate.scoring.graded import read_book
 from journey.evaluate.scoring.parquet import write_parquet
+from journey.evaluate.statistics.verdict import BASE, LARGER
 from journey.formats.files import json_lines, write_atomic
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder, open_finished
 from journey.formats.marks import ServersUsed, Timing
 from journey.formats.plan import EarlierLook, EvaluationPlan, LooksBeside
 from journey.sampling.resume import identities_of, seconds_of
 from journey.servers.kept import KeptAnswers
-from journey.servers.use import ANSWER_SECONDS, ServerLimits, ServerUse
+from journey.servers.use import ServerUse, limits_of
 from journey.store import Folder
 
 __all__ = ["evaluate", "expected_effect", "plan"]
 
 # Of the settings: what cannot change a sample.
-_LEFT_OUT = {"workers", "after", "base", "in_flight", "answer_seconds", "price_in", "price_out", "max_cost"}
+_LEFT_OUT = {"workers", "after", "base", "second_grader", *SERVER_USE}
 
 
 def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
@@ -62,35 +64,41 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
             if folder.finished:
                 refuse_changed(open_finished(out, "evaluate").plan, runs, settings, str(out))
                 KeptAnswers.beside(out).remove()  # of a call that was killed right at its end
-                return _reported(out, runs.path)
+                return _reported(out, runs.path, settings.second_grader)
     prepared = prepare(runs, settings)  # before there is a folder, so that bad settings leave none behind
-    if prepared.plan.backend in (STACKED, ONE_BY_ONE):
-        from journey.models.probe import check_sampler  # torch: seconds to import
-
-        check_sampler(prepared.ref, prepared.tokenizer, prepared.device, prepared.plan.dtype)
+    prepared = prepared.with_plan(msgspec.structs.replace(prepared.plan, sampler=_tried(prepared)))
     looks = earlier_looks(prepared.plan, after)
     with opened() as folder:
         kept = KeptAnswers.beside(out)
         if not folder.has(EvaluationPlan.FILE):
             kept.remove()  # of a folder that was thrown away
         needs_logprobs = any(strategy(name).logprobs for name in settings.strategy)
-        with ServerUse(_limits(settings), kept, needs_logprobs=needs_logprobs) as servers:
+        with ServerUse(limits_of(settings), kept, needs_logprobs=needs_logprobs) as servers:
             prepared = replace(_write_plan(folder, prepared, looks), servers=servers)
             _note_looks(folder, prepared.plan, after, [out.parent, runs.path.parent])
             _sample(folder, runs, prepared, settings, after)
             _finish(folder, runs, prepared, settings)
         kept.remove()
-    return _reported(out, runs.path)
+    return _reported(out, runs.path, settings.second_grader)
 
 
-def _limits(settings: EvaluateSettings) -> ServerLimits:
-    return ServerLimits(
-        settings.in_flight,
-        settings.answer_seconds or ANSWER_SECONDS,
-        settings.price_in or 0.0,
-        settings.price_out or 0.0,
-        settings.max_cost,
-    )
+def _tried(prepared: EvaluationSetup) -> dict[str, str]:
+    """What the sampler's probe finds of every model in memory. Raises UsageError for one that it cannot write with."""
+    plan, larger = prepared.plan, prepared.larger
+    models = {BASE: (prepared.ref, prepared.tokenizer)} if is_built_in(plan) else {}
+    if larger is not None and larger.ref is not None:
+        from journey.models.load import load_tokenizer
+
+        models[LARGER] = larger.ref, load_tokenizer(larger.ref)
+    if not models:
+        return {}
+    from journey.models.probe import check_sampler  # torch: seconds to import
+
+    option = {BASE: "--base", LARGER: "--larger"}
+    return {
+        name: str(check_sampler(ref, tokenizer, prepared.device, plan.dtype, option[name]))
+        for name, (ref, tokenizer) in models.items()
+    }
 
 
 def _sample(
@@ -101,16 +109,11 @@ def _sample(
     after: Sequence[EvaluatedFolder],
 ) -> None:
     """Everything that needs a model."""
-    if prepared.plan.backend not in (STACKED, ONE_BY_ONE):
-        parity.check_endpoint(folder, finetuned, prepared, settings.parity, settings.parity_least)
-    run_samples.sample_all(
-        folder,
-        finetuned,
-        prepared,
-        count=settings.workers,
-        stack=settings.stack,
-        earlier=after,
-    )
+    left = not run_samples.all_there(folder, finetuned, prepared, settings.stack, after)
+    if left or not asking.all_there(folder, prepared):
+        with samplers.chosen(folder, finetuned, prepared, settings) as asked:
+            run_samples.sample_all(folder, finetuned, asked, count=settings.workers, stack=settings.stack)
+            asking.recover_all(folder, finetuned, asked, settings.workers)
     larger_answers.sample_larger(folder, prepared, settings.workers)
     rewards.reward_all(folder, prepared)
     parity.flips(folder, finetuned, prepared, settings.flips)
@@ -135,12 +138,15 @@ def _finish(folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetu
     folder.finish(counts, Timing(seconds_per_problem=per_problem, seconds_per_sample=seconds))
 
 
-def _reported(out: Path, finetuned: Path) -> Path:
+def _reported(out: Path, finetuned: Path, second: str | None) -> Path:
     from journey.evaluate.behaviour import measure
     from journey.evaluate.report import build
+    from journey.evaluate.scoring import second_grader
 
     evaluated = open_finished(out, "evaluate")
     measure.build(evaluated)
+    if second is not None:
+        second_grader.build(evaluated, second)
     build.build(evaluated, finetuned)
     return out
 
@@ -159,12 +165,12 @@ def _note_looks(folder: Folder, plan: EvaluationPlan, after: Sequence[EvaluatedF
 def _write_plan(folder: Folder, prepared: EvaluationSetup, looks: Sequence[EarlierLook]) -> EvaluationSetup:
     """Write the plan and the questions, or check that the plan there is this one.
 
-    A plan that is there keeps what it says of the rows: the questions' hashes say whether they are the same.
+    A plan that is there keeps what it says of the rows and the sampler: the questions' hashes say whether they are the same.
     """
     plan = msgspec.structs.replace(prepared.plan, earlier=tuple(looks))
     if folder.has(EvaluationPlan.FILE):
         begun = EvaluationPlan.read(folder.work)
-        plan = msgspec.structs.replace(plan, rows=begun.rows)
+        plan = msgspec.structs.replace(plan, rows=begun.rows, sampler=begun.sampler)
         if not prepared.batch_given:  # chosen when the folder was begun, perhaps on another card
             plan = msgspec.structs.replace(plan, batch=begun.batch)
         then, now = begun.plain(), plan.plain()

@@ -225,6 +225,7 @@ def setup_of(
         logs=str(logs) if logs and settings.report_to else "",
         lora_options=settings.lora_options,
         checkpoint_seconds=settings.checkpoint_seconds,
+        template=prepared.template if prepared.warm is None else None,  # a warm start's does it already
     )
 
 

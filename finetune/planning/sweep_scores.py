@@ -52,7 +52,7 @@ def score(
 
     logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
     ref = load.ModelRef(setup.base, setup.source, setup.revision)
-    tokenizer = policy.attach(load.load_tokenizer(ref), prepared.template)
+    tokenizer = policy.attach(load.load_tokenizer(prepared.ref), prepared.template)
     arms = {choice.arm.name: choice.arm for choice in prepared.choices}
     rows = {name: _dev_rows(sweep.dev, arm, ArmContext(tokenizer, prepared.view)) for name, arm in arms.items()}
     questions = [
@@ -118,7 +118,7 @@ class _Asked:
         from journey.models.decode import Decoder
 
         models = self.models
-        writer = Decoder.of(models.model, self.tokenizer, self.cap, models.stack)
+        writer = Decoder.of(models.model, self.tokenizer, self.cap, models.stack, turns=True)
         names = tuple(trial.run for trial in models.trials)
         sampler = Sampler(writer, self.tokenizer, self.view, names, models.trials[0].seed, None)
         right = correct(sampler, self.questions)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from transformers.cache_utils import DynamicCache
 
     from journey.models.lora import Stack
+    from journey.models.turns import TurnReader
 
 # Rows that have ended leave once no more than this share is still being written. On a GPU width costs little, and every
 # change of it changes how sums are rounded.
@@ -50,13 +51,17 @@ class NotNumbers(FloatingPointError):
 
 @dataclass(frozen=True)
 class DecodingModel:
-    """A model, the tokens that end an answer, the id to pad with, the most new tokens, and the adapters stacked on it."""
+    """A model, the tokens that end an answer, the id to pad with, the most new tokens, and the adapters stacked on it.
+
+    With `turns` an answer also ends where its text begins a turn of somebody else.
+    """
 
     model: PreTrainedModel
     stops: frozenset[int]
     pad: int
     cap: int
     stack: Stack | None = None
+    turns: TurnReader | None = None
 
 
 @dataclass
@@ -101,6 +106,8 @@ class Decoding(Protocol):
     def cap(self) -> int: ...
     @property
     def stack(self) -> Stack | None: ...
+    @property
+    def turns(self) -> TurnReader | None: ...
 
 
 class Writing:
@@ -121,6 +128,7 @@ class Writing:
         self.written: list[list[int]] = [[] for _ in requests]
         self.logprobs = [0.0] * len(requests)
         self.seconds = [0.0] * len(requests)
+        self.turned: set[int] = set()
         self.live = {index for index, cap in enumerate(self.caps) if cap > 0}
         self.by_chance = requests[0].chance is not None
         self.accepts = _accepted(decoder.model)
@@ -352,11 +360,22 @@ class Writing:
             self.written[request].append(tokens[row])
             if logprobs is not None:
                 self.logprobs[request] += logprobs[row]
-            if tokens[row] in self.decoder.stops or len(self.written[request]) >= self.caps[request]:
+            stops = tokens[row] in self.decoder.stops
+            if not stops and self._turns(request):
+                self.turned.add(request)
+                stops = True
+            if stops or len(self.written[request]) >= self.caps[request]:
                 self.live.discard(request)
                 self.seconds[request] += batch.clock
                 ended += 1
         return ended
+
+    def _turns(self, request: int) -> bool:
+        """Whether the last token of a row begins a turn of somebody else."""
+        if self.decoder.turns is None:
+            return False
+        asked = self.requests[request]
+        return self.decoder.turns.begins(asked.prompt[len(asked.prompt) - asked.begun :], self.written[request])
 
     def _add_up(self, batch: _Batch) -> None:
         """Note the time of rows that go on in another batch."""
@@ -367,9 +386,11 @@ class Writing:
 
     def _results(self) -> list[Completion]:
         completions = []
-        for ids, seconds, logprob in zip(self.written, self.seconds, self.logprobs, strict=True):
-            finish: Finish = "stop" if ids and ids[-1] in self.decoder.stops else "length"
-            completions.append(Completion(tuple(ids), finish, seconds, logprob if self.by_chance else None))
+        for request, ids in enumerate(self.written):
+            turned = request in self.turned
+            finish: Finish = "stop" if turned or (ids and ids[-1] in self.decoder.stops) else "length"
+            logprob = self.logprobs[request] if self.by_chance else None
+            completions.append(Completion(tuple(ids), finish, self.seconds[request], logprob, turned=turned))
         return completions
 
 

@@ -346,9 +346,12 @@ def _generated(model: Any, decoder: Any, prompt: Sequence[int], cap: int) -> lis
 
 
 def check_sampler(
-    ref: ModelRef, tokenizer: PreTrainedTokenizerBase, device: str, dtype: str | None = None
+    ref: ModelRef, tokenizer: PreTrainedTokenizerBase, device: str, dtype: str | None = None, option: str = "--base"
 ) -> SamplerFacts:
-    """The sampler on the real base, tried once a process. Raises UsageError for a base that it cannot write with."""
+    """The sampler on the real model, tried once a process. Raises UsageError for one that it cannot write with.
+
+    `option` is what named the model.
+    """
     key = (ref.source, ref.revision, device, dtype)
     if key not in _sampled:
         model = load_model(ref, device=device, dtype=None if dtype is None else getattr(torch, dtype))
@@ -357,7 +360,8 @@ def check_sampler(
         free(device)
     facts = _sampled[key]
     if not facts.right:
-        raise UsageError(f"{ref.name}: {facts}", "name another --base; the journey of this one cannot be evaluated")
+        end = "; the journey of this one cannot be evaluated" if option == "--base" else ""
+        raise UsageError(f"{ref.name}: {facts}", f"name another {option}{end}")
     return facts
 
 

@@ -220,7 +220,7 @@ def test_one_arm_against_itself(make_runs: Callable[..., Path], tmp_path: Path) 
     ]  # fmt: skip
     assert [(c.first, c.second) for c in made.comparisons] == [("journey (again)", "journey")] and made.aa
     out = evaluate(runs, settings(aa=True, strategy=["greedy"], flips=0), tmp_path / "out")
-    assert scores_of(out).compared[0].verdict.words == "too small to tell"
+    assert scores_of(out).compared[0].verdict.words == "too small to tell (2 seeds, provisional)"
     with pytest.raises(UsageError, match="no arm 'shortcut'"):
         prepare(open_finished(runs, "finetune"), settings(aa=True, aa_arm="shortcut"))
 
@@ -233,6 +233,8 @@ def test_one_seed_has_nothing_to_compare_with(finetuned: Path) -> None:
 def test_a_larger_model(finetuned: Path, base: Path, tmp_path: Path) -> None:
     out = evaluate(finetuned, settings(strategy=["greedy", "majority"], larger=str(base), flips=0), tmp_path / "out")
     (told,) = scores_of(out).larger
+    tried = open_finished(out, "evaluate").plan.sampler
+    assert list(tried) == ["base", "larger"] and all("6 of 6 texts" in words for words in tried.values())
     assert (
         told.model == str(base) and told.flops and {one.arm for one in told.matched} == {"shortcut@tokens", "journey"}
     )
