@@ -8,6 +8,7 @@ stand-in that keeps what the kernel keeps; models that cap their scores go throu
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -170,7 +171,9 @@ class Footprint:
         key = (runs, tokens, recompute)
         if key not in self._peaks:
             try:
-                self._peaks[key] = _followed(self.model, self.shape, runs, tokens, recompute)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # transformers on itself, nothing to do with the user
+                    self._peaks[key] = _followed(self.model, self.shape, runs, tokens, recompute)
             except Exception:
                 if self.rule is None:
                     raise

@@ -518,7 +518,7 @@ class EndpointWriter:
                 stops=self.stops,
             )
             return Completion(
-                self._ids(reply), reply.finish, reply.seconds, reply.logprob, reply.tokens or None, reply.reason
+                self._ids(reply), reply.finish, reply.seconds, reply.logprob, reply.tokens or None, reason=reply.reason
             )
 
         return ask_all(complete, requests, self.endpoint.at_once)

@@ -28,6 +28,7 @@ OTHER_JSON = {
     "journey.finetune.training.protocol": "the seal of a checkpoint",
     "journey.finetune.training.worker": "lines between two processes",
     "journey.finetune.training.stacked": "a checkpoint",
+    "journey.finetune.planning.memory": "the passes of an unfinished folder, in its scratch space",
     "journey.finetune.training.side_runs": "lines between two processes",
     "journey.finetune.training.distributed": "lines between two processes",
     "journey.evaluate.behaviour.judge": "a model's own words, kept in judge.jsonl",
