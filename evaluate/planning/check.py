@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from journey.answers.second import GRADERS
 from journey.catalog import BENCHMARKS
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
@@ -23,6 +24,7 @@ def check(settings: EvaluateSettings) -> None:
     comparisons.check_strategies(settings)
     comparisons.strategy_settings(settings, settings.max_new_tokens or _CAP)
     check_prices(settings)
+    check_grader(settings)
     check_benchmarks(settings)
     check_dev(settings)
     for spec, given in settings.dev.items():
@@ -35,6 +37,12 @@ def check(settings: EvaluateSettings) -> None:
         raise UsageError(f"endpoint {settings.endpoint!r} is no http://HOST/v1", "e.g. http://localhost:8000/v1")
     for folder in settings.after:
         open_finished(Path(folder), "evaluate")
+
+
+def check_grader(settings: EvaluateSettings) -> None:
+    """Raises UnknownName for a second grader that there is not."""
+    if settings.second_grader is not None and settings.second_grader not in GRADERS:
+        raise UnknownName("second grader", settings.second_grader, GRADERS)
 
 
 def check_prices(settings: EvaluateSettings) -> None:
