@@ -471,8 +471,8 @@ class EvaluateSettings(ServerSettings):
     equal_tokens: bool = Field(True, description="compare at equal test tokens, where a strategy draws samples")
     dev: dict[str, str] = Field({}, description="dev problems of a benchmark, e.g. gsm8k: gsm8k_dev.jsonl")
     dev_problems: Problems = Field(200, description="size of the dev split on which policies are chosen, at most")
-    second_grader: Annotated[Literal["math-verify"] | None, Flag("NAME")] = Field(
-        None, exclude_if=unset, description="judges every answer too: the report says how often it differs"
+    second_grader: Annotated[str | None, Flag("NAME")] = Field(
+        None, exclude_if=unset, description="math-verify judges every answer too: the report says how often it differs"
     )
     larger: Annotated[str | None, Flag("MODEL")] = Field(
         None, description="a larger untuned model to compare with at equal FLOPs, or NAME@http://HOST/v1"

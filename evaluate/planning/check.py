@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from journey.answers.second import GRADERS
 from journey.catalog import BENCHMARKS
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
@@ -25,6 +26,7 @@ def check(settings: EvaluateSettings) -> None:
     comparisons.check_strategies(settings)
     comparisons.strategy_settings(settings, settings.max_new_tokens or _CAP)
     limits_of(settings)
+    check_grader(settings)
     check_benchmarks(settings)
     check_dev(settings)
     for spec, given in settings.dev.items():
@@ -50,6 +52,12 @@ def check_sampler(settings: EvaluateSettings) -> VllmInstall | None:
     if settings.endpoint is not None:
         raise UsageError("--sampler vllm starts a server, and --endpoint names another", "leave one of them out")
     return find_vllm()
+
+
+def check_grader(settings: EvaluateSettings) -> None:
+    """Raises UnknownName for a second grader that there is not."""
+    if settings.second_grader is not None and settings.second_grader not in GRADERS:
+        raise UnknownName("second grader", settings.second_grader, GRADERS)
 
 
 def check_benchmarks(settings: EvaluateSettings) -> dict[str, str]:

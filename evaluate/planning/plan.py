@@ -13,7 +13,7 @@ from journey import console, views
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
 from journey.evaluate.planning import comparisons
-from journey.evaluate.planning.check import check_benchmarks, check_sampler
+from journey.evaluate.planning.check import check_benchmarks, check_grader, check_sampler
 from journey.evaluate.planning.dev_questions import check_dev, dev_questions
 from journey.evaluate.planning.larger import LargerModel, find_larger
 from journey.evaluate.planning.questions import ask, dev_rows_of, info_of, limit_of, rows_of, trained_on
@@ -73,6 +73,7 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
     comparisons.check_strategies(settings)
     limits_of(settings)
     install = check_sampler(settings)
+    check_grader(settings)
     check_dev(settings)
     runs = read_runs(finetuned)
     if install is not None:

@@ -277,8 +277,8 @@ def test_a_second_grader_from_the_start_or_on_a_finished_folder(
     assert not (out / SecondGrades.FILE).exists()
     evaluate(finetuned, asked.model_copy(update={"second_grader": "math-verify"}), out)
     assert SecondGrades.read(out) == grades
-    with pytest.raises(ValueError, match="math-verify"):
-        settings(second_grader="nobody")
+    with pytest.raises(UnknownName, match="math-verify"):
+        evaluate(finetuned, settings(second_grader="nobody"), tmp_path / "other")
 
 
 class TestTheFinetuneFolder:
