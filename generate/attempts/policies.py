@@ -16,6 +16,7 @@ from journey.errors import UsageError
 from journey.formats.attempts import Origin, PolicyInfo
 from journey.formats.folders import open_run
 from journey.models import load, places, template
+from journey.models.endpoints import EndpointRef, reference
 from journey.models.policy import Wishes, find
 from journey.sampling.identity import weights_of
 from journey.views import View
@@ -23,11 +24,15 @@ from journey.views import View
 
 @dataclass(frozen=True)
 class SamplingPolicy:
-    """A model that answers: its base, the folder of its adapter (None: the base itself), and what is said of it."""
+    """A model that answers: its base, the folder of its adapter (None: the base itself), and what is said of it.
 
-    ref: load.ModelRef
+    Of a model behind a server nothing but its name and address is known: `ref` is None.
+    """
+
+    ref: load.ModelRef | None
     adapter: Path | None
     info: PolicyInfo
+    server: EndpointRef | None = None
 
     @property
     def view(self) -> View:
@@ -36,10 +41,13 @@ class SamplingPolicy:
 
 
 def find_policy(name: str, settings: SampleSettings) -> SamplingPolicy:
-    """The model of a name: a run of a finetune folder, or whatever `journey.models.load.find` finds. Loads no weights.
+    """The model of a name: of a server, a run of a finetune folder, or whatever `journey.models.load.find` finds.
 
-    Raises UsageError for an unknown one, and for a server, whose tokens cannot be seen.
+    Loads no weights, and asks no server. Raises UsageError for an unknown one.
     """
+    server = reference(name)
+    if server is not None:
+        return _served(server, settings)
     path = Path(name).expanduser()
     run = open_run(path) if path.is_dir() else None
     if run is None:
@@ -71,6 +79,28 @@ def find_policy(name: str, settings: SampleSettings) -> SamplingPolicy:
         template=own,
     )
     return SamplingPolicy(ref, adapter, info)
+
+
+def _served(server: EndpointRef, settings: SampleSettings) -> SamplingPolicy:
+    temperature, temperature_from = _chosen(settings.temperature, None)
+    top_p, top_p_from = _chosen(settings.top_p, None)
+    view = settings.view or "think"
+    if view == "compact":
+        raise UsageError(f"{server} is asked in prose", "leave out view=compact")
+    info = PolicyInfo(
+        name=server.name.replace("/", "-"),
+        base=server.name,
+        weights=str(server),  # all that is known of them
+        adapter_sha256=None,
+        view=view,
+        temperature=temperature,
+        top_p=top_p,
+        temperature_from=temperature_from,
+        top_p_from=top_p_from,
+        max_new_tokens=0,
+        shots=settings.shots,
+    )
+    return SamplingPolicy(None, None, info, server)
 
 
 def find_policies(settings: SampleSettings) -> list[SamplingPolicy]:

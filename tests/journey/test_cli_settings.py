@@ -19,7 +19,7 @@ from journey.catalog import ARMS, ENGINES, STRATEGIES
 from journey.cli.app import app
 from journey.cli.flags import given as flags
 from journey.cli.flags import make as make_flags
-from journey.config import EvaluateSettings, FinetuneSettings, parse_set
+from journey.config import EvaluateSettings, FinetuneSettings, build, parse_set
 from journey.errors import UsageError
 from journey.finetune.planning.abilities import _TRL_ONLY
 from journey.settings.fields import Setting, settings_of, takes
@@ -291,3 +291,11 @@ class TestLike:
         folder = write_folder(tmp_path / "e", "evaluate", {})
         found = CliRunner().invoke(app, ["finetune", "c", "--like", str(folder), "--out", str(tmp_path / "o")])
         assert isinstance(found.exception, UsageError) and "`journey evaluate`" in str(found.exception)
+
+
+@pytest.mark.parametrize("key", ["fsdp", "device_map", "deepspeed"])
+def test_sharding_is_refused_by_what_there_is_instead(key: str) -> None:
+    for kind, verb in ((FinetuneSettings, "finetune"), (EvaluateSettings, "evaluate")):
+        with pytest.raises(UsageError, match=rf"{verb}: {key}: one run.*is not sharded") as told:
+            build(kind, {key: True}, verb)
+        assert "--processes N" in str(told.value) and "vllm_args=[--tensor-parallel-size, N]" in str(told.value)
