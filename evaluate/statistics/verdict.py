@@ -85,7 +85,8 @@ def decide(
         raise ValueError(f"Holm's p is {holm_p}, expected {comparison.p} (the comparison's own p) to 1")
     labels, inside = _labels(first, second), _inside(comparison, margin)
     side = int(comparison.difference > 0)
-    winner = leaning = None
+    winner: str | None = None
+    leaning: str | None = None
     sizes: tuple[Size, ...] = ()
     outcome: Outcome
     if _enough(comparison) and comparison.p is not None and holm_p <= ALPHA:

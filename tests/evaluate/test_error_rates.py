@@ -93,6 +93,18 @@ def test_words_at_the_size_that_is_recommended() -> None:
         assert null["first better"] + null["second better"] <= 0.07
 
 
+@pytest.mark.parametrize(("n", "seeds"), SIZES)
+def test_words_at_every_size(n: int, seeds: int) -> None:
+    """Runs that vary by 1, 2, 0.5 v 3 and 1 v 5 points; equal is said less as the truth moves away, better more."""
+    draws_each = 100
+    for sd in (1, 2, *UNEQUAL):
+        told = [shares(many(draws_each, n, seeds, sd, "sizes", effect=e), MARGIN) for e in (0, MARGIN / 2, MARGIN)]
+        wrong = told[0]["first better"] + told[0]["second better"]
+        assert at_most(round(draws_each * wrong), draws_each, 0.10 if seeds == 2 else 0.07), (sd, told)
+        assert at_most(round(draws_each * told[2]["equal"]), draws_each, 0.06), (sd, told)
+        assert told[0]["equal"] >= told[2]["equal"] and told[2]["second better"] >= told[0]["second better"]
+
+
 def test_a_difference_of_the_margin_is_seldom_called_equal() -> None:
     for n, seeds, sd in ((300, 2, 1), (300, 3, 2), (300, 5, 1), (600, 5, 1)):
         real = many(QUICK, n, seeds, sd, "margin", effect=MARGIN)
