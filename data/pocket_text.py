@@ -192,7 +192,9 @@ MIX: tuple[tuple[float, Callable[[Random], str]], ...] = (
 )
 
 
-PLAIN = {one_branch: one_branch_left}  # what `pocket-plain` has in the place of fragments that go back
+PLAIN: dict[Callable[[Random], str], Callable[[Random], str]] = {
+    one_branch: one_branch_left
+}  # what `pocket-plain` has in the place of fragments that go back
 
 
 def piece(seed: int, index: int, *, plain: bool = False) -> str:

@@ -81,7 +81,10 @@ STAGES = {
                 "--set",
                 "finetune.checkpoint_seconds=0.2",
             ),
-            *("--set", "evaluate.sizes={countdown@1: 20, countdown-targets: 10, countdown-choices: 10, arithmetic@1: 10}"),
+            *(
+                "--set",
+                "evaluate.sizes={countdown@1: 20, countdown-targets: 10, countdown-choices: 10, arithmetic@1: 10}",
+            ),
         ],
         4,
     ),

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from journey import pipeline
 from journey.cli.app import app
 from journey.errors import UsageError
+from journey.formats.finetune import SweepFile
 from journey.settings import plain_yaml
 
 
@@ -206,3 +207,14 @@ def test_a_recipe_names_its_benchmarks_once_and_local_files_need_no_hub(elsewher
     assert pipeline.resolve(recipe, local).curate.benchmarks == ["gsm8k", "svamp"]
     own = pipeline.resolve(recipe, {**local, "benchmarks": mine, "curate": {"benchmarks": ["countdown@1"]}})
     assert own.curate.benchmarks == ["countdown@1"] and own.evaluate.benchmarks == mine
+
+
+def test_the_demos_rates_are_those_of_the_sweep_that_is_shipped() -> None:
+    recipe = pipeline.read_recipe("quickstart")
+    record = SweepFile.read(pipeline.recipes()["quickstart"].parent, "quickstart.lr_sweep.json")
+    chosen = {trial.arm: trial.lr for trial in record.trials if trial.chosen}
+    assert recipe.data["finetune"]["lr_by_arm"] == chosen and set(chosen) == set(recipe.data["finetune"]["arms"])
+    for arm, rate in chosen.items():
+        tried = [trial for trial in record.trials if trial.arm == arm]
+        assert len(tried) == len(record.rates) == 3
+        assert min(tried, key=lambda trial: (-trial.correct, trial.dev_loss, trial.lr)).lr == rate

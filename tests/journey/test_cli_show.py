@@ -121,7 +121,7 @@ PLANS = {
         "smallest detectable effect",
         "chance of a verdict",
     ),
-    "demo": ("pairs", "time", "disk", "smallest detectable effect, countdown@1", "better", "runs vary by 1 point"),
+    "demo": ("pairs", "time", "disk", "smallest detectable effect, countdown@1", "better", "runs vary by 1"),
 }
 
 

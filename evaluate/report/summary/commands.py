@@ -163,8 +163,9 @@ class _Steps:
         """A lower rate, where arms lost what the base could do."""
         finetuned = self.behind.finetuned
         lost = {item.benchmark for item in self.scores.compared for word in item.verdict.qualifiers if BELOW in word}
-        rate = None if finetuned is None else finetuned.settings.get("lr")
-        if lost and isinstance(rate, float) and self.behind.curated is not None:
+        settings = {} if finetuned is None else finetuned.settings
+        rate, chosen = settings.get("lr"), settings.get("lr_by_arm") or settings.get("lr_sweep")
+        if lost and isinstance(rate, float) and not chosen and self.behind.curated is not None:
             why = f"Would a smaller learning rate keep what the base could do on {', '.join(sorted(lost))}?"
             yield NextStep(why, self._trained("-lower-rates", "--lr", f"{rate / 10:.1g},{rate / 3:.1g}"))
 

@@ -23,7 +23,7 @@ from journey.config import EvaluateSettings, FinetuneSettings
 from journey.evaluate.report import build, terminal
 from journey.evaluate.report.content import content
 from journey.evaluate.report.summary.build import first_screen
-from journey.evaluate.report.summary.commands import FoldersBehind, next_steps
+from journey.evaluate.report.summary.commands import FoldersBehind, _Steps, next_steps
 from journey.evaluate.report.summary.record import COST, STEPS, TRUST, FirstScreen, NextStep
 from journey.evaluate.scoring import score
 from journey.evaluate.statistics import paired
@@ -290,6 +290,15 @@ class TestNextSteps:
         steps = self.found(rates(1.0, 1.0, 0.1), tmp_path)
         (step,) = [step for why, step in steps.items() if why.startswith("At a ceiling")]
         assert "countdown@2" in step.commands[0]
+
+    def test_rates_that_were_picked_are_left_alone(self, tmp_path: Path) -> None:
+        """`--lr` with several values goes together neither with `lr_by_arm` nor with a sweep, which `--like` repeats."""
+        given = compared(rates(0.3, 0.9, 0.1, other=(0.9, 0.9, 0.1)), seeds=5)
+        for picked in ({}, {"lr_by_arm": {"journey": 6e-3}}, {"lr_sweep": [1e-3, 6e-3]}):
+            folders = behind(tmp_path)
+            folders.finetuned.settings.update(picked)  # type: ignore[union-attr]
+            found = list(_Steps(*given, [item for item in given[1].compared if item.primary], folders)._rate())
+            assert bool(found) is not bool(picked)
 
     def test_none_without_the_training_folder(self, tmp_path: Path) -> None:
         plan, scores = compared(rates(0.5, 0.52, 0.1), seeds=2)
