@@ -298,9 +298,22 @@ def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int) ->
         raise UsageError(
             f"no pair could be made ({reasons or 'no problems'})", "see `journey list methods` for what they read"
         )
+    if task.attempted:
+        console.note(_lost(len(task.attempted) * task.settings.per_problem, len(task.sources), totals))
     folder.write(REJECTED, b"".join(rejected))
     seconds = time.time() - started
     folder.finish({**totals, **unusable}, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
+
+
+def _lost(problems: int, kinds: int, totals: dict[str, Any]) -> str:
+    """Of how many problems journeys could be made, all kinds of each, and why the others are lost."""
+    kept = totals["pairs"] // kinds
+    reasons = sorted(totals.get("rejected", {}).items(), key=lambda each: -each[1])
+    said = ", ".join(f"{reason.replace('_', ' ')} {count:,} ({count / problems:.0%})" for reason, count in reasons)
+    each = "a pair" if kinds == 1 else "pairs of every kind"
+    return f"{kept:,} of {problems:,} problems ({kept / problems:.0%}) give {each}" + (
+        f"; lost: {said}" if said else ""
+    )
 
 
 def _rejected(key: int) -> str:

@@ -95,6 +95,18 @@ def _left(state: State, a: int, b: int, result: int) -> State | None:
     return tuple(sorted([*rest.elements(), result], reverse=True))
 
 
+def right_move(problem: Problem, state: State, rng: Random) -> ReadMove | None:
+    """A move after which the target can still be made, drawn evenly from the legal ones; None where there is none."""
+    family = FAMILIES.get(problem.source)()
+    space, reaches, target = family.space(problem), family.reaches(problem), problem.facts["target"]
+    moves: list[Any] = space.last_moves(*state, True) if len(state) == 2 else space.moves(state)
+    right = [m for m in moves if (m[4][0] == target if len(m[4]) == 1 else reaches(m[4]))]
+    if not right:
+        return None
+    a, sign, b, result, after = right[rng.randrange(len(right))]
+    return ReadMove((0, 0), a, sign, b, result, state, after)
+
+
 def slip(problem: Problem, right: ReadMove, rng: Random, errors: Mapping[str, int] | None) -> WrongMove | None:
     """A wrong move in place of a right one; `errors` counts the policy's errors by class (None: all kinds alike)."""
     by_class: dict[str, list[WrongMove]] = {}

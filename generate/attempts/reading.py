@@ -9,6 +9,7 @@ from journey.errors import UnknownName, UsageError
 from journey.formats.folders import SampledFolder
 from journey.generate.attempts import branches, moves
 from journey.generate.attempts.matched import MATCHED, AttemptedProblem
+from journey.generate.attempts.values import count_value_errors
 from journey.generate.shards import PairSource
 
 
@@ -31,8 +32,8 @@ def read_attempts(folder: SampledFolder, policy: str | None) -> tuple[str, tuple
         raise UsageError(f"{folder.path} holds attempts at {len(strange)} problems that are not in it", "sample again")
     errors: Counter[str] = Counter()
     for problem in problems:
-        if branches.is_search(problem):
-            errors += moves.count_errors(problem, by_problem.get(problem.id, ()))
+        tried = by_problem.get(problem.id, ())
+        errors += moves.count_errors(problem, tried) if branches.is_search(problem) else count_value_errors(tried)
     attempted = tuple(
         AttemptedProblem(problem, tuple(by_problem.get(problem.id, ())), infos[name], dict(errors))
         for problem in problems

@@ -16,6 +16,8 @@ _LED = re.compile(
     r"(?:So|Then|Thus|Therefore|Hence|And|Finally|Next|Now|After that|First|Second|Third|Lastly)\b", re.IGNORECASE
 )
 
+AGAIN = "again"  # in place of a kind of mistake: the whole solution is begun again
+
 
 class Voice:
     """One pair's way of speaking. `gap` separates paragraphs in both of its traces."""
@@ -48,8 +50,13 @@ class Voice:
     def backtrack(self, value: Fraction, later: Sequence[Fraction], delay: int, kind: str) -> str:
         """Going back; `later` are the wrong values that followed from the mistake."""
         shown = [show(each) for each in dict.fromkeys(later) if each != value]
-        bank = {"early": phrases.EARLY_BACKTRACKS, "skipped": phrases.SKIPPED_BACKTRACKS}.get(kind, phrases.BACKTRACKS)
-        if delay and (shown or not later):
+        banks = {
+            "early": phrases.EARLY_BACKTRACKS,
+            "skipped": phrases.SKIPPED_BACKTRACKS,
+            AGAIN: phrases.AGAIN_BACKTRACKS,
+        }
+        bank = banks.get(kind, phrases.BACKTRACKS)
+        if delay and kind != AGAIN and (shown or not later):
             bank = phrases.LATE_BACKTRACKS if later else phrases.PLAIN_LATE_BACKTRACKS
         listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
         return " " + self.rng.choice(bank).format(
@@ -63,7 +70,11 @@ class Voice:
 
     def correction(self, text: str, kind: str) -> str:
         """The step as it should have been."""
-        bank = {"skipped": phrases.SKIPPED_CORRECTIONS, "early": phrases.EARLY_CORRECTIONS}
+        bank = {
+            "skipped": phrases.SKIPPED_CORRECTIONS,
+            "early": phrases.EARLY_CORRECTIONS,
+            AGAIN: phrases.AGAIN_CORRECTIONS,
+        }
         return self._led(bank.get(kind, phrases.CORRECTIONS), text)
 
     def redo(self, text: str) -> str:

@@ -324,10 +324,20 @@ SKIPPED_BACKTRACKS = (
     "So {x} has to go until the missing step is done.", "Let me go back and not skip anything.",
 )  # fmt: skip
 
+AGAIN_BACKTRACKS = (
+    "So {x} is wrong. I'll begin again.", "Let me start over.", "I'd rather start again from the top.", "Back to the start, then.",
+    "So that won't do; once more from the beginning.", "I'll set this aside and start afresh.", "From the beginning again.",
+    "So not {x}. Let me do the whole thing over.", "I'll drop this and work it out anew.", "Let me take it from the top.",
+)  # fmt: skip
+
 CORRECTIONS = (
     "", "", "", "Again: ", "Corrected: ", "Once more, carefully: ", "The step should read: ", "Done right: ",
     "Redone: ", "Properly this time: ", "Here it is again: ", "Second attempt: ", "Fixed: ", "The correct line: ",
     "Now correctly: ", "Let me write it again: ", "With care: ", "What it should be: ", "The right version: ",
+)  # fmt: skip
+
+AGAIN_CORRECTIONS = (
+    "", "", "From the start: ", "To begin with: ", "First of all: ", "Starting over: ", "Anew: ", "Once more: ", "First: ",
 )  # fmt: skip
 
 SKIPPED_CORRECTIONS = (

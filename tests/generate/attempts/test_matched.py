@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
+from typing import Any
 
+import msgspec
 import pytest
 
 from journey import views
@@ -18,9 +20,10 @@ from journey.curate.rules import Context, bind, resolve_options
 from journey.generate.attempts import sums
 from journey.generate.attempts.matched import MATCHED, AttemptedProblem, MatchedSettings
 from journey.generate.attempts.moves import error_class, own_mistake, path_of, slip
+from journey.generate.attempts.values import PREFIX, count_value_errors
 from journey.generate.made import MadePair, Rejection
 from journey.rng import rng_for
-from journey.schema import Pair, Problem, Reachable, decode, encode, problem_id
+from journey.schema import Arith, Pair, Problem, Reachable, decode, encode, problem_id
 from journey_testing.attempts import POLICY, attempt_of, attempted
 
 TRIED = 40
@@ -142,18 +145,107 @@ RIGHT = "The bags hold 5 * 27 = 135 shells.\nWith them he has 18 + 135 = 153 she
 WRONG = "The bags hold 5 * 27 = 135 shells.\nSo he has 18 + 135 = 163 shells in all.\nThen he has 163 - 7 = 156.\n\nThe answer is \\boxed{156}."
 
 
-@pytest.mark.parametrize("source", MATCHED)
-def test_problems_in_words_take_the_wrong_step_as_it_was_written(source: str) -> None:
-    attempts = (attempt_of(IN_WORDS, RIGHT, 0), attempt_of(IN_WORDS, WRONG, 1))
-    each = AttemptedProblem(IN_WORDS, attempts, POLICY, {})
-    result = sums.make(each, source, MatchedSettings(clean=0), 0, 0)  # type: ignore[arg-type]
+# Another right way, which does not begin as the wrong attempt does.
+OTHER = "He keeps 18 - 7 = 11 of his own shells.\nThe bags hold 5 * 27 = 135.\nSo he has 11 + 135 = 146 shells.\n\nThe answer is \\boxed{146}."
+
+
+def in_words(source: str, right: str, wrong: str = WRONG, **settings: Any) -> MadePair:
+    """The pair of one kind from one right and one wrong attempt; every rule of curation is kept."""
+    attempts = (attempt_of(IN_WORDS, right, 0), attempt_of(IN_WORDS, wrong, 1))
+    each = AttemptedProblem(IN_WORDS, attempts, POLICY, count_value_errors(attempts))
+    result = sums.make(each, source, MatchedSettings(clean=0, rechecks=0, **settings), 0, 0)  # type: ignore[arg-type]
     assert isinstance(result, MadePair) and result.pair.problem == IN_WORDS
-    [mistake] = [s for s in result.pair.journey.segments if s.role == "mistake"]
-    assert ("So he has 18 + 135 = 163 shells in all." in mistake.text) is (source == "own")
-    assert "153 - 7 = 146" in result.pair.shortcut.segments[-2].text
     item, context = [Item(result.pair, result.tree)], Context(CurateSettings())
     for rule in bind(resolve_options(context.settings), context):
         assert not [drop for drops in rule.judge(item) for drop in drops], rule.name
+    return result
+
+
+def roles(pair: Pair, role: str) -> list[str]:
+    return [s.text.strip() for s in pair.journey.segments if s.role == role]
+
+
+@pytest.mark.parametrize("source", MATCHED)
+def test_problems_in_words_take_the_wrong_step_as_it_was_written(source: str) -> None:
+    result = in_words(source, RIGHT, delay=0)
+    [mistake] = roles(result.pair, "mistake")
+    assert ("So he has 18 + 135 = 163 shells in all." in mistake) is (source == "own")
+    assert "153 - 7 = 146" in result.pair.shortcut.segments[-2].text
+    assert not roles(result.pair, "consequence") and result.pair.provenance["ending"] == "fix"
+
+
+def test_the_policys_further_steps_stand_as_it_wrote_them_while_they_follow() -> None:
+    assert roles(in_words("own", RIGHT, delay=1).pair, "consequence") == ["Then he has 163 - 7 = 156."]
+    assert roles(in_words("own", RIGHT, delay=9).pair, "consequence") == ["Then he has 163 - 7 = 156."]
+    other = WRONG.replace("163 - 7 = 156", "153 - 7 = 146")  # uses another value than the wrong one
+    assert not roles(in_words("own", RIGHT, other.replace("{146}", "{156}"), delay=1).pair, "consequence")
+
+
+@pytest.mark.parametrize("source", MATCHED)
+def test_without_a_right_attempt_that_begins_alike_the_solution_is_begun_again(source: str) -> None:
+    pair = in_words(source, OTHER).pair
+    assert pair.provenance["ending"] == "fresh"
+    right = [s.brief for s in pair.shortcut.segments if s.role == "step"]
+    assert right == ["18 - 7 = 11 .", "5 * 27 = 135 .", "11 + 135 = 146 ."]
+    told = [(s.role, s.brief) for s in pair.journey.segments if s.role in ("step", "correction")]
+    assert told == [("step", "5 * 27 = 135 ."), ("correction", right[0]), ("step", right[1]), ("step", right[2])]
+    assert ("18 + 135 = 163" in roles(pair, "mistake")[0]) is (source == "own")
+    attempts = (attempt_of(IN_WORDS, OTHER, 0), attempt_of(IN_WORDS, WRONG, 1))
+    each = AttemptedProblem(IN_WORDS, attempts, POLICY, count_value_errors(attempts))
+    refused = sums.make(each, "own", MatchedSettings(ending="fix"), 0, 0)
+    assert isinstance(refused, Rejection) and refused.reason == "no_right_ending"
+
+
+def test_profiled_slips_in_words_are_off_as_the_policys_values_are() -> None:
+    attempts = (attempt_of(IN_WORDS, RIGHT, 0), attempt_of(IN_WORDS, WRONG, 1))
+    for name, value in {
+        "off by one": {"152", "154"},
+        "ten times or a tenth": {"1530", "153/10"},
+        "off by a carry": {"143", "163", "53", "253"},
+    }.items():
+        each = AttemptedProblem(IN_WORDS, attempts, POLICY, {PREFIX + name: 3})
+        drawn = set()
+        for seed in range(12):
+            result = sums.make(each, "profiled", MatchedSettings(clean=0, delay=0), seed, 0)
+            if isinstance(result, MadePair):
+                [mistake] = result.tree.mistakes()
+                assert isinstance(mistake.claim, Arith)
+                drawn.add(mistake.claim.value)
+        assert drawn and drawn <= value, name
+    nothing = sums.make(AttemptedProblem(IN_WORDS, attempts, POLICY, {}), "profiled", MatchedSettings(), 0, 0)
+    assert nothing == Rejection("no_slip_here", "profiled")
+
+
+def test_a_search_begun_again_tells_the_wrong_attempt_to_its_mistake_and_then_a_right_one_whole() -> None:
+    fresh = 0
+    for each in tried():
+        trio = [METHODS.get(m)(MatchedSettings(clean=0, ending="fresh")).make_of(each, 0) for m in MATCHED]
+        own = trio[0]
+        if not all(isinstance(one, MadePair) for one in trio) or own.pair.provenance["ending"] != "fresh":
+            continue
+        fresh += 1
+        assert len({one.pair.provenance["matched"] for one in trio}) == 1
+        wrong = next(a for a in each.attempts if a.index == own.pair.provenance["attempts"]["wrong"])
+        for one in trio:
+            told = [s for s in one.pair.journey.segments if s.role in ("step", "mistake", "correction")]
+            assert [s.role for s in told] == ["step", "mistake", "correction", *["step"] * (len(told) - 3)]
+            assert told[0].brief in wrong.text and told[0].brief not in {s.brief for s in one.pair.shortcut.segments}
+            assert [s.brief for s in told[2:]] == [s.brief for s in one.pair.shortcut.segments if s.role == "step"]
+            judged = [Item(one.pair, one.tree)]
+            context = Context(CurateSettings())
+            for rule in bind(resolve_options(context.settings), context):
+                assert not [drop for drops in rule.judge(judged) for drop in drops], rule.name
+    assert fresh > 2
+
+
+def test_a_continuation_is_a_right_path_too() -> None:
+    each = next(one for one in tried() if one.own_mistakes and one.paths)
+    right = tuple(msgspec.structs.replace(a, prefix=5) for a in each.right())
+    alone = AttemptedProblem(each.problem, right + tuple(each.wrong()), POLICY, each.errors)
+    result = METHODS.get("own")().make_of(alone, 0)
+    assert isinstance(result, MadePair) and result.pair.provenance["attempts"]["prefix"] == 5
+    refused = METHODS.get("reject")().make_of(alone, 0)
+    assert isinstance(refused, Rejection)  # it is no attempt whole
 
 
 def test_a_step_that_only_the_gold_solution_refutes_is_oracle_timed() -> None:
