@@ -382,6 +382,9 @@ class EvaluateSettings(Settings):
     samples: Annotated[int | None, Unit("samples")] = Field(
         None, ge=1, le=100_000, description="how many are drawn, of which k are used (default: 2 k)"
     )
+    base_bins: Annotated[bool, Flag()] = Field(
+        False, exclude_if=off, description="draw samples of the base too, and show accuracy by how often it is right"
+    )
     temperature: float = Field(0.7, gt=0, le=100, description="temperature of samples")
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of samples")
     sampled: list[str] | None = Field(

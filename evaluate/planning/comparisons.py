@@ -65,9 +65,12 @@ def policies(names: Sequence[str], given: StrategySettings) -> tuple[StrategyInf
     return tuple(infos)
 
 
-def draws(names: Sequence[str], given: StrategySettings) -> tuple[DrawInfo, ...]:
-    """What is drawn for these strategies, each draw once; greedy first, which the equal-token comparison needs too."""
-    drawing = dict.fromkeys([GREEDY, *(strategy(name).draw for name in names)])
+def draws(names: Sequence[str], given: StrategySettings, *, base_bins: bool = False) -> tuple[DrawInfo, ...]:
+    """What is drawn for these strategies, each draw once; greedy first, which the equal-token comparison needs too.
+
+    With `base_bins` samples too, which are those of the base alone where no strategy reads them.
+    """
+    drawing = dict.fromkeys([GREEDY, *(strategy(name).draw for name in names), *([SAMPLES] if base_bins else [])])
     return tuple(strategy(name).drawn(given) for name in drawing)
 
 

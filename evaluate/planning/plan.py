@@ -123,7 +123,7 @@ def _plan(
         dtype="",
         seed=settings.seed,
         policies=comparisons.policies(names, strategy_settings),
-        draws=comparisons.draws(names, strategy_settings),
+        draws=comparisons.draws(names, strategy_settings, base_bins=settings.base_bins),
         skipped=tuple(left_out),
         dev=tuple(dev),
         larger=None if larger is None else larger.info,

@@ -23,6 +23,8 @@ def draws_on(plan: EvaluationPlan, benchmark: str, run: RunInfo) -> list[str]:
     on_dev = next((b for b in plan.benchmarks if b.dev == benchmark), None)
     if on_dev is None:
         wanted = ["greedy", *(plan.draw_of(name) for name in plan.strategies_on(benchmark))]
+        if run.seed is None and "samples" in known:  # accuracies are shown by how often the base is right
+            wanted.append("samples")
         return [draw for draw in dict.fromkeys(wanted) if draw in known or not known]
     if run.seed is None:
         return []
