@@ -185,6 +185,14 @@ class CurateSettings(TemplateSettings):
     preset: Annotated[Literal["standard", "strict"], Flag("NAME")] = Field(
         "standard", description="limits of the filters; strict ones are tighter"
     )
+    attempts: Annotated[str | None, Flag("DIR")] = Field(
+        None,
+        exclude_if=unset,
+        description="a folder of `journey sample`: pass rates of problems for the filter pass_rate",
+    )
+    policy: Annotated[str | None, Flag("NAME")] = Field(
+        None, exclude_if=unset, description="whose attempts, where the folder holds several policies'"
+    )
     seed: Annotated[int, Flag("N")] = Field(0, description="seed of procedural benchmarks")
     options: dict[str, dict[str, Any]] = Field({}, description="settings of filters, e.g. length.max_tokens")
 

@@ -128,7 +128,12 @@ def stitch(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | R
     teller.to_the_end(move, teller.last)
     for place in range(chosen.steps):
         teller.right(place, "correction" if place == 0 else "step", shortcut=True)
-    facts = {"origin": "own", "attempts": {"right": chosen.attempt.index, "wrong": failed.index}, "kinds": [move.kind]}
+    facts = {
+        "origin": "own",
+        "proof": "checked:question",
+        "attempts": {"right": chosen.attempt.index, "wrong": failed.index},
+        "kinds": [move.kind],
+    }
     return _made(attempted, teller, "stitch", (seed, attempt), facts, 1, chosen.attempt.text + failed.text)
 
 
@@ -145,7 +150,8 @@ def _made(
     shortcut, journey = teller.traces()
     identity = digest("tree", problem.id, method, seed, attempt, texts, attempted.policy.name).hex()
     tree = Tree(identity, problem, method, seed, tuple(teller.nodes))
-    provenance = {"seed": seed, "attempt": attempt, "policy": policy_of(attempted), **facts}
+    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate()}
+    provenance = {"seed": seed, "attempt": attempt, **known, **facts}
     ids = pair_id(problem.id, method, identity), problem, identity, method
     return MadePair(tree, Pair(*ids, shortcut, journey, mistakes, provenance))
 

@@ -18,7 +18,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import Field
 
 from journey.config import Settings
-from journey.formats.attempts import PolicyInfo
+from journey.formats.attempts import PolicyInfo, pass_rate
 from journey.generate.attempts.moves import OwnMistake, own_mistake, path_of
 from journey.generate.first_mistake.searches import ReadMove
 from journey.generate.made import Rejection
@@ -88,9 +88,8 @@ class AttemptedProblem:
         return [(each, own) for each, own in read if own is not None]
 
     def pass_rate(self) -> float | None:
-        """The share of right attempts among the decided ones drawn by chance and whole, to 4 places; None without any."""
-        drawn = [each for each in self.attempts if each.index >= 0 and not each.prefix and each.outcome != "undecided"]
-        return round(sum(each.outcome == "correct" for each in drawn) / len(drawn), 4) if drawn else None
+        """The share of right attempts among the decided ones drawn by chance and whole; None without any."""
+        return pass_rate(self.attempts)
 
     def shortest(self) -> AttemptedProblem:
         """The same with only those right attempts that have the fewest steps."""
@@ -201,6 +200,7 @@ def provenance_of(
         "seed": numbers[0],
         "attempt": numbers[1],
         "origin": "own" if source == "own" else "injected",
+        "proof": "checked:question",
         "wrong_step": source,
         "policy": policy_of(attempted),
         "matched": drawn.key(attempted.problem),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from journey.formats.attempts import PolicyInfo, PolicyProfile
+from journey.formats.attempts import PolicyInfo, PolicyProfile, rate_class
 from journey.generate.attempts.locate import how_located
 from journey.schema import Attempt
 
@@ -32,9 +32,7 @@ def profile_of(policy: PolicyInfo, attempts: Mapping[str, Sequence[Attempt]], k:
         cut_off += sum(each.finish == "length" for each in first)
         rate = rate_of(first)
         if rate is not None:
-            rates[
-                "never" if rate == 0 else "under half" if rate < 0.5 else "half or more" if rate < 1 else "always"
-            ] += 1
+            rates[rate_class(rate)] += 1
             mixed += 0 < rate < 1
         right_with_mistake += sum(each.outcome == "correct" and not each.clean for each in first)
         for each in first:

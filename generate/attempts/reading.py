@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from journey.errors import UnknownName, UsageError
+from journey.errors import UsageError
 from journey.formats.folders import SampledFolder
 from journey.generate.attempts import branches, moves
 from journey.generate.attempts.matched import MATCHED, AttemptedProblem
@@ -18,13 +18,7 @@ def read_attempts(folder: SampledFolder, policy: str | None) -> tuple[str, tuple
     or where no problem can give a journey at all.
     """
     infos = {each.policy.name: each.policy for each in folder.profile.policies}
-    if policy is None and len(infos) > 1:
-        raise UsageError(
-            f"{folder.path} holds attempts of several policies: {', '.join(infos)}", f"add --policy {next(iter(infos))}"
-        )
-    name = next(iter(infos)) if policy is None else policy
-    if name not in infos:
-        raise UnknownName("policy", name, infos)
+    name = folder.policy(policy)
     by_problem = folder.attempts(name)
     problems = list(folder.problems())
     strange = by_problem.keys() - {problem.id for problem in problems}

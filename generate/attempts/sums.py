@@ -118,7 +118,8 @@ def reject(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | R
     rng = rng_for("reject", seed, attempted.problem.id, attempt)
     chosen, graph = right[rng.randrange(len(right))]
     made = assemble(graph, [], Voice(rng), seed, attempt, {"right": chosen.index}, "reject")
-    facts = {**made.pair.provenance, "attempts": {"right": chosen.index}, "policy": policy_of(attempted)}
+    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate()}
+    facts = {**made.pair.provenance, "attempts": {"right": chosen.index}, **known}
     pair = msgspec.structs.replace(made.pair, provenance=facts, problem=attempted.problem)
     return MadePair(msgspec.structs.replace(made.tree, problem=attempted.problem), pair)
 

@@ -35,6 +35,17 @@ def with_estimates(attempts: Iterable[Attempt], estimates: Iterable[EstimatedMis
         yield attempt if mistake is None else msgspec.structs.replace(attempt, mistake=mistake)
 
 
+def pass_rate(attempts: Iterable[Attempt]) -> float | None:
+    """The share of right attempts among the decided ones drawn by chance and whole, to 4 places; None where none is decided."""
+    drawn = [each for each in attempts if each.index >= 0 and not each.prefix and each.outcome != "undecided"]
+    return round(sum(each.outcome == "correct" for each in drawn) / len(drawn), 4) if drawn else None
+
+
+def rate_class(rate: float) -> str:
+    """One word for how hard a problem is for a policy, by its pass rate."""
+    return "never" if rate == 0 else "under half" if rate < 0.5 else "half or more" if rate < 1 else "always"
+
+
 class PolicyInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model that answered. `weights` names its base's weights and `adapter_sha256` what was trained on top of them."""
 
