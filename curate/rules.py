@@ -120,7 +120,7 @@ class Filter(Protocol):
     item, where it needs the run's settings or keeps something between pairs. Its keyword-only parameters are its options,
     each with a default and a description (`Annotated[int, Field(description=...)]`).
 
-    Facts: `reads`, of "problem", "traces" and "tree", what it looks at; `per`, "pair", or "dataset" where earlier pairs
+    Facts: `asked`, whether it judges only where the settings name it; `reads`, of "problem", "traces" and "tree", what it looks at; `per`, "pair", or "dataset" where earlier pairs
     matter; `reasons`, every word that its drops may give; `strict`, its options under `--preset strict`; `after`, the
     filters that judge before it. A pair is dropped by the first filter that objects, and the ledger gives that one's
     reason; so a filter comes after those whose objection would explain its own (a tree that is broken, before anything
@@ -197,11 +197,13 @@ def options_model(target: Any) -> type[Settings]:
 
 
 def resolve_options(settings: CurateSettings) -> dict[str, dict[str, Any]]:
-    """Every filter's options, in order: default < preset < settings. Raises UnknownName or UsageError."""
+    """The options of every filter that judges, in order: default < preset < settings. Raises UnknownName or UsageError."""
     for name in settings.options:
         FILTERS.entry(name)
     resolved = {}
     for entry in in_order():
+        if entry.facts.get("asked") and entry.name not in settings.options:
+            continue
         preset = entry.facts.get("strict", {}) if settings.preset == "strict" else {}
         chosen = {**preset, **settings.options.get(entry.name, {})}
         options = build(options_model(entry.target), chosen, f"filter {entry.name}").model_dump(mode="json")
@@ -224,6 +226,8 @@ def bind(options: dict[str, dict[str, Any]], context: Context) -> list[BoundFilt
     """The filters of a run, each with its options (as `resolve_options` gives them), in the order in which they judge."""
     rules = []
     for entry in in_order():
+        if entry.name not in options:
+            continue
         target, chosen = entry.target, options[entry.name]
         call: Any = target(context, **chosen) if isinstance(target, type) else partial(target, **chosen)
         rules.append(BoundFilter(entry.name, entry.facts["per"], call))

@@ -1,7 +1,7 @@
 """Keep a pair only if its problem is neither too hard nor too easy for a policy, by how often its attempts at it were right.
 
-Pairs of a model's own attempts bring the rate with them; for others give `--attempts DIR`, which `journey sample` wrote. Without
-limits nothing is dropped.
+Pairs of a model's own attempts bring the rate with them; for others give `--attempts DIR`, which `journey sample` wrote. It judges
+where a limit is set.
 
     journey curate data/runs/pairs --attempts data/runs/attempts --set pass_rate.least=0.125 --set pass_rate.most=0.875 --out DIR
 """
@@ -23,6 +23,7 @@ from journey.curate.rules import FILTERS, Context
     per="pair",
     after=("views_of_tree",),
     reasons=("too_hard", "too_easy", "not_attempted"),
+    asked=True,
 )
 class PassRate:
     """The policy is right neither too seldom nor too often at the problem, where limits are set."""
