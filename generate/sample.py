@@ -20,16 +20,19 @@ from journey.catalog import revisions
 from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import ATTEMPTS, ESTIMATES, PROBLEMS_FILE, EstimatedMistake, ProfileFile, with_estimates
-from journey.formats.files import json_lines, read_lines
-from journey.formats.marks import Timing
+from journey.formats.files import json_lines, read_lines, write_atomic
+from journey.formats.marks import ServersUsed, Timing
 from journey.generate.attempts import drawing, estimate, profile, shots
 from journey.generate.attempts.locate import LOCATOR
 from journey.generate.attempts.policies import SamplingPolicy, find_policies, on_one_base
 from journey.generate.protocols import FAMILIES
 from journey.generate.run import parse_family
+from journey.models.endpoints import reference
 from journey.questions import load_questions
 from journey.sampling.identity import SAMPLER
 from journey.schema import Attempt, Problem
+from journey.servers.kept import KeptAnswers
+from journey.servers.use import ANSWER_SECONDS, ServerLimits, ServerUse
 from journey.splits import split_of
 from journey.store import Folder
 from journey.tables.problems import RowCount, problems_of
@@ -37,6 +40,7 @@ from journey.tables.rows import UserTable
 
 SAID_AFTER = 50  # problems, when a pass rate far from a half is said before more is sampled
 _DRAWS = 200  # per wanted problem of a family
+_OF_SERVERS = ("in_flight", "answer_seconds", "price_in", "price_out", "max_cost")  # change no attempt
 
 
 def sample(settings: SampleSettings, out: Path, *, workers: int | None = None) -> Path:
@@ -51,7 +55,10 @@ def sample(settings: SampleSettings, out: Path, *, workers: int | None = None) -
         out, "sample", _config(settings, policies), inputs=_inputs(settings), seed=settings.seed
     ) as folder:
         if not folder.finished:
-            _run(folder, settings, policies, problems, workers)
+            kept = KeptAnswers.beside(Path(out))
+            with ServerUse(_limits(settings), kept) as use:
+                _run(folder, settings, policies, problems, workers, use)
+            kept.remove()
     return Path(out)
 
 
@@ -70,6 +77,16 @@ def check(settings: SampleSettings) -> None:
         raise UsageError(f"k_hard = {settings.k_hard} is below k = {settings.k}", f"give --k-hard {settings.k} or more")
     if settings.locate_with is not None and settings.locate == "checked":
         raise UsageError("--locate-with names a model for estimates, and none are asked for", "add --locate estimated")
+    if settings.max_cost is not None and not (settings.price_in or settings.price_out):
+        raise UsageError(f"max_cost = {settings.max_cost:g} needs prices", "give --price-in and --price-out")
+    if settings.locate == "estimated":
+        writers = [settings.locate_with] if settings.locate_with is not None else settings.policy
+        server = next((each for each in map(reference, writers) if each is not None), None)
+        if server is not None:
+            raise UsageError(
+                f"{server} cannot go on from a beginning, which estimates need",
+                "add --locate-with MODEL, a model of this machine",
+            )
 
 
 def plan(settings: SampleSettings, out: Path) -> dict[str, Any]:
@@ -118,8 +135,18 @@ def _of_family(settings: SampleSettings, wanted: int) -> Iterator[Problem]:
             yield problem
 
 
+def _limits(settings: SampleSettings) -> ServerLimits:
+    return ServerLimits(
+        settings.in_flight,
+        settings.answer_seconds or ANSWER_SECONDS,
+        settings.price_in or 0.0,
+        settings.price_out or 0.0,
+        settings.max_cost,
+    )
+
+
 def _config(settings: SampleSettings, policies: Sequence[SamplingPolicy]) -> dict[str, Any]:
-    config = settings.model_dump(mode="json")
+    config = settings.model_dump(mode="json", exclude=set(_OF_SERVERS))
     if settings.problems and Path(settings.problems).exists():
         config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
     config["policy"] = [
@@ -141,12 +168,13 @@ def _run(
     policies: Sequence[SamplingPolicy],
     problems: Sequence[Problem],
     workers: int | None,
+    use: ServerUse,
 ) -> None:
     started = time.time()
     folder.write(PROBLEMS_FILE, json_lines(problems))
     groups = [_group(number, group, problems, settings) for number, group in enumerate(on_one_base(policies))]
     for group in groups:
-        drawing.draw(folder, group, workers, drawing.RateWatch(SAID_AFTER))
+        drawing.draw(folder, group, workers, drawing.RateWatch(SAID_AFTER), use)
     if settings.locate == "estimated":
         for group in groups:
             estimate.estimate(folder, group, workers)
@@ -161,6 +189,10 @@ def _run(
         "attempts": sum(len(of_one) for of_policy in by_policy.values() for of_one in of_policy.values()),
         "usable": {each.policy.name: each.usable for each in profiles},
     }
+    used = use.record()
+    if used is not None:
+        console.note(used.in_words())
+        write_atomic(folder.path(ServersUsed.FILE), used.encoded())
     folder.finish(counts, Timing(time.time() - started))
     for each in profiles:
         said = profile.warning(each)

@@ -64,6 +64,32 @@ _FIELD_NAMES = "field names of the file or Hub dataset, dotted where a field lie
 _STRICT = "stop at the first row of a file that cannot be used"
 
 
+# What stages that ask servers have in common.
+IN_FLIGHT: Any = Field(
+    None,
+    ge=1,
+    le=4096,
+    exclude_if=unset,
+    description="to one server at once, at most (default: 256 on this machine or network, else 32)",
+)
+ANSWER_SECONDS: Any = Field(
+    None,
+    gt=0,
+    le=MOST,
+    exclude_if=unset,
+    description="for one answer of a server, all tries and waits together (default: 600)",
+)
+PRICE_IN: Any = Field(
+    None, ge=0, le=MOST, exclude_if=unset, description="what a server takes for a million tokens of prompt"
+)
+PRICE_OUT: Any = Field(
+    None, ge=0, le=MOST, exclude_if=unset, description="what it takes for a million tokens of answer"
+)
+MAX_COST: Any = Field(
+    None, gt=0, le=MOST, exclude_if=unset, description="stop before servers have cost more, and keep what is there"
+)
+
+
 class SampleSettings(Settings):
     """Which problems are put to which models, and how often."""
 
@@ -74,7 +100,7 @@ class SampleSettings(Settings):
     strict: Annotated[bool, Flag()] = Field(False, description=_STRICT)
     family: Annotated[str | None, Flag("NAME[@LEVEL]")] = Field(None, description="a problem family, instead of a file")
     policy: Annotated[list[str], Flag("MODEL")] = Field(
-        [], description="models that answer: catalog name, folder, Hub id or run (DIR/RUN); several on one base at once"
+        [], description="models that answer: catalog name, folder, Hub id, run (DIR/RUN) or NAME@http://HOST/v1"
     )
     k: Annotated[int, Flag("N"), Unit("attempts")] = Field(8, ge=2, le=10_000, description="attempts at each problem")
     k_hard: Annotated[int | None, Flag("N"), Unit("attempts")] = Field(
@@ -114,6 +140,11 @@ class SampleSettings(Settings):
         None, description="model that writes those continuations (default: the policy itself)"
     )
     seed: Annotated[int, Flag("N")] = Field(0, description="seed of all draws")
+    in_flight: Annotated[int | None, Unit("requests")] = IN_FLIGHT
+    answer_seconds: Annotated[float | None, Unit("seconds")] = ANSWER_SECONDS
+    price_in: Annotated[float | None, Flag("PRICE")] = PRICE_IN
+    price_out: Annotated[float | None, Flag("PRICE")] = PRICE_OUT
+    max_cost: Annotated[float | None, Flag("COST")] = MAX_COST
 
 
 class GenerateSettings(Settings):
@@ -415,29 +446,11 @@ class EvaluateSettings(Settings):
     endpoint: Annotated[str | None, Flag("URL")] = Field(
         None, description="sample from this server, http://HOST/v1, which knows the runs by their names"
     )
-    in_flight: Annotated[int | None, Unit("requests")] = Field(
-        None,
-        ge=1,
-        le=4096,
-        exclude_if=unset,
-        description="to one server at once, at most (default: 256 on this machine or network, else 32)",
-    )
-    answer_seconds: Annotated[float | None, Unit("seconds")] = Field(
-        None,
-        gt=0,
-        le=MOST,
-        exclude_if=unset,
-        description="for one answer of a server, all tries and waits together (default: 600)",
-    )
-    price_in: Annotated[float | None, Flag("PRICE")] = Field(
-        None, ge=0, le=MOST, exclude_if=unset, description="what a server takes for a million tokens of prompt"
-    )
-    price_out: Annotated[float | None, Flag("PRICE")] = Field(
-        None, ge=0, le=MOST, exclude_if=unset, description="what it takes for a million tokens of answer"
-    )
-    max_cost: Annotated[float | None, Flag("COST")] = Field(
-        None, gt=0, le=MOST, exclude_if=unset, description="stop before servers have cost more, and keep what is there"
-    )
+    in_flight: Annotated[int | None, Unit("requests")] = IN_FLIGHT
+    answer_seconds: Annotated[float | None, Unit("seconds")] = ANSWER_SECONDS
+    price_in: Annotated[float | None, Flag("PRICE")] = PRICE_IN
+    price_out: Annotated[float | None, Flag("PRICE")] = PRICE_OUT
+    max_cost: Annotated[float | None, Flag("COST")] = MAX_COST
     parity: Problems = Field(20, description="how many of each run an endpoint is checked on")
     parity_least: float = Field(0.9, ge=0, le=1, description="least share of equal answers for an endpoint to be used")
     dtype: Literal["float32", "bfloat16"] | None = Field(

@@ -22,6 +22,7 @@ from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import ATTEMPTS, PolicyInfo
 from journey.formats.files import read_lines
+from journey.generate.attempts import served
 from journey.generate.attempts.locate import locate
 from journey.generate.attempts.policies import SamplingPolicy
 from journey.generate.attempts.profile import HIGH, LOW, rate_of
@@ -33,6 +34,7 @@ from journey.sampling.requests import PromptedQuestion, Request, StrategySetting
 from journey.sampling.shards import cut
 from journey.sampling.workers import RequestUnit, WorkerModel
 from journey.schema import Attempt, Problem
+from journey.servers.use import ServerUse
 from journey.store import Folder
 
 if TYPE_CHECKING:
@@ -56,8 +58,9 @@ class DrawingGroup:
     shards: tuple[tuple[Problem, ...], ...]
     cap: int
     positions: int | None
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: PreTrainedTokenizerBase | None
     device: str
+    texts: Mapping[str, str]
 
     def key(self, shard: int, part: str = "") -> str:
         """The key of a shard's file, of one round of it."""
@@ -74,7 +77,7 @@ class DrawingGroup:
         """What the workers load."""
         first = self.policies[0]
         return WorkerModel(
-            first.ref, self.device, self.cap, first.view, self.settings.seed, _NO_STRATEGY, self.positions
+            first.base, self.device, self.cap, first.view, self.settings.seed, _NO_STRATEGY, self.positions
         )
 
     def with_policy(self, policy: SamplingPolicy) -> DrawingGroup:
@@ -91,6 +94,7 @@ class DrawingGroup:
     def _request(self, run: int, problem: Problem, index: int, prefix: str) -> Request:
         name = problem.id if not prefix else f"{problem.id} after {digest('prefix', prefix).hex()}"
         question = PromptedQuestion(name, problem, self.prompts[problem.id])
+        assert self.tokenizer is not None  # servers are not asked so
         ids = tuple(self.tokenizer(prefix, add_special_tokens=False)["input_ids"]) if prefix else ()
         return Request(run, question, ids, sample=None if index == GREEDY else index)
 
@@ -123,7 +127,9 @@ def group_of(
     number: int, policies: Sequence[SamplingPolicy], problems: Sequence[Problem], settings: SampleSettings, shown: Shown
 ) -> DrawingGroup:
     """The group with its prompts. Raises UsageError for words that the base cannot read, or prompts without room."""
-    ref, view = policies[0].ref, policies[0].view
+    if policies[0].server is not None:
+        return _served_group(number, policies, problems, settings, shown)
+    ref, view = policies[0].base, policies[0].view
     tokenizer = load.load_tokenizer(ref)
     prompts = {}
     for problem in problems:
@@ -142,20 +148,35 @@ def group_of(
     members = cut([len(prompts[problem.id]) for problem in problems], settings.batch, settings.k + 1)
     shards = tuple(tuple(problems[place] for place in of_shard) for of_shard in members)
     named = tuple(replace(one, info=_with_cap(one, cap)) for one in policies)
-    return DrawingGroup(number, named, settings, prompts, shards, cap, positions, tokenizer, load.best_device())
+    return DrawingGroup(number, named, settings, prompts, shards, cap, positions, tokenizer, load.best_device(), {})
+
+
+def _served_group(
+    number: int, policies: Sequence[SamplingPolicy], problems: Sequence[Problem], settings: SampleSettings, shown: Shown
+) -> DrawingGroup:
+    """A group of one model behind a server, with what it is sent."""
+    view = policies[0].view
+    texts = {each.id: served.message(each, view, shown.get(each.id, ())) for each in problems}
+    members = cut([len(texts[problem.id]) for problem in problems], settings.batch, settings.k + 1)
+    shards = tuple(tuple(problems[place] for place in of_shard) for of_shard in members)
+    cap = CAP if settings.max_new_tokens is None else settings.max_new_tokens
+    named = tuple(replace(one, info=_with_cap(one, cap)) for one in policies)
+    return DrawingGroup(number, named, settings, {}, shards, cap, None, None, "cpu", texts)
 
 
 def _with_cap(policy: SamplingPolicy, cap: int) -> PolicyInfo:
     return msgspec.structs.replace(policy.info, max_new_tokens=cap)
 
 
-def draw(folder: Folder, group: DrawingGroup, count: int | None, watch: RateWatch) -> None:
-    """Every round of every shard that is not there yet."""
-    settings = group.settings
+def draw(
+    folder: Folder, group: DrawingGroup, count: int | None, watch: RateWatch, use: ServerUse | None = None
+) -> None:
+    """Every round of every shard that is not there yet; servers share `use`."""
+    settings, server = group.settings, group.policies[0].server
     rounds: list[tuple[str, Round]] = [("", first_round)]
     if settings.k_hard is not None and settings.k_hard > settings.k:
         rounds.append(("hard", hard_round))
-        if settings.continuations:
+        if settings.continuations and server is None:
             rounds.append(("onward", onward_round))
     for part, wanted_of in rounds:
         keys = [group.key(number, part) for number in range(len(group.shards))]
@@ -164,11 +185,15 @@ def draw(folder: Folder, group: DrawingGroup, count: int | None, watch: RateWatc
         total = sum(map(len, wanted.values()))
         for key in (key for key, texts in wanted.items() if not texts):
             folder.write_shard(key, {f"{key}.jsonl": []}, {"seconds": 0.0})
-        units = [group.unit(key, texts) for key, texts in wanted.items() if texts]
-        if not units:
+        left = {key: texts for key, texts in wanted.items() if texts}
+        if not left:
             continue
         what = {"": "attempts", "hard": "more attempts at hard problems", "onward": "continuations"}[part]
-        results = workers.answer_all(group.model, units, count or workers.default_workers(group.device))
+        if server is None:
+            units = [group.unit(key, texts) for key, texts in left.items()]
+            results = workers.answer_all(group.model, units, count or workers.default_workers(group.device))
+        else:
+            results = served.answer_all(group, left, use)
         with console.progress(what, total) as ticker, closing(results):
             for result in results:
                 texts = result.texts

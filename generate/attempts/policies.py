@@ -13,18 +13,30 @@ from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import Origin, PolicyInfo
 from journey.formats.folders import open_run
+from journey.generate.attempts import served
 from journey.models import load, places, template
+from journey.models.endpoints import EndpointRef, reference
 from journey.sampling.identity import weights_of
 from journey.views import View
 
 
 @dataclass(frozen=True)
 class SamplingPolicy:
-    """A model that answers: its base, the folder of its adapter (None: the base itself), and what is said of it."""
+    """A model that answers: its base, the folder of its adapter (None: the base itself), and what is said of it.
 
-    ref: load.ModelRef
+    Without a base a `server` answers.
+    """
+
+    ref: load.ModelRef | None
     adapter: Path | None
     info: PolicyInfo
+    server: EndpointRef | None = None
+
+    @property
+    def base(self) -> load.ModelRef:
+        """The base of a model that is loaded here."""
+        assert self.ref is not None
+        return self.ref
 
     @property
     def view(self) -> View:
@@ -33,10 +45,13 @@ class SamplingPolicy:
 
 
 def find_policy(name: str, settings: SampleSettings) -> SamplingPolicy:
-    """The model of a name: a run of a finetune folder, or whatever `journey.models.load.find` finds. Loads no weights.
+    """The model of a name: a run of a finetune folder, a server, or whatever `journey.models.load.find` finds.
 
-    Raises UsageError for an unknown one, and for a server, whose tokens cannot be seen.
+    Loads no weights and asks no server. Raises UsageError for an unknown one.
     """
+    server = reference(name)
+    if server is not None:
+        return SamplingPolicy(None, None, served.info_of(server, settings), server)
     path = Path(name).expanduser()
     run = open_run(path) if path.is_dir() else None
     if run is None:
@@ -86,7 +101,7 @@ def on_one_base(policies: Sequence[SamplingPolicy]) -> list[list[SamplingPolicy]
     for policy in policies:
         info = policy.info
         start = load.own_base(policy.adapter) if policy.adapter else None
-        alike = (info.weights, start, info.view, info.temperature, info.top_p)
+        alike = (info.weights, policy.server, start, info.view, info.temperature, info.top_p)
         groups.setdefault(alike, []).append(policy)
     return list(groups.values())
 

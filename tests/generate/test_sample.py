@@ -136,7 +136,11 @@ def test_policies_of_one_base_are_asked_at_once_and_named_by_their_weights(tmp_p
         ("--family countdown@1 --limit 5 --policy pocket --k 1", "k = 1: expected: attempts, 2 to"),
         ("--family countdown@1 --limit 5 --policy pocket --k-hard 4", "k_hard = 4 is below k = 8"),
         ("--family countdown@1 --limit 5 --policy pocket --locate-with pocket", "no estimates|none are asked for"),
-        ("--family countdown@1 --limit 5 --policy x@http://localhost:1/v1", "is a server"),
+        (
+            "--family countdown@1 --limit 5 --policy x@http://localhost:1/v1 --locate estimated",
+            "cannot go on from a beginning",
+        ),
+        ("--family countdown@1 --limit 5 --policy pocket --max-cost 1", "max_cost = 1 needs prices"),
         ("--problems nothing.jsonl --policy pocket", "no file nothing.jsonl"),
     ],
 )
