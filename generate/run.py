@@ -216,7 +216,7 @@ def _resolve(settings: GenerateSettings) -> _Task:
     config |= revisions((FAMILIES, families), (METHODS, [source.method for source in combined]))
     if settings.attempts:
         folder = open_finished(settings.attempts, "sample")
-        policy, attempted = read_attempts(folder, settings.policy)
+        policy, attempted = read_attempts(folder, settings.policy, settings.method)
         config["attempts"], config["policy"] = Path(settings.attempts).name, policy
         return _Task(settings, combined, config, {"sample": folder.sha256}, None, attempted)
     return _Task(settings, combined, config, inputs, table)

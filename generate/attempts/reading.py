@@ -13,9 +13,11 @@ from journey.generate.attempts.values import count_value_errors
 from journey.generate.shards import PairSource
 
 
-def read_attempts(folder: SampledFolder, policy: str | None) -> tuple[str, tuple[AttemptedProblem, ...]]:
+def read_attempts(
+    folder: SampledFolder, policy: str | None, methods: Sequence[str]
+) -> tuple[str, tuple[AttemptedProblem, ...]]:
     """The name of the policy, and every problem with its attempts. Raises UsageError where it is not clear whose are meant,
-    or where no problem can give a journey at all.
+    or where no problem can give what the methods make.
     """
     infos = {each.policy.name: each.policy for each in folder.profile.policies}
     name = folder.policy(policy)
@@ -37,7 +39,7 @@ def read_attempts(folder: SampledFolder, policy: str | None) -> tuple[str, tuple
         raise UsageError(
             f"{name} was never right: no mistake of its own can be repaired", "easier problems, or a stronger policy"
         )
-    if not profile.wrong:
+    if not profile.wrong and set(methods) != {"reject"}:
         raise UsageError(f"{name} was never wrong: it has no mistakes of its own", "harder problems, or more attempts")
     return name, attempted
 

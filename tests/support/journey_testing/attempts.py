@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -78,16 +79,22 @@ def attempted(count: int, each: int = 30) -> list[AttemptedProblem]:
     return [AttemptedProblem(problem, attempts, POLICY, dict(errors)) for problem, attempts in tried.values()]
 
 
-def sample_folder(path: Path, count: int = 12, policies: tuple[str, ...] = (POLICY.name,)) -> Path:
-    """A finished sample folder of those attempts, under one name or several."""
+def sample_folder(
+    path: Path,
+    count: int = 12,
+    policies: tuple[str, ...] = (POLICY.name,),
+    keep: Callable[[Attempt], bool] = lambda attempt: True,
+    problems: int | None = None,
+) -> Path:
+    """A finished sample folder of those attempts that are kept, under one name or several; of so many `problems` it tells."""
     import msgspec
 
-    problems = problems_of(count)
+    asked = problems_of(count)
     with Folder.open(path, "sample", {"made": count, "policies": list(policies)}) as folder:
-        folder.write(PROBLEMS_FILE, json_lines(problems))
+        folder.write(PROBLEMS_FILE, json_lines(asked[:problems]))
         profiles = []
         for name in policies:
-            tried = {p.id: [msgspec.structs.replace(a, policy=name) for a in attempts_at(p)] for p in problems}
+            tried = {p.id: [msgspec.structs.replace(a, policy=name) for a in attempts_at(p) if keep(a)] for p in asked}
             folder.write(f"{ATTEMPTS}/{name}.jsonl", json_lines(a for of_one in tried.values() for a in of_one))
             profiles.append(profile_of(msgspec.structs.replace(POLICY, name=name), tried, 30))
         ProfileFile(tuple(profiles)).write(folder)
