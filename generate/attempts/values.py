@@ -127,16 +127,18 @@ def draw_values(
             yield name, fitting[rng.randrange(len(fitting))]
 
 
+def false_value(attempt: Attempt) -> str | None:
+    """The class of the false equation that is an attempt's first mistake; None where that is something else."""
+    if not isinstance(attempt.mistake.claim, Arith):
+        return None
+    for span, written in steps_with_equations(attempt.text):
+        if span == attempt.mistake.span:
+            false = next((each for each in written if not each.true), None)
+            return None if false is None else value_class(false.tokens, false.exact, false.claimed)
+    return None
+
+
 def count_value_errors(attempts: Iterable[Attempt]) -> Counter[str]:
     """The false equations of a policy's wrong attempts by class: of each the first mistake, where a check has found it first."""
-    counts: Counter[str] = Counter()
-    for attempt in attempts:
-        known = attempt.mistake.checked_first and isinstance(attempt.mistake.claim, Arith)
-        if attempt.outcome != "wrong" or attempt.index < 0 or not known:
-            continue
-        for span, written in steps_with_equations(attempt.text):
-            if span == attempt.mistake.span:
-                false = next((each for each in written if not each.true), None)
-                if false is not None:
-                    counts[PREFIX + value_class(false.tokens, false.exact, false.claimed)] += 1
-    return counts
+    wrong = (a for a in attempts if a.outcome == "wrong" and a.index >= 0 and a.mistake.checked_first)
+    return Counter(PREFIX + name for attempt in wrong if (name := false_value(attempt)) is not None)

@@ -30,7 +30,7 @@ class Voice:
 
     def step(self, text: str, joint: str, first: bool) -> str:
         """A step as it stands in the trace; the first one comes right after the plan, if there is one."""
-        ended = text if text[-1] in ".!?:" else f"{text}."
+        ended = _ended(text)
         if first:
             return f"\n{ended}" if self.plan else ended
         return (self.gap if "\n" in joint else joint) + ended
@@ -89,7 +89,7 @@ class Voice:
         lead = self.rng.choice(bank)
         if _LED.match(text):  # the sentence brings its own
             lead = ""
-        return self.gap + lead + (text if text[-1] in ".!?:" else f"{text}.")
+        return self.gap + lead + _ended(text)
 
     def _joint(self) -> str:
         return self.gap if self.rng.random() < 0.7 else " "
@@ -106,3 +106,8 @@ def _filled(reason: Reason) -> dict[str, str]:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _ended(text: str) -> str:
+    """A sentence with its end; a comma that the source ends in is none."""
+    return text if text[-1] in ".!?:" else f"{text.rstrip(',; ')}."

@@ -77,7 +77,7 @@ class PolicyProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass_rates: dict[str, int]  # problems by their pass rate: never, under a half, a half or more, always
     mixed: int  # problems with both right and wrong attempts
     greedy_right: int | None  # problems whose greedy answer is right
-    kinds: dict[str, int]  # first mistakes of wrong attempts by kind
+    kinds: dict[str, int]  # first mistakes of wrong attempts by kind, false equations also by how they are off
     located: dict[
         str, int
     ]  # wrong attempts by how their first mistake is known: checked first, checked, estimated, unlocated
@@ -85,6 +85,7 @@ class PolicyProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     usable: int  # problems with a clean right attempt and a wrong one whose first mistake is known
     usable_by_greedy: dict[str, int]  # those, and the others, by whether the greedy answer is right
     steps: dict[str, int] = {}  # places of first mistakes: the first step, a middle one, the last one
+    loops: int = 0  # attempts that were cut off while they repeated themselves
 
 
 class ProfileFile(FileRecord, frozen=True):
