@@ -141,13 +141,11 @@ def usable_mistake(
 ) -> UsableMistake[T] | None:
     """A wrong attempt with its right paths: those that are `sharing` its beginning, else others `whole`; None without any.
 
-    Where nothing comes before the mistake both are the same, and called `fix`.
+    Where nothing comes before the mistake, and no other path is there, those that share it are as good as begun again.
     """
     alike = {id(each) for each in sharing}
     begun_again = tuple(each for each in whole if not each.attempt.prefix and id(each) not in alike)
-    if not place:
-        return UsableMistake(wrong, 0, tuple(sharing), "fix") if sharing else None
-    if sharing and settings.ending != "fresh":
+    if sharing and (settings.ending != "fresh" or not (place or begun_again)):
         return UsableMistake(wrong, place, tuple(sharing), "fix")
     return UsableMistake(wrong, place, begun_again, "fresh") if begun_again and settings.ending != "fix" else None
 

@@ -2,15 +2,15 @@
 
 The right attempt is read as an annotated solution is (`journey.generate.slips`), so slips work on it. The policy's own wrong
 step stands in it as the policy wrote it, where a false equation shows in the text; a step that is only known to be wrong from
-the gold solution has no reason that a reader could see: such journeys are `oracle_timed`, and their notice says no more than
-that another way gives another value, and they are not made here. After the policy's wrong step come those of its further steps
+the gold solution has no reason that a reader could see: such journeys are `oracle_timed`, their notice says no more than that
+another way gives another value, and they are made where it is asked for. After the policy's wrong step come those of its further steps
 that follow from the wrong value, as it wrote them. Where no right attempt begins as the wrong one did, the solution is begun again
 (`fresh`): the wrong attempt up to its mistake, noticed at once, and then a right attempt from its start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
@@ -33,7 +33,7 @@ from journey.generate.attempts.matched import (
     provenance_of,
     usable_mistake,
 )
-from journey.generate.attempts.values import draw_values
+from journey.generate.attempts.values import PREFIX, STEPS, draw_values
 from journey.generate.made import MadePair, Rejection
 from journey.generate.slips import checks
 from journey.generate.slips.annotated import Annotated, annotated
@@ -46,7 +46,14 @@ from journey.generate.slips.slip import Slip
 from journey.generate.slips.text import WrongStep, brief_number, brief_tokens
 from journey.generate.slips.tree import Episode, assemble
 from journey.rng import rng_for
-from journey.schema import Arith, Attempt, Problem
+from journey.schema import Arith, Attempt, Check, Problem, QuantityClaim
+
+LIKE = {
+    "wrong operation": ("operation", "swap"),
+    "wrong number": ("operand", "misread"),
+    "wrong quantity": ("operand",),
+}
+"""Kinds of slips that are like a policy's wrong steps which are true equations."""
 
 
 def make(
@@ -63,7 +70,7 @@ def make(
     if not endings:
         return Rejection("no_right_attempt_is_read")
     usable = _usable(attempted, endings, settings)
-    if not any(each.mistake.kind == "false equation" for each in attempted.wrong()):
+    if not settings.oracle_timed and not any(each.mistake.kind == "false equation" for each in attempted.wrong()):
         return Rejection("oracle_timed", "no check on question and text refutes a wrong step")
     if not usable:
         return Rejection("no_right_ending", f"no right attempt comes after a wrong one (ending: {settings.ending})")
@@ -73,7 +80,7 @@ def make(
     step = _place(graph, _before(drawn.wrong))
     assert step is not None
     rng = rng_for("slip", source, seed, problem.id, attempt)
-    episode = _episode(attempted, drawn, graph, step, source, rng)
+    episode = _episode(attempted, drawn, graph, step, source, settings, rng)
     if isinstance(episode, Rejection):
         return episode
     voice = Voice(rng_for("matched voice", seed, problem.id, attempt))
@@ -81,9 +88,11 @@ def make(
     episodes = [] if drawn.clean else [episode]
     made = assemble(drawn.right.read, episodes, voice, seed, attempt, told, source, drawn.rechecked, abandoned)
     facts = provenance_of(attempted, drawn, source, settings, (seed, attempt), episode.slip.claim)
+    if source == "own" and not isinstance(episode.slip.claim, Arith):
+        facts |= {"proof": drawn.wrong.mistake.proof, **({} if drawn.clean else {"oracle_timed": True})}
     pair = msgspec.structs.replace(made.pair, provenance={**made.pair.provenance, **facts}, problem=problem)
     nodes = tuple(
-        msgspec.structs.replace(node, origin="own" if source == "own" else "injected", proof="checked:question")
+        msgspec.structs.replace(node, origin="own" if source == "own" else "injected", proof=facts["proof"])
         if node.role == "mistake"
         else node
         for node in made.tree.nodes
@@ -94,14 +103,18 @@ def make(
 def _usable(
     attempted: AttemptedProblem, endings: Sequence[RightEnding[Annotated]], settings: MatchedSettings
 ) -> list[UsableMistake[Annotated]]:
-    """The wrong attempts with a false equation that a right path can come after, in their order."""
+    """The wrong attempts that a right path can come after, in their order: its next step is what the wrong one should have been.
+
+    Wrong steps are false equations, and with `oracle_timed` also those that only the gold solution refutes.
+    """
     found = []
     for wrong in attempted.wrong():
-        if not isinstance(wrong.mistake.claim, Arith) or own_step(wrong) is None:
+        claim = wrong.mistake.claim
+        if own_step(wrong) is None or not (isinstance(claim, Arith) or settings.oracle_timed):
             continue
-        before = _before(wrong)
-        sharing = [each for each in endings if _place(each.read, before) is not None]
-        whole = endings if _abandoned(attempted.problem, wrong) else []
+        before, truth = _before(wrong), Fraction(str(wrong.mistake.truth))
+        sharing = [each for each in endings if _next_value(each.read, before) == truth]
+        whole = endings if isinstance(claim, Arith) and _abandoned(attempted.problem, wrong) else []
         one = usable_mistake(wrong, len(before), sharing, whole, settings)
         if one is not None:
             found.append(one)
@@ -135,7 +148,7 @@ def read(problem: Problem, attempt: Attempt) -> Annotated | None:
 
 @dataclass(frozen=True)
 class OwnStep:
-    """An attempt's wrong step: where it stands, its equations with the false one, and the steps after it."""
+    """An attempt's wrong step: where it stands, its equations with the wrong one, and the steps after it."""
 
     span: Span
     equations: list[Equation]
@@ -144,12 +157,14 @@ class OwnStep:
 
 
 def own_step(attempt: Attempt) -> OwnStep | None:
-    """The step of an attempt's first mistake; None where it holds no false equation."""
-    found = steps_with_equations(attempt.text)
+    """The step of an attempt's first mistake; None where no equation of it is the claim that is wrong."""
+    found, claim = steps_with_equations(attempt.text), attempt.mistake.claim
     for place, (span, written) in enumerate(found):
         if span == attempt.mistake.span:
-            false = next((equation for equation in written if not equation.true), None)
-            return None if false is None else OwnStep(span, written, false, found[place + 1 :])
+            wrong = [each for each in written if not each.true]
+            if isinstance(claim, QuantityClaim):
+                wrong = [each for each in written if each.claimed == Fraction(claim.value)]
+            return OwnStep(span, written, wrong[0], found[place + 1 :]) if wrong else None
     return None
 
 
@@ -184,6 +199,12 @@ def _before(attempt: Attempt) -> list[Fraction]:
     return values
 
 
+def _next_value(graph: Annotated, before: Sequence[Fraction]) -> Fraction | None:
+    """What the step gives that comes next in a right attempt which begins with these values; None where it begins otherwise."""
+    step = _place(graph, before)
+    return None if step is None else graph.steps[step].equations[-1].value
+
+
 def _place(graph: Annotated, before: Sequence[Fraction]) -> int | None:
     """The step that comes next in a right attempt which begins with these values; None where it begins otherwise."""
     values: list[Fraction] = []
@@ -200,29 +221,32 @@ def _episode(
     graph: Annotated,
     step: int,
     source: WrongStepSource,
+    settings: MatchedSettings,
     rng: Random,
 ) -> Episode | Rejection:
     delay = drawn.delay if drawn.ending == "fix" else 0
     if source == "own":
         return _own_episode(drawn, graph, step, delay, rng)
     slips = SlipDraw(graph, SlipsSettings(), rng)
-    for episode in _slips(attempted, slips, step, delay, source, drawn.ending == "fresh"):
+    for episode in _slips(attempted, slips, step, delay, source, drawn.ending == "fresh", settings):
         if episode is not None and episode.first == step:
             return episode
     return Rejection("no_slip_here", source)
 
 
 def _slips(
-    attempted: AttemptedProblem, slips: SlipDraw, step: int, delay: int, source: WrongStepSource, begun_again: bool
+    attempted: AttemptedProblem,
+    slips: SlipDraw,
+    step: int,
+    delay: int,
+    source: WrongStepSource,
+    begun_again: bool,
+    settings: MatchedSettings,
 ) -> Iterator[Episode | None]:
     """Slips at a step: of kinds drawn by weight, or as the policy's false equations are off."""
     free = set(range(len(slips.graph.steps)))
     if source == "profiled":
-        for equation in slips.graph.steps[step].equations:
-            for _, value in draw_values(equation.tokens, equation.value, attempted.errors, slips.rng):
-                claim = Arith(equation.expression, str(value))
-                made = Slip("false equation", step, step, equation, claim, value, equation.tokens)
-                yield slips.follow(made, delay, free)
+        yield from _profiled(attempted.errors, slips, step, delay, free, settings.oracle_timed)
         return
     names = [name for name in KINDS if not (begun_again and name == "early")]
     while names:
@@ -231,12 +255,34 @@ def _slips(
         yield slips.at(kind, step, delay, free)
 
 
+def _profiled(
+    errors: Mapping[str, int], slips: SlipDraw, step: int, delay: int, free: set[int], also_true: bool
+) -> Iterator[Episode | None]:
+    """Slips as the policy errs: false values by how its own are off, and (`also_true`) true equations that are wrong steps."""
+    groups = {name: count for name, count in errors.items() if name.startswith(STEPS)} if also_true else {}
+    groups |= {PREFIX: sum(count for name, count in errors.items() if name.startswith(PREFIX))}
+    while any(groups.values()):
+        name = slips.rng.choices(list(groups), list(groups.values()))[0]
+        del groups[name]
+        if name != PREFIX:
+            for kind in LIKE.get(name.removeprefix(STEPS), ()):
+                yield slips.at(kind, step, delay, free)
+            continue
+        for equation in slips.graph.steps[step].equations:
+            for _, value in draw_values(equation.tokens, equation.value, errors, slips.rng):
+                claim = Arith(equation.expression, str(value))
+                made = Slip("false equation", step, step, equation, claim, value, equation.tokens)
+                yield slips.follow(made, delay, free)
+
+
 def _own_episode(
     drawn: MatchedDraw[Annotated], graph: Annotated, step: int, delay: int, rng: Random
 ) -> Episode | Rejection:
     """The policy's own step and those that follow from it, noticed for a reason that refutes its equation."""
     own = own_step(drawn.wrong)
     assert own is not None
+    if isinstance(drawn.wrong.mistake.claim, QuantityClaim):
+        return _another_way(drawn, own, graph, step, delay)
     text, equation = drawn.wrong.text[slice(*own.span)], own.false
     exact = replace(equation, claimed=equation.exact)
     [read_again] = [each for each in equations(text) if each.left == equation.left][:1] or [exact]
@@ -250,6 +296,25 @@ def _own_episode(
     brief = f"{brief_tokens(equation.tokens)} = {brief_number(equation.claimed)} ."
     wrong = WrongStep(step, text, brief, {calculation.id: equation.claimed})
     return Episode(slip, wrong, tuple(_further(drawn.wrong, own, step, delay)), choose(reasons, rng))
+
+
+def _another_way(
+    drawn: MatchedDraw[Annotated], own: OwnStep, graph: Annotated, step: int, delay: int
+) -> Episode | Rejection:
+    """A step that no check on question and text refutes: the notice says no more than that another way gives another value."""
+    right, value = graph.steps[step].equations[-1], own.false.claimed
+    if value == right.value or places(value) is None or places(right.value) is None:
+        return Rejection("nothing_contradicts", "own")
+    claim = QuantityClaim(right.id, str(value))
+    slip = Slip(str(drawn.wrong.mistake.kind), step, step, right, claim, value, own.false.tokens)
+    brief = f"{brief_tokens(own.false.tokens)} = {brief_number(value)} ."
+    wrong = WrongStep(step, drawn.wrong.text[slice(*own.span)], brief, {right.id: value})
+    slots = {"x": show(value), "v": show(right.value), "expr": right.expression}
+    check = Check("another way", "x", "=", right.expression)
+    said = f"check {brief_tokens(right.tokens)} = {brief_number(right.value)} not {brief_number(value)} ."
+    return Episode(
+        slip, wrong, tuple(_further(drawn.wrong, own, step, delay)), checks.Reason("another_way", check, slots, said)
+    )
 
 
 def _further(attempt: Attempt, own: OwnStep, step: int, delay: int) -> Iterator[WrongStep]:

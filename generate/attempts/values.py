@@ -16,13 +16,14 @@ from journey.answers.claims import evaluate
 from journey.answers.equations import is_number, join
 from journey.answers.prose_numbers import places
 from journey.answers.steps import steps_with_equations
-from journey.schema import Arith, Attempt
+from journey.schema import Arith, Attempt, QuantityClaim
 
 Values = Callable[[Sequence[str], Fraction, Random], Iterable[Fraction]]
 _SIGNS = "+-*/"
 _TRIES = 12  # values drawn of a class that has no list of them
 NEAR = Fraction(1, 10)  # of the exact value: a value this close is `near`
 PREFIX = "value: "  # of these classes, among those of searches
+STEPS = "step: "  # of steps that are true equations and wrong ones, by the kind of mistake
 
 
 def _other_operation(tokens: Sequence[str], exact: Fraction, rng: Random) -> Iterator[Fraction]:
@@ -139,6 +140,15 @@ def false_value(attempt: Attempt) -> str | None:
 
 
 def count_value_errors(attempts: Iterable[Attempt]) -> Counter[str]:
-    """The false equations of a policy's wrong attempts by class: of each the first mistake, where a check has found it first."""
-    wrong = (a for a in attempts if a.outcome == "wrong" and a.index >= 0 and a.mistake.checked_first)
-    return Counter(PREFIX + name for attempt in wrong if (name := false_value(attempt)) is not None)
+    """The first mistakes of a policy's wrong attempts by class, where a check has found them first: how false values are off, and
+    true equations by what is wrong with them.
+    """
+    counts: Counter[str] = Counter()
+    for attempt in attempts:
+        if attempt.outcome == "wrong" and attempt.index >= 0 and attempt.mistake.checked_first:
+            name = false_value(attempt)
+            if name is not None:
+                counts[PREFIX + name] += 1
+            elif isinstance(attempt.mistake.claim, QuantityClaim):
+                counts[STEPS + str(attempt.mistake.kind)] += 1
+    return counts

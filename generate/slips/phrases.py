@@ -122,6 +122,14 @@ REASONS: dict[str, tuple[str, ...]] = {
         "{rough} is already {bound}, so {expr} can't be only {x}.",
         "By a rough estimate {expr} is no less than {bound} ({rough}); {x} falls short.",
     ),
+    "another_way": (
+        "Another way, {expr}, gives {v} and not {x}.",
+        "Done another way it is {expr}, which is {v}; I had {x}.",
+        "If I take {expr} instead, I get {v}, not {x}.",
+        "With {expr} it comes to {v}. That is not {x}.",
+        "I also get {v}, from {expr}, where I wrote {x}.",
+        "{expr} would make it {v} instead of {x}.",
+    ),
     "parts": (
         "In smaller pieces: {steps}. That is not {x}.",
         "Doing it in parts, {steps}, which disagrees with {x}.",

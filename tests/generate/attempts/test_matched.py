@@ -182,6 +182,13 @@ def test_the_policys_further_steps_stand_as_it_wrote_them_while_they_follow() ->
 
 
 @pytest.mark.parametrize("source", MATCHED)
+def test_the_right_path_goes_on_with_what_the_wrong_step_should_have_been(source: str) -> None:
+    """It begins as the wrong attempt does and goes on otherwise: the solution is begun again."""
+    apart = "The bags hold 5 * 27 = 135 shells.\nAfter the gift they hold 135 - 7 = 128.\nSo he has 128 + 18 = 146 shells.\n\nThe answer is \\boxed{146}."
+    assert in_words(source, apart).pair.provenance["ending"] == "fresh"
+
+
+@pytest.mark.parametrize("source", MATCHED)
 def test_without_a_right_attempt_that_begins_alike_the_solution_is_begun_again(source: str) -> None:
     pair = in_words(source, OTHER).pair
     assert pair.provenance["ending"] == "fresh"
@@ -258,6 +265,15 @@ def test_a_step_that_only_the_gold_solution_refutes_is_oracle_timed() -> None:
     assert each.wrong()[0].mistake.proof == "checked:solution"
     result = sums.make(each, "own", MatchedSettings(), 0, 0)
     assert isinstance(result, Rejection) and result.reason == "oracle_timed"
+    for source in MATCHED:
+        told = in_words(source, RIGHT, wrong, oracle_timed=True, delay=1)
+        assert source != "profiled" or told.pair.provenance["kinds"] == ["operation"]
+        assert bool(told.pair.provenance.get("oracle_timed")) is (source == "own")
+    told = in_words("own", RIGHT, wrong, oracle_timed=True, delay=1)
+    [mistake], [after], [notice] = (roles(told.pair, role) for role in ("mistake", "consequence", "notice"))
+    assert "135 - 18 = 117" in mistake and "117 - 7 = 110" in after
+    assert "18 + 135" in notice and "153" in notice and told.pair.provenance["proof"] == "checked:solution"
+    assert told.tree.mistakes()[0].proof == "checked:solution" and told.pair.provenance["notices"] == ["another way"]
 
 
 def test_steps_of_an_answer_are_its_sentences_with_equations() -> None:
