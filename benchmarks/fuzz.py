@@ -7,8 +7,9 @@ large, letters of every Unicode class, half characters; and they cut, repeat and
 checker, the expression parser, annotated solutions, records, recipes and rows of problem files. math-verify's process is
 stubbed out, or one hard answer in ten would take most of the time; with --worker it is the real one, with 0.8 s for an answer.
 
-An input is a crash if it raises what its reader does not promise to raise. Seconds are those of this thread's processor (with
---worker of the clock). Code run is what Python itself reports: a program started, a connection made, a file opened for writing,
+An input is a crash if it raises what its reader does not promise to raise. Seconds are those of this thread's processor; with
+--worker they are of the clock, of one judgement each, without those that a fresh process takes to start after one was killed at
+its deadline (importing sympy; given as "starting_seconds"). Code run is what Python itself reports: a program started, a connection made, a file opened for writing,
 a source text compiled. Prints one JSON object, and exits with 1 if anything was found.
 """
 
@@ -18,6 +19,7 @@ import argparse
 import json
 import random
 import resource
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -30,6 +32,7 @@ from journey.answers import checker, exact, voting
 from journey.answers.comparing import last_resort, outcomes
 from journey.answers.equations import Unreadable, equations
 from journey.answers.grading import grade
+from journey.answers.mathworker import MathWorker
 from journey.config import resolve_run
 from journey.errors import JourneyError
 from journey.generate.methods.slips import Slips
@@ -202,6 +205,11 @@ def try_checker(rng: random.Random) -> None:
         voting.classes(problem, [given, gold, None, text[:200]])
 
 
+def try_judgement(rng: random.Random) -> None:
+    """One question to the checker, math-verify's process included."""
+    checker.judged(bent(rng, answer(rng)), bent(rng, answer(rng)), timeout=0.8)
+
+
 def try_parser(rng: random.Random) -> None:
     """Arithmetic, numbers, equations of anybody's text, expressions as votes read them."""
     text = bent(rng, answer(rng))
@@ -308,17 +316,32 @@ def watch(seen: Counter[str]) -> None:
     sys.addaudithook(hook)
 
 
+def _time_the_starts() -> list[float]:
+    """Seconds, in one place that grows, that questions wait for math-verify's process to be ready."""
+    total = [0.0]
+    ready = MathWorker._started
+
+    def timed(self: MathWorker) -> subprocess.Popen[bytes]:
+        began = time.perf_counter()
+        try:
+            return ready(self)
+        finally:
+            total[0] += time.perf_counter() - began
+
+    MathWorker._started = timed  # type: ignore[method-assign]
+    return total
+
+
 def measure(inputs: int, seed: int, worker: bool) -> dict[str, Any]:
     """Try so many inputs; what was found."""
     if not worker:
         last_resort.ask_math_verify = lambda gold, answer, seconds, why: outcomes.undecided(why)
-    readers = {"answer checker": (try_checker, 1.0)} if worker else READERS
+    readers = {"one judgement": (try_judgement, 1.0)} if worker else READERS
     names, weights = list(readers), [share for _, share in readers.values()]
     for name in names:  # imports and caches first
         for number_of in range(20):
             readers[name][0](rng_for("warm-up", seed, number_of))
-    if worker:
-        checker.compare("x+1", "1+x")
+    starting = _time_the_starts() if worker else [0.0]
     seen: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     crashes: list[str] = []
@@ -331,12 +354,12 @@ def measure(inputs: int, seed: int, worker: bool) -> dict[str, Any]:
         rng = rng_for("fuzz", seed, index)
         name = rng.choices(names, weights)[0]
         counts[name] += 1
-        started = clock()
+        started, starts_before = clock(), starting[0]
         try:
             readers[name][0](rng)
         except Exception as error:  # noqa: BLE001 - that is what is looked for
             crashes.append(f"{name}, input {index}: {type(error).__name__}: {str(error)[:100]}")
-        took = clock() - started
+        took = clock() - started - (starting[0] - starts_before)
         longest = max(longest, took)
         if took > 1:
             slow.append(f"{name}, input {index}: {took:.2f} s")
@@ -357,6 +380,7 @@ def measure(inputs: int, seed: int, worker: bool) -> dict[str, Any]:
         "over_a_second": slow[:20],
         "longest_seconds": round(longest, 3),
         "code_run": dict(seen),
+        "starting_seconds": round(starting[0], 1),
         "minutes": round((time.perf_counter() - began) / 60, 1),
         "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }

@@ -9,18 +9,27 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from journey import numbers
 from journey.config import EvaluateSettings
+from journey.evaluate.planning import cost
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
+from journey.evaluate.recovery.asking import writers
+from journey.evaluate.recovery.prefixes import PREFIXES
+from journey.evaluate.sampling import run_samples
 from journey.evaluate.sampling.serving import serve_line
-from journey.evaluate.statistics.paired import compare, needed
-from journey.evaluate.statistics.verdict import BASE
+from journey.evaluate.statistics.paired import compare
+from journey.evaluate.statistics.simulated import chances
+from journey.evaluate.statistics.sizes import needed
+from journey.evaluate.statistics.verdict import ALPHA, BASE, MARGIN
 from journey.formats.comparison import Comparison
 from journey.formats.folders import open_finished
 from journey.rng import seed_for
 from journey.sampling import workers
 
 REPEATS = 40
+SPREADS = (1, 2)  # of a run's accuracy between seeds in points
+ANSWER_BYTES, TOKEN_BYTES = 300, 4  # of a stored answer, and of each of its tokens as text
 
 
 def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
@@ -28,7 +37,8 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
     opened = open_finished(finetuned, "finetune")
     prepared = prepare(opened, settings)
     fixed = prepared.plan
-    seeds = Counter(run.arm for run in sampled_runs(fixed) if run.arm != BASE)
+    runs = sampled_runs(fixed)
+    seeds = Counter(run.arm for run in runs if run.arm != BASE)
     samples = {draw.name: draw.samples for draw in fixed.draws}
     answers = sum(
         info.problems * samples[draw]
@@ -36,17 +46,29 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
         for run in sampled_runs(fixed)
         for draw in draws_on(fixed, info.name, run)
     )
-    expected = {b.name: expect(b.problems, min(seeds.values())) for b in fixed.benchmarks if b.problems > 1}
+    family = len(fixed.primary_family) or 1
+    few = min(seeds.values())
+    workers_used = settings.workers or workers.default_workers(prepared.device)
+    shards = run_samples.run_shards(opened, prepared, settings.stack)
+    tokens, pace = answers * fixed.max_new_tokens, cost.pace(run_samples.worker_model(prepared), shards)
+    expected = {b.name: expect(b.problems, few) for b in fixed.benchmarks if b.problems > 1}
     facts = {
         "plan": msgspec.to_builtins(fixed),
         "answers": answers,
-        "new_tokens_at_most": answers * fixed.max_new_tokens,
-        "workers": settings.workers or workers.default_workers(prepared.device),
+        "new_tokens_at_most": tokens,
+        "recovery_texts_at_most": len(fixed.probed) * 2 * PREFIXES * (1 + len(writers(runs))) * len(runs),
+        "workers": workers_used,
+        "seconds_at_most": None if pace is None else round(pace.seconds(answers, tokens, workers_used), 1),
+        "seconds_from": "the first tokens of the runs' own answers, timed on this machine, as if every answer went on to the "
+        "cap; without larger and reward models; none where a server or the Hub has the base",
+        "memory_bytes_per_worker": cost.memory(prepared, shards),
+        "disk_bytes": answers * (ANSWER_BYTES + TOKEN_BYTES * fixed.max_new_tokens),
         "device": prepared.device,
         "detectable_points": {
             name: None if one is None else one["detectable_points"] for name, one in expected.items()
         },
         "to_halve_it": {name: one["to_halve_it"] for name, one in expected.items() if one is not None},
+        "chances": {b.name: chances_of(b.problems, few, fixed.margin, family) for b in fixed.benchmarks},
     }
     if fixed.backend not in (STACKED, ONE_BY_ONE):
         facts["serve"] = serve_line(opened, prepared.ref, fixed.runs, prepared.positions, fixed.dtype)
@@ -62,6 +84,19 @@ def expected_effect(problems: int, seeds: int) -> float | None:
     return None if expected is None else expected["detectable_points"]
 
 
+def chances_of(problems: int, seeds: int, margin: float = MARGIN, family: int = 1) -> dict[str, Any] | None:
+    """What chance the words of the verdict have at a size: by how much runs vary between seeds (1 or 2 points), in %.
+
+    `equal` where the arms are equal, `better` where one is better by the margin and comes last in Holm's order of a
+    family of this many. None where no verdict is possible (under 2 seeds or 100 problems). Simulated, to a few percent.
+    """
+    told = {numbers.plural(sd, "point"): chances(problems, seeds, sd, margin, level=ALPHA / family) for sd in SPREADS}
+    shares = {
+        name: one and {"equal": round(100 * one.equal), "better": round(100 * one.better)} for name, one in told.items()
+    }
+    return {"margin_points": 100 * margin, "comparisons": family, **shares} if all(told.values()) else None
+
+
 def expect(problems: int, seeds: int) -> dict[str, Any] | None:
     """The expected minimum detectable effect in points, and the sizes of experiment that would halve it."""
     if seeds < 2:
@@ -69,8 +104,8 @@ def expect(problems: int, seeds: int) -> dict[str, Any] | None:
     rng = np.random.default_rng(seed_for("expected effect", problems, seeds))
     drawn = [_null(rng, problems, seeds) for _ in range(REPEATS)]
     effects = sorted((one.detectable or 0.0, index) for index, one in enumerate(drawn))
-    effect = sum(size for size, _ in effects) / REPEATS
-    typical = drawn[effects[REPEATS // 2][1]]
+    effect, middle = effects[REPEATS // 2]  # of two seeds' spreads some are far off: the median is the typical one
+    typical = drawn[middle]
     halving = needed(typical, effect / 2) if effect else ()
     return {
         "detectable_points": round(100 * effect, 1),

@@ -25,10 +25,12 @@ from journey.evaluate.planning.earlier_looks import earlier_looks, in_words, loo
 from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup, prepare
 from journey.evaluate.planning.questions import refuse_changed
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
+from journey.evaluate.recovery import asking
 from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples
 from journey.evaluate.scoring import score
 from journey.evaluate.scoring.graded import read_book
 from journey.evaluate.scoring.parquet import write_parquet
+from journey.evaluate.statistics.verdict import BASE, LARGER
 from journey.formats.files import json_lines, write_atomic
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder, open_finished
 from journey.formats.marks import ServersUsed, Timing
@@ -41,7 +43,9 @@ from journey.store import Folder
 __all__ = ["evaluate", "expected_effect", "plan"]
 
 # Of the settings: what cannot change a sample.
-_LEFT_OUT = {"workers", "after", "base", "in_flight", "answer_seconds", "price_in", "price_out", "max_cost"}
+_LEFT_OUT = {
+    "workers", "after", "base", "in_flight", "answer_seconds", "price_in", "price_out", "max_cost", "second_grader",
+}  # fmt: skip
 
 
 def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
@@ -62,12 +66,9 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
             if folder.finished:
                 refuse_changed(open_finished(out, "evaluate").plan, runs, settings, str(out))
                 KeptAnswers.beside(out).remove()  # of a call that was killed right at its end
-                return _reported(out, runs.path)
+                return _reported(out, runs.path, settings.second_grader)
     prepared = prepare(runs, settings)  # before there is a folder, so that bad settings leave none behind
-    if prepared.plan.backend in (STACKED, ONE_BY_ONE):
-        from journey.models.probe import check_sampler  # torch: seconds to import
-
-        check_sampler(prepared.ref, prepared.tokenizer, prepared.device, prepared.plan.dtype)
+    prepared = prepared.with_plan(msgspec.structs.replace(prepared.plan, sampler=_tried(prepared)))
     looks = earlier_looks(prepared.plan, after)
     with opened() as folder:
         kept = KeptAnswers.beside(out)
@@ -80,7 +81,26 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
             _sample(folder, runs, prepared, settings, after)
             _finish(folder, runs, prepared, settings)
         kept.remove()
-    return _reported(out, runs.path)
+    return _reported(out, runs.path, settings.second_grader)
+
+
+def _tried(prepared: EvaluationSetup) -> dict[str, str]:
+    """What the sampler's probe finds of every model in memory. Raises UsageError for one that it cannot write with."""
+    plan, larger = prepared.plan, prepared.larger
+    models = {BASE: (prepared.ref, prepared.tokenizer)} if plan.backend in (STACKED, ONE_BY_ONE) else {}
+    if larger is not None and larger.ref is not None:
+        from journey.models.load import load_tokenizer
+
+        models[LARGER] = larger.ref, load_tokenizer(larger.ref)
+    if not models:
+        return {}
+    from journey.models.probe import check_sampler  # torch: seconds to import
+
+    option = {BASE: "--base", LARGER: "--larger"}
+    return {
+        name: str(check_sampler(ref, tokenizer, prepared.device, plan.dtype, option[name]))
+        for name, (ref, tokenizer) in models.items()
+    }
 
 
 def _limits(settings: EvaluateSettings) -> ServerLimits:
@@ -111,6 +131,7 @@ def _sample(
         stack=settings.stack,
         earlier=after,
     )
+    asking.recover_all(folder, finetuned, prepared, settings.workers)
     larger_answers.sample_larger(folder, prepared, settings.workers)
     rewards.reward_all(folder, prepared)
     parity.flips(folder, finetuned, prepared, settings.flips)
@@ -135,12 +156,15 @@ def _finish(folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetu
     folder.finish(counts, Timing(seconds_per_problem=per_problem, seconds_per_sample=seconds))
 
 
-def _reported(out: Path, finetuned: Path) -> Path:
+def _reported(out: Path, finetuned: Path, second: str | None) -> Path:
     from journey.evaluate.behaviour import measure
     from journey.evaluate.report import build
+    from journey.evaluate.scoring import second_grader
 
     evaluated = open_finished(out, "evaluate")
     measure.build(evaluated)
+    if second is not None:
+        second_grader.build(evaluated, second)
     build.build(evaluated, finetuned)
     return out
 
@@ -159,12 +183,14 @@ def _note_looks(folder: Folder, plan: EvaluationPlan, after: Sequence[EvaluatedF
 def _write_plan(folder: Folder, prepared: EvaluationSetup, looks: Sequence[EarlierLook]) -> EvaluationSetup:
     """Write the plan and the questions, or check that the plan there is this one.
 
-    A plan that is there keeps what it says of the rows: the questions' hashes say whether they are the same.
+    A plan that is there keeps what it says of the rows and the sampler: the questions' hashes say whether they are the same.
     """
     plan = msgspec.structs.replace(prepared.plan, earlier=tuple(looks))
     if folder.has(EvaluationPlan.FILE):
         begun = EvaluationPlan.read(folder.work)
-        plan = msgspec.structs.replace(plan, rows=begun.rows)
+        plan = msgspec.structs.replace(plan, rows=begun.rows, sampler=begun.sampler)
+        if not prepared.batch_given:  # chosen when the folder was begun, perhaps on another card
+            plan = msgspec.structs.replace(plan, batch=begun.batch)
         then, now = begun.plain(), plan.plain()
         changed = ", ".join(key for key in now if then.get(key) != now[key])
         if changed:

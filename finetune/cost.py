@@ -104,15 +104,13 @@ LOGITS = {"cpu": 1 << 20}
 LOGITS_ELSEWHERE = 1 << 26
 
 
-def stack_memory(shape: Shape, *, runs: int, tokens: int, weight_bytes: int, recompute: bool, device: str) -> int:
-    """Bytes that a stack of runs is expected to need at its peak, for forward passes of `tokens`, padding included.
-
-    As `memory` for a single run, but with adapters, gradients and moments of all runs, and with four times the logits
-    held at a time instead of all of them.
-    """
+def passing(shape: Shape, *, tokens: int, weight_bytes: int, recompute: bool, device: str) -> int:
+    """Bytes that a stack's forward pass of `tokens`, padding included, needs for itself: the rule of `memory`, with four times
+    the logits held at a time instead of all of them. For bases that cannot be followed (`planning/footprint.py`)."""
     logits = LOGITS.get(device, LOGITS_ELSEWHERE) * 4 * 4
-    alone = memory(shape, tokens=tokens, weight_bytes=weight_bytes, recompute=recompute)
-    return alone - tokens * shape.vocabulary * 4 * 3 + (runs - 1) * shape.lora * 16 + logits
+    fixed = memory(shape, tokens=0, weight_bytes=weight_bytes, recompute=recompute)
+    whole = memory(shape, tokens=tokens, weight_bytes=weight_bytes, recompute=recompute)
+    return whole - fixed - tokens * shape.vocabulary * 4 * 3 + logits
 
 
 def saved_bytes(shape: Shape) -> int:

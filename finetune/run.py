@@ -20,6 +20,7 @@ from journey.config import FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune import cost
 from journey.finetune.planning import audit, sweep, warmup
+from journey.finetune.planning.memory import fits_on_cards, kept
 from journey.finetune.planning.prepare import prepare, setup_of
 from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.session import SCRATCH, Session
@@ -52,6 +53,8 @@ def plan(curated: Path, settings: FinetuneSettings) -> dict[str, Any]:
         "memory_bytes_per_group": prepared.memory.peak,
         "runs_that_fit_in_a_stack": prepared.memory.runs_fit,
         "pass_tokens": prepared.memory.pass_tokens,
+        "recompute": prepared.memory.recompute,
+        "runs_that_fit_on_a_gpu": _on_cards(prepared),
         "disk_bytes": cost.saved_bytes(prepared.shape) * len(prepared.runs)
         + (prepared.start.bytes if prepared.start else 0),
         "flops": sum(one.flops for one in prepared.counted),
@@ -87,6 +90,13 @@ def _seconds(prepared: TrainingSetup) -> float:
     return predicted_seconds(
         prepared.ref, prepared.groups, prepared.data, setup, prepared.memory.workers, prepared.shape.layers
     )
+
+
+def _on_cards(prepared: TrainingSetup) -> dict[str, int] | None:
+    """How many runs of a stack fit on the GPUs that people have; None for engines that train one run at a time."""
+    if prepared.memory.runs_fit is None:
+        return None
+    return fits_on_cards(prepared.ref, prepared.settings, prepared.data)
 
 
 def _warmup(prepared: TrainingSetup) -> dict[str, Any] | None:
@@ -149,6 +159,7 @@ def finetune(curated: Path, settings: FinetuneSettings, out: Path) -> Path:
 
 def _work(folder: Folder, prepared: TrainingSetup, base: str) -> None:
     """The warm-up, the sweep and the runs, as far as they are asked for and not there yet."""
+    prepared = dataclasses.replace(prepared, memory=kept(folder.path(SCRATCH), prepared.memory))
     if prepared.start is not None:
         scratch = folder.path(SCRATCH).resolve() / warmup.NAME
         warm = warmup.write(folder, prepared.start, setup_of(prepared, scratch / "work", scratch), prepared.device)

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from journey import console
-from journey.errors import JourneyError, PartialError
+from journey.errors import JourneyError, PartialError, ResourceError
+from journey.finetune import cost
 from journey.finetune.planning import audit
 from journey.finetune.planning.prepare import setup_of, shown_name
 from journey.finetune.planning.prepared import TrainingSetup
@@ -50,6 +51,7 @@ class Session:
         """Train what is missing, longest first, and finish the folder unless a run should be tried again."""
         missing = {str(name) for name in self.folder.missing(self.runs)}
         if missing:
+            self._room(len(missing))
             # A stack is resumed whole, or its forward passes, and with them the last bits, would be others.
             self._train([group for group in self.prepared.groups if any(run.run in missing for run in group)], missing)
         if self.again:
@@ -57,6 +59,16 @@ class Session:
                 f"{_named(self.again)}\n  the other runs are kept; the same command tries again (logs: {self.scratch})"
             )
         self._finish()
+
+    def _room(self, runs: int) -> None:
+        """Raises ResourceError where what the runs save would not fit: a full disk should be met before the training."""
+        needed = runs * cost.saved_bytes(self.prepared.shape)
+        free = shutil.disk_usage(self.folder.work).free
+        if needed > free:
+            raise ResourceError(
+                f"no space left for the weights of {plural(runs, 'run')} in {self.folder.work} "
+                f"({needed:,} bytes needed, {free:,} free); nothing was trained\n  free some, and the same command goes on"
+            )
 
     def _train(self, groups: list[tuple[Run, ...]], missing: set[str]) -> None:
         plan_file = self._hand_over()

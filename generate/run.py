@@ -14,6 +14,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from journey import console
 from journey.catalog import revisions
 from journey.config import GenerateSettings, build
@@ -30,6 +32,8 @@ from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts,
 from journey.processes import cores
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
+from journey.tables.golds import check_golds
+from journey.tables.golds import words as golds_in_words
 from journey.tables.problems import RowCount, problems_of
 from journey.tables.rows import UserTable
 
@@ -108,6 +112,9 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     problems = None if given is None else sum(1 for _ in given)
     if problems is not None:
         places = problems * settings.per_problem
+    read = check_golds(list(task.problems() or ()))
+    for line in golds_in_words(Path(settings.problems or "").name, read):
+        console.note(line)
     first = next(task.jobs())
     tried = min(_SAMPLE, first.count)
     job = replace(first, count=tried)
@@ -130,6 +137,7 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
         "methods": task.config["methods"],
         **({} if problems is None else {"problems": problems}),
         **unusable,
+        **({"golds": msgspec.to_builtins(read)} if read.unread else {}),
         "pairs": pairs,
         "shards": -(-places // ROWS_PER_SHARD),
         "workers": processes,

@@ -97,9 +97,9 @@ def plan(settings: SampleSettings, out: Path) -> dict[str, Any]:
         "out": str(out),
         "problems": len(problems),
         "policies": [each.info.name for each in policies],
-        "asked at once": [[each.info.name for each in group] for group in on_one_base(policies)],
+        "asked_at_once": [[each.info.name for each in group] for group in on_one_base(policies)],
         "attempts": len(problems) * (settings.k + 1) * len(policies),
-        "most attempts": len(problems) * ((settings.k_hard or settings.k) + 1) * len(policies),
+        "attempts_at_most": len(problems) * ((settings.k_hard or settings.k) + 1) * len(policies),
         "temperature": {
             each.info.name: f"{each.info.temperature:g} ({each.info.temperature_from})" for each in policies
         },

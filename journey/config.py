@@ -265,10 +265,18 @@ class FinetuneSettings(TemplateSettings):
         "token", description="mean over the weighted tokens of an optimiser step, or mean of the row means"
     )
     checkpointing: Annotated[bool | None, Flag()] = Field(
-        None, description="recompute activations (default: as the engine does)"
+        None, description="recompute activations (default: where memory needs it; engine trl: on a GPU)"
+    )
+    deterministic: bool = Field(
+        False,
+        exclude_if=off,
+        description="only algorithms that give the same bytes every time; slower, and a matter of GPUs alone",
     )
     pass_tokens: Annotated[int | None, Unit("tokens")] = Field(
-        None, ge=16, le=MOST, description="size of one forward pass of a stack, padding included (default: by device)"
+        None,
+        ge=16,
+        le=MOST,
+        description="size of one forward pass of a stack, padding included (default: by device and memory)",
     )
     stacks: int | None = Field(
         None, ge=1, le=MOST, description="stacks that the runs are dealt into (default: one a seed on a CPU)"
@@ -401,7 +409,10 @@ class EvaluateSettings(Settings):
         None, ge=1, le=10_000_000, description="cap of an answer, the same for all arms (default: from the data)"
     )
     batch: Annotated[int, Flag("N"), Unit("answers")] = Field(
-        64, ge=1, le=1_000_000, description="how many of every run are decoded together"
+        64,
+        ge=1,
+        le=1_000_000,
+        description="how many of every run are decoded together (on a GPU by default: by its memory)",
     )
     stack: int | None = Field(None, ge=1, le=10_000, description="runs decoded together (default: all)")
     margin: Annotated[float, Flag("SHARE")] = Field(
@@ -439,6 +450,9 @@ class EvaluateSettings(Settings):
     equal_tokens: bool = Field(True, description="compare at equal test tokens, where a strategy draws samples")
     dev: dict[str, str] = Field({}, description="dev problems of a benchmark, e.g. gsm8k: gsm8k_dev.jsonl")
     dev_problems: Problems = Field(200, description="size of the dev split on which policies are chosen, at most")
+    second_grader: Annotated[Literal["math-verify"] | None, Flag("NAME")] = Field(
+        None, exclude_if=unset, description="judges every answer too: the report says how often it differs"
+    )
     larger: Annotated[str | None, Flag("MODEL")] = Field(
         None, description="a larger untuned model to compare with at equal FLOPs, or NAME@http://HOST/v1"
     )
@@ -457,7 +471,10 @@ class EvaluateSettings(Settings):
         None, description="precision of sampling (default: float32 on a CPU, bfloat16 on a GPU)"
     )
     flips: Annotated[int | None, Unit("problems")] = Field(
-        None, ge=0, le=1_000_000, description="how many are answered again one at a time (default: 16 in bfloat16)"
+        None,
+        ge=0,
+        le=1_000_000,
+        description="of each benchmark, answered again one at a time (default: 16 in all, in bfloat16)",
     )
     aa: Annotated[bool, Flag()] = Field(
         False, description="compare seeds of one arm with other seeds of the same arm; trains more if needed"

@@ -298,7 +298,7 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
 
     Makes a few pairs in memory to estimate from; writes nothing. Raises UsageError for bad settings.
     """
-    from journey.evaluate.dry_run import expect
+    from journey.evaluate.dry_run import chances_of, expect
     from journey.generate.run import plan
 
     out, evaluation = Path(out), settings.evaluate
@@ -323,8 +323,19 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         "benchmarks": sizes,  # null: all of a published set
         "detectable_points": {name: effect and effect["detectable_points"] for name, effect in expected.items()},
         "to_halve_it": {name: effect and effect["to_halve_it"] for name, effect in expected.items()},
+        "chances": {
+            name: chances_of(count, settings.finetune.seeds, evaluation.margin, _questions(settings))
+            for name, count in sizes.items()
+            if count
+        },
         "settings": settings.model_dump(),
     }
+
+
+def _questions(settings: RunSettings) -> int:
+    """How many primary comparisons there will be, at least: a budget of the shortcut is a question, and equal test tokens."""
+    shortcuts = sum(arm.partition("@")[0] == "shortcut" for arm in settings.finetune.arms)
+    return max(1, shortcuts) + bool(settings.evaluate.equal_tokens and len(settings.evaluate.strategy) > 1)
 
 
 def _run_count(settings: RunSettings) -> int:

@@ -60,6 +60,11 @@ class SearchReading:
     dead_tries: list[tuple[int, int]] = field(default_factory=list)
 
 
+def speaks_of_value(words: str) -> bool:
+    """Whether words behind a value judge it: too high, too low, a dead end, the target."""
+    return any(cue.search(words) is not None for cue in (_HIT, _HIGH, _LOW, _DEAD))
+
+
 def follow(text: str, problem: Problem, marks: Sequence[Mark]) -> SearchReading:
     """Follow the search that an answer tells."""
     return _Follower(text, problem).run(marks)

@@ -26,7 +26,7 @@ from journey.evaluate.behaviour.reading import read
 from journey.formats.behaviour import HABITS, Habit, JudgeAgreement, Judged
 from journey.formats.files import write_atomic
 from journey.formats.folders import EvaluatedFolder
-from journey.models import load
+from journey.models import load, policy, template
 from journey.models.endpoints import Endpoint, NotServed, reference
 from journey.processes import map_in_threads
 from journey.rng import digest, seed_for
@@ -198,22 +198,18 @@ def asker(model: str, use: ServerUse | None = None) -> Ask:
 def _local(model: str) -> Ask:
     """A model in memory, greedily, one prompt after the other in small batches."""
     from journey.models.decode import Decoder
+    from journey.models.probe import check_sampler
 
     ref = load.find(model)
     tokenizer = load.load_tokenizer(ref)
+    policy.attach(tokenizer, policy.find(tokenizer, "plain", policy.Wishes()))
+    check_sampler(ref, tokenizer, load.best_device(), option="--judge")
     loaded: Any = load.load_model(ref)
 
     def ask(prompts: Sequence[str]) -> Iterator[tuple[int, str | None]]:
         decoder = Decoder.of(loaded, tokenizer, CAP)
         for index, text in enumerate(prompts):
-            if tokenizer.chat_template:
-                message = tokenizer.apply_chat_template(
-                    [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
-                )
-            else:
-                message = f"{text}\n"
-            ids = list(tokenizer(message, add_special_tokens=False)["input_ids"])
-            (done,) = decoder.greedy([ids])
+            (done,) = decoder.greedy([template.text_ids(tokenizer, text, "plain")])
             yield index, str(tokenizer.decode(list(done.ids), skip_special_tokens=True))
 
     return ask

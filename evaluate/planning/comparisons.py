@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from journey.catalog import STRATEGIES
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
-from journey.evaluate.statistics.verdict import BASE, EQUAL_FLOPS, EQUAL_TOKENS, LARGER, declare
+from journey.evaluate.statistics.verdict import (
+    AFTER_MISTAKE,
+    AGAINST_TWIN,
+    BASE,
+    EQUAL_FLOPS,
+    EQUAL_TOKENS,
+    LARGER,
+    bare,
+    declare,
+)
 from journey.evaluate.test_time.contract import Strategy
 from journey.formats.comparison import Declared
 from journey.formats.plan import BenchmarkInfo, DrawInfo, EvaluationPlan, Skipped, StrategyInfo
@@ -103,6 +112,8 @@ def check_strategies(settings: EvaluateSettings) -> None:
     first = settings.strategy[0] if settings.strategy else None
     if first is None:
         raise UsageError("no strategy", "e.g. --strategy greedy,majority; see `journey list strategies`")
+    if strategy(first).probe:
+        raise UsageError(f"{first} is a probe and gives no headline", f"e.g. --strategy greedy,{first}")
     if strategy(first).oracle:
         raise UsageError(f"{first} looks at the gold answer and gives no verdict", "name another strategy first")
 
@@ -117,11 +128,13 @@ def family(
     base: bool,
     equal: bool,
     larger: bool,
+    probed: Iterable[str] = (),
 ) -> tuple[Declared, ...]:
-    """Every comparison that gets a verdict, the family of Holm's correction.
+    """Every comparison that gets a verdict; `primary_family` names those that the headline speaks of.
 
     The first strategy: all pairs, and every arm against the base. Other strategies (no oracles): the pairs. At equal
-    test tokens: the pairs, where there are dev problems to choose a policy on. A larger model: every arm.
+    test tokens: the pairs, where there are dev problems to choose a policy on. A larger model: every arm. The recovery
+    probe: the pairs, after a mistake and against its clean twin.
     """
     benchmarks, left = list(benchmarks), {(one.benchmark, one.strategy) for one in left_out}
     bases = [(BASE, arm) for arm in arms] if base else []
@@ -134,4 +147,45 @@ def family(
     chosen = [b.name for b in benchmarks if b.dev is not None]
     declared += [Declared(name, *pair, EQUAL_TOKENS) for name in chosen for pair in arm_pairs if equal]
     declared += [Declared(name, LARGER, arm, EQUAL_FLOPS) for name in chosen for arm in arms if larger]
-    return tuple(declared)
+    probes = [
+        Declared(name, *pair, at) for name in probed for pair in arm_pairs for at in (AFTER_MISTAKE, AGAINST_TWIN)
+    ]
+    return (*declared, *probes)
+
+
+def probed(settings: EvaluateSettings, benchmarks: Mapping[str, BenchmarkInfo]) -> list[str]:
+    """The benchmarks with the recovery probe: those that get strategies other than the first, by the name as asked for."""
+    wanted = settings.sampled
+    return [i.name for spec, i in benchmarks.items() if wanted is None or {spec, i.name} & set(wanted)]
+
+
+def primary_family(declared: Iterable[Declared], primary: str) -> tuple[str, ...]:
+    """The keys of the primary comparisons: on the primary benchmark, one a question that is asked of the journey.
+
+    Which budget the shortcut had (`@examples`, `@tokens`) is a question each; equal test tokens is one more, asked of the
+    shortcut that had equal training tokens where there is one. Journeys of another origin count as shortcuts do. Controls
+    are secondary, unless there is nothing else.
+    """
+    there = [item for item in declared if item.benchmark == primary and item.first not in (BASE, LARGER)]
+    named = [item for item in there if bare(item.first).partition(":")[0] in ("shortcut", "journey")] or there
+    questions = [item for item in named if not item.at]
+    equal: dict[str, Declared] = {}
+    for item in (one for one in named if one.at == EQUAL_TOKENS):
+        if item.second not in equal or "@tokens" in item.first and "@tokens" not in equal[item.second].first:
+            equal[item.second] = item
+    return tuple(item.key for item in [*questions, *equal.values()])
+
+
+def is_primary(plan: EvaluationPlan, item: Declared) -> bool:
+    """Whether the headline speaks of a comparison."""
+    if plan.primary_family:
+        return item.key in plan.primary_family
+    return item.benchmark == plan.primary and item.first not in (BASE, LARGER) and item.at in ("", EQUAL_TOKENS)
+
+
+def families(plan: EvaluationPlan) -> list[list[Declared]]:
+    """The comparisons that Holm covers together: the primary ones, and the others; all in one in plans of 0.1."""
+    if not plan.primary_family:
+        return [list(plan.comparisons)]
+    primary = [item for item in plan.comparisons if is_primary(plan, item)]
+    return [primary, [item for item in plan.comparisons if item not in primary]]

@@ -8,6 +8,7 @@ source: the dev split of the curated folder that the runs were trained from, or 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 from journey.catalog import BENCHMARKS
@@ -56,7 +57,7 @@ def dev_questions(
     questions, facts = loaded
     own_name = f"{name}{SUFFIX}"
     renamed = [Question(question.id, own_name, question.problem) for question in questions]
-    return renamed, BenchmarkFacts(own_name, facts.source, facts.check, facts.revision, facts.licence, facts.summary)
+    return renamed, replace(facts, name=own_name)
 
 
 def dev_spec(name: str, given: str) -> str:

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from journey import views
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
+from journey.formats.finetune import TemplateFile
 from journey.formats.plan import LargerInfo
-from journey.models import load, template
+from journey.models import load, policy, template
 from journey.models.endpoints import EndpointRef, reference
 from journey.models.flops import Cost, by_parameters, cost_of
 from journey.schema import Question
 from journey.views import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class LargerModel:
     cost: Cost | None
     prompts: dict[str, dict[str, tuple[int, ...]]]
     texts: dict[str, dict[str, str]]
+    template: TemplateFile | None = None  # how its chat template is used, where that is not as it is
 
 
 def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Question]]) -> LargerModel:
@@ -49,7 +55,8 @@ def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Que
         return LargerModel(info, view, None, server, cost, {}, texts)
     ref = load.find(name)
     tokenizer = load.load_tokenizer(ref)
-    view = template.default_view(tokenizer)
+    view, own = _asked_in(tokenizer)
+    policy.attach(tokenizer, own)
     prompts = {}
     for of, of_benchmark in questions.items():
         for question in of_benchmark if view == "compact" else ():
@@ -57,4 +64,13 @@ def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Que
                 raise UsageError(f"{name} cannot read {of}", "name another model as --larger")
         prompts[of] = {q.id: tuple(template.prompt_ids(tokenizer, q.problem, view)) for q in of_benchmark}
     cost = cost_of(ref)
-    return LargerModel(LargerInfo(name, view, cost.parameters, ref.revision), view, ref, None, cost, prompts, {})
+    return LargerModel(LargerInfo(name, view, cost.parameters, ref.revision), view, ref, None, cost, prompts, {}, own)
+
+
+def _asked_in(tokenizer: PreTrainedTokenizerBase) -> tuple[View, TemplateFile | None]:
+    """The view that a model is asked in and its template policy: thinking, unless its template leaves no room for that."""
+    view = template.default_view(tokenizer)
+    try:
+        return view, policy.find(tokenizer, view, policy.Wishes())
+    except UsageError:
+        return "plain", policy.find(tokenizer, "plain", policy.Wishes())

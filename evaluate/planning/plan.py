@@ -16,13 +16,14 @@ from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.check import check_benchmarks, check_prices
 from journey.evaluate.planning.dev_questions import check_dev, dev_questions
 from journey.evaluate.planning.larger import LargerModel, find_larger
-from journey.evaluate.planning.questions import ask, info_of, limit_of, rows_of, trained_on
+from journey.evaluate.planning.questions import ask, dev_rows_of, info_of, limit_of, rows_of, trained_on
 from journey.evaluate.planning.runs import pairs, read_runs, trained, twice, why_not_stacked
 from journey.evaluate.statistics.verdict import BASE
 from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import BenchmarkInfo, BenchmarkRows, EvaluationPlan, RunInfo
 from journey.models import load, places, policy, template
 from journey.sampling.requests import StrategySettings, roomy_cap
+from journey.sampling.width import answers_together
 from journey.schema import Question
 from journey.servers.use import ServerUse
 from journey.views import View
@@ -48,6 +49,7 @@ class EvaluationSetup:
     positions: int | None
     larger: LargerModel | None = None
     servers: ServerUse | None = None
+    batch_given: bool = True  # else it was chosen, and a plan that is there keeps its own
 
     def with_plan(self, plan: EvaluationPlan) -> EvaluationSetup:
         """A copy with another plan; questions, prompts and everything else stay as they are."""
@@ -83,7 +85,23 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
         backend=settings.endpoint or _backend(finetuned, runs),
         rows=rows,
     )
-    return EvaluationSetup(plan, ref, tokenizer, questions, prompts, device, strategy_settings, positions, larger)
+    given = "batch" in settings.model_fields_set
+    if not given and plan.backend in (STACKED, ONE_BY_ONE):
+        together = len(plan.runs) if plan.backend == STACKED else 1
+        plan = msgspec.structs.replace(
+            plan, batch=_width(ref, plan, min(together, settings.stack or together), longest)
+        )
+    return EvaluationSetup(
+        plan, ref, tokenizer, questions, prompts, device, strategy_settings, positions, larger, batch_given=given
+    )
+
+
+def _width(ref: load.ModelRef, plan: EvaluationPlan, runs: int, longest: int) -> int:
+    """Answers of each run that are written together: as set by default on a CPU, by the memory of a GPU."""
+    total = load.device_memory()
+    if total is None:
+        return plan.batch
+    return answers_together(ref, runs, longest + plan.max_new_tokens, 4 if plan.dtype == "float32" else 2, total)
 
 
 def _plan(
@@ -94,29 +112,34 @@ def _plan(
     larger: LargerModel | None,
 ) -> EvaluationPlan:
     """The plan as far as the settings say it; `infos` are all benchmarks by the name as asked for, dev ones too."""
-    names = tuple(dict.fromkeys(settings.strategy))
     test = {spec: info for spec, info in infos.items() if not _is_dev(spec)}
     dev = [info for spec, info in infos.items() if _is_dev(spec)]
+    asked = list(dict.fromkeys(settings.strategy))
+    names = tuple(name for name in asked if not comparisons.strategy(name).probe)
+    probed = tuple(comparisons.probed(settings, test)) if len(names) < len(asked) else ()
     left_out = comparisons.skipped(settings, test)
     arm_pairs = pairs(runs)
     arms = list(dict.fromkeys(run.arm for run in trained(runs)))
+    primary = _primary(settings, test)
+    declared = comparisons.family(
+        names,
+        test.values(),
+        arms,
+        arm_pairs,
+        left_out,
+        base=not settings.aa,
+        equal=wants_equal_tokens(settings),
+        larger=larger is not None and larger.cost is not None and not settings.aa,
+        probed=probed,
+    )
     return EvaluationPlan(
         base="",
         view="",
         runs=(RunInfo(BASE, BASE, None), *runs),
         benchmarks=tuple(test.values()),
-        primary=_primary(settings, test),
+        primary=primary,
         strategies=names,
-        comparisons=comparisons.family(
-            names,
-            test.values(),
-            arms,
-            arm_pairs,
-            left_out,
-            base=not settings.aa,
-            equal=wants_equal_tokens(settings),
-            larger=larger is not None and larger.cost is not None and not settings.aa,
-        ),
+        comparisons=declared,
         margin=settings.margin,
         max_new_tokens=0,
         batch=settings.batch,
@@ -127,9 +150,12 @@ def _plan(
         skipped=tuple(left_out),
         dev=tuple(dev),
         larger=None if larger is None else larger.info,
+        larger_template=None if larger is None else larger.template,
         aa=settings.aa,
         numbers=msgspec.to_builtins(strategy_settings),
         reward=settings.reward,
+        probed=probed,
+        primary_family=comparisons.primary_family(declared, primary),
     )
 
 
@@ -171,6 +197,9 @@ def _ask(
             chosen_on = dev[1].name
             questions[chosen_on] = dev[0]
             infos[f"dev of {spec}"] = info_of(*dev)
+            read = dev_rows_of(*dev, settings)
+            if read is not None:
+                rows[chosen_on] = read
         infos[spec] = msgspec.structs.replace(info_of(loaded, facts), dev=chosen_on)
         questions[facts.name] = loaded
         read = rows_of(spec, loaded, facts, settings)

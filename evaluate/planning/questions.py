@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from pathlib import Path
 
 from journey import console
 from journey.catalog import BENCHMARKS
 from journey.config import EvaluateSettings
-from journey.errors import UsageError
-from journey.evaluate.planning.dev_questions import SUFFIX, dev_questions
+from journey.errors import AuthError, RemoteError, UsageError
+from journey.evaluate.planning.dev_questions import SUFFIX, dev_questions, dev_spec
 from journey.formats.files import json_lines, sha256_of
 from journey.formats.finetune import PROBLEMS
 from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import BenchmarkInfo, BenchmarkRows, EvaluationPlan
-from journey.questions import BenchmarkFacts, is_made_here, load_questions
+from journey.questions import BenchmarkFacts, is_made_here, load_questions, name_of
 from journey.schema import Question
 from journey.tables import golds
 
@@ -54,8 +56,19 @@ def rows_of(
 
     Raises UsageError for a user's own set with too many golds that cannot be judged by, unless they are allowed.
     """
-    if is_made_here(spec):
-        return None
+    return None if is_made_here(spec) else _rows_read(questions, facts, settings)
+
+
+def dev_rows_of(
+    questions: Sequence[Question], facts: BenchmarkFacts, settings: EvaluateSettings
+) -> BenchmarkRows | None:
+    """The same of dev problems, on which policies are chosen."""
+    return _rows_read(questions, facts, settings)
+
+
+def _rows_read(
+    questions: Sequence[Question], facts: BenchmarkFacts, settings: EvaluateSettings
+) -> BenchmarkRows | None:
     read = golds.check_golds([question.problem for question in questions])
     hopeless = facts.own and read.unread > golds.MOST_UNREAD * read.checked
     if hopeless and not settings.allow_golds:
@@ -69,18 +82,44 @@ def rows_of(
 def refuse_changed(plan: EvaluationPlan, finetuned: FinetunedFolder, settings: EvaluateSettings, folder: str) -> None:
     """Raises UsageError where a file no longer gives the questions (dev ones too) that a folder asked.
 
-    Sets that are made here and those of the Hub are left alone: what they give is fixed by seed and revision.
+    So for Hub data sets without a revision, where the Hub can be reached. Sets that are made here and pinned ones are left
+    alone: what they give is fixed by seed and revision.
     """
     asked = {info.name: info.sha256 for info in (*plan.benchmarks, *plan.dev)}
     for spec in settings.benchmarks:
-        name, _, file = spec.partition("=")
-        if file and name in asked:
-            _refuse_other(asked[name], ask(spec, settings, limit_of(spec, settings), frozenset()), file, folder)
-        given = settings.dev.get(spec) or settings.dev.get(name)
-        if given and given not in BENCHMARKS.names() and f"{name}{SUFFIX}" in asked:
-            dev = dev_questions(spec, name, settings, finetuned)
-            if dev is not None:
-                _refuse_other(asked[f"{name}{SUFFIX}"], dev, given, folder)
+        name, given = name_of(spec, settings.split), spec.partition("=")[2] or spec
+        if name in asked and _may_change(spec):
+            _refuse_changed_one(
+                asked[name], partial(ask, spec, settings, limit_of(spec, settings), frozenset()), given, folder
+            )
+        dev = settings.dev.get(spec) or settings.dev.get(name)
+        if dev and f"{name}{SUFFIX}" in asked and _may_change(dev_spec(name, dev)):
+            _refuse_changed_one(
+                asked[f"{name}{SUFFIX}"],
+                partial(dev_questions, spec, name, settings, finetuned),
+                dev,
+                folder,
+            )
+
+
+def _may_change(spec: str) -> bool:
+    """Whether what a spec gives is fixed neither by a seed nor by a revision."""
+    place = spec.partition("=")[2]
+    if not place:
+        return spec not in BENCHMARKS.names() and not is_made_here(spec) and "@" not in spec
+    return Path(place).expanduser().exists() or "@" not in place
+
+
+def _refuse_changed_one(
+    sha256: str, load: Callable[[], tuple[list[Question], BenchmarkFacts] | None], given: str, folder: str
+) -> None:
+    try:
+        loaded = load()
+    except (AuthError, RemoteError) as error:
+        console.note(f"whether {given} has changed cannot be seen: {str(error).splitlines()[0]}")
+        return
+    if loaded is not None:
+        _refuse_other(sha256, loaded, given, folder)
 
 
 def _refuse_other(sha256: str, loaded: tuple[list[Question], BenchmarkFacts], file: str, folder: str) -> None:

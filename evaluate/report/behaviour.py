@@ -18,7 +18,7 @@ HEADS = {
     "subgoals": "Sets subgoals",
     "works_backward": "Works backward",
 }
-TURNS = ("Corrected", "Harmed", "Loops", "Truncated")
+TURNS = ("First answer right", "Then final right", "Corrected", "Harmed", "Loops", "Truncated")
 STEPS = ("Steps judged", "False", "Of these taken back", "Answers with a false step", "Doubts about what was right")
 CLAIMS = ("Claims on branches that are true", "Dead ends that are dead", "Hits that hit")
 JUDGED = ("Cohen's kappa", "Both yes", "Rules only", "Judge only", "Neither", "Mean count, rules", "Mean count, judge")
@@ -85,15 +85,17 @@ def _by_benchmark(items: Iterable[Behaviour]) -> Iterable[HabitsTable]:
 
 
 def _row(item: Behaviour) -> tuple[str, ...]:
-    """Name, answers, a share for each habit, corrected, harmed, loops, truncated."""
+    """Name, answers, a share for each habit, first and final answer, corrected, harmed, loops, truncated."""
     name = item.run or item.arm
     if not item.answers:
-        return (name, NO_DATA, *[""] * (len(HABITS) + 4))
+        return (name, NO_DATA, *[""] * (len(HABITS) + 6))
     habits = [numbers.percent(item.habits[habit].share) if habit in item.habits else NOT_KNOWN for habit in HABITS]
     c = item.commitment
-    turned = [NOT_KNOWN, NOT_KNOWN]
+    turned = [NOT_KNOWN] * 4
     if c is not None:
-        turned = [_of(c.correction_rate, c.corrected, c.first_wrong), _of(c.harm_rate, c.harmed, c.first_right)]
+        final = c.first_right - c.harmed + c.corrected
+        both = [_of(right / c.committed, right, c.committed) for right in (c.first_right, final)]
+        turned = [*both, _of(c.correction_rate, c.corrected, c.first_wrong), _of(c.harm_rate, c.harmed, c.first_right)]
     rates = [numbers.percent(item.loop_rate), numbers.percent(item.truncation_rate)]
     return (name, f"{item.answers:,}", *habits, *turned, *rates)
 

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from journey import numbers
+from journey.evaluate.planning.comparisons import is_primary
 from journey.evaluate.planning.earlier_looks import in_words
-from journey.evaluate.report import words
+from journey.evaluate.report import recovery, words
+from journey.evaluate.report.recovery import RecoverySection
 from journey.evaluate.report.words import NO_DATA
-from journey.evaluate.statistics.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE
+from journey.evaluate.statistics.verdict import BASE, EQUAL, NO_DIFFERENCE
 from journey.formats.comparison import Declared
 from journey.formats.plan import EarlierLook, EvaluationPlan, LargerInfo
 from journey.formats.scores import ArmScore, Compared, RunScore, Scores
@@ -75,7 +77,7 @@ class ComparedRow:
     holm: str = "1.000"
     detectable: str = NOT_KNOWN
     words: str = "no result"
-    tone: str = "open"  # "first", "second" (the better arm), "none" (no difference shown) or "open" (cannot tell)
+    tone: str = "open"  # "first", "second" (the better arm), "none" (equal within the margin) or "open" (cannot tell)
     notes: tuple[str, ...] = ()  # the qualifiers in plain words
     explanation: str = "Nothing was scored."
     permutation: str = NOT_KNOWN
@@ -128,6 +130,7 @@ class Content:
     margin: float
     primary: str
     base: str
+    recovery: tuple[RecoverySection, ...] = ()
 
     @property
     def between_arms(self) -> tuple[Group, ...]:
@@ -161,6 +164,7 @@ def content(
         margin=scores.margin,
         primary=plan.primary,
         base=plan.base,
+        recovery=recovery.sections(plan, scores),
     )
 
 
@@ -253,6 +257,11 @@ def _facts(plan: EvaluationPlan, scores: Scores) -> tuple[tuple[str, str], ...]:
         ("Strategies", ", ".join(map(plan.policy, plan.strategies))),
         ("Cap", f"at most {plan.max_new_tokens:,} new tokens an answer, for every arm"),
         ("Sampler", f"{plan.backend}; {plan.batch} prompts together, {plan.dtype}, the same for every run"),
+        *(
+            [("Sampler, tried", "; ".join(f"{name}: {words}" for name, words in plan.sampler.items()))]
+            if plan.sampler
+            else []
+        ),
         ("Prompt view", plan.view),
         ("Seed of the evaluation", str(plan.seed)),
         ("Plan (sha256)", scores.plan_sha256),
@@ -289,7 +298,7 @@ def _accuracy_row(name: str, arm: ArmScore | None) -> AccuracyRow:
     return AccuracyRow(
         arm=name,
         share=(arm.accuracy, arm.low, arm.high),
-        accuracy=numbers.percent(arm.accuracy),
+        accuracy=words.accuracy(arm),
         interval=numbers.interval(arm.low, arm.high, signed=False),
         n=f"{arm.n:,}" if arm.arm == BASE else f"{arm.n:,} x {numbers.plural(arm.seeds, 'seed')}",
         truncated=numbers.percent(arm.truncation_rate),
@@ -329,13 +338,18 @@ def _compared_rows(plan: EvaluationPlan, scores: Scores) -> Iterable[ComparedRow
     for (benchmark, first, second, strategy), items in by_key.items():
         yield from (_compared_row(item, strategy) for item in items)
         if not items:
-            primary = benchmark == plan.primary and first not in (BASE, LARGER) and strategy in ("", EQUAL_TOKENS)
+            primary = is_primary(plan, Declared(benchmark, first, second, strategy))
             yield ComparedRow(benchmark, first, second, primary, at=strategy)
 
 
 def _compared_row(item: Compared, strategy: str) -> ComparedRow:
     c, verdict = item.comparison, item.verdict
-    tones = {item.first: "first", item.second: "second", None: "none" if verdict.words == NO_DIFFERENCE else "open"}
+    tones = {
+        item.first: "first",
+        item.second: "second",
+        None: "none" if verdict.words.startswith((EQUAL, NO_DIFFERENCE)) else "open",
+    }
+    visible = c.detectable if verdict.detectable is None else verdict.detectable
     return ComparedRow(
         benchmark=item.benchmark,
         first=item.first,
@@ -347,7 +361,7 @@ def _compared_row(item: Compared, strategy: str) -> ComparedRow:
         interval=numbers.interval(c.low, c.high),
         p=numbers.p_value(c.p),
         holm=numbers.p_value(verdict.holm_p),
-        detectable=numbers.points(c.detectable, signed=False),
+        detectable=numbers.points(visible, signed=False),
         words=verdict.words,
         tone=tones.get(verdict.winner, "open"),
         notes=tuple(words.plain_words(qualifier) for qualifier in verdict.qualifiers),

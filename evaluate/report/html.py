@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from journey.evaluate.report import behaviour as behaviour_part
+from journey.evaluate.report import recovery as recovery_part
 from journey.evaluate.report.behaviour import HEADS, BehaviourSection
 from journey.evaluate.report.charts import plot
 from journey.evaluate.report.content import Content
@@ -46,6 +47,7 @@ def page(content: Content, costs: Costs, behaviour: BehaviourSection, training: 
         behaviour=behaviour,
         training=training,
         behaviour_columns=behaviour_part,
+        recovery_part=recovery_part,
         habit_heads=list(HEADS.values()),
         answers=Markup(answers),
         style=Markup(style),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from journey.console import clean
+from journey.evaluate.report import recovery
 from journey.evaluate.report.behaviour import CLAIMS, HEADS, JUDGED, STEPS, TURNS, BehaviourSection
 from journey.evaluate.report.content import AccuracyTable, ComparedRow, Content
 from journey.evaluate.report.costs import ALL_ARMS, Costs, EqualCostTable
@@ -57,7 +58,7 @@ def page(content: Content, costs: Costs, behaviour: BehaviourSection, training: 
     ]
     parts.append(f"The sign-flip permutation and McNemar's exact test each {ONLY_THESE}; neither decides the verdict.")
     parts.append(table(_FURTHER, further))
-    parts += [*_costs(costs), *_behaviour(behaviour), *_training(training)]
+    parts += [*_costs(costs), *_behaviour(behaviour), *_recovery(content), *_training(training)]
     parts.append("## How to read this")
     parts.append("\n".join(f"- **{name}**: {escaped(meaning)}" for name, meaning in GUIDE.items()))
     return ("\n\n".join(parts) + "\n").encode()
@@ -153,6 +154,17 @@ def _behaviour(behaviour: BehaviourSection) -> Iterable[str]:
     if behaviour.judge:
         yield escaped(behaviour.judge[0])
         yield table(["Habit", *JUDGED], behaviour.judge[1])
+
+
+def _recovery(content: Content) -> Iterable[str]:
+    if content.recovery:
+        yield "## Recovery from mistakes"
+        yield escaped(recovery.ABOUT)
+    for part in content.recovery:
+        yield f"### {escaped(part.benchmark)}"
+        if part.rows:
+            yield table(recovery.HEADS, part.rows)
+        yield "\n".join(f"- {escaped(note)}" for note in part.notes)
 
 
 def _training(training: TrainingSection) -> Iterable[str]:

@@ -60,6 +60,7 @@ def _answers(prepared: EvaluationSetup, shards: Sequence[SamplingShard], count: 
             worker_model(prepared),
             ref=larger.ref,
             view=larger.view,
+            template=larger.template,
             positions=None,
             one_by_one=False,
             server=None,

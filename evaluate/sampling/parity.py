@@ -1,7 +1,7 @@
 """Parity checks: greedy answers given again by another way, and compared. Is a server exact? Does the batch flip answers?
 
 `parity.json` compares a server's answers with the built-in sampler's, before the server is used; `flips.json` compares the
-stored greedy answers with those written one prompt and one run at a time.
+stored greedy answers with those written one prompt at a time, one row of every run side by side.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from journey.sampling.workers import WorkUnit
 from journey.schema import Question, Sample
 from journey.store import Folder
 
-FLIPS = 16  # problems answered again one at a time, where precision is low
+FLIPS = 16  # problems answered again one at a time, of all benchmarks together, where precision is low
 
 
 def check_endpoint(
@@ -55,9 +55,10 @@ def check_endpoint(
 def flips(
     folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetup, problems: int | None
 ) -> list[Agreement]:
-    """Greedy answers again, one prompt and one run at a time; in bfloat16 unless a number of problems is given."""
+    """Greedy answers again, one prompt at a time; in bfloat16 unless a number of problems of every benchmark is given."""
     plan = prepared.plan
-    wanted = (FLIPS if plan.dtype == "bfloat16" else 0) if problems is None else problems
+    each = -(-FLIPS // len(plan.benchmarks))
+    wanted = (each if plan.dtype == "bfloat16" else 0) if problems is None else problems
     if not wanted or plan.backend != STACKED:
         return []
     if folder.has(AgreementFile.FILE):
@@ -111,12 +112,16 @@ def _compare_group(
         for (run, _), left, right in zip(runs, ours, theirs, strict=True):
             yield _agreement(against, run, questions, [texts[0] for texts in left], [texts[0] for texts in right])
         return
-    alone = [WorkUnit(f"{name}/{run[0]}", (run,), ("greedy",), batch, 1) for run in runs]
-    for result, (run, _) in zip(workers.answer_all(built_in, alone, 1), runs, strict=True):
+    # One row of every run: a step of decoding costs as much for one row as for all of them, and nothing is padded.
+    alone = [
+        WorkUnit(f"{name}/one/{number}", runs, ("greedy",), (question,), 1) for number, question in enumerate(batch)
+    ]
+    again = [result.written["greedy"] for result in workers.answer_all(built_in, alone, 1)]
+    for index, (run, _) in enumerate(runs):
         files = stored.shards(samples_folder(run, name, "greedy"))
         before = {sample.question: sample for file in files for sample in read_lines(file, Sample)}
-        again = [texts[0] for texts in result.written["greedy"][0]]
-        yield _agreement(against, run, questions, [before[q.id] for q in questions], again)
+        texts = [of_question[index][0][0] for of_question in again]
+        yield _agreement(against, run, questions, [before[question.id] for question in questions], texts)
 
 
 def _agreement(

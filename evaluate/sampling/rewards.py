@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from journey import console
 from journey.errors import UsageError
 from journey.evaluate.planning.plan import EvaluationSetup
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.formats.files import read_lines
-from journey.models import load, template
+from journey.models import load, policy, template
 from journey.models.endpoints import Endpoint, ask_all, reference
 from journey.sampling.shards import samples_folder
 from journey.schema import Question, Reward, Sample
@@ -54,6 +56,9 @@ class RewardModel:
         self.endpoint = None if server is None else Endpoint(server, use=use)
         if server is None:
             self.model, self.tokenizer = load.load_classifier(load.find(name))
+            # A template that writes the date would give other rewards tomorrow.
+            dated = policy.tells_the_time(self.tokenizer)
+            self.template = msgspec.structs.replace(policy.PLAIN, date=policy.TODAY if dated else None)
 
     def rate(self, answers: Sequence[tuple[Question, str]]) -> list[float]:
         """One number for each (question, answer); higher is better. Raises UsageError where the model gives NaN."""
@@ -81,7 +86,7 @@ class RewardModel:
     def _ids(self, question: Question, text: str) -> list[int]:
         messages = [{"role": "user", "content": question.problem.question}, {"role": "assistant", "content": text}]
         if self.tokenizer.chat_template:
-            dialogue = self.tokenizer.apply_chat_template(messages, tokenize=False)
+            dialogue = policy.render(self.tokenizer, messages, self.template, False)
             return list(self.tokenizer(dialogue, add_special_tokens=False)["input_ids"])
         brief = question.problem.brief or question.problem.question
         words = question.problem.question if template.covers(self.tokenizer, question.problem.question) else brief

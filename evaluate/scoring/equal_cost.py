@@ -1,7 +1,7 @@
 """Comparisons at equal test-time cost: one arm's best policy for what the other's one greedy answer costs.
 
 B is the journey's mean of generated tokens per problem under greedy. What the shortcut could do for at most B tokens a
-problem is tried on dev problems: greedy, every other strategy of the plan at each of its settings, and k samples
+problem is tried on dev problems: greedy, every other strategy of the plan and best-of-self at each setting, and k samples
 interpolated per problem between the two k on either side of B. The best of them there is compared on the test problems,
 by the same test, on scores in [0, 1]. No more than half of the samples drawn make a policy, so that every score is a mean
 over many subsets. The budget of a larger model works alike, in FLOPs.
@@ -24,7 +24,7 @@ from journey.formats.comparison import Comparison, Declared
 from journey.formats.plan import RunInfo
 from journey.formats.scores import Candidate, EqualBudget
 
-GREEDY = "greedy"
+GREEDY, OWN_WORDS = "greedy", "best-of-self"
 TO_BUDGET = " to the budget"
 TOLERANCE = 1e-9  # of a cost, relative: interpolated policies cost the budget itself
 
@@ -149,7 +149,14 @@ def _policies(
 ) -> Iterable[Policy]:
     """Greedy, and every strategy that the benchmark has: at its settings, and interpolated to the budget."""
     yield _greedy(book, runs, benchmark)
-    for name in book.plan.strategies_on(asked_of or benchmark):
+    named = book.plan.strategies_on(asked_of or benchmark)
+    # A model that calls its own answer wrong could use that: its best policy may, whether or not it was asked for. (Plans
+    # of 0.1, which have no primary family, did not have it.)
+    drawn = [
+        strategy(name) for name in named if not strategy(name).oracle
+    ]  # an oracle's samples are not on dev problems
+    shared = any(one.draw == SAMPLES for one in drawn) and book.plan.primary_family
+    for name in dict.fromkeys([*named, *([OWN_WORDS] if shared else [])]):
         one = strategy(name)
         if one.oracle or name == GREEDY:
             continue
@@ -182,7 +189,7 @@ def _of_samples(
             return
         below = policy
     if below is not None:
-        yield replace(below, short=True)
+        yield replace(below, short=not one.own_words)  # one that stops by itself may never use a larger budget
 
 
 def _between(below: Policy, above: Policy, budget: float, unit: str) -> Policy:

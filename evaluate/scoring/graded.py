@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +14,10 @@ from journey import console
 from journey.answers import voting
 from journey.answers.grading import CHECKER_FAILED, EMPTY, WITHHELD, Grade, grade
 from journey.errors import PartialError
+from journey.evaluate.behaviour.own_verdict import calls_itself_wrong
 from journey.evaluate.planning.comparisons import settings_of, strategy
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
+from journey.evaluate.scoring.conduct import AnswerConduct, conduct_of
 from journey.evaluate.statistics.verdict import LARGER
 from journey.evaluate.test_time.outcomes import NO_CLASS, Array, PolicyResult, SampleMatrix
 from journey.formats.comparison import Declared
@@ -58,6 +60,21 @@ class RunSamples:
             rewards=self.rewards,
         )
 
+    @cached_property
+    def matrix_of_own_words(self) -> SampleMatrix:
+        """The same with what every text says of its own answer, which takes a reading of all of them."""
+        pairs = zip(self.questions, self.samples, strict=True)
+        flags = [[calls_itself_wrong(s.text, question.problem) for s in of_one] for question, of_one in pairs]
+        return replace(self.matrix, called_wrong=np.array(flags))
+
+    @cached_property
+    def conduct(self) -> list[list[AnswerConduct]]:
+        """What each answer does besides being right or wrong, by question and number."""
+        rows = zip(self.questions, self.samples, self.grades, strict=True)
+        return [
+            [conduct_of(question, *one) for one in zip(of_q, grades, strict=True)] for question, of_q, grades in rows
+        ]
+
     def _classes(self) -> np.ndarray:
         rows = []
         for question, grades in zip(self.questions, self.grades, strict=True):
@@ -87,7 +104,9 @@ class GradedSamples:
 
     def matrix(self, run: str, benchmark: str, name: str) -> SampleMatrix:
         """The samples of a run on a benchmark that a strategy reads: those of its draw."""
-        return self.cells[run, benchmark, self.plan.draw_of(name)].matrix
+        draw = self.plan.draw_of(name) if name in self.plan.strategies else strategy(name).draw
+        cell = self.cells[run, benchmark, draw]
+        return cell.matrix_of_own_words if strategy(name).own_words else cell.matrix
 
     def applied(self, run: str, benchmark: str, name: str, k: int | None = None) -> PolicyResult:
         """What a strategy gives at one setting; without one as the plan has it."""
@@ -198,7 +217,7 @@ def matrix(columns: Sequence[Array]) -> Array:
 
 
 def comparison_options(plan: EvaluationPlan, item: Declared) -> dict[str, Any]:
-    """The streams of a comparison, and as many sign flips as its family needs for Holm's p to become small."""
+    """The streams of a comparison, and as many sign flips as the plan needs for Holm's p to become small."""
     return {"parts": (plan.seed, item.key), "flips": max(FLIPS, FLIPS_EACH * len(plan.comparisons))}
 
 

@@ -33,6 +33,8 @@ class Strategy:
     checker: ClassVar[bool] = False  # needs a checker that works from the problem alone
     reward: ClassVar[bool] = False  # needs a reward model
     logprobs: ClassVar[bool] = False  # needs the log-probabilities of samples, which some servers do not give
+    own_words: ClassVar[bool] = False  # reads what a sample's text says of its own answer
+    probe: ClassVar[bool] = False  # no way of answering: it asks runs something else and has a table of its own
     settings: ClassVar[tuple[str, ...]] = ()  # what it reads of evaluate's settings, beside what its `draw` reads
 
     def places(self, settings: StrategySettings) -> list[int]:
@@ -65,7 +67,7 @@ S = TypeVar("S", bound=type[Strategy])
 
 def in_catalog(kind: S) -> S:
     """Puts a strategy into the catalog under its own `name`; the facts of `journey list` are those of its class."""
-    facts: dict[str, Any] = {flag: True for flag in ("oracle", "checker", "reward") if getattr(kind, flag)}
+    facts: dict[str, Any] = {flag: True for flag in ("oracle", "checker", "reward", "probe") if getattr(kind, flag)}
     facts |= {"settings": kind.settings} if kind.settings else {}
     STRATEGIES.add(kind.name, draw=kind.draw, **facts)(kind)
     return kind

@@ -27,6 +27,7 @@ class SampleMatrix:
     flops: Array | None = None
     logprobs: Array | None = None
     rewards: Array | None = None
+    called_wrong: npt.NDArray[np.bool_] | None = None  # by the sample's own text, where a strategy asks for it
 
     @property
     def samples(self) -> int:
@@ -53,7 +54,7 @@ class SampleMatrix:
         return votes
 
 
-_MAYBE = ("flops", "logprobs", "rewards")
+_MAYBE = ("flops", "logprobs", "rewards", "called_wrong")
 
 
 @dataclass(frozen=True)

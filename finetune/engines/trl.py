@@ -23,6 +23,7 @@ from journey.finetune.training.protocol import LABELS, Report, Setup, Trained
         "report_to",
         "lora_options",
         "checkpointing",
+        "deterministic",
         "workers",
     ),
     also="full fine-tuning, several processes a run, packing, liger, reporters, quantised bases",

@@ -180,6 +180,17 @@ def check_layers(ref: load.ModelRef, settings: FinetuneSettings) -> Coverage:
     return reached
 
 
+def stacked_modules(ref: load.ModelRef, settings: FinetuneSettings) -> tuple[str, ...]:
+    """The names of the layers that adapters of a stack are put on."""
+    from peft import get_peft_model_state_dict
+
+    from journey.finetune.training.adapters import lora_config
+    from journey.models.lora import modules_of
+
+    wrapped = _on_outline(ref, lora_config(1, settings.alpha, settings))
+    return tuple(modules_of(get_peft_model_state_dict(wrapped, save_embedding_layers=False)))
+
+
 def _module(model: Any, name: str) -> Any:
     """The module of a name, None where there is none (PEFT names parameters that it adapts by paths of its own)."""
     try:

@@ -70,6 +70,7 @@ def _files(ref: load.ModelRef) -> tuple[tuple[str, int, int], ...]:
 
 def _examine(model: Any, ref: load.ModelRef, tokenizer: PreTrainedTokenizerBase, wanted: LoraConfig | None) -> Probed:
     from journey.models import probe as tried
+    from journey.models.compute.precision import ran_out
 
     ids = tried.training_ids(model, tokenizer)
     refused: dict[str, UsageError] = {}
@@ -90,7 +91,7 @@ def _examine(model: Any, ref: load.ModelRef, tokenizer: PreTrainedTokenizerBase,
             if reach.bypassed:
                 refused["adapters"] = _bypassed(model, ref, wanted, ids, reach.bypassed)
         except Exception as error:
-            if type(error).__name__ == "OutOfMemoryError":
+            if ran_out(error):
                 raise
             refused["adapters"] = UsageError(
                 f"{ref.name} with adapters cannot take a training step: {tried.first_line(error)}",

@@ -71,7 +71,7 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
     counted = [audit.count(run, arm_rows.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]
     supervised = {name: rows.supervised for name, rows in arm_rows.data.items()}
     groups = grouped(runs, counted, settings.engine, settings.stacks, device)
-    memory = plan_memory(settings, shape, arm_rows.data, groups, device)
+    memory = plan_memory(settings, ref, shape, arm_rows.data, groups, device)
     return TrainingSetup(
         settings,
         ref,
@@ -213,7 +213,8 @@ def setup_of(
         rslora=settings.rslora,
         weight_decay=settings.weight_decay,
         loss_norm=settings.loss_norm,
-        checkpointing=settings.checkpointing,
+        checkpointing=prepared.memory.recompute,
+        deterministic=settings.deterministic,
         pass_tokens=prepared.memory.pass_tokens,
         full=settings.full,
         processes=settings.processes,
@@ -224,6 +225,7 @@ def setup_of(
         logs=str(logs) if logs and settings.report_to else "",
         lora_options=settings.lora_options,
         checkpoint_seconds=settings.checkpoint_seconds,
+        template=prepared.template if prepared.warm is None else None,  # a warm start's does it already
     )
 
 

@@ -32,10 +32,10 @@ from journey.finetune.training import side_runs
 from journey.finetune.training.protocol import LABELS, Setup, Trained
 from journey.formats.adapter import CONFIG, read_adapter_config
 from journey.formats.files import sha256, write_atomic
-from journey.formats.finetune import ADAPTER, WARMUP, BaseFacts, RunFile, WarmupFile
+from journey.formats.finetune import ADAPTER, WARMUP, BaseFacts, RunFile, TemplateFile, WarmupFile
 from journey.formats.folders import open_finished, open_run, read_manifest
 from journey.formats.manifest import MANIFEST
-from journey.models import load, template
+from journey.models import load, policy, template
 from journey.numbers import gib
 from journey.rng import seed_for
 from journey.schema import Pair, Problem, Role, Trace, pair_id
@@ -270,7 +270,7 @@ def write(folder: Folder, start: Start, setup: Setup, device: str) -> Path:
         adapter = Path(setup.work) / NAME
     beside = Path(setup.scratch) / "merged"
     shutil.rmtree(beside, ignore_errors=True)
-    merge(load.ModelRef(setup.base, setup.source, setup.revision), adapter, beside)
+    merge(load.ModelRef(setup.base, setup.source, setup.revision), adapter, beside, setup.template)
     facts = WarmupFile(
         kind=start.kind,
         source=start.source.name,
@@ -300,8 +300,11 @@ def _lasting(trained: Trained) -> dict[str, Any]:
     return {name: value for name, value in msgspec.to_builtins(trained).items() if name != "seconds"}
 
 
-def merge(ref: load.ModelRef, adapter: Path, out: Path) -> None:
-    """Write the base with an adapter merged into it in float32 (or the whole model that `adapter` is), and its tokenizer."""
+def merge(ref: load.ModelRef, adapter: Path, out: Path, template: TemplateFile | None = None) -> None:
+    """Write the base with an adapter merged into it in float32 (or the whole model that `adapter` is), and its tokenizer.
+
+    Its chat template does by itself what `template` says.
+    """
     import torch
     from transformers.utils import logging
 
@@ -311,4 +314,4 @@ def merge(ref: load.ModelRef, adapter: Path, out: Path) -> None:
     base = load.load_model(ref, device="cpu", dtype=torch.float32)
     with adapted(base, adapter) as model:
         model.save_pretrained(out, max_shard_size="1000GB")
-    load.load_tokenizer(ref).save_pretrained(out)
+    policy.for_a_folder(load.load_tokenizer(ref), template).save_pretrained(out)

@@ -31,7 +31,8 @@ from journey.finetune.training.packing import check_packing
 from journey.finetune.training.protocol import NotFinite, Report, Setup, Trained, checkpoints, newest_whole
 from journey.formats.files import json_lines, write_atomic
 from journey.formats.finetune import TRAJECTORY
-from journey.models import load
+from journey.models import load, policy
+from journey.models.compute.precision import be_deterministic
 from journey.models.diverged import why_diverged
 from journey.rng import seed_for
 
@@ -164,6 +165,8 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report, dtype: torch.d
     TRL's, which casts to float32. Raises NotFinite when the loss is no number, UsageError if rows cannot be packed.
     """
     started = time.monotonic()
+    if setup.deterministic:
+        be_deterministic()
     ref = load.ModelRef(setup.base, setup.source, setup.revision)
     tokenizer = load.load_tokenizer(ref)
     device, pad = load.best_device(), padding_id(tokenizer)
@@ -247,7 +250,8 @@ def save_model(model: PreTrainedModel, folder: Path, setup: Setup) -> None:
     beside = Path(setup.scratch) / "saved" / folder.name
     shutil.rmtree(beside, ignore_errors=True)
     model.save_pretrained(beside, max_shard_size="1000GB")
-    load.load_tokenizer(load.ModelRef(setup.base, setup.source, setup.revision)).save_pretrained(beside)
+    tokenizer = load.load_tokenizer(load.ModelRef(setup.base, setup.source, setup.revision))
+    policy.for_a_folder(tokenizer, setup.template).save_pretrained(beside)
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(beside.iterdir(), key=lambda path: path.suffix == ".safetensors"):
         with path.open("rb") as file:

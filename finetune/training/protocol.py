@@ -25,6 +25,7 @@ from journey.errors import JourneyError
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.formats.files import dump_json, sha256, write_atomic
+from journey.formats.finetune import TemplateFile
 from journey.rng import digest
 
 Report = Callable[[str, int, float], None]  # run, optimiser step (from 1), loss
@@ -72,6 +73,8 @@ class Setup(msgspec.Struct, frozen=True):
     report_to: str = "none"
     logs: str = ""  # where reporters that write files put them
     lora_options: dict[str, Any] = {}  # further fields of LoraConfig
+    template: TemplateFile | None = None  # what a whole model's chat template is to do by itself
+    deterministic: bool = False  # only algorithms that give the same bytes every time
 
 
 class Trained(msgspec.Struct, frozen=True):

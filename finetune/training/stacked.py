@@ -30,6 +30,7 @@ from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.finetune.training import adapters, losses, passes
+from journey.finetune.training.optimiser import adamw
 from journey.finetune.training.protocol import (
     CheckpointClock,
     EngineMessage,
@@ -43,12 +44,14 @@ from journey.finetune.training.protocol import (
 )
 from journey.formats.files import dump_json, json_lines, write_atomic
 from journey.formats.finetune import TRAJECTORY, TrajectoryPoint
+from journey.models.compute.packed import attends_within, can_pack
+from journey.models.compute.precision import ran_out
 from journey.models.diverged import why_diverged
 from journey.models.lora import Stack, modules_of, refuse_unstackable, scale_of
 from journey.models.probe import draws, training_ids
 
+PACKED_ON = ("cuda",)  # devices on which rows are laid end to end; with dropout they never are
 CLIP = 1.0  # of a run's gradient norm, as TRL's max_grad_norm
-BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
 class Progress(msgspec.Struct):
@@ -94,30 +97,37 @@ def rate(run: Run, step: int) -> float:
     return run.lr * max(0.0, 0.5 * (1 + math.cos(math.pi * through)))
 
 
-def shares(rows: Rows, members: Sequence[int], norm: str) -> np.ndarray:
-    """What every token of `rows` counts in the loss of a step on these rows: the step's shares sum to 1.
+def shares(rows: Rows, members: Sequence[int], norm: str) -> dict[int, np.ndarray]:
+    """What every token of the rows of a step counts in its loss, by row; over the step's rows they sum to 1.
 
     `token`: its weight over the sum of weights in the step, as TRL's num_items_in_batch; `row`: the mean of row means.
     """
-    share = rows.weights.astype(np.float64)
-    spans = [rows.at(row) for row in members]
+    share = {row: rows.weights[rows.at(row)].astype(np.float64) for row in members}
     if norm == "token":
-        total = sum(float(share[span].sum()) for span in spans)
-        return share / total
-    for row in set(members):  # rows are slices of (tokens,), of unequal length: reduced one by one
-        span = rows.at(row)
-        share[span] /= share[span].sum() * len(spans)
-    return share
+        total = sum(float(share[row].sum()) for row in members)
+        return {row: weights / total for row, weights in share.items()}
+    return {row: weights / (weights.sum() * len(members)) for row, weights in share.items()}
 
 
 class Training:
     """A stack of runs being trained on a model that is already on its device.
 
+    `packed` lays rows end to end instead of padding them, `grouped` picks the body of the low-rank products; None: what was
+    measured to be fastest on the device.
     Raises UsageError if the base or the adapters cannot be stacked exactly.
     """
 
     def __init__(
-        self, model: Any, pad: int, runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
+        self,
+        model: Any,
+        pad: int,
+        runs: Sequence[Run],
+        data: Mapping[str, Rows],
+        setup: Setup,
+        report: Report,
+        *,
+        packed: bool | None = None,
+        grouped: bool | None = None,
     ) -> None:
         self.model, self.pad, self.setup, self.report = model, pad, setup, report
         self.device = next(model.parameters()).device
@@ -129,6 +139,8 @@ class Training:
             )
         initial = adapters.initial_states(model, runs, setup)
         self.head = losses.head_of(model)
+        self.packed = self.device.type in PACKED_ON if packed is None else packed
+        self.packed = self.packed and not setup.dropout and can_pack(model)
         model.requires_grad_(False)
         first = next(iter(initial.values()))
         rank = max(run.rank for run in runs)
@@ -141,7 +153,7 @@ class Training:
             self.stack.load(index, state, scale_of(config))
             steps = budget.laid_out(run, data[run.kind], setup.rows_per_step)
             self.members.append(Member(run, data[run.kind], steps, Progress(run.run, adapters.digest_of(state))))
-        self.stack.train()
+        self.stack.train(grouped)
         self.first = torch.zeros_like(self.stack.flat)  # AdamW's moments, (run, value)
         self.second = torch.zeros_like(self.stack.flat)
         self.step = 0
@@ -161,9 +173,7 @@ class Training:
         _train_mode(self.model, self.setup, self.device)
         try:
             while self.members:
-                try:
-                    self._one_step()
-                except torch.OutOfMemoryError:
+                if not self._step_fits():
                     yield self._smaller()
                     continue
                 ended = self._leave()
@@ -184,6 +194,16 @@ class Training:
         tokens = sum(member.progress.own_tokens for member in self.members) - before
         return (time.perf_counter() - began) / tokens
 
+    def _step_fits(self) -> bool:
+        """One optimiser step of every run in the stack; whether memory was enough. If not, the step is not done at all."""
+        try:
+            self._one_step()
+        except Exception as error:
+            if not ran_out(error):
+                raise
+            return False  # outside of this clause nothing holds the tensors of the attempt
+        return True
+
     def _one_step(self) -> None:
         """One optimiser step of every run in the stack."""
         began = time.monotonic()
@@ -191,31 +211,20 @@ class Training:
         assert grad is not None
         grad.zero_()
         lost = torch.zeros(len(members), dtype=torch.float64, device=self.device)
-        own, padded = [0] * len(members), [0] * len(members)
+        # (own tokens, tokens with padding) by run
+        spent = np.zeros((2, len(members)), dtype=np.int64)
         for one in self._passes():
-            draws = self._draws(one)
-            with self.stack.routed(one.groups, draws):
-                hidden = losses.hidden_states(self.model, one.ids)
-                # (rows, tokens, hidden) to (rows * tokens, hidden) to (supervised, hidden): `positions` count in the flat
-                # order, and the head is the dearest product, so nothing unsupervised reaches it.
-                chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, one.positions)
-                by_token = losses.token_losses(chosen, one.labels, self.head)
-                weighted = by_token * one.weights.to(by_token.dtype)
-                # (supervised,) to a scalar: one backward for all runs, since each loss reaches its own adapter only
-                weighted.sum().backward()
-            # (1, supervised) == (runs, 1) is (runs, supervised); the sum over axis 1 is (runs,), every run's own loss. An
-            # index_add would add in no fixed order on a GPU.
-            of_runs = one.owners[None] == torch.arange(len(members), device=self.device)[:, None]
-            lost += torch.where(of_runs, weighted.detach().double(), 0.0).sum(1)  # a NaN stays with its own run
-            for index, count in one.own.items():
-                own[index] += count
-                padded[index] += one.padded[index]
+            lost += self._backward(one)
+            spent += np.array([one.own, one.tokens])
         norms = torch.linalg.vector_norm(grad, dim=1)  # (runs, values) to (runs,): each run is clipped by its own norm
         rates = [rate(member.run, self.step) for member in members]
-        _adamw(self.stack.flat, grad, self.first, self.second, norms, rates, self.step + 1, self.setup.weight_decay)
+        found = torch.stack([lost, norms.double()])  # before the weights move: memory may run out here too
+        moments, decay = (self.first, self.second), self.setup.weight_decay
+        adamw(self.stack.flat, grad, moments, norms, rates, self.step + 1, clip=CLIP, decay=decay)
         self.step += 1
-        losses_now, norms_now = lost.tolist(), norms.tolist()
+        losses_now, norms_now = found.tolist()  # the one wait for the device
         seconds = time.monotonic() - began
+        own, padded = spent.tolist()
         for index, member in enumerate(members):
             progress, supervised = member.progress, int(member.supervised[member.steps[self.step - 1]].sum())
             progress.points.append(
@@ -226,6 +235,18 @@ class Training:
             progress.seconds += seconds * padded[index] / max(1, sum(padded))
             if math.isfinite(losses_now[index]):
                 self.report(member.run.run, self.step, losses_now[index])
+
+    def _backward(self, one: passes.Pass) -> Tensor:
+        """One pass, forward and back, its gradients added to the stack's; the losses of the runs (run,), in float64."""
+        with self.stack.training_pass(one.tokens, self._draws(one)), attends_within(self.model, one.packed):
+            hidden = losses.hidden_states(self.model, one.ids, one.packed and one.packed.positions)
+            weighted = losses.weighted_loss(hidden, one.positions, one.labels, one.weights, self.head)
+            # (supervised,) to a scalar: one backward for all runs, since each loss reaches its own adapter only
+            weighted.sum().backward()
+        # (1, supervised) == (runs, 1) is (runs, supervised); the sum over axis 1 is (runs,), every run's own loss. An
+        # index_add would add in no fixed order on a GPU.
+        of_runs = one.owners[None] == torch.arange(len(self.members), device=self.device)[:, None]
+        return torch.where(of_runs, weighted.detach().double(), 0.0).sum(1)  # a NaN stays with its own run
 
     def _passes(self) -> Iterator[passes.Pass]:
         units: list[passes.Unit] = []
@@ -240,10 +261,14 @@ class Training:
             ):  # a run's passes must be those that it would have alone, or it would draw other masks
                 parts = budget.micro_batches(rows, lengths, self.setup.rows_per_step, self.setup.micro_batch)
             units += [passes.Unit(index, tuple(part), int(lengths[part].max())) for part in parts]
-        cost = passes.PASS_COST.get(self.device.type, passes.PASS_COST_ELSEWHERE)
         data = [member.rows for member in self.members]
-        for group in passes.deal(units, self.limit, cost, once=bool(self.setup.dropout)):
-            yield passes.build(group, data, share, self.pad, self.device)
+        if self.packed:
+            dealt = passes.fill(units, self.limit)
+        else:
+            cost = passes.PASS_COST.get(self.device.type, passes.PASS_COST_ELSEWHERE)
+            dealt = passes.deal(units, self.limit, cost, once=bool(self.setup.dropout))
+        for group in dealt:
+            yield passes.build(group, data, share, self.pad, self.device, packed=self.packed)
 
     def _draws(self, one: passes.Pass) -> list[tuple[torch.Generator, int, int]]:
         """The dropout streams of a pass: one a run and step, so that none depends on who else is in the stack."""
@@ -252,7 +277,8 @@ class Training:
         if self._streams_of != self.step:
             self._streams_of = self.step
             self._streams = [self._stream(member.run) for member in self.members]
-        return [(self._streams[index], *shape) for index, shape in zip(one.groups, one.shapes, strict=True)]
+        present = [index for index, tokens in enumerate(one.tokens) if tokens]
+        return [(self._streams[index], *shape) for index, shape in zip(present, one.shapes, strict=True)]
 
     _streams_of = -1
     _streams: Sequence[torch.Generator] = ()
@@ -261,7 +287,10 @@ class Training:
         return torch.Generator(self.device).manual_seed(adapters.dropout_seed(run, self.step))
 
     def _smaller(self) -> EngineMessage:
-        """After memory ran out: the same step again, in passes of half the tokens. The optimiser has not moved yet."""
+        """After memory ran out: the same step again, in passes of half the tokens; the optimiser has not moved.
+
+        Raises OutOfMemoryError where a row alone is too much.
+        """
         longest = max(int(member.rows.lengths.max()) for member in self.members)
         if self.limit < longest:
             raise torch.OutOfMemoryError(f"memory ran out with passes of {self.limit} tokens, less than one row")
@@ -361,29 +390,3 @@ def _train_mode(model: Any, setup: Setup, device: torch.device) -> None:
     model.train()
     if setup.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-
-
-@torch.no_grad()
-def _adamw(
-    flat: Tensor,
-    grad: Tensor,
-    first: Tensor,
-    second: Tensor,
-    norms: Tensor,
-    rates: Sequence[float],
-    step: int,
-    decay: float,
-) -> None:
-    """AdamW (arXiv 1711.05101) on (run, value), every run with its own clipping and rate; `step` counts from 1.
-
-    The operations and their order are those of torch.optim.AdamW and clip_grad_norm_.
-    """
-    # (runs,) to (runs, 1) over (runs, values): one update for all runs, each with its own rate and clipping factor
-    lr = torch.tensor(rates, dtype=flat.dtype, device=flat.device)[:, None]
-    grad.mul_((CLIP / (norms + 1e-6)).clamp(max=1.0)[:, None])
-    if decay:
-        flat.mul_(1 - lr * decay)
-    first.lerp_(grad, 1 - BETAS[0])
-    second.mul_(BETAS[1]).addcmul_(grad, grad, value=1 - BETAS[1])
-    below = second.sqrt().div_(math.sqrt(1 - BETAS[1] ** step)).add_(EPSILON)
-    flat.sub_(torch.div(first, below).mul_(lr / (1 - BETAS[0] ** step)))

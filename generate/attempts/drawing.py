@@ -28,6 +28,7 @@ from journey.generate.attempts.policies import SamplingPolicy
 from journey.generate.attempts.profile import HIGH, LOW, rate_of
 from journey.generate.attempts.shots import cut_after_box, prompt_ids
 from journey.models import load, template
+from journey.models.policy import PLAIN, attach, unusual
 from journey.rng import digest
 from journey.sampling import workers
 from journey.sampling.requests import PromptedQuestion, Request, StrategySettings, Text
@@ -77,7 +78,14 @@ class DrawingGroup:
         """What the workers load."""
         first = self.policies[0]
         return WorkerModel(
-            first.base, self.device, self.cap, first.view, self.settings.seed, _NO_STRATEGY, self.positions
+            first.base,
+            self.device,
+            self.cap,
+            first.view,
+            self.settings.seed,
+            _NO_STRATEGY,
+            self.positions,
+            template=first.info.template,
         )
 
     def with_policy(self, policy: SamplingPolicy) -> DrawingGroup:
@@ -95,7 +103,8 @@ class DrawingGroup:
         name = problem.id if not prefix else f"{problem.id} after {digest('prefix', prefix).hex()}"
         question = PromptedQuestion(name, problem, self.prompts[problem.id])
         assert self.tokenizer is not None  # servers are not asked so
-        ids = tuple(self.tokenizer(prefix, add_special_tokens=False)["input_ids"]) if prefix else ()
+        own = unusual(prefix, self.policies[0].info.template or PLAIN)
+        ids = tuple(self.tokenizer(own, add_special_tokens=False)["input_ids"]) if prefix else ()
         return Request(run, question, ids, sample=None if index == GREEDY else index)
 
     def attempt(self, wanted: Wanted, text: Text) -> Attempt:
@@ -130,7 +139,7 @@ def group_of(
     if policies[0].server is not None:
         return _served_group(number, policies, problems, settings, shown)
     ref, view = policies[0].base, policies[0].view
-    tokenizer = load.load_tokenizer(ref)
+    tokenizer = attach(load.load_tokenizer(ref), policies[0].info.template)
     prompts = {}
     for problem in problems:
         if view == "compact" and not template.covers(tokenizer, problem.brief):

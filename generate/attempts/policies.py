@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import Origin, PolicyInfo
@@ -16,6 +18,7 @@ from journey.formats.folders import open_run
 from journey.generate.attempts import served
 from journey.models import load, places, template
 from journey.models.endpoints import EndpointRef, reference
+from journey.models.policy import Wishes, find
 from journey.sampling.identity import weights_of
 from journey.views import View
 
@@ -65,18 +68,22 @@ def find_policy(name: str, settings: SampleSettings) -> SamplingPolicy:
     temperature, temperature_from = _chosen(settings.temperature, own_temperature)
     top_p, top_p_from = _chosen(settings.top_p, own_top_p)
     tokenizer = load.load_tokenizer(ref)
+    view = settings.view or view or template.default_view(tokenizer)
+    # A run is asked as it was trained, a model as its template makes it be asked.
+    own = find(tokenizer, view, Wishes()) if run is None or view != run[0].view else run[0].template
     info = PolicyInfo(
         name=called.replace("/", "-"),
         base=Path(ref.source).name if ref.local and ref.name not in load.MODELS else ref.name,
         weights=weights_of(ref),
         adapter_sha256=digest,
-        view=settings.view or view or template.default_view(tokenizer),
+        view=view,
         temperature=temperature,
         top_p=top_p,
         temperature_from=temperature_from,
         top_p_from=top_p_from,
         max_new_tokens=0,
         shots=settings.shots,
+        template=own,
     )
     return SamplingPolicy(ref, adapter, info)
 
@@ -96,12 +103,13 @@ def find_policies(settings: SampleSettings) -> list[SamplingPolicy]:
 
 
 def on_one_base(policies: Sequence[SamplingPolicy]) -> list[list[SamplingPolicy]]:
-    """Policies that are asked at once: those with one base, view and way of drawing."""
+    """Policies that are asked at once: those with one base, view, template and way of drawing."""
     groups: dict[tuple[object, ...], list[SamplingPolicy]] = {}
     for policy in policies:
         info = policy.info
         start = load.own_base(policy.adapter) if policy.adapter else None
-        alike = (info.weights, policy.server, start, info.view, info.temperature, info.top_p)
+        asked = msgspec.json.encode(info.template)
+        alike = (info.weights, policy.server, start, info.view, info.temperature, info.top_p, asked)
         groups.setdefault(alike, []).append(policy)
     return list(groups.values())
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from journey import views
 from journey.catalog import FAMILIES
 from journey.errors import UsageError
-from journey.models import template
+from journey.models import policy, template
 from journey.rng import rng_for
 from journey.schema import Problem
 from journey.views import View
@@ -70,12 +70,9 @@ def prompt_ids(
         messages.append({"role": "user", "content": views.prompt(other, view)})
         messages.append({"role": "assistant", "content": text})
     messages.append({"role": "user", "content": views.prompt(problem, view)})
-    return list(
-        tokenizer(
-            str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)),
-            add_special_tokens=False,
-        )["input_ids"]
-    )
+    own = policy.of(tokenizer)
+    text = policy.render(tokenizer, messages, own, True) + own.before
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def cut_after_box(text: str) -> str:

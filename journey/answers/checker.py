@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 
 from journey.answers.comparing.outcomes import Judgement, Outcome
 from journey.answers.equivalence import judge
-from journey.answers.numerals import ANSI, number
+from journey.answers.numerals import number
+from journey.answers.reading.tokens import ANSI
 from journey.errors import JourneyError
 
 __all__ = ["CHECKER_VERSION", "Extracted", "Outcome", "compare", "extract", "grade", "number"]
@@ -39,6 +40,8 @@ class Extracted:
 
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{")
+# TeX boxes one character then: of "\\boxed 18" it would be the 1, which nobody meant.
+_BARE_BOX = re.compile(r"\\(?:boxed|fbox|framebox) +(\d)(?![\w/]|[.,]\d)")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _STATED = re.compile(
     r"(?P<sentence>\b[Aa](?:nswer|NSWER)\b[*_]*[ \t]*(?:is\b|=|:))"
@@ -52,9 +55,13 @@ _THOUGHTS = "think|thinking|reasoning|thought|scratchpad"
 _THOUGHT_END = re.compile(f"</(?:{_THOUGHTS})>")
 _THOUGHT_START = re.compile(f"<(?:{_THOUGHTS})>")
 _ANSWER_TAG = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL)
+_TURN_TOKENS = (
+    r"<\|(?:im_start|im_end|endoftext|eot_id|user|end|start_header_id)\|>|<start_of_turn>|<end_of_turn>|\[INST\]"
+    r"|<\uff5cUser\uff5c>"
+)
+TURN_TOKEN = re.compile(_TURN_TOKENS)  # what chat templates write between turns, one token in most vocabularies
 _TURN = re.compile(
-    r"^[ \t]*(?:#+[ \t]*|\*\*)?(?:Question|Q|Human|User|Problem|Instruction)(?:[ \t]*\d+)?(?:\*\*)?:"
-    r"|<\|(?:im_start|im_end|endoftext|eot_id|user|end|start_header_id)\|>|<start_of_turn>|<end_of_turn>|\[INST\]|<\uff5cUser\uff5c>",
+    r"^[ \t]*(?:#+[ \t]*|\*\*)?(?:Question|Q|Human|User|Problem|Instruction)(?:[ \t]*\d+)?(?:\*\*)?:|" + _TURN_TOKENS,
     re.MULTILINE,
 )
 _TURNS_TRIED = 6  # places where a new turn may begin; a text with more of them before its first answer is read whole
@@ -77,17 +84,27 @@ def extract(text: str) -> Extracted:
     no such tag; an opened and never closed one has no answer. (Where the prompt opened the tag, put it before the output,
     or an output cut off while thinking looks like an answer.) There the last `<answer>...</answer>` wins, then the last
     `\\boxed{` (or `\\fbox{`), which has none if it is not closed; boxes joined by commas, "and" or `x=` are one list, and a
-    letter stated after a box is the choice that the box was worked for. Without any box: the last "answer is ...",
+    letter stated after a box is the choice that the box was worked for. (One digit behind `\\boxed ` without braces is a box
+    where there is no other.) Without any box: the last "answer is ...",
     "Answer: ...", line `A: ...`, line `#### NUMBER`, or line under a heading `Answer`.
     """
+    return _extract(text[: turn_end(text)])
+
+
+def turn_marked(text: str) -> bool:
+    """Whether a text has a mark of another turn anywhere, with or without an answer before it."""
+    return _TURN.search(text) is not None
+
+
+def turn_end(text: str) -> int | None:
+    """Where a new question or turn begins that a model writes after an answer of its own; None where it does not."""
     for match in itertools.islice(_TURN.finditer(text), _TURNS_TRIED):
         ending = _THOUGHT_END.search(text, match.end())
         if ending is not None and _THOUGHT_START.search(text, match.end(), ending.start()) is None:
             continue  # within thoughts
-        found = _extract(text[: match.start()])
-        if found.answer is not None:
-            return found
-    return _extract(text)
+        if _extract(text[: match.start()]).answer is not None:
+            return match.start()
+    return None
 
 
 def _extract(text: str) -> Extracted:
@@ -114,6 +131,8 @@ def _extract(text: str) -> Extracted:
             if letter.answer is not None and "boxed" not in letter.answer and _LETTER.fullmatch(letter.answer):
                 return letter
         return boxed
+    if bare := _BARE_BOX.findall(part):
+        return Extracted(bare[-1], "box without braces")
     return _stated_answer(part, stated) if stated else Extracted(None, "no answer stated")
 
 

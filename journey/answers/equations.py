@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,8 @@ _WORDS = re.compile(
 )
 _PLAIN = str.maketrans({**_SIGNS, "\u00b7": "*", "\t": " "})
 _LETTER_X = re.compile(r"(?<=[\d)])( *)[xX](?= *[\d(.])")
-_SIMPLE = re.compile(r"(\d{1,9}) *([-+*]) *(\d{1,9})", re.ASCII)
+_INTEGERS = re.compile(r" *\d{1,9}(?: *[-+*] *\d{1,9}){1,8} *", re.ASCII)
+_TWO_NUMBERS = re.compile(r"\d +\.?\d++(?! */)")  # side by side and no mixed number: no arithmetic
 _CALCULATES = re.compile(r"(?<=[\d)]) *[-+*/]")
 _TOKEN = re.compile(rf"{_NUMBER}|[-+*/()]")
 _NEAR = 80  # characters around a run that are looked at: blanks, and a sign or a letter
@@ -145,12 +147,16 @@ def plain(text: str) -> str:
 
 
 def _exact(side: str) -> Fraction:
-    """The value of a side: plain integers and one operation on two of them at once, the rest by the parser."""
+    """The value of a side: plain integers and a few operations on them at once, the rest by the parser."""
     if side.isdecimal() and len(side) < 19:
         return Fraction(int(side))
-    if match := _SIMPLE.fullmatch(side):
-        a, b = int(match[1]), int(match[3])
-        return Fraction(a + b if match[2] == "+" else a - b if match[2] == "-" else a * b)
+    if _INTEGERS.fullmatch(side):
+        terms = side.replace("-", "+-").split("+")
+        if "*" not in side:
+            return Fraction(sum(map(int, [term.replace(" ", "") for term in terms])))
+        return Fraction(sum(math.prod(map(int, term.replace(" ", "").split("*"))) for term in terms))
+    if _TWO_NUMBERS.search(side):
+        raise NotANumber(side)
     return evaluate(side)
 
 

@@ -17,7 +17,7 @@ from journey.answers.comparing import last_resort
 from journey.answers.comparing.kinds import compare_objects
 from journey.answers.comparing.outcomes import Judgement, Outcome, same, undecided
 from journey.answers.exact import MAX_CHARS, TooBig
-from journey.answers.reading.expressions import Doubts
+from journey.answers.reading.atoms import Doubts
 from journey.answers.reading.objects import Answer
 from journey.answers.reading.reader import read_answer
 from journey.answers.reading.tokens import UnreadAnswer, normal

@@ -69,7 +69,7 @@ class _Arithmetic:
         if self.at + ahead < len(self.tokens):
             digits, exponent, _ = self.tokens[self.at + ahead]
             if digits.isdecimal() and not exponent:
-                return Fraction(digits)
+                return Fraction(int(digits))
         return None
 
     def _sum(self) -> Fraction:
@@ -110,7 +110,7 @@ class _Arithmetic:
         if digits:
             whole = self._integer(0)
             self.at += 1
-            value = _bounded(Fraction(digits.replace(",", "")))
+            value = _bounded(Fraction(digits.replace(",", "")) if whole is None else whole)
             if whole is not None and (part := self._fraction_part()) is not None:
                 if not 0 <= part < 1:
                     raise NotANumber("2 3/2 is no mixed number")

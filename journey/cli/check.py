@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,4 +39,5 @@ def check(
     if not found.usable:
         raise UsageError(f"{file}: no row can be used", "name the fields: --map question=FIELD,answer=FIELD")
     mapped = ("--map", ",".join(f"{name}={path}" for name, path in mapping.items())) if mapping else ()
-    next_("journey", "evaluate", "RUNS", "--benchmarks", f"mine={file}", *mapped, "--out", "DIR")
+    drawn = f"{Path(file).stem or 'mine'}-attempts"
+    next_("journey", "sample", "--problems", file, *mapped, "--policy", "pocket", "--pilot", "50", "--out", drawn)

@@ -34,7 +34,11 @@ def doctor(
         return
     terminal.show_facts(facts)
     next_(
-        "journey", *(["demo"] if base is None else ["finetune", "CURATED", "--base", base, "--dry-run", "--out", "DIR"])
+        *(
+            ["journey", "demo"]
+            if base is None
+            else ["journey", "run", "quickstart", "--set", f"base={base}", "--dry-run"]
+        )
     )
 
 

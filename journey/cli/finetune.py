@@ -33,7 +33,11 @@ def finetune(
         settings = settings.model_copy(update={"warmup": warmup_folder(settings.warmup)})
     folder = local_folder(folder, "curate")
     if dry_run:
-        show_plan("finetune", stage.plan(folder, settings), as_json)
+        from journey.evaluate.dry_run import chances_of
+
+        # A finetune plan has no problems yet: the usual sizes of a test set, with one comparison that the headline speaks of.
+        chances = {f"{count:,} problems": chances_of(count, settings.seeds) for count in (300, 600, 1319)}
+        show_plan("finetune", {**stage.plan(folder, settings), "chances": chances}, as_json)
         return
     trained = stage.finetune(folder, settings, out)
     if as_json:

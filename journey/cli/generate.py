@@ -26,7 +26,7 @@ def sample(
 
     settings = given.build(SampleSettings)
     if dry_run:
-        print_json(stage.plan(settings, out))
+        show_plan("sample", stage.plan(settings, out), as_json)
         return
     folder = stage.sample(settings, out, workers=workers)
     profile = open_finished(folder, "sample").profile
@@ -36,6 +36,10 @@ def sample(
         console.out.print(table(profile.policies))
     if settings.pilot is not None:
         note("the same command without --pilot, and with another --out, samples the rest")
+        return
+    if not any(policy.mixed for policy in profile.policies):
+        note("no problem has both a right and a wrong attempt, so no pair of a policy's own can be made")
+        next_("journey", "show", folder)
         return
     policy = ("--policy", profile.policies[0].policy.name) if len(profile.policies) > 1 else ()
     pairs = folder.with_name(folder.name + "-pairs")

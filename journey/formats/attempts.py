@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from journey.formats.finetune import TemplateFile
 from journey.formats.record import FileRecord
 from journey.schema import Attempt, FirstMistake, Record
 
@@ -60,6 +61,7 @@ class PolicyInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     top_p_from: Origin
     max_new_tokens: int
     shots: int = 0
+    template: TemplateFile | None = None  # how the base's chat template is used, where that is not as it is
 
 
 class PolicyProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -37,7 +37,7 @@ the record. A file that another stage reads has one typed record with a version;
 | generate | `pairs/NNNNN.jsonl` (Pair), `trees/NNNNN.jsonl` (Tree), `rejected.jsonl` (RejectedLine) |
 | curate | `train/`, `dev/`, `test/` (`NNNNN.jsonl`, Pair), `ledger.jsonl` (LedgerLine), `funnel.json` |
 | finetune | by run `RUN/adapter_model.safetensors`, `RUN/adapter_config.json` (PEFT's; a whole model with `--full`), `RUN/run.json`, `RUN/trajectory.jsonl` (TrajectoryPoint); `audit.json`; `problems.txt` (ids of the problems trained on, one a line); `warmup/` (a model, and `warmup.json`) with `--warmup`; `lr_sweep.json` with `--lr-sweep` |
-| evaluate | `plan.json`, `questions/BENCHMARK.jsonl` (Question), `samples/RUN/BENCHMARK/DRAW/NNNNN.jsonl` (Sample), `rewards/RUN/BENCHMARK/NNNNN.jsonl` (Reward), `identities.json`, `scores.json`, `parity.json` and `flips.json`; views of them: `behaviour.json`, `training.json`, `samples.parquet`, `report.html`, `report.md`, `judge.jsonl`, `looks_beside.json`, `second_grader.json`, `servers.json` |
+| evaluate | `plan.json`, `questions/BENCHMARK.jsonl` (Question), `samples/RUN/BENCHMARK/DRAW/NNNNN.jsonl` (Sample), `rewards/RUN/BENCHMARK/NNNNN.jsonl` (Reward), `recover/BENCHMARK/` (`prefixes.jsonl`, RecoveryPrefix; `RUN.jsonl`, RecoveryText), `identities.json`, `scores.json`, `parity.json` and `flips.json`; views of them: `behaviour.json`, `training.json`, `samples.parquet`, `report.html`, `report.md`, `judge.jsonl`, `looks_beside.json`, `second_grader.json`, `servers.json` |
 | publish | `bundle/` (what goes up; see `docs/publish.md`), `published.json` |
 
 All have `manifest.json`, `environment.json` and `timing.json`; the last two are never hashed. `.done/` holds the marks by which a damaged

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from journey.formats.comparison import Declared
+from journey.formats.finetune import TemplateFile
 from journey.formats.record import FileRecord
 
 
@@ -136,7 +137,7 @@ class EvaluationPlan(FileRecord, frozen=True):
 
     FILE: ClassVar[str] = "plan.json"
     READS: ClassVar[tuple[int, ...]] = (1, 2)  # later versions only added to earlier ones
-    NEWER: ClassVar[frozenset[str]] = frozenset({"rows"})
+    NEWER: ClassVar[frozenset[str]] = frozenset({"rows", "primary_family", "probed", "sampler", "larger_template"})
 
     base: str
     view: str
@@ -144,7 +145,7 @@ class EvaluationPlan(FileRecord, frozen=True):
     benchmarks: tuple[BenchmarkInfo, ...]
     primary: str
     strategies: tuple[str, ...]  # names; the first gives the verdict on which the headline rests
-    comparisons: tuple[Declared, ...]  # the family that Holm covers
+    comparisons: tuple[Declared, ...]  # all that are made; Holm covers the primary ones and the others apart
     margin: float
     max_new_tokens: int
     batch: int  # prompts of each run decoded together
@@ -165,6 +166,14 @@ class EvaluationPlan(FileRecord, frozen=True):
     rows: dict[str, BenchmarkRows] = msgspec.field(
         default_factory=dict
     )  # by benchmark, where there is something to say: unusable rows, golds that cannot be judged by
+    primary_family: tuple[str, ...] = ()  # keys of the primary comparisons; 0.1 has none: all were one family
+    probed: tuple[str, ...] = ()  # benchmarks with the recovery probe
+    sampler: dict[str, str] = msgspec.field(
+        default_factory=dict
+    )  # by model (base, larger): how what the built-in sampler writes compares with `generate`, tried before the first sample
+    larger_template: TemplateFile | None = (
+        None  # how the larger model's chat template is used, where that is not as it is
+    )
     version: int = 2
 
     def draw_of(self, strategy: str) -> str:

@@ -12,8 +12,23 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from journey.formats.behaviour import RecoveryTable
 from journey.formats.comparison import Comparison, Verdict
 from journey.formats.record import FileRecord
+
+
+class Conduct(msgspec.Struct, frozen=True):
+    """What answers do besides being right or wrong, counted over those that a strategy reads."""
+
+    answers: int
+    loops: int  # end in the same words over and over
+    cut_in_a_loop: int  # reached the cap of new tokens in a loop
+    cut_by_the_cap: int  # reached the cap otherwise: it was too short for them
+    no_box: int  # ended by themselves without a closed box
+    ran_on: int  # went on to a new problem behind their box
+    right_before: int  # of these: right, had they ended there
+    withheld: int = 0  # by the server, which says so
+    empty: int = 0
 
 
 class RunScore(msgspec.Struct, frozen=True):
@@ -35,6 +50,7 @@ class RunScore(msgspec.Struct, frozen=True):
     samples: int = 0  # read: n for greedy, more where a strategy has several to a problem
     accuracy: float = 0.0  # mean score of the policy, correct / n for greedy
     mean_flops: float | None = None
+    conduct: Conduct | None = None  # None in 0.1
 
 
 class ArmScore(msgspec.Struct, frozen=True):
@@ -55,6 +71,7 @@ class ArmScore(msgspec.Struct, frozen=True):
     mean_seconds: float
     mean_flops: float | None = None
     oracle: bool = False
+    conduct: Conduct | None = None  # over the runs; None in 0.1
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
@@ -234,6 +251,7 @@ class Scores(FileRecord, frozen=True):
     compute_optimal: tuple[ComputeOptimal, ...] = ()
     larger: tuple[LargerScore, ...] = ()
     agreement: tuple[Agreement, ...] = ()
+    recovery: tuple[RecoveryTable, ...] = ()  # of the recovery probe, a benchmark each
     looked_before: str = ""  # a sentence where `EvaluationPlan.earlier` is not empty
     version: int = 2
 

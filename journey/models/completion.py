@@ -17,13 +17,15 @@ Finish = Literal["stop", "length", "content_filter"]  # the last: a server has w
 class CompletionRequest:
     """One text to write after a prompt (token ids), with the adapter at place `run` of the stack.
 
-    `chance` holds a uniform number for every new token, None is greedy; `cap` is the decoder's unless given.
+    `chance` holds a uniform number for every new token, None is greedy; `cap` is the decoder's unless given. The last
+    `begun` tokens of the prompt are what the answer begins with.
     """
 
     prompt: Sequence[int]
     run: int = 0
     cap: int | None = None
     chance: npt.NDArray[np.float32] | None = None
+    begun: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Completion:
 
     `seconds` is the row's share of the time that its batch took: every step is shared by the rows being written.
     `logprob` is the sum of the tokens' log-probabilities (natural, at temperature 1), where they were drawn by chance.
-    `counted` is the number of tokens as a server counts them, where that is not the number of ids.
+    `counted` is the number of tokens as a server counts them, where that is not the number of ids. `turned`: it stopped where
+    the text began a turn of somebody else, whose mark is the last of its tokens.
     """
 
     ids: tuple[int, ...]
@@ -40,6 +43,7 @@ class Completion:
     seconds: float = 0.0
     logprob: float | None = None
     counted: int | None = None
+    turned: bool = False
 
     @property
     def tokens(self) -> int:

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from journey.answers.checker import TURN_TOKEN
 from journey.models.batch import DecodingModel, Writing
 from journey.models.completion import Completion, CompletionRequest
 from journey.models.template import end_of_turn
+from journey.models.turns import TurnReader
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,11 +36,22 @@ class Decoder(DecodingModel):
     """A causal language model in memory that completes token ids; implements `Writer`."""
 
     @classmethod
-    def of(cls, model: Any, tokenizer: PreTrainedTokenizerBase, cap: int, stack: Stack | None = None) -> Decoder:
-        """The decoder that stops where `generate` would: at the end of the turn, and at nothing else."""
+    def of(
+        cls,
+        model: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        cap: int,
+        stack: Stack | None = None,
+        *,
+        turns: bool = False,
+    ) -> Decoder:
+        """The decoder that stops where `generate` would, at the end of the turn.
+
+        With `turns` it also stops where a text, its answer given, begins a question or turn of somebody else.
+        """
         stops = stop_ids(model, tokenizer)
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(stops)
-        return cls(model, stops, pad, cap, stack)
+        return cls(model, stops, pad, cap, stack, TurnReader(tokenizer) if turns else None)
 
     def capped(self, cap: int) -> Decoder:
         """The same with another cap of new tokens."""
@@ -63,12 +76,6 @@ class Decoder(DecodingModel):
         return Writing(self, requests, temperature, top_p, rows or len(requests)).run() if requests else []
 
 
-TURN_MARKS = frozenset(
-    ("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "<|user|>", "<|end|>",
-     "<start_of_turn>", "<end_of_turn>")
-)  # fmt: skip
-
-
 def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """The tokenizer's end of turn, the further ones that the model's generation config lists, and marks of another turn.
 
@@ -76,5 +83,5 @@ def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """
     listed = model.generation_config.eos_token_id if model.generation_config is not None else None
     more = [] if listed is None else [listed] if isinstance(listed, int) else listed
-    marks = [number for mark, number in tokenizer.get_added_vocab().items() if mark in TURN_MARKS]
+    marks = [number for mark, number in tokenizer.get_added_vocab().items() if TURN_TOKEN.fullmatch(mark)]
     return frozenset([end_of_turn(tokenizer), *more, *marks])

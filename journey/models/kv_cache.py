@@ -73,6 +73,21 @@ def can_merge(cache: DynamicCache) -> bool:
     return all(isinstance(layer, _RoomyLayer) for layer in cache.layers)
 
 
+def tokens_in(cache: DynamicCache) -> int:
+    """How many tokens a cache of the kind that can be merged holds."""
+    layer: Any = cache.layers[0]
+    return layer._used if layer.is_initialized else 0
+
+
+def rewind(cache: DynamicCache, tokens: int) -> None:
+    """Forget all but the first so many tokens of a cache of the kind that can be merged."""
+    for layer in cache.layers:
+        roomy: Any = layer
+        if roomy.is_initialized:
+            roomy._used = tokens
+            roomy.keys, roomy.values = (side[:, :, :tokens] for side in roomy._room)
+
+
 def merged(caches: Sequence[DynamicCache], config: Any) -> DynamicCache:
     """The rows of all caches, one after the other; shorter ones are padded on the left, to be masked."""
     joint = roomy_cache(config)

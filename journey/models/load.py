@@ -256,6 +256,9 @@ def load_model(
     import torch
     from transformers import AutoModelForCausalLM
 
+    from journey.models.compute.precision import careful_sums
+
+    careful_sums()
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
     placed: dict[str, Any] = {"device_map": {"": device}} if quantisation(ref) else {}  # not moved afterwards
@@ -309,6 +312,13 @@ def best_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device_memory() -> int | None:
+    """All bytes of the GPU, free or not; None where there is none."""
+    import torch
+
+    return int(torch.cuda.get_device_properties(0).total_memory) if best_device() == "cuda" else None
 
 
 def own_base(run: Path) -> Path | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
-from journey import views
+from journey import console, views
 from journey.errors import JourneyError, UsageError
 from journey.formats.finetune import TemplateFile
 from journey.views import Rendered, Span, View
@@ -400,6 +400,21 @@ def exported(tokenizer: PreTrainedTokenizerBase) -> str | None:
             "  train with a template of one's own that needs no arguments: --template FILE"
         )
     return text
+
+
+def for_a_folder(tokenizer: PreTrainedTokenizerBase, own: TemplateFile | None) -> PreTrainedTokenizerBase:
+    """A tokenizer as a model that was trained by this policy keeps it: its chat template does by itself what the policy does.
+
+    Where the template does not let itself be written so, the base's own stays, and that is said.
+    """
+    if own is None or own == PLAIN:
+        return tokenizer
+    attach(tokenizer, own)
+    try:
+        tokenizer.chat_template = exported(tokenizer)
+    except JourneyError as error:
+        console.note(f"the model's folder keeps the base's chat template: {str(error).splitlines()[0]}")
+    return tokenizer
 
 
 def _literal(value: Any) -> str:

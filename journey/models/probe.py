@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from journey.errors import UsageError
 from journey.models.completion import CompletionRequest
+from journey.models.compute.precision import ran_out
 from journey.models.load import ModelRef, load_model
 from journey.rng import rng_for
 
@@ -303,7 +304,7 @@ def sampler_facts(model: Any, tokenizer: PreTrainedTokenizerBase) -> SamplerFact
         gap = max(_gap(model, prompt, text) for prompt, text in zip(prompts, texts, strict=True))
         wanted = [_generated(model, decoder, prompt, cap) for prompt, cap in zip(prompts, CAPS, strict=True)]
     except Exception as error:
-        if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        if ran_out(error):
             raise
         return SamplerFacts(len(prompts), 0, 1.0, tolerance, first_line(error))
     finally:
@@ -345,9 +346,12 @@ def _generated(model: Any, decoder: Any, prompt: Sequence[int], cap: int) -> lis
 
 
 def check_sampler(
-    ref: ModelRef, tokenizer: PreTrainedTokenizerBase, device: str, dtype: str | None = None
+    ref: ModelRef, tokenizer: PreTrainedTokenizerBase, device: str, dtype: str | None = None, option: str = "--base"
 ) -> SamplerFacts:
-    """The sampler on the real base, tried once a process. Raises UsageError for a base that it cannot write with."""
+    """The sampler on the real model, tried once a process. Raises UsageError for one that it cannot write with.
+
+    `option` is what named the model.
+    """
     key = (ref.source, ref.revision, device, dtype)
     if key not in _sampled:
         model = load_model(ref, device=device, dtype=None if dtype is None else getattr(torch, dtype))
@@ -356,7 +360,8 @@ def check_sampler(
         free(device)
     facts = _sampled[key]
     if not facts.right:
-        raise UsageError(f"{ref.name}: {facts}", "name another --base; the journey of this one cannot be evaluated")
+        end = "; the journey of this one cannot be evaluated" if option == "--base" else ""
+        raise UsageError(f"{ref.name}: {facts}", f"name another {option}{end}")
     return facts
 
 

@@ -6,12 +6,14 @@ chance. What it gets (`Text`) has the tokens, the seconds and the FLOPs that it 
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from journey import views
+from journey.answers.checker import turn_end
 from journey.models import policy, template
 from journey.models.completion import Completion, CompletionRequest, Finish
 from journey.models.flops import Cost
@@ -135,16 +137,20 @@ class Sampler:
         chance = None
         if request.sample is not None:
             chance = uniforms(self.cap, self.seed, self.runs[request.run], request.question.id, request.sample)
-        return CompletionRequest(prompt, request.run, max(0, cap), chance)
+        return CompletionRequest(prompt, request.run, max(0, cap), chance, begun=len(request.prefix))
 
     def _text(self, request: Request, completion_request: CompletionRequest, completion: Completion) -> Text:
-        own = completion.ids[:-1] if completion.finish == "stop" else completion.ids
-        ids = (*request.prefix, *own)
+        ended = completion.finish == "stop" and not completion.turned
+        ids = (*request.prefix, *(completion.ids[:-1] if ended else completion.ids))
         tokens = len(request.prefix) + completion.tokens
         prompt = len(completion_request.prompt) - len(request.prefix)
         flops = None if self.cost is None else self.cost.flops(prompt, tokens)
-        text = self.decode(ids)
-        return Text(text, ids, completion.finish, tokens, prompt, flops, completion.seconds, completion.logprob)
+        text, finish = self.decode(ids), completion.finish
+        # A server does not stop there by itself, and what it wrote is paid for; what is kept is the same of either.
+        if (end := turn_end(text)) is not None:
+            ids = ids[: bisect.bisect_right(range(1, len(ids) + 1), end, key=lambda n: len(self.decode(ids[:n])))]
+            text, finish = text[:end], "stop" if finish == "length" else finish
+        return Text(text, ids, finish, tokens, prompt, flops, completion.seconds, completion.logprob)
 
 
 Written: TypeAlias = list[list[list[Text]]]  # by run, question and number of the sample

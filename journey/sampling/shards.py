@@ -68,6 +68,8 @@ def write_samples(folder: Folder, shard: SamplingShard, result: WorkUnitResult, 
                 samples = [to_sample(question, run, text, number) for question, number, text in answers]
                 seconds = [round(text.seconds, 6) for _, _, text in answers]
                 counts = {"questions": len(shard.questions), "seconds": seconds, "identity": shard.identities[key]}
+                if result.smaller is not None:  # other sums than those of the batch in its identity, so it has none
+                    counts = {**counts, "identity": None, "batch": result.smaller}
                 folder.write_shard(key, {f"{key}.jsonl": samples}, counts)
 
 

@@ -88,10 +88,14 @@ class RequestUnitResult:
 
 @dataclass(frozen=True)
 class WorkUnitResult:
-    """What was written for a unit of work: draw -> texts by run, question and number."""
+    """What was written for a unit of work: draw -> texts by run, question and number.
+
+    `smaller` is the batch in which it was written, where memory did not allow for the one that was asked for.
+    """
 
     key: str
     written: dict[str, Written]
+    smaller: int | None = None
 
 
 class Worker:
@@ -126,6 +130,7 @@ class Worker:
         import torch
 
         from journey.models.batch import NotNumbers
+        from journey.models.compute.precision import ran_out
 
         try:
             if isinstance(unit, RequestUnit):
@@ -134,8 +139,10 @@ class Worker:
         except NotNumbers as error:
             name = unit.runs[error.run if len(unit.runs) > 1 else 0][0]
             raise JourneyError(f"{name}: {error}; did the training diverge?") from None
-        except (torch.OutOfMemoryError, MemoryError):
-            pass  # outside, where nothing holds the tensors of the attempt any more
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out(error):
+                raise
+            # outside, where nothing holds the tensors of the attempt any more
         asked = len(unit.requests if isinstance(unit, RequestUnit) else unit.questions)
         smaller = min(unit.batch, asked) // 2
         if not smaller:
@@ -143,8 +150,14 @@ class Worker:
         self.close()
         if self.settings.device != "cpu":
             torch.cuda.empty_cache()
-        console.note(f"memory ran out: {unit.key} is sampled {smaller} answers of each run at a time")
-        return self.answer(replace(unit, batch=smaller))
+        console.note(
+            f"memory ran out: {unit.key} is sampled {smaller} answers of each run at a time; its last bits may differ from "
+            f"those of batches of {unit.batch}, and no later command takes them for such"
+        )
+        result = self.answer(replace(unit, batch=smaller))
+        if isinstance(result, WorkUnitResult) and result.smaller is None:
+            result = replace(result, smaller=smaller)
+        return result
 
     def _draw(self, unit: WorkUnit) -> dict[str, Written]:
         """All draws of a unit; those that start from the greedy answers get them written once."""
@@ -197,11 +210,11 @@ class Worker:
         on_it = [None if f is None or (own and f.resolve() == own.resolve()) else f for f in adapters]
         if self.settings.one_by_one or not any(on_it):
             model = self.stack.enter_context(adapted(self.model, adapters[0]))
-            self.writer = Decoder.of(model, self.tokenizer, cap)
+            self.writer = Decoder.of(model, self.tokenizer, cap, turns=True)
         else:
             model = self.model if own is None else self._other(own)
             stack = self.stack.enter_context(stacked(model, on_it))
-            self.writer = Decoder.of(model, self.tokenizer, cap, stack)
+            self.writer = Decoder.of(model, self.tokenizer, cap, stack, turns=True)
         self.adapters = adapters
         return self.writer
 

@@ -21,7 +21,7 @@ from journey.tables.rows import SHOWN, UnusableRow, UserRow, UserTable, found_in
 _LISTED = 12  # fields, sources and the like that are told one by one
 _UNIT = re.compile(r"[-\d.,/ ]+(?:%|\\%|[A-Za-z\\$].*)|[$€£]\s?[\d.,]+")
 _WORDS = re.compile(r"[^\W\d_][^\d\\{}^=]*")
-_GROUP = re.compile(r"\\?[(\[{].*,.*[)\]}]|[^,]+(?:, .+)+", re.DOTALL)
+_GROUP = re.compile(r"\\?[(\[{].*,.*[)\]}]|[^,]+, .+", re.DOTALL)
 
 
 @dataclass

@@ -11,11 +11,21 @@ from journey.evaluate.test_time.contract import STRATEGIES, Strategy
 from journey.evaluate.test_time.outcomes import SampleMatrix
 from journey_testing.matrices import NUMBERS, matrix
 
-NAMES = STRATEGIES.names()
-
 
 def made(name: str) -> Strategy:
     return STRATEGIES.get(name)()
+
+
+NAMES = [name for name in STRATEGIES.names() if not made(name).probe]
+PROBES = [name for name in STRATEGIES.names() if made(name).probe]
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_a_probe_says_that_it_is_one_and_reads_greedy_answers(name: str) -> None:
+    """It is no policy: nothing applies it, and it draws nothing that other strategies could read."""
+    entry = STRATEGIES.entry(name)
+    assert entry.facts == {"draw": "greedy", "probe": True} and "probe" in entry.summary
+    assert type(made(name)).apply is Strategy.apply and type(made(name)).write is Strategy.write
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 
 from journey.config import EvaluateSettings
-from journey.errors import UsageError
+from journey.errors import RemoteError, UsageError
 from journey.evaluate.report.content import content
 from journey.evaluate.run import evaluate, plan
 from journey.formats.folders import open_finished
+from journey.tables import rows
 
 
 def write(path: Path, golds: list[Any]) -> Path:
     """Rows that the tiny base can read, with these golds."""
-    rows = [{"question": f"make {number} : {number} + 1 .", "answer": gold} for number, gold in enumerate(golds)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = [{"question": f"make {number} : {number} + 1 .", "answer": gold} for number, gold in enumerate(golds)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in made))
     return path
 
 
@@ -34,8 +35,8 @@ def test_solutions_are_read_and_unusable_rows_are_in_plan_and_report(finetuned: 
     out = evaluate(finetuned, asked, tmp_path / "out")
     evaluated = open_finished(out, "evaluate")
     assert [question.problem.answer for question in evaluated.questions("mine")] == ["1", "2", "3", "4.0"]
-    rows = evaluated.plan.rows["mine"]
-    assert rows.unusable == {"answer_missing": 1, "answer_not_finite": 1} and rows.golds.unread == 0
+    told = evaluated.plan.rows["mine"]
+    assert told.unusable == {"answer_missing": 1, "answer_not_finite": 1} and told.golds.unread == 0
     said = content(evaluated.plan, evaluated.scores).caveats
     assert any("2 rows of its file could not be used" in caveat for caveat in said)
     with pytest.raises(UsageError, match="line 5: field 'answer' is null"):
@@ -83,3 +84,39 @@ def test_changed_dev_problems_are_another_evaluation_too(finetuned: Path, tmp_pa
     write(dev, ["1", "2", "4"])
     with pytest.raises(UsageError, match="out asked other questions of mine.dev than .*dev.jsonl gives now"):
         refuse_changed(fixed, runs, asked, "out")
+
+
+def test_a_hub_data_set_without_a_revision_that_changed_is_another_evaluation(
+    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    golds: list[str] | None = ["1", "2"]
+
+    def load(repo: str, config: Any, split: str, revision: Any, instead: str = "") -> list[dict[str, str]]:
+        if golds is None:
+            raise RemoteError(f"cannot load {repo}: no network")
+        return [{"question": f"make {n} : {n} + 1 .", "answer": gold} for n, gold in enumerate(golds)]
+
+    monkeypatch.setattr(rows, "load_hub", load)
+    floating, pinned = (
+        EvaluateSettings(benchmarks=[spec], max_new_tokens=6, workers=1) for spec in ("org/sums", "org/sums@abc")
+    )
+    outs = [evaluate(finetuned, asked, tmp_path / name) for asked, name in ((floating, "f"), (pinned, "p"))]
+    golds = None
+    assert evaluate(finetuned, floating, outs[0]) == outs[0]
+    assert "whether org/sums has changed cannot be seen" in " ".join(capsys.readouterr().err.split())
+    golds = ["1", "3"]
+    with pytest.raises(UsageError, match="asked other questions of sums than org/sums gives now"):
+        evaluate(finetuned, floating, outs[0])
+    assert evaluate(finetuned, pinned, outs[1]) == outs[1]
+
+
+def test_dev_golds_are_checked_as_those_of_the_benchmark_are(finetuned: Path, tmp_path: Path) -> None:
+    dev = write(tmp_path / "dev.jsonl", [*map(str, range(30)), "proof", None])
+    file = write(tmp_path / "m.jsonl", ["4", "5"])
+    facts = {"dev": {"mine": str(dev)}, "strategy": ["greedy", "majority"], "k": 1}
+    told = plan(finetuned, settings(file, **facts))["plan"]["rows"]
+    assert list(told) == ["mine.dev"] and told["mine.dev"]["golds"]["unread"] == 1
+    assert told["mine.dev"]["unusable"] == {"answer_missing": 1}
+    write(dev, ["1", "proof"])
+    with pytest.raises(UsageError, match=r"mine.dev: 1 gold of 2 \(50.0%\) cannot be judged"):
+        plan(finetuned, settings(file, **facts))

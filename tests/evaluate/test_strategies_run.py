@@ -240,7 +240,7 @@ def test_one_arm_against_itself(make_runs: Callable[..., Path], tmp_path: Path) 
     ]  # fmt: skip
     assert [(c.first, c.second) for c in made.comparisons] == [("journey (again)", "journey")] and made.aa
     out = evaluate(runs, settings(aa=True, strategy=["greedy"], flips=0), tmp_path / "out")
-    assert scores_of(out).compared[0].verdict.words == "too small to tell"
+    assert scores_of(out).compared[0].verdict.words == "too small to tell (2 seeds, provisional)"
     with pytest.raises(UsageError, match="no arm 'shortcut'"):
         prepare(open_finished(runs, "finetune"), settings(aa=True, aa_arm="shortcut"))
 
@@ -253,6 +253,8 @@ def test_one_seed_has_nothing_to_compare_with(finetuned: Path) -> None:
 def test_a_larger_model(finetuned: Path, base: Path, tmp_path: Path) -> None:
     out = evaluate(finetuned, settings(strategy=["greedy", "majority"], larger=str(base), flips=0), tmp_path / "out")
     (told,) = scores_of(out).larger
+    tried = open_finished(out, "evaluate").plan.sampler
+    assert list(tried) == ["base", "larger"] and all("6 of 6 texts" in words for words in tried.values())
     assert (
         told.model == str(base) and told.flops and {one.arm for one in told.matched} == {"shortcut@tokens", "journey"}
     )
@@ -260,10 +262,23 @@ def test_a_larger_model(finetuned: Path, base: Path, tmp_path: Path) -> None:
     assert told.accuracy == untuned.accuracy and told.tokens == untuned.mean_tokens
 
 
-def test_low_precision_is_answered_again_one_at_a_time(finetuned: Path, tmp_path: Path) -> None:
+def test_low_precision_is_answered_again_one_at_a_time(
+    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One prompt at a time, one row of every run side by side: no padding, and as few steps as one run would take."""
+    real, units = workers.answer_all, []
+
+    def seen(model: Any, asked: Any, count: int) -> Any:
+        units.extend(asked)
+        return real(model, asked, count)
+
+    monkeypatch.setattr(workers, "answer_all", seen)
     out = evaluate(finetuned, settings(strategy=["greedy"], dtype="bfloat16", flips=None), tmp_path / "out" / "e")
     assert plan_of(out).dtype == "bfloat16"
     assert [(a.run, a.problems, a.against) for a in scores_of(out).agreement] == [(r, 8, "batch 1") for r in RUNS]
+    alone = [unit for unit in units if "/one/" in unit.key]
+    assert len(alone) == 8  # 16 in all, but the benchmark has no more
+    assert all(tuple(run for run, _ in unit.runs) == RUNS and len(unit.questions) == unit.batch == 1 for unit in alone)
 
 
 def test_what_counts_as_another_answer() -> None:

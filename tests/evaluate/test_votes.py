@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journey.evaluate.test_time.votes import adaptive, best_of, majority, passes
+from journey.evaluate.test_time.votes import _Grid, adaptive, best_of, majority, passes
 
 Votes = list[int | None]
 samples = st.lists(st.sampled_from([None, 0, 1, 2, 3]), min_size=2, max_size=6)
@@ -103,6 +103,29 @@ def test_what_came_out_above_one() -> None:
 def test_large_votes_are_exact_where_all_classes_are_alike(sizes: list[int], silent: int, k: int, share: float) -> None:
     scores = [1.0] + [0.0] * (len(sizes) - 1)
     assert majority(sizes, scores, silent, k) == pytest.approx(share, rel=1e-9)
+
+
+@pytest.mark.parametrize("shares", [(0.4, 0.3), (1 / 40,) * 40, (0.5, 0.25, 0.125, 0.0625)])
+def test_a_vote_of_more_samples_costs_about_as_many_times_more(
+    shares: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Points at which generating functions are computed, for votes of half of the samples; single answers beside the classes."""
+    computed: list[int] = []
+    rest = _Grid.rest
+
+    def counting(grid: _Grid, drawn: int, votes: int) -> float:
+        computed.append(len(grid.points) * len(grid.groups))
+        return rest(grid, drawn, votes)
+
+    monkeypatch.setattr(_Grid, "rest", counting)
+    points = []
+    for n in (500, 8000):
+        computed.clear()
+        sizes = [int(share * n) for share in shares]
+        sizes += [1] * ((n - sum(sizes)) // 2)
+        majority(sizes, [1.0] + [0.0] * (len(sizes) - 1), n - sum(sizes), n // 2)
+        points.append(sum(computed))
+    assert 0 < points[1] < 2 * (8000 / 500) * points[0]
 
 
 def test_the_chances_of_all_classes_add_up() -> None:

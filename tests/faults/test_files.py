@@ -110,29 +110,45 @@ def test_an_error_of_a_file_is_one_line_with_its_code(fault: Exception, code: in
     assert (meant and meant.exit_code) == code
 
 
+def _on_a_small_disk(mount: Path, kilobytes: int, words: str) -> subprocess.CompletedProcess[str]:
+    """A command on a file system of its own, which needs no rights where user namespaces are allowed; then its files."""
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
+        pytest.skip("no user namespaces here (unshare -rm)")
+    inner = f"mount -t tmpfs -o size={kilobytes}k tmpfs {mount} && exec {sys.executable} -P -m journey"
+    command = ["unshare", "-rm", "sh", "-c", f"{inner} {words}; code=$?; find {mount} -type f; exit $code"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    if "permission denied" in done.stderr.lower():
+        pytest.skip("no file system may be mounted here")
+    return done
+
+
 @pytest.mark.faults
 @pytest.mark.case(5)
 def test_a_full_disk(tmp_path: Path, outcome: Outcome) -> None:
-    """A file system of 300 kB of its own, which needs no rights where user namespaces are allowed."""
     mount = tmp_path / "small"
     mount.mkdir()
-    inner = f"mount -t tmpfs -o size=300k tmpfs {mount} && exec {sys.executable} -P -m journey"
-    words = "generate --family countdown@1 --method search --pairs 3000 --workers 1"
-    command = [
-        "unshare",
-        "-rm",
-        "sh",
-        "-c",
-        f"{inner} {words} --out {mount}/g; code=$?; ls -A {mount}/g.partial/pairs; exit $code",
-    ]
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
-        pytest.skip("no user namespaces here (unshare -rm)")
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    if "permission denied" in done.stderr.lower():
-        pytest.skip("no file system may be mounted here")
+    words = f"generate --family countdown@1 --method search --pairs 3000 --workers 1 --out {mount}/g"
+    done = _on_a_small_disk(mount, 300, words)
     assert done.returncode == 6 and "no space left" in done.stderr.lower(), done.stderr
     assert "Traceback" not in done.stderr and ".tmp-" not in done.stdout
     outcome("300 kB of disk: exit 6, a message with the bytes needed, no temporary left")
+
+
+@pytest.mark.faults
+@pytest.mark.case(5)
+def test_a_disk_too_full_for_the_weights_is_met_before_the_training(tmp_path: Path, outcome: Outcome) -> None:
+    pairs, curated, mount = tmp_path / "g", tmp_path / "c", tmp_path / "small"
+    mount.mkdir()
+    for words in (
+        f"generate --family countdown@1 --pairs 200 --out {pairs}",
+        f"curate {pairs} --base pocket --out {curated}",
+    ):
+        subprocess.run([sys.executable, "-P", "-m", "journey", *words.split()], check=True, capture_output=True)
+    training = "--arms shortcut@examples,journey --seeds 2 --rank 16 --rows-per-step 12"
+    done = _on_a_small_disk(mount, 1000, f"finetune {curated} --base pocket {training} --out {mount}/f")
+    assert done.returncode == 6 and "nothing was trained" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and "adapter_model" not in done.stdout
+    outcome("too little for the weights: exit 6 before the first step")
 
 
 @pytest.mark.case(6)

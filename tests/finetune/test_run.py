@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from journey.config import FinetuneSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
 from journey.finetune import cost, session
+from journey.finetune.planning import memory
+from journey.finetune.planning.prepare import prepare
 from journey.finetune.run import finetune, plan
 from journey.finetune.runs import Run
 from journey.finetune.training import pool
@@ -208,12 +210,17 @@ def test_memory_that_is_not_there(curated: Path, base: Path, tmp_path: Path, mon
         finetune(curated, settings_for(base, engine="trl"), tmp_path / "runs")
     with pytest.raises(ResourceError, match="a stack of 3 runs is expected to need .* 0 runs fit\n  give a smaller"):
         finetune(curated, settings_for(base), tmp_path / "runs")
-    shape = cost.shape_of(load.find(str(base)), 4)
-    fits = cost.stack_memory(shape, runs=2, tokens=2048, weight_bytes=4, recompute=False, device="cpu")
+    monkeypatch.undo()
+    lengths = [
+        int(rows.lengths.max()) for rows in prepare(open_finished(curated, "curate"), settings_for(base)).data.values()
+    ]
+    footprint = memory.footprint_of(load.find(str(base)), settings_for(base), max(lengths), "cpu")
+    fits = cost.PROCESS_BYTES + footprint.peak(2, 2048, False)
     monkeypatch.setattr(cost, "free_memory", lambda device: fits)
     with pytest.raises(ResourceError, match="2 runs fit\n  give --set stacks=2, or a smaller"):
-        finetune(curated, settings_for(base), tmp_path / "runs")
-    assert plan(curated, settings_for(base, stacks=2))["runs_that_fit_in_a_stack"] == 2
+        finetune(curated, settings_for(base, checkpointing=False), tmp_path / "runs")
+    assert plan(curated, settings_for(base, stacks=2, checkpointing=False))["runs_that_fit_in_a_stack"] == 2
+    assert plan(curated, settings_for(base))["recompute"] is True  # then three fit too
     assert list(tmp_path.iterdir()) == []
 
 

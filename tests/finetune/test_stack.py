@@ -79,25 +79,26 @@ def test_passes_with_dropout_hold_a_run_once() -> None:
     assert len(dealt) == 4
 
 
-def test_a_pass_supervises_what_the_rows_supervise(data: dict[str, Rows]) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_pass_supervises_what_the_rows_supervise(packed: bool, data: dict[str, Rows]) -> None:
     rows = [data["shortcut"], data["journey"]]
     units = [passes.Unit(place, (row,), int(rows[place].lengths[row])) for place, row in ((0, 3), (1, 5), (1, 2))]
     share = [stacked.shares(rows[0], [3], "token"), stacked.shares(rows[1], [5, 2], "token")]
-    made = passes.build(units, rows, share, 0, torch.device("cpu"))
+    made = passes.build(units, rows, share, 0, torch.device("cpu"), packed=packed)
     flat = made.ids.flatten()
     assert torch.equal(flat[made.positions + 1], made.labels)
-    assert made.groups == (0, 1, 1)
     for place in (0, 1):
         assert float(made.weights[made.owners == place].sum()) == pytest.approx(1)
-    assert made.own == {0: int(rows[0].lengths[3]), 1: int(rows[1].lengths[[5, 2]].sum())}
-    assert sum(made.padded.values()) == made.ids.numel()
+    assert made.own == (int(rows[0].lengths[3]), int(rows[1].lengths[[5, 2]].sum()))
+    assert sum(made.tokens) == made.ids.numel() and (made.tokens == made.own) == packed
 
 
 @pytest.mark.parametrize("norm", ["token", "row"])
 def test_shares_of_a_step_add_up_to_one(norm: str, data: dict[str, Rows]) -> None:
     rows = data["journey"]
     share = stacked.shares(rows, [1, 4, 7], norm)
-    sums = [float(share[rows.at(row)].sum()) for row in (1, 4, 7)]
+    assert share.keys() == {1, 4, 7}  # no other row of the data is touched
+    sums = [float(share[row].sum()) for row in (1, 4, 7)]
     assert sum(sums) == pytest.approx(1)
     wanted = rows.supervised[[1, 4, 7]] / rows.supervised[[1, 4, 7]].sum() if norm == "token" else [1 / 3] * 3
     assert sums == pytest.approx(list(wanted))

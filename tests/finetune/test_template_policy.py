@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from journey import views
-from journey.errors import UsageError
+from journey.errors import JourneyError, UsageError
 from journey.finetune.planning import make_rows
 from journey.finetune.runs import ArmContext, choose
-from journey.models import policy, template
+from journey.models import load, policy, template
 from journey.models.policy import Wishes
 from journey.schema import Pair
 from journey.views import View
 from journey_testing import templates
-from journey_testing.models import byte_tokenizer
+from journey_testing.models import byte_tokenizer, save_model, tiny_model
 
 VIEWS: tuple[View, ...] = ("think", "plain")
 
@@ -184,6 +184,40 @@ def test_a_base_that_stops_in_the_middle_of_an_answer_is_refused(backend: Any, p
     with pytest.raises(UsageError, match="in the middle of an answer") as refused:
         rows_of(tokenizer, pairs[:2], "think")
     assert "set eos_token" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["distilled", "dated hybrid", "channels"])
+def test_a_warm_start_and_a_whole_model_carry_what_they_were_trained_with(
+    name: str, backend: Any, pairs: list[Pair], tmp_path: Path
+) -> None:
+    from journey.finetune.planning.warmup import merge
+    from journey.finetune.training.one_run import save_model as save_whole
+    from journey.finetune.training.protocol import Setup
+
+    tokenizer = with_template(backend, templates.ALL[name])
+    base = save_model(tmp_path / "base", tiny_model(vocab_size=500), tokenizer)
+    own = policy.find(tokenizer, "plain", Wishes())
+    assert own is not None
+    ref = load.find(str(base))
+    merge(ref, base, tmp_path / "warmup", own)
+    setup = Setup("trl", "base", str(base), None, 1, 1, 64, str(tmp_path), str(tmp_path / "scratch"), template=own)
+    save_whole(load.load_model(ref, device="cpu"), tmp_path / "run", setup)
+    wanted = template.prompt_ids(policy.attach(tokenizer, own), pairs[0].problem, "plain")
+    for folder in (tmp_path / "warmup", tmp_path / "run"):
+        alone = load.load_tokenizer(load.find(str(folder)))
+        assert template.prompt_ids(alone, pairs[0].problem, "plain") == wanted
+
+
+def test_a_policy_that_no_template_can_hold_leaves_the_base_its_own(
+    backend: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(tokenizer: Any) -> str:
+        raise JourneyError("it cannot be written")
+
+    monkeypatch.setattr(policy, "exported", fails)
+    tokenizer = with_template(backend, templates.DISTILLED)
+    policy.for_a_folder(tokenizer, policy.find(tokenizer, "plain", Wishes()))
+    assert tokenizer.chat_template == templates.DISTILLED and "it cannot be written" in capsys.readouterr().err
 
 
 def test_a_template_file_is_read_or_refused(tmp_path: Path) -> None:

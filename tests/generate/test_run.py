@@ -284,3 +284,17 @@ class TestBadInput:
     def test_an_unknown_key_offers_the_nearest(self):
         with pytest.raises(UnknownName, match="did you mean family"):
             settings(famly=["countdown"])
+
+
+def test_a_dry_run_names_golds_that_cannot_be_judged_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "p.jsonl"
+    rows = [
+        {"question": f"How many? {n}", "answer": gold, "solution": "3 + 4 = 7."}
+        for n, gold in enumerate(("7", "proof"))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = settings(family=[], problems=str(path), method=["slips"], pairs=None)
+    assert plan(asked, tmp_path / "out", workers=1)["golds"]["unread"] == 1
+    assert "'proof' says that there is no answer" in capsys.readouterr().err
+    path.write_text(json.dumps(rows[0]) + "\n")
+    assert "golds" not in plan(asked, tmp_path / "out", workers=1)

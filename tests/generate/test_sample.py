@@ -186,4 +186,6 @@ def test_bad_input_is_one_clear_line(command: str, says: str, tmp_path: Path) ->
 def test_a_dry_run_says_what_would_be_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = f"sample --family countdown@1 --limit 5 --policy pocket --out {tmp_path / 'out'} --dry-run"
     app(command.split(), standalone_mode=False)
-    assert '"attempts": 45' in capsys.readouterr().out and not (tmp_path / "out").exists()
+    assert "45" in capsys.readouterr().out and not (tmp_path / "out").exists()
+    app([*command.split(), "--json"], standalone_mode=False)
+    assert '"attempts": 45' in capsys.readouterr().out

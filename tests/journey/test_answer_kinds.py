@@ -75,7 +75,8 @@ def test_most_near_misses_are_proven_wrong() -> None:
     ["9^{9^{9^{9}}}", "\\frac{" * 300, "(" * 400, "{" * 900, "x^" * 300 + "2", "1+" * 499 + "1", "x+" * 400 + "1", "\\sqrt{" * 150 + "2" + "}" * 150,
      "\\{" * 200, ",".join("123456789"), ", ".join(f"x^{n}" for n in range(24)), "(1+x)^{9999}", "((((x+1)^9)^9)^9)^9", "10^{10^{10}}x", "(10^8)!", "\\binom{10^9}{5}",
      "\\sin(\\sin(\\sin(10^{900})))", "|" * 300, "-" * 900 + "x", "\\text{" * 160, "a_" * 300, "\\pm 1" * 60, "x<" * 200 + "1", "e^{e^{e^{e^{e}}}}",
-     "\\begin{pmatrix}" + "1&" * 300 + "\\end{pmatrix}", "1:" * 300 + "1", "x=" * 300 + "1", "\\sum_{n=1}^{999} n^{99}", "\\int_0^1 x^{99} dx", "2^{2^{2^{n}}}"],
+     "\\begin{pmatrix}" + "1&" * 300 + "\\end{pmatrix}", "1:" * 300 + "1", "x=" * 300 + "1", "\\sum_{n=1}^{999} n^{99}", "\\int_0^1 x^{99} dx", "2^{2^{2^{n}}}",
+     "5 dollars" * 60, "12.5 x dollars " * 40, "5 km/h" * 60, "5 a.m/" * 60, "\\{145.5\\}" * 40],
 )  # fmt: skip
 def test_hostile_answers_are_bounded(text: str) -> None:
     WORKER.ask("1", "1", 5)  # starting it is not counted

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journey.answers import checker
+from journey.answers import checker, grading
 from journey.answers.checker import CHECKER_VERSION, Extracted, Outcome, compare, extract, grade, number
 from journey.rng import rng_for
+from journey.schema import Problem
 
 RealData = Callable[[str], Path]
 HOSTILE = json.loads((Path(__file__).resolve().parent.parent / "golden" / "answers_hostile.json").read_text())
@@ -329,6 +330,14 @@ class TestExtract:
             assert found.answer is None or boxed or letter
         else:
             assert found.answer is None or found.why.startswith("stated")
+
+    def test_a_digit_behind_a_box_without_braces(self) -> None:
+        assert extract("So \\boxed 7. That is $\\fbox 3$.") == Extracted("3", "box without braces")
+        assert extract("\\boxed{8}, or \\boxed 7").answer == "8"
+        for text in ("\\boxed and so on", "\\boxed 18", "\\boxed 1/2", "\\boxed 1.5", "\\boxed 7x"):
+            assert extract(text).answer is None
+        problem = Problem(id="1", question="?", answer="1", source="t")
+        assert grading.grade(problem, "it is \\boxed 1", "length").answer is None  # of 17, perhaps
 
     @given(st.text(alphabet="ab{}\\ ", max_size=30))
     def test_balanced_content_comes_back_unchanged(self, content: str) -> None:

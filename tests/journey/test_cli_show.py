@@ -109,9 +109,19 @@ def test_an_export_of_what_has_no_pairs_or_over_something_is_refused(tmp_path: P
 PLANS = {
     "generate --family countdown@1 --pairs 3000": ("pairs", "time", "disk"),
     "curate {old}/generate": ("pairs of", "lengths measured for"),
-    "finetune {old}/curate --base {old}/tiny-base": ("rows", "time", "memory", "disk"),
-    "evaluate {old}/finetune --benchmarks countdown@1": ("answers", "smallest detectable effect"),
-    "demo": ("pairs", "time", "disk", "smallest detectable effect, countdown@1"),
+    "finetune {old}/curate --base {old}/tiny-base": (
+        "rows",
+        "time",
+        "memory",
+        "disk",
+        "chance of a verdict, 600 problems",
+    ),
+    "evaluate {old}/finetune --benchmarks countdown@1": (
+        "answers",
+        "smallest detectable effect",
+        "chance of a verdict",
+    ),
+    "demo": ("pairs", "time", "disk", "smallest detectable effect, countdown@1", "better", "runs vary by 1 point"),
 }
 
 

@@ -120,7 +120,7 @@ def test_check_on_the_command_line(tmp_path: Path) -> None:
     assert done.returncode == 0 and json.loads(done.stdout)["usable"] == 5, done.stderr
     done = check("--map", "question=q.text")
     assert done.returncode == 0 and "answer_not_finite 1" in done.stdout and "line 6" in done.stdout
-    assert "next: journey evaluate RUNS --benchmarks mine=mine.jsonl --map question=q.text" in done.stderr
+    assert "next: journey sample --problems mine.jsonl --map question=q.text --policy pocket" in done.stderr
     done = check()
     assert done.returncode == 2 and "no row can be used" in done.stderr and "Traceback" not in done.stderr
     assert "no field 'question' (fields: q.text, answer, license, source)" in " ".join(done.stdout.split())

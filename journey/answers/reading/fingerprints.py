@@ -14,7 +14,7 @@ from typing import Any
 from journey.answers.exact import MAX_CHARS, TooBig
 from journey.answers.reading import regions
 from journey.answers.reading.agreement import points
-from journey.answers.reading.expressions import Doubts
+from journey.answers.reading.atoms import Doubts
 from journey.answers.reading.objects import (
     Answer,
     BasedNumeral,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from journey.answers.reading.expressions import Doubts, ExpressionReader
+from journey.answers.reading.atoms import Doubts
+from journey.answers.reading.expressions import ExpressionReader
 from journey.answers.reading.objects import NamedAnswer, Prose
 from journey.answers.reading.spans import TokenizedText
 from journey.answers.reading.terms import Term

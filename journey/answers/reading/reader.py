@@ -15,10 +15,9 @@ from fractions import Fraction
 from typing import Any
 
 from journey.answers.exact import TooBig
-from journey.answers.numerals import NUMERALS
 from journey.answers.reading import regions
 from journey.answers.reading.agreement import ValueMatch, agreement
-from journey.answers.reading.expressions import Doubts
+from journey.answers.reading.atoms import Doubts
 from journey.answers.reading.measures import is_measured, read_grid, read_measured, read_ratio, term_of
 from journey.answers.reading.names import name_of
 from journey.answers.reading.objects import (
@@ -36,7 +35,7 @@ from journey.answers.reading.spans import MAX_PARTS, RELATIONS, TokenizedText, l
 from journey.answers.reading.terms import Term, letters, minus, num, signs
 from journey.answers.reading.tokens import UnreadAnswer, normal, tokens
 from journey.answers.reading.values import NoValue, contexts, value_of
-from journey.answers.reading.wordings import is_prose, plain_words, read_words
+from journey.answers.reading.wordings import WRITTEN_OUT, is_prose, plain_words, read_words
 
 MAX_NESTING = 6
 _LIST_OR_NUMBER = re.compile(r"(\d{1,3}(?:\.\d{3})+|\d+),(\d+)|(\d{1,3}), (\d{3})")
@@ -52,8 +51,8 @@ class _Reading(TokenizedText):
         if not self.text:
             raise UnreadAnswer("nothing")
         words = plain_words(self.text)
-        if words.lower() in NUMERALS:
-            return Measured(num(int(NUMERALS[words.lower()])))
+        if words.lower() in WRITTEN_OUT:
+            return Measured(num(WRITTEN_OUT[words.lower()]))
         if (special := read_words(words)) is not None:
             return special
         self.tokens = tokens(self.text)

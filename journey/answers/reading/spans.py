@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from journey.answers.reading.expressions import Doubts
+from journey.answers.reading.atoms import Doubts
 from journey.answers.reading.tokens import Token, UnreadAnswer
 
 MAX_PARTS = 24  # of a list; without order every pair may be compared

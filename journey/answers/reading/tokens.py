@@ -36,7 +36,7 @@ class Token:
     value: Fraction | None = None
 
 
-_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u200c\u200d\u2060\ufeff]")
 _UPPER = dict(
     zip("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207a\u207b\u207f", "0123456789+-n", strict=True)
@@ -106,7 +106,7 @@ _BOXED = re.compile(r"^ ?\\(?:boxed|fbox|framebox) ?\{(.*)\} ?$")
 
 def normal(text: str) -> str:
     """One spelling of a text. Linear in the text, which the caller keeps short."""
-    text = _CONTROL.sub("", _ANSI.sub("", text))
+    text = _CONTROL.sub("", ANSI.sub("", text))
     if not text.isascii():
         text = re.sub("^\\s*[\u2013\u2014](?=\\s*[\\d.\\\\])", "-", text)
         text = re.sub("\u221a\\s*(\\d+(?:\\.\\d+)?|[a-z])", r"\\sqrt{\1}", text).replace("\u221a", "\\sqrt ")
@@ -155,9 +155,8 @@ _NUMBER = re.compile(
 _TEXT = re.compile(rf"\\(?:{_TEXT_NAMES}) ?(?=\{{)")
 _BOLD = re.compile(rf"\\(?:{_BOLD_NAMES}) ?(?=[\{{A-Za-z0-9])")
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|[{}%$#&_|\\])")
-_QUOTIENT = re.compile(
-    r"[A-Za-z]{1,3}(?:[ /^*.]|\\cdot |-?\d|[{}]|[A-Za-z]{1,3})*/(?:[ /^*.]|-?\d|[{}]|[A-Za-z]{1,3})*(?=[,;]|$)"
-)
+# Letters one by one: repeated pieces of several letters split a word in as many ways as there are, and try them all.
+_QUOTIENT = re.compile(r"[A-Za-z](?:[ /^*.{}A-Za-z]|\\cdot |-?\d)*/(?:[ /^*.{}A-Za-z]|-?\d)*(?=[,;]|$)")
 _RUN_ON = re.compile("(?:sin|cos|tan|cot|csc|log|exp|sqrt)[a-z]")
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 _OPENING, _CLOSING = ("(", "[", "\\{"), (")", "]", "\\}")

@@ -168,7 +168,8 @@ class Valuation:
         if base == 0 and exponent < 0:
             raise NoValue("pole")
         bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-        if abs(exponent) > MAX_BITS or (abs(base) != 1 and bits * abs(exponent) > MAX_BITS):
+        # At least so many bits, and fewer than twice as many; what is over the limit after all is refused by `of`.
+        if abs(exponent) > MAX_BITS or (bits - 1) * abs(exponent) > MAX_BITS:
             raise TooBig("power")
         return base**exponent
 

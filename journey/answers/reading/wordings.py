@@ -9,6 +9,11 @@ from journey.answers.reading.objects import Answer, BasedNumeral, LetterChoice, 
 from journey.answers.reading.terms import num
 from journey.answers.reading.tokens import JOINTS, is_product
 
+_WRITTEN_OUT_TEXT = """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen nineteen twenty
+"""
+WRITTEN_OUT = {word: value for value, word in enumerate(_WRITTEN_OUT_TEXT.split())}
 _BASES = {
     "two": 2,
     "three": 3,

@@ -27,6 +27,10 @@ def time_of(seconds: float | None) -> str:
     return f"about {seconds / 60:.0f} min" if seconds < 6000 else f"about {seconds / 3600:.1f} h"
 
 
+def _at_most(seconds: float | None) -> str:
+    return time_of(seconds) if seconds is None else time_of(seconds).replace("about", "at most")
+
+
 def size_of(count: float) -> str:
     """`12 MB`, `3.4 GB`."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.1f} MB"
@@ -43,6 +47,17 @@ def _generate(plan: Plan) -> dict[str, Any]:
         "pairs": f"about {plan['pairs']:,} in {plan['shards']:,} files",
         "time": f"{time_of(plan['estimated_seconds'])} in {plan['workers']} processes",
         "disk": size_of(plan["estimated_bytes"]),
+    }
+
+
+def _sample(plan: Plan) -> dict[str, Any]:
+    most = plan["attempts_at_most"]
+    return {
+        "folder": plan["out"],
+        "problems": f"{plan['problems']:,}",
+        "policies": "; ".join(", ".join(group) for group in plan["asked_at_once"]),
+        "attempts": f"{plan['attempts']:,}" + (f", {most:,} at most" if most > plan["attempts"] else ""),
+        **{f"temperature of {name}": said for name, said in plan["temperature"].items()},
     }
 
 
@@ -68,8 +83,11 @@ def _finetune(plan: Plan) -> dict[str, Any]:
         "memory": f"{gib(plan['memory_bytes_per_group'] * plan['workers'])} at most",
         "disk": size_of(plan["disk_bytes"]),
     }
+    if cards := plan["runs_that_fit_on_a_gpu"]:
+        facts["a GPU's stack holds"] = ", ".join(f"{runs:,} runs on {card}" for card, runs in cards.items())
     if plan["sweep"]:
         facts["learning rates tried"] = f"{plan['sweep']['trials']} trials of {plan['sweep']['rates']}"
+    facts |= _chances(plan)
     for number, note in enumerate(plan["notes"], start=1):
         facts[f"note {number}"] = note
     return facts
@@ -78,12 +96,15 @@ def _finetune(plan: Plan) -> dict[str, Any]:
 def _evaluate(plan: Plan) -> dict[str, Any]:
     if "plan" not in plan:  # another harness
         return dict(plan)
-    fixed = plan["plan"]
+    fixed, memory = plan["plan"], plan["memory_bytes_per_worker"]
     facts = {
         "asked": ", ".join(f"{each['name']} ({each['problems']:,})" for each in fixed["benchmarks"]),
         "of": ", ".join(run["run"] for run in fixed["runs"]),
         "answers": f"{plan['answers']:,}, {plan['new_tokens_at_most']:,} new tokens at most",
-        "processes": f"{plan['workers']} on {plan['device']}",
+        **({"recovery probe": f"{probe:,} texts at most"} if (probe := plan["recovery_texts_at_most"]) else {}),
+        "time": f"{_at_most(plan['seconds_at_most'])}, {plan['workers']} processes on {plan['device']}",
+        "memory": "a server's" if memory is None else f"{gib(memory * plan['workers'])} at most",
+        "disk": f"{size_of(plan['disk_bytes'])} at most",
         **_effects(plan),
     }
     return {**facts, "serve": plan["serve"]} if "serve" in plan else facts
@@ -110,11 +131,26 @@ def _effects(plan: Plan) -> dict[str, str]:
         halving = plan["to_halve_it"].get(name) or []
         wanted = " or ".join(f"{size['seeds']} seeds on {size['problems']:,} problems" for size in halving[:1])
         facts[f"smallest detectable effect, {name}"] = words + (f"; half of it: {wanted}" if wanted else "")
+    return facts | _chances(plan)
+
+
+def _chances(plan: Plan) -> dict[str, str]:
+    """What chance the words *equal* and *better* have, by how much runs vary between seeds."""
+    facts = {}
+    for name, told in plan.get("chances", {}).items():
+        if told is None:
+            facts[f"chance of a verdict, {name}"] = "none: under 2 seeds or 100 problems"
+            continue
+        spreads = [(spread, one) for spread, one in told.items() if isinstance(one, Mapping)]
+        cells = (f"equal {one['equal']} %, better {one['better']} % (runs vary by {spread})" for spread, one in spreads)
+        truth = f"where the truth is 0, and {told['margin_points']:g} points"
+        facts[f"chance of a verdict, {name}"] = f"{'; '.join(cells)}; {truth}"
     return facts
 
 
 _SHOWN: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "generate": _generate,
+    "sample": _sample,
     "curate": _curate,
     "finetune": _finetune,
     "evaluate": _evaluate,

@@ -19,5 +19,6 @@ def matrix(strategy: Strategy, problems: int = 60) -> SampleMatrix:
     shape = (problems, STRATEGIES.get(strategy.draw)().drawn(NUMBERS).samples)
     classes = rng.integers(-1, 4, shape)
     more: dict[str, Any] = {"logprobs": -rng.random(shape) * 40, "rewards": rng.random(shape)}
+    more["called_wrong"] = np.random.default_rng(1).random(shape) < 0.4
     costs = [rng.integers(5, 50, shape).astype(float) for _ in range(3)]
     return SampleMatrix((classes == 0).astype(float), classes, costs[0], costs[1], costs[2], **more)
