@@ -61,7 +61,7 @@ class AttemptedProblem:
     problem: Problem
     attempts: tuple[Attempt, ...]
     policy: PolicyInfo
-    errors: Mapping[str, int]
+    errors: Mapping[str, float]
 
     def right(self) -> list[Attempt]:
         """Right attempts in which no check finds a mistake."""

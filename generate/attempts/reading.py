@@ -26,13 +26,13 @@ def read_attempts(
     strange = by_problem.keys() - {problem.id for problem in problems}
     if strange:
         raise UsageError(f"{folder.path} holds attempts at {len(strange)} problems that are not in it", "sample again")
-    errors: Counter[str] = Counter()
+    found: list[Counter[str]] = []
     for problem in problems:
         tried = by_problem.get(problem.id, ())
-        errors += moves.count_errors(problem, tried) if branches.is_search(problem) else count_value_errors(tried)
+        found.append(moves.count_errors(problem, tried) if branches.is_search(problem) else count_value_errors(tried))
+    errors = moves.weigh(found)
     attempted = tuple(
-        AttemptedProblem(problem, tuple(by_problem.get(problem.id, ())), infos[name], dict(errors))
-        for problem in problems
+        AttemptedProblem(problem, tuple(by_problem.get(problem.id, ())), infos[name], errors) for problem in problems
     )
     profile = folder.profile.of(name)
     if not profile.right and not any(each.right() for each in attempted):

@@ -256,7 +256,7 @@ def _slips(
 
 
 def _profiled(
-    errors: Mapping[str, int], slips: SlipDraw, step: int, delay: int, free: set[int], also_true: bool
+    errors: Mapping[str, float], slips: SlipDraw, step: int, delay: int, free: set[int], also_true: bool
 ) -> Iterator[Episode | None]:
     """Slips as the policy errs: false values by how its own are off, and (`also_true`) true equations that are wrong steps."""
     groups = {name: count for name, count in errors.items() if name.startswith(STEPS)} if also_true else {}

@@ -115,7 +115,7 @@ def value_class(tokens: Sequence[str], exact: Fraction, claimed: Fraction) -> st
 
 
 def draw_values(
-    tokens: Sequence[str], exact: Fraction, errors: Mapping[str, int], rng: Random
+    tokens: Sequence[str], exact: Fraction, errors: Mapping[str, float], rng: Random
 ) -> Iterator[tuple[str, Fraction]]:
     """False values for a calculation as a policy errs, one of each class, the classes drawn by its counts without return."""
     counts = {name: errors[PREFIX + name] for name in CLASSES if errors.get(PREFIX + name)}

@@ -19,7 +19,7 @@ from journey.curate.item import Item
 from journey.curate.rules import Context, bind, resolve_options
 from journey.generate.attempts import sums
 from journey.generate.attempts.matched import MATCHED, AttemptedProblem, MatchedSettings
-from journey.generate.attempts.moves import error_class, own_mistake, path_of, slip
+from journey.generate.attempts.moves import error_class, own_mistake, path_of, slip, weigh
 from journey.generate.attempts.values import PREFIX, count_value_errors
 from journey.generate.made import MadePair, Rejection
 from journey.rng import rng_for
@@ -119,9 +119,36 @@ def test_profiled_slips_err_as_the_policy_does_and_plain_ones_do_not() -> None:
                 one = slip(each.problem, path[0], rng, policy if profiled else None)  # type: ignore[index]
                 if one is not None:
                     counts[one.kind] += 1
-    share = sum(count for name, count in policy.items() if name.startswith("false")) / policy.total()
+    share = sum(count for name, count in policy.items() if "false equation" in name) / policy.total()
     false = {kind: counts["false equation"] / counts.total() for kind, counts in drawn.items()}
     assert abs(false[True] - share) < 0.2 and abs(false[True] - share) < abs(false[False] - share) / 2
+
+
+def test_profiled_slips_are_of_the_very_classes_that_the_policy_errs_in() -> None:
+    """Also where these are no errors of the right calculation: a policy that takes 22 - 22 for 2 does not slip in 22 + 22."""
+    problem = Problem(problem_id("countdown", 1), "", "49", "countdown", facts={"numbers": [22, 22, 5], "target": 49})
+    [right, *_] = path_of(problem, attempt_of(problem, "22 + 22 = 44\n44 + 5 = 49\n\\boxed{22 + 22 + 5}", 0)) or ()
+    errors = {
+        "equal numbers: false equation - of equals, +2": 6.0,
+        "equal numbers: wrong branch -": 3.0,
+        "equal numbers: false equation *, too large": 1.0,
+        "equal numbers: false equation / of equals, +1": 20.0,  # cannot be made of whole numbers here
+        "other numbers: false equation +, +1": 100.0,
+    }
+    drawn: Counter[str] = Counter()
+    for number in range(400):
+        one = slip(problem, right, rng_for("test", number), errors)
+        assert one is not None
+        drawn[error_class(one)] += 1
+        if one.kind == "false equation" and " - " in one.equation:
+            assert one.equation == "22 - 22 = 2"
+    shares = {name.split(": ")[1]: count / 400 for name, count in drawn.items()}
+    assert set(shares) == {"false equation - of equals, +2", "wrong branch -", "false equation *, too large"}
+    assert abs(shares["false equation - of equals, +2"] - 0.6) < 0.08 and abs(shares["wrong branch -"] - 0.3) < 0.08
+
+
+def test_every_problem_weighs_the_same_in_the_profile() -> None:
+    assert weigh([Counter(a=8, b=2), Counter(b=1), Counter()]) == {"a": 0.8, "b": 1.2}
 
 
 def test_reasons_for_which_a_problem_gives_none() -> None:

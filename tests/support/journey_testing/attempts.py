@@ -12,7 +12,7 @@ from journey.formats.attempts import ATTEMPTS, PROBLEMS_FILE, PolicyInfo, Profil
 from journey.formats.files import json_lines
 from journey.generate.attempts.locate import locate
 from journey.generate.attempts.matched import AttemptedProblem
-from journey.generate.attempts.moves import count_errors
+from journey.generate.attempts.moves import count_errors, weigh
 from journey.generate.attempts.profile import profile_of
 from journey.generate.families.countdown import Countdown
 from journey.rng import rng_for
@@ -75,8 +75,8 @@ def attempts_at(problem: Problem, count: int = 30) -> tuple[Attempt, ...]:
 def attempted(count: int, each: int = 30) -> list[AttemptedProblem]:
     """Problems with the made-up policy's attempts, so many each, and its errors."""
     tried = {problem.id: (problem, attempts_at(problem, each)) for problem in problems_of(count)}
-    errors = sum((count_errors(*both) for both in tried.values()), start=count_errors(problems_of(1)[0], ()))
-    return [AttemptedProblem(problem, attempts, POLICY, dict(errors)) for problem, attempts in tried.values()]
+    errors = weigh(count_errors(*both) for both in tried.values())
+    return [AttemptedProblem(problem, attempts, POLICY, errors) for problem, attempts in tried.values()]
 
 
 def sample_folder(
