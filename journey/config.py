@@ -25,6 +25,13 @@ MOST = 10**9  # of anything counted: far above what is of use, far below what en
 PROCESSES = 1024
 
 
+# What other tools call the sharding of one model over several GPUs, which is not built; see `_refusal`.
+SHARDING = frozenset(
+    "fsdp fsdp_config deepspeed deepspeed_config device_map sharding zero_stage tensor_parallel tensor_parallel_size "
+    "pipeline_parallel_size".split()
+)
+
+
 class Settings(BaseModel):
     """Base of all settings: immutable, unknown keys refused, numbers finite."""
 
@@ -54,6 +61,11 @@ def unset(value: Any) -> bool:
     return value is None
 
 
+def built_in(value: Any) -> bool:
+    """The same for what answers, which is the built-in sampler where nothing is said."""
+    return bool(value == "built-in")
+
+
 def off(value: Any) -> bool:
     """The same for switches and maps, which are off or empty where not given."""
     return not value
@@ -64,33 +76,52 @@ _FIELD_NAMES = "field names of the file or Hub dataset, dotted where a field lie
 _STRICT = "stop at the first row of a file that cannot be used"
 
 
-# What stages that ask servers have in common.
-IN_FLIGHT: Any = Field(
-    None,
-    ge=1,
-    le=4096,
-    exclude_if=unset,
-    description="to one server at once, at most (default: 256 on this machine or network, else 32)",
-)
-ANSWER_SECONDS: Any = Field(
-    None,
-    gt=0,
-    le=MOST,
-    exclude_if=unset,
-    description="for one answer of a server, all tries and waits together (default: 600)",
-)
-PRICE_IN: Any = Field(
-    None, ge=0, le=MOST, exclude_if=unset, description="what a server takes for a million tokens of prompt"
-)
-PRICE_OUT: Any = Field(
-    None, ge=0, le=MOST, exclude_if=unset, description="what it takes for a million tokens of answer"
-)
-MAX_COST: Any = Field(
-    None, gt=0, le=MOST, exclude_if=unset, description="stop before servers have cost more, and keep what is there"
-)
+# Settings of the use of servers that can change no answer: they stand in no manifest.
+SERVER_USE = frozenset({"in_flight", "answer_seconds", "price_in", "price_out", "max_cost", "vllm_memory"})
 
 
-class SampleSettings(Settings):
+class ServerSettings(Settings):
+    """How servers are asked, and the one that is started here. Only `sampler` and `vllm_args` can change an answer."""
+
+    sampler: Annotated[Literal["built-in", "vllm"], Flag("NAME")] = Field(
+        "built-in", exclude_if=built_in, description="what answers; vllm is started and ended by this command"
+    )
+    vllm_memory: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        exclude_if=unset,
+        description="share of the GPU's memory for vLLM (default: what is free, less a little)",
+    )
+    vllm_args: list[str] | None = Field(
+        None, exclude_if=unset, description="further options for vLLM, e.g. [--tensor-parallel-size, 2]"
+    )
+    in_flight: Annotated[int | None, Flag("N"), Unit("requests")] = Field(
+        None,
+        ge=1,
+        le=4096,
+        exclude_if=unset,
+        description="to one server at once, at most (default: 256 on this machine or network, else 32)",
+    )
+    answer_seconds: Annotated[float | None, Flag("N"), Unit("seconds")] = Field(
+        None,
+        gt=0,
+        le=MOST,
+        exclude_if=unset,
+        description="for one answer of a server, all tries and waits together (default: 600)",
+    )
+    price_in: Annotated[float | None, Flag("PRICE")] = Field(
+        None, ge=0, le=MOST, exclude_if=unset, description="what a server takes for a million tokens of prompt"
+    )
+    price_out: Annotated[float | None, Flag("PRICE")] = Field(
+        None, ge=0, le=MOST, exclude_if=unset, description="what it takes for a million tokens of answer"
+    )
+    max_cost: Annotated[float | None, Flag("COST")] = Field(
+        None, gt=0, le=MOST, exclude_if=unset, description="stop before servers have cost more, and keep what is there"
+    )
+
+
+class SampleSettings(ServerSettings):
     """Which problems are put to which models, and how often."""
 
     problems: Annotated[str | None, Flag("FILE")] = Field(
@@ -100,7 +131,8 @@ class SampleSettings(Settings):
     strict: Annotated[bool, Flag()] = Field(False, description=_STRICT)
     family: Annotated[str | None, Flag("NAME[@LEVEL]")] = Field(None, description="a problem family, instead of a file")
     policy: Annotated[list[str], Flag("MODEL")] = Field(
-        [], description="models that answer: catalog name, folder, Hub id, run (DIR/RUN) or NAME@http://HOST/v1"
+        [],
+        description="models that answer: catalog name, folder, Hub id, run (DIR/RUN) or NAME@http://HOST/v1; several at once",
     )
     k: Annotated[int, Flag("N"), Unit("attempts")] = Field(8, ge=2, le=10_000, description="attempts at each problem")
     k_hard: Annotated[int | None, Flag("N"), Unit("attempts")] = Field(
@@ -140,11 +172,6 @@ class SampleSettings(Settings):
         None, description="model that writes those continuations (default: the policy itself)"
     )
     seed: Annotated[int, Flag("N")] = Field(0, description="seed of all draws")
-    in_flight: Annotated[int | None, Unit("requests")] = IN_FLIGHT
-    answer_seconds: Annotated[float | None, Unit("seconds")] = ANSWER_SECONDS
-    price_in: Annotated[float | None, Flag("PRICE")] = PRICE_IN
-    price_out: Annotated[float | None, Flag("PRICE")] = PRICE_OUT
-    max_cost: Annotated[float | None, Flag("COST")] = MAX_COST
 
 
 class GenerateSettings(Settings):
@@ -318,7 +345,7 @@ class FinetuneSettings(TemplateSettings):
         False, description="train every weight of the base instead of adapters (engine trl)"
     )
     processes: Annotated[int, Flag("N")] = Field(
-        1, ge=1, le=PROCESSES, description="processes, one a GPU, that share each run (engine trl)"
+        1, ge=1, le=PROCESSES, description="processes, one a GPU with the whole model, that share each run (engine trl)"
     )
     packing: Annotated[bool, Flag()] = Field(
         False, description="lay the rows of a forward pass end to end, without padding (engine trl)"
@@ -382,7 +409,7 @@ class FinetuneSettings(TemplateSettings):
 Problems = Annotated[int, Ge(1), Le(1_000_000), Unit("problems")]
 
 
-class EvaluateSettings(Settings):
+class EvaluateSettings(ServerSettings):
     """What is asked, how it is sampled and compared."""
 
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
@@ -460,11 +487,6 @@ class EvaluateSettings(Settings):
     endpoint: Annotated[str | None, Flag("URL")] = Field(
         None, description="sample from this server, http://HOST/v1, which knows the runs by their names"
     )
-    in_flight: Annotated[int | None, Unit("requests")] = IN_FLIGHT
-    answer_seconds: Annotated[float | None, Unit("seconds")] = ANSWER_SECONDS
-    price_in: Annotated[float | None, Flag("PRICE")] = PRICE_IN
-    price_out: Annotated[float | None, Flag("PRICE")] = PRICE_OUT
-    max_cost: Annotated[float | None, Flag("COST")] = MAX_COST
     parity: Problems = Field(20, description="how many of each run an endpoint is checked on")
     parity_least: float = Field(0.9, ge=0, le=1, description="least share of equal answers for an endpoint to be used")
     dtype: Literal["float32", "bfloat16"] | None = Field(
@@ -542,6 +564,12 @@ def _refusal(kind: type[BaseModel], data: Mapping[str, Any], error: ValidationEr
     first = error.errors()[0]
     if first["type"] == "extra_forbidden":
         path = ".".join(map(str, first["loc"]))
+        if str(first["loc"][-1]).lower() in SHARDING:
+            return UsageError(
+                f"{where}: {path}: one run, or one model that is asked, is not sharded over several GPUs here",
+                "training: --engine trl --processes N has the whole model on each of N GPUs; sampling: --sampler vllm "
+                "--set 'vllm_args=[--tensor-parallel-size, N]' shards it there",
+            )
         return UnknownName(f"setting of {where}", path, _keys_beside(kind, first["loc"]))
     innermost = fields.at(kind, first["loc"])
     path = fields.path_in(data, first["loc"])

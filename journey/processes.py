@@ -22,7 +22,7 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -331,11 +331,18 @@ def python(module: str, *arguments: str) -> list[str]:
 
 
 def start_program(
-    command: Sequence[str], *, stderr: int | IO[bytes] | None = None, threads: int | None = None, bufsize: int = -1
+    command: Sequence[str],
+    *,
+    stderr: int | IO[bytes] | None = None,
+    threads: int | None = None,
+    bufsize: int = -1,
+    environ: Mapping[str, str] | None = None,
+    apart: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a program that reads requests from its stdin and writes answers to its stdout, both pipes.
 
-    It must end when its stdin does (`requests`, `end_with_stdin`), which is what ties it to its parent.
+    It must end when its stdin does (`requests`, `end_with_stdin`), which is what ties it to its parent. With `apart` that is
+    all that ends it: it has a session of its own, and is not killed by `kill_children`, so that it can end others in order.
     """
     with _without_interrupts():
         program = subprocess.Popen(
@@ -343,10 +350,12 @@ def start_program(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=environment(threads),
+            env={**environment(threads), **(environ or {})},
             bufsize=bufsize,
+            start_new_session=apart,
         )
-    _programs.add(program)
+    if not apart:
+        _programs.add(program)
     return program
 
 

@@ -181,7 +181,8 @@ class Sample(Record, frozen=True):
 
     `index` numbers several answers to a question: samples, rounds, continuations or caps. `tokens` are those generated,
     `flops` what prompt and answer cost (None for a model of unknown size), `logprob` the sum over the tokens where they
-    were drawn by chance, rounded to 4 places. `seconds` is 0 in files: timing.json has what was measured.
+    were drawn by chance, rounded to 4 places. `seconds` is 0 in files: timing.json has what was measured. `reason` is why it
+    ended in the word of the server that wrote it, where `finish` has another ("" where it has not).
     """
 
     question: str
@@ -194,6 +195,7 @@ class Sample(Record, frozen=True):
     prompt_tokens: int = 0
     flops: int | None = None
     logprob: float | None = None
+    reason: str = ""
 
 
 class Reward(Record, frozen=True):

@@ -14,6 +14,8 @@ from journey.models import load
 from journey.models.endpoints import reference
 from journey.questions import check_fields, is_made_here, load_questions, name_of
 from journey.schema import BY_GOLD
+from journey.servers.use import limits_of
+from journey.servers.vllm import VllmInstall, find_vllm
 
 _CAP = 512  # new tokens, where nothing is said: it only has to be some number here
 
@@ -22,7 +24,7 @@ def check(settings: EvaluateSettings) -> None:
     """Raises UsageError or UnknownName for settings that `evaluate` would refuse; draws no more than one question."""
     comparisons.check_strategies(settings)
     comparisons.strategy_settings(settings, settings.max_new_tokens or _CAP)
-    check_prices(settings)
+    limits_of(settings)
     check_benchmarks(settings)
     check_dev(settings)
     for spec, given in settings.dev.items():
@@ -31,19 +33,23 @@ def check(settings: EvaluateSettings) -> None:
     for model in filter(None, (settings.larger, settings.reward)):
         if reference(model) is None:
             load.find(model)
+    check_sampler(settings)
     if settings.endpoint is not None and not settings.endpoint.startswith(("http://", "https://")):
         raise UsageError(f"endpoint {settings.endpoint!r} is no http://HOST/v1", "e.g. http://localhost:8000/v1")
     for folder in settings.after:
         open_finished(Path(folder), "evaluate")
 
 
-def check_prices(settings: EvaluateSettings) -> None:
-    """Raises UsageError for a limit of the cost without what things cost."""
-    if settings.max_cost is not None and not (settings.price_in or settings.price_out):
-        raise UsageError(
-            f"max_cost = {settings.max_cost:g} needs prices",
-            "give --price-in and --price-out, of a million tokens each (prices of 0 are no limit)",
-        )
+def check_sampler(settings: EvaluateSettings) -> VllmInstall | None:
+    """The vLLM that will be started, if one will be. Raises UsageError where there is none, or a server is named as well."""
+    if settings.sampler == "built-in":
+        for name in ("vllm_memory", "vllm_args"):
+            if getattr(settings, name) is not None:
+                raise UsageError(f"{name} is for a vLLM that is started here", "add --sampler vllm")
+        return None
+    if settings.endpoint is not None:
+        raise UsageError("--sampler vllm starts a server, and --endpoint names another", "leave one of them out")
+    return find_vllm()
 
 
 def check_benchmarks(settings: EvaluateSettings) -> dict[str, str]:

@@ -13,19 +13,21 @@ from journey import console, views
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName, UsageError
 from journey.evaluate.planning import comparisons
-from journey.evaluate.planning.check import check_benchmarks, check_prices
+from journey.evaluate.planning.check import check_benchmarks, check_sampler
 from journey.evaluate.planning.dev_questions import check_dev, dev_questions
 from journey.evaluate.planning.larger import LargerModel, find_larger
 from journey.evaluate.planning.questions import ask, dev_rows_of, info_of, limit_of, rows_of, trained_on
-from journey.evaluate.planning.runs import pairs, read_runs, trained, twice, why_not_stacked
+from journey.evaluate.planning.runs import pairs, read_runs, refuse_unservable, trained, twice, why_not_stacked
 from journey.evaluate.statistics.verdict import BASE
 from journey.formats.folders import FinetunedFolder
 from journey.formats.plan import BenchmarkInfo, BenchmarkRows, EvaluationPlan, RunInfo
 from journey.models import load, places, policy, template
+from journey.models.endpoints import RunServer
 from journey.sampling.requests import StrategySettings, roomy_cap
 from journey.sampling.width import answers_together
 from journey.schema import Question
-from journey.servers.use import ServerUse
+from journey.servers.use import ServerUse, limits_of
+from journey.servers.vllm import VllmInstall
 from journey.views import View
 
 if TYPE_CHECKING:
@@ -35,9 +37,17 @@ CAP = 512  # new tokens, where no length is known
 STACKED, ONE_BY_ONE = "stacked", "one adapter at a time"
 
 
+def is_built_in(plan: EvaluationPlan) -> bool:
+    """Whether the built-in sampler answers, and no server."""
+    return plan.backend in (STACKED, ONE_BY_ONE)
+
+
 @dataclass(frozen=True)
 class EvaluationSetup:
-    """A plan with what is needed to carry it out: questions (dev ones too) and their prompts (token ids) by benchmark."""
+    """A plan with what is needed to carry it out: questions (dev ones too) and their prompts (token ids) by benchmark.
+
+    `vllm` is what will be started, `server` the one that answers, once it does.
+    """
 
     plan: EvaluationPlan
     ref: load.ModelRef
@@ -49,6 +59,8 @@ class EvaluationSetup:
     positions: int | None
     larger: LargerModel | None = None
     servers: ServerUse | None = None
+    vllm: VllmInstall | None = None
+    server: RunServer | None = None
     batch_given: bool = True  # else it was chosen, and a plan that is there keeps its own
 
     def with_plan(self, plan: EvaluationPlan) -> EvaluationSetup:
@@ -59,9 +71,12 @@ class EvaluationSetup:
 def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> EvaluationSetup:
     """Everything that is fixed before sampling. Draws and loads questions, but no weights."""
     comparisons.check_strategies(settings)
-    check_prices(settings)
+    limits_of(settings)
+    install = check_sampler(settings)
     check_dev(settings)
     runs = read_runs(finetuned)
+    if install is not None:
+        refuse_unservable(finetuned, runs)
     if settings.aa:
         runs = twice(runs, settings.aa_arm)
     ref = places.base_of(finetuned, settings.base)
@@ -82,17 +97,27 @@ def prepare(finetuned: FinetunedFolder, settings: EvaluateSettings) -> Evaluatio
         view=view,
         max_new_tokens=cap,
         dtype=settings.dtype or ("float32" if device == "cpu" else "bfloat16"),
-        backend=settings.endpoint or _backend(finetuned, runs),
+        backend=settings.endpoint or (f"vllm {install.version}" if install else _backend(finetuned, runs)),
         rows=rows,
     )
     given = "batch" in settings.model_fields_set
-    if not given and plan.backend in (STACKED, ONE_BY_ONE):
+    if not given and is_built_in(plan):
         together = len(plan.runs) if plan.backend == STACKED else 1
         plan = msgspec.structs.replace(
             plan, batch=_width(ref, plan, min(together, settings.stack or together), longest)
         )
     return EvaluationSetup(
-        plan, ref, tokenizer, questions, prompts, device, strategy_settings, positions, larger, batch_given=given
+        plan,
+        ref,
+        tokenizer,
+        questions,
+        prompts,
+        device,
+        strategy_settings,
+        positions,
+        larger,
+        vllm=install,
+        batch_given=given,
     )
 
 

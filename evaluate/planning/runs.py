@@ -146,6 +146,27 @@ def why_not_stacked(finetuned: FinetunedFolder, runs: Iterable[RunInfo]) -> str:
     return "" if len(layers) < 2 else "the adapters are on different layers"
 
 
+def refuse_unservable(finetuned: FinetunedFolder, runs: Iterable[RunInfo]) -> None:
+    """Raises UsageError naming a run that one vLLM cannot serve beside the others: only plain LoRA adapters on one base."""
+    from journey.models.load import own_base
+    from journey.models.lora import refuse_unstackable
+
+    for run in runs:
+        if run.adapter is None:
+            continue
+        config = finetuned.adapter_config(run.run)
+        why = "is a whole model" if config is None else "" if config.kind == "LORA" else f"is a {config.kind} adapter"
+        if not why and own_base(finetuned.file(run.adapter).parent) is not None:
+            why = "stands on a model of its own"
+        if config is not None and not why:
+            try:
+                refuse_unstackable(config.fields)
+            except UsageError as error:
+                why = f"cannot be served: {str(error).splitlines()[0]}"
+        if why:
+            raise UsageError(f"{run.run} {why}; vLLM serves LoRA adapters on one base", "leave out --sampler vllm")
+
+
 def by_base(finetuned: FinetunedFolder, runs: Iterable[RunInfo], *, apart: bool = False) -> list[list[RunInfo]]:
     """Runs that can share a batch: those of one base (the base itself among them); a whole model is alone.
 

@@ -28,6 +28,12 @@ TWINS: tuple[Twin, Twin] = ("wrong", "clean")
 UNIT = 256  # requests that a worker gets at a time; fixed, so that batches are the same for any number of workers
 
 
+def all_there(folder: Folder, prepared: EvaluationSetup) -> bool:
+    """Whether every run has gone on from the prefixes of every benchmark that has the probe."""
+    keys = [texts_key(name, run.run) for name in prepared.plan.probed for run in sampled_runs(prepared.plan)]
+    return not folder.missing(keys)
+
+
 def recover_all(folder: Folder, finetuned: FinetunedFolder, prepared: EvaluationSetup, count: int | None) -> None:
     """Write the prefixes of every benchmark that has the probe, and what every run writes after them.
 

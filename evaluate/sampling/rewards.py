@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ from journey.evaluate.planning.plan import EvaluationSetup
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.formats.files import read_lines
 from journey.models import load, policy, template
-from journey.models.endpoints import Endpoint, ask_all, reference
+from journey.models.endpoints import Endpoint, ask_groups, reference
 from journey.sampling.shards import samples_folder
 from journey.schema import Question, Reward, Sample
 from journey.servers.use import ServerUse
@@ -38,11 +38,11 @@ def reward_all(folder: Folder, prepared: EvaluationSetup) -> None:
     if not missing:
         return
     model = RewardModel(plan.reward, prepared.servers)
+    sampled = {key: list(read_lines(todo[key][0], Sample)) for key in missing}
+    asked = [[(todo[key][1][s.question], s.text) for s in sampled[key]] for key in missing]
     with console.progress("rewards", len(todo), len(todo) - len(missing)) as ticker:
-        for key in missing:
-            path, questions = todo[key]
-            samples = list(read_lines(path, Sample))
-            values = model.rate([(questions[s.question], s.text) for s in samples])
+        for index, values in model.rate_groups(asked):
+            key, samples = missing[index], sampled[missing[index]]
             records = [Reward(s.question, s.run, s.index, round(v, 6)) for s, v in zip(samples, values, strict=True)]
             folder.write_shard(key, {f"{key}.jsonl": records}, {"samples": len(records)})
             ticker.advance()
@@ -60,11 +60,21 @@ class RewardModel:
             dated = policy.tells_the_time(self.tokenizer)
             self.template = msgspec.structs.replace(policy.PLAIN, date=policy.TODAY if dated else None)
 
-    def rate(self, answers: Sequence[tuple[Question, str]]) -> list[float]:
-        """One number for each (question, answer); higher is better. Raises UsageError where the model gives NaN."""
-        if self.endpoint is not None:
-            queries = [QUERY.format(question=question.problem.question, answer=text) for question, text in answers]
-            return ask_all(self.endpoint.says_yes, queries, self.endpoint.at_once)
+    def rate_groups(self, groups: Sequence[Sequence[tuple[Question, str]]]) -> Iterator[tuple[int, list[float]]]:
+        """The index of every group, with one number for each (question, answer); higher is better.
+
+        Requests to a server are under way for all groups together. Raises UsageError where the model gives NaN.
+        """
+        if self.endpoint is None:
+            yield from ((index, self._rate(answers)) for index, answers in enumerate(groups))
+            return
+        yield from ask_groups(self._says_yes, groups, self.endpoint.at_once)
+
+    def _says_yes(self, answer: tuple[Question, str]) -> float:
+        assert self.endpoint is not None
+        return self.endpoint.says_yes(QUERY.format(question=answer[0].problem.question, answer=answer[1]))
+
+    def _rate(self, answers: Sequence[tuple[Question, str]]) -> list[float]:
         parts = [answers[start : start + _BATCH] for start in range(0, len(answers), _BATCH)]
         return [value for part in parts for value in self._classify(part)]
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from journey import console
-from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup
+from journey.evaluate.planning.plan import ONE_BY_ONE, EvaluationSetup
 from journey.evaluate.planning.runs import by_base
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder
@@ -30,14 +30,9 @@ def sample_all(
     *,
     count: int | None,
     stack: int | None,
-    earlier: Sequence[EvaluatedFolder] = (),
 ) -> None:
-    """Make every shard of samples that is not there; each is on disk as soon as it is made.
-
-    Shards that an earlier evaluation has, by their identities, are copied.
-    """
+    """Make every shard of samples that is not there; each is on disk as soon as it is made."""
     shards = run_shards(finetuned, prepared, stack)
-    take_over(folder, shards, earlier)
     left, missing = unfinished(folder, shards)
     by_key = {shard.unit.key: shard for shard in left}
     total, todo = sum(shard.answers for shard in shards), sum(shard.answers for shard in left)
@@ -49,6 +44,19 @@ def sample_all(
             shard = by_key[result.key]
             write_samples(folder, shard, result, missing)
             ticker.advance(shard.answers, result.key.partition("/")[0])
+
+
+def all_there(
+    folder: Folder,
+    finetuned: FinetunedFolder,
+    prepared: EvaluationSetup,
+    stack: int | None,
+    earlier: Sequence[EvaluatedFolder],
+) -> bool:
+    """Whether every shard is there, once those that an earlier evaluation has, by their identities, are copied."""
+    shards = run_shards(finetuned, prepared, stack)
+    take_over(folder, shards, earlier)
+    return not unfinished(folder, shards)[0]
 
 
 def sample_keys(finetuned: FinetunedFolder, prepared: EvaluationSetup, stack: int | None) -> list[str]:
@@ -112,8 +120,8 @@ def worker_model(prepared: EvaluationSetup) -> WorkerModel:
         plan.dtype,
         one_by_one=plan.backend == ONE_BY_ONE,
         template=policy.of(prepared.tokenizer),
-        server=None if plan.backend in (STACKED, ONE_BY_ONE) else plan.backend,
-        use=None if plan.backend in (STACKED, ONE_BY_ONE) else prepared.servers,
+        server=prepared.server,
+        use=None if prepared.server is None else prepared.servers,
     )
 
 

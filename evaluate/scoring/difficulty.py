@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from journey.catalog import FAMILIES
 from journey.evaluate.planning.comparisons import SAMPLES, strategy
+from journey.evaluate.planning.sample_sets import start_of
 from journey.evaluate.scoring.graded import GradedSamples
 from journey.evaluate.test_time.outcomes import Array
 from journey.formats.scores import Bin, BinScore, BudgetPoint, ComputeOptimal, Difficulty
@@ -28,7 +29,7 @@ BINS = 5
 TOO_FULL = 0.8  # of the problems in one bin: the pass rates do not tell them apart
 POINTS = 6  # budgets on the compute-optimal curve
 PASS_RATE, OWN = "pooled pass rate", "the family's own difficulty"
-BASE_RATE = "pass rate of the base"
+BASE_RATE = "pass rate of the base"  # or of the warm start, which every arm begins at
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ def by_base(book: GradedSamples) -> Iterator[Difficulty]:
     never. The first strategy is scored; where it reads samples too, the base's own row would be of those that bin.
     """
     first = book.plan.strategies[0]
-    base = next((run.run for run in book.runs() if run.seed is None), None)
+    base = start_of(book.plan).run
     if not any(":" in arm for arm in book.arms()) and any(True for _ in _binned(book)):
         return  # pooled pass rates do for arms that are told apart by more than whose mistakes they have
     for info in book.plan.benchmarks:
-        if base is None or not book.has(base, info.name, SAMPLES) or strategy(first).draw == SAMPLES:
+        if not book.has(base, info.name, SAMPLES) or strategy(first).draw == SAMPLES:
             continue
         hardness = 1 - book.cells[base, info.name, SAMPLES].matrix.points.mean(axis=1)
         numbers = np.select([hardness == 0, hardness <= 0.5, hardness < 1], [0, 1, 2], default=3)

@@ -20,10 +20,9 @@ from journey import console
 from journey.answers.grading import grade
 from journey.formats.attempts import ATTEMPTS, ESTIMATES, EstimatedMistake
 from journey.formats.files import read_lines
-from journey.generate.attempts.drawing import DrawingGroup, Wanted
+from journey.generate.attempts.groups import DrawingGroup, Wanted
 from journey.generate.attempts.locate import NO_FIRST_MISTAKE
 from journey.generate.attempts.policies import find_policy
-from journey.sampling import workers
 from journey.schema import Attempt, FirstMistake
 from journey.store import Folder
 
@@ -89,9 +88,18 @@ def first_failure(counts: dict[int, int], steps: int) -> tuple[int, int, int] | 
     return None
 
 
+def is_estimated(folder: Folder, group: DrawingGroup) -> bool:
+    """Whether every shard has been looked into."""
+    return not folder.missing(_keys(group))
+
+
+def _keys(group: DrawingGroup) -> list[str]:
+    return [group.key(number).replace(ATTEMPTS, ESTIMATES, 1) for number in range(len(group.shards))]
+
+
 def estimate(folder: Folder, group: DrawingGroup, count: int | None) -> None:
     """Look into wrong attempts that no check locates, shard by shard; every shard's estimates are a file of their own."""
-    names = [group.key(number).replace(ATTEMPTS, ESTIMATES, 1) for number in range(len(group.shards))]
+    names = _keys(group)
     missing = set(map(str, folder.missing(names)))
     with console.progress("shards estimated", len(names), len(names) - len(missing)) as ticker:
         for number, name in enumerate(names):
@@ -137,13 +145,11 @@ def _right(group: DrawingGroup, key: str, wanted: Sequence[Wanted], count: int |
     """Whether each continuation comes out right. A unit has one batch, so that the batches are those of any worker count."""
     size = group.settings.batch * max(1, len(group.policies))
     parts = {f"{key}/{start}": wanted[start : start + size] for start in range(0, len(wanted), size)}
-    units = [group.unit(name, part) for name, part in parts.items()]
-    results = workers.answer_all(group.model, units, count or workers.default_workers(group.device))
     right: dict[str, list[bool]] = {}
-    with closing(results):
-        for result in results:
-            both = zip(parts[result.key], result.texts, strict=True)
-            right[result.key] = [grade(one[1], text.text, text.finish).outcome == "correct" for one, text in both]
+    with closing(group.texts(parts, count)) as results:
+        for name, texts in results:
+            both = zip(parts[name], texts, strict=True)
+            right[name] = [grade(one[1], text.text, text.finish).outcome == "correct" for one, text in both]
     return [each for name in parts for each in right[name]]
 
 

@@ -15,7 +15,6 @@ from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import Origin, PolicyInfo
 from journey.formats.folders import open_run
-from journey.generate.attempts import served
 from journey.models import load, places, template
 from journey.models.endpoints import EndpointRef, reference
 from journey.models.policy import Wishes, find
@@ -27,7 +26,7 @@ from journey.views import View
 class SamplingPolicy:
     """A model that answers: its base, the folder of its adapter (None: the base itself), and what is said of it.
 
-    Without a base a `server` answers.
+    Of a model behind a server nothing but its name and address is known: `ref` is None.
     """
 
     ref: load.ModelRef | None
@@ -36,25 +35,19 @@ class SamplingPolicy:
     server: EndpointRef | None = None
 
     @property
-    def base(self) -> load.ModelRef:
-        """The base of a model that is loaded here."""
-        assert self.ref is not None
-        return self.ref
-
-    @property
     def view(self) -> View:
         """The view that it is asked in."""
         return self.info.view  # type: ignore[return-value]
 
 
 def find_policy(name: str, settings: SampleSettings) -> SamplingPolicy:
-    """The model of a name: a run of a finetune folder, a server, or whatever `journey.models.load.find` finds.
+    """The model of a name: of a server, a run of a finetune folder, or whatever `journey.models.load.find` finds.
 
-    Loads no weights and asks no server. Raises UsageError for an unknown one.
+    Loads no weights, and asks no server. Raises UsageError for an unknown one.
     """
     server = reference(name)
     if server is not None:
-        return SamplingPolicy(None, None, served.info_of(server, settings), server)
+        return _served(server, settings)
     path = Path(name).expanduser()
     run = open_run(path) if path.is_dir() else None
     if run is None:
@@ -88,6 +81,28 @@ def find_policy(name: str, settings: SampleSettings) -> SamplingPolicy:
     return SamplingPolicy(ref, adapter, info)
 
 
+def _served(server: EndpointRef, settings: SampleSettings) -> SamplingPolicy:
+    temperature, temperature_from = _chosen(settings.temperature, None)
+    top_p, top_p_from = _chosen(settings.top_p, None)
+    view = settings.view or "think"
+    if view == "compact":
+        raise UsageError(f"{server} is asked in prose", "leave out view=compact")
+    info = PolicyInfo(
+        name=server.name.replace("/", "-"),
+        base=server.name,
+        weights=str(server),  # all that is known of them
+        adapter_sha256=None,
+        view=view,
+        temperature=temperature,
+        top_p=top_p,
+        temperature_from=temperature_from,
+        top_p_from=top_p_from,
+        max_new_tokens=0,
+        shots=settings.shots,
+    )
+    return SamplingPolicy(None, None, info, server)
+
+
 def find_policies(settings: SampleSettings) -> list[SamplingPolicy]:
     """The policies of the settings, in their order. Raises UsageError where there is none, or two have one name."""
     if not settings.policy:
@@ -109,7 +124,7 @@ def on_one_base(policies: Sequence[SamplingPolicy]) -> list[list[SamplingPolicy]
         info = policy.info
         start = load.own_base(policy.adapter) if policy.adapter else None
         asked = msgspec.json.encode(info.template)
-        alike = (info.weights, policy.server, start, info.view, info.temperature, info.top_p, asked)
+        alike = (info.weights, start, info.view, info.temperature, info.top_p, asked)
         groups.setdefault(alike, []).append(policy)
     return list(groups.values())
 

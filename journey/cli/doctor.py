@@ -82,12 +82,26 @@ def examine() -> dict[str, Any]:
         "models": models,
         "model cache": str(cache_folder()),
         "extras": {name: _installed(name) or "not installed" for name in ("gguf", "lm-eval", "reasoning-gym")},
+        "vllm": _vllm(),
         "hub": {
             "offline": os.environ.get("HF_HUB_OFFLINE", "0") == "1",
             "token": "set" if os.environ.get("HF_TOKEN") else "not set in HF_TOKEN",
         },
         "llama.cpp's converter": _converter(),
     }
+
+
+def _vllm() -> str:
+    """What `--sampler vllm` would start."""
+    from journey.servers.vllm import find_vllm
+
+    try:
+        found = find_vllm()
+    except JourneyError as error:
+        return (
+            f"not usable: {str(error).splitlines()[0]}" if os.environ.get("JOURNEY_VLLM") else "not set in JOURNEY_VLLM"
+        )
+    return f"{found.version} ({found.device}), {found.python}"
 
 
 def _converter() -> str:

@@ -21,6 +21,12 @@ def report(
     max_cost: Annotated[
         float | None, typer.Option(metavar="COST", help="Stop before the judge has cost more; replies stay.", min=0)
     ] = None,
+    in_flight: Annotated[
+        int | None, typer.Option(metavar="N", help="Requests to the judge at once (default: 256 or 32).", min=1)
+    ] = None,
+    answer_seconds: Annotated[
+        float | None, typer.Option(metavar="N", help="For one reply, all tries together (default: 600).", min=0.001)
+    ] = None,
     second: Annotated[
         str | None, typer.Option("--second-grader", metavar="NAME", help="math-verify: list where it judges otherwise.")
     ] = None,
@@ -36,14 +42,14 @@ def report(
     from journey.evaluate.scoring import second_grader
     from journey.formats.folders import open_finished
     from journey.formats.manifest import MANIFEST
-    from journey.servers.use import ServerLimits
+    from journey.servers.use import ANSWER_SECONDS, ServerLimits
 
     if not (folder / MANIFEST).is_file() and (folder / "evaluate" / MANIFEST).is_file():
         folder = folder / "evaluate"
     if max_cost is not None and not (price_in or price_out):
         raise UsageError("--max-cost needs prices", "give --price-in and --price-out, for a million tokens each")
     evaluated = open_finished(folder, "evaluate")
-    limits = ServerLimits(price_in=price_in, price_out=price_out, max_cost=max_cost)
+    limits = ServerLimits(in_flight, answer_seconds or ANSWER_SECONDS, price_in, price_out, max_cost)
     measure.build(evaluated, judging.judge(evaluated, judge, judge_answers, limits=limits) if judge else None)
     if second:
         grades = second_grader.build(evaluated, second)

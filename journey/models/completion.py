@@ -34,8 +34,9 @@ class Completion:
 
     `seconds` is the row's share of the time that its batch took: every step is shared by the rows being written.
     `logprob` is the sum of the tokens' log-probabilities (natural, at temperature 1), where they were drawn by chance.
-    `counted` is the number of tokens as a server counts them, where that is not the number of ids. `turned`: it stopped where
-    the text began a turn of somebody else, whose mark is the last of its tokens.
+    `counted` is the number of tokens as a server counts them, where that is not the number of ids; `reason` is why it ended in
+    the server's own word. `turned`: it stopped where the text began a turn of somebody else, whose mark is the last of its
+    tokens.
     """
 
     ids: tuple[int, ...]
@@ -44,6 +45,7 @@ class Completion:
     logprob: float | None = None
     counted: int | None = None
     turned: bool = False
+    reason: str = ""
 
     @property
     def tokens(self) -> int:

@@ -77,11 +77,16 @@ class Decoder(DecodingModel):
 
 
 def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """The tokenizer's end of turn, the further ones that the model's generation config lists, and marks of another turn.
+    """The tokens that end an answer of a loaded model, see `stops_by`."""
+    return stops_by(model.generation_config, tokenizer)
+
+
+def stops_by(config: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The tokenizer's end of turn, the further ones that a generation config (or None) lists, and marks of another turn.
 
     A base that does not end its turn would go on with a question of its own, which no arm that learned to stop does.
     """
-    listed = model.generation_config.eos_token_id if model.generation_config is not None else None
+    listed = config.eos_token_id if config is not None else None
     more = [] if listed is None else [listed] if isinstance(listed, int) else listed
     marks = [number for mark, number in tokenizer.get_added_vocab().items() if TURN_TOKEN.fullmatch(mark)]
     return frozenset([end_of_turn(tokenizer), *more, *marks])

@@ -17,9 +17,9 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,7 +30,7 @@ from journey.models.completion import Completion, CompletionRequest, Finish
 from journey.processes import map_in_threads
 from journey.rng import digest
 from journey.servers.kept import UsedTokens
-from journey.servers.pace import LOCAL, Pace, retry_after, wait_before
+from journey.servers.pace import LOCAL, Pace, on_this_machine, retry_after, wait_before
 from journey.servers.use import ServerUse
 
 if TYPE_CHECKING:
@@ -54,9 +54,23 @@ class EndpointRef:
 
     name: str
     url: str
+    called: str = ""  # what its answers are kept under, where the address is another one every time
 
     def __str__(self) -> str:
-        return f"{self.name}@{self.url}"
+        return f"{self.name}@{self.called or self.url}"
+
+
+@dataclass(frozen=True)
+class RunServer:
+    """A server that knows several models, runs say, by their names.
+
+    One that is known to be vLLM (`stops` is not None) is asked for token ids, special ones included, and ends an answer at
+    the tokens `stops`, as the built-in sampler does. Of another the text is made into tokens again.
+    """
+
+    url: str
+    called: str = ""
+    stops: tuple[int, ...] | None = None
 
 
 class StrangeAnswer(RemoteError):
@@ -98,6 +112,7 @@ class _Choice(msgspec.Struct):
     text: str | None = None
     message: _Message | None = None
     logprobs: _Logprobs | None = None
+    token_ids: list[int] | None = None
 
 
 class _Answer(msgspec.Struct):
@@ -121,6 +136,7 @@ class Reply:
     seconds: float
     logprob: float | None = None
     reason: str = ""
+    ids: tuple[int, ...] | None = None  # of the answer, where they were asked for and given
 
 
 @dataclass(frozen=True)
@@ -180,7 +196,11 @@ class Endpoint:
             import openai
 
             key = os.environ.get("JOURNEY_API_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
-            return openai.AsyncOpenAI(base_url=self.ref.url, api_key=key, timeout=self.timeout, max_retries=0)
+            # A proxy knows another machine by the name of this one.
+            own = openai.DefaultAsyncHttpxClient(trust_env=False) if on_this_machine(self.ref.url) else None
+            return openai.AsyncOpenAI(
+                base_url=self.ref.url, api_key=key, timeout=self.timeout, max_retries=0, http_client=own
+            )
 
         return self.use.client((self.ref.url, self.timeout), made)
 
@@ -207,11 +227,18 @@ class Endpoint:
         logprobs: bool = False,
         model: str | None = None,
         draw: str = "",
+        stops: Sequence[int] | None = None,
     ) -> Reply:
-        """Complete token ids. `model` is another name of the same server, e.g. an adapter's; `draw` tells samples apart."""
+        """Complete token ids. `model` is another name of the same server, e.g. an adapter's; `draw` tells samples apart.
+
+        With `stops` the server has to be vLLM: the answer ends at these tokens too, and its own tokens are in the reply.
+        """
         name, create = model or self.ref.name, self.client.completions.with_raw_response.create
         asked = {"model": name, "prompt": list(prompt), "max_tokens": cap}
         asked |= {"temperature": temperature, "top_p": top_p, "seed": seed}
+        if stops is not None:
+            exact = {"return_token_ids": True, "skip_special_tokens": False, "stop_token_ids": list(stops)}
+            asked["extra_body"] = exact
         request = self._request(create, asked, len(prompt), draw)
         done = self._with_logprobs(create, asked | {"logprobs": 1}, request, draw) if logprobs else None
         done = done or self.use.run(self._completed(request))
@@ -232,11 +259,17 @@ class Endpoint:
         temperature: float = 0.0,
         top_p: float = 1.0,
         seed: int | None = None,
+        turns: Sequence[tuple[str, str]] = (),
+        draw: str = "",
     ) -> Reply:
-        """Answer one message of a user."""
+        """Answer one message of a user, after `turns` of message and answer; `draw` tells samples apart."""
         asked = self._message(text, cap) | {"temperature": temperature, "top_p": top_p, "seed": seed}
+        for said, answer in reversed(turns):
+            earlier = [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
+            asked["messages"] = [*earlier, *asked["messages"]]
         create = self.client.chat.completions.with_raw_response.create
-        done = self.use.run(self._completed(self._request(create, asked, _most_tokens(text))))
+        most = sum(map(_most_tokens, [text, *(part for turn in turns for part in turn)]))
+        done = self.use.run(self._completed(self._request(create, asked, most, draw)))
         return self._reply((done.choice.message or _Message()).text(), done, cap, None)
 
     def says_yes(self, text: str) -> float:
@@ -263,7 +296,7 @@ class Endpoint:
         return {"model": self.ref.name, "messages": [{"role": "user", "content": text}], "max_tokens": cap}
 
     def _request(self, create: Callable[..., Any], asked: dict[str, Any], prompt: int, draw: str = "") -> _Request:
-        server = f"{asked['model']}@{self.ref.url}"
+        server = str(replace(self.ref, name=asked["model"]))
         key = digest("request", server, msgspec.json.encode(asked).decode(), draw).hex()
         return _Request(server, key, prompt, asked["max_tokens"], lambda: create(**asked))
 
@@ -288,7 +321,8 @@ class Endpoint:
         reason, finish = done.choice.finish_reason or "", "stop"
         finish = reason if reason in ("length", "content_filter") else "stop"
         tokens, prompt = _tokens(done.answer, cap)
-        return Reply(text, finish, tokens, prompt, done.seconds, logprob, reason)  # type: ignore[arg-type]
+        ids = None if done.choice.token_ids is None else tuple(done.choice.token_ids)
+        return Reply(text, finish, tokens, prompt, done.seconds, logprob, reason, ids)  # type: ignore[arg-type]
 
     async def _completed(self, request: _Request) -> _Completed:
         """An answer, from those kept or from the server. Raises StrangeAnswer where it is no completion, time and again."""
@@ -452,6 +486,7 @@ class EndpointWriter:
     names: tuple[str, ...]  # by place of the run
     tokenizer: PreTrainedTokenizerBase
     cap: int
+    stops: tuple[int, ...] | None = None  # of a server that gives token ids
 
     def write(
         self,
@@ -480,13 +515,24 @@ class EndpointWriter:
                 logprobs=request.chance is not None,
                 model=self.names[request.run],
                 draw=draw,
+                stops=self.stops,
             )
-            ids = list(self.tokenizer(reply.text, add_special_tokens=False)["input_ids"])
-            if reply.finish == "stop":
-                ids.append(int(self.tokenizer.eos_token_id))  # what ended it is not in the text
-            return Completion(tuple(ids), reply.finish, reply.seconds, reply.logprob, reply.tokens or None)
+            return Completion(
+                self._ids(reply), reply.finish, reply.seconds, reply.logprob, reply.tokens or None, reply.reason
+            )
 
         return ask_all(complete, requests, self.endpoint.at_once)
+
+    def _ids(self, reply: Reply) -> tuple[int, ...]:
+        """The tokens of an answer, with the one that ended it, which is not in the text."""
+        if self.stops is not None and reply.ids is None:
+            raise UsageError(f"{self.endpoint.ref} gives no token ids", "is it vLLM 0.10.2 or newer?")
+        ids = reply.ids
+        if ids is None:
+            ids = tuple(self.tokenizer(reply.text, add_special_tokens=False)["input_ids"])
+        elif ids and ids[-1] in (self.stops or ()):
+            return ids
+        return (*ids, int(self.tokenizer.eos_token_id)) if reply.finish == "stop" else ids
 
 
 def ask_all(ask: Callable[[A], T], items: Sequence[A], at_once: int = LOCAL) -> list[T]:
@@ -496,7 +542,7 @@ def ask_all(ask: Callable[[A], T], items: Sequence[A], at_once: int = LOCAL) -> 
 
 def ask_groups(
     ask: Callable[[A], T], groups: Sequence[Sequence[A]], at_once: int = LOCAL
-) -> Iterator[tuple[int, list[T]]]:
+) -> Generator[tuple[int, list[T]], None, None]:
     """The index of every group with what `ask` gives for its items; the requests of all groups are under way together.
 
     Groups with a strange answer are left out, so that none of them is stored or scored; in the end RemoteError says how many

@@ -27,7 +27,7 @@ from journey.formats.finetune import WARMUP
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
@@ -243,6 +243,17 @@ def sampling_defaults(ref: ModelRef) -> tuple[float | None, float | None]:
     if not config.do_sample:
         return None, None
     return config.temperature, config.top_p
+
+
+def generation_config(ref: ModelRef) -> GenerationConfig:
+    """The model's generation settings, as `load_model` finds them; without weights. Raises OSError for a model without config."""
+    from transformers import AutoConfig, GenerationConfig
+
+    revision = ref.revision or "main"
+    try:
+        return GenerationConfig.from_pretrained(ref.source, revision=revision)
+    except OSError:  # there is no file of them
+        return GenerationConfig.from_model_config(AutoConfig.from_pretrained(ref.source, revision=revision))
 
 
 def load_model(

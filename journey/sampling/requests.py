@@ -63,6 +63,7 @@ class Text:
     flops: int | None
     seconds: float
     logprob: float | None = None
+    reason: str = ""  # why it ended, in the word of the server that wrote it
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,8 @@ class Sampler:
         if (end := turn_end(text)) is not None:
             ids = ids[: bisect.bisect_right(range(1, len(ids) + 1), end, key=lambda n: len(self.decode(ids[:n])))]
             text, finish = text[:end], "stop" if finish == "length" else finish
-        return Text(text, ids, finish, tokens, prompt, flops, completion.seconds, completion.logprob)
+        seconds, logprob, reason = completion.seconds, completion.logprob, completion.reason
+        return Text(text, ids, finish, tokens, prompt, flops, seconds, logprob, reason)
 
 
 Written: TypeAlias = list[list[list[Text]]]  # by run, question and number of the sample

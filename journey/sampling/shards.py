@@ -87,4 +87,5 @@ def to_sample(question: Question, run: str, text: Text, index: int) -> Sample:
         text.prompt_tokens,
         text.flops,
         logprob,
+        text.reason if text.reason != text.finish else "",
     )

@@ -6,8 +6,10 @@ one thread: two threads in one process are slower than one on a small model.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -18,14 +20,16 @@ from journey.errors import JourneyError, ResourceError
 from journey.formats.finetune import TemplateFile
 from journey.models.load import ModelRef
 from journey.models.threads import one_thread_on, use_one_thread
-from journey.processes import WorkerPool, cores
+from journey.processes import WorkerPool, cores, map_in_threads
 from journey.sampling.requests import DrawWriter, PromptedQuestion, Request, Sampler, StrategySettings, Text
 from journey.servers.use import ServerUse
 from journey.views import View
 
 if TYPE_CHECKING:
+    from journey.models.endpoints import RunServer
     from journey.sampling.requests import Written
 
+_MOST_UNITS = 64  # under way with a server
 _LESS = "use fewer --workers or a smaller --batch"
 
 
@@ -46,7 +50,7 @@ class WorkerModel:
     positions: int | None = None
     dtype: str | None = None
     one_by_one: bool = False
-    server: str | None = None
+    server: RunServer | None = None
     template: TemplateFile | None = None
     use: ServerUse | None = None
     cached: bool = True
@@ -198,9 +202,10 @@ class Worker:
 
         cap = self.settings.cap
         if self.settings.server:
-            ref = EndpointRef(unit.runs[0][0], self.settings.server)
+            server = self.settings.server
+            ref = EndpointRef(unit.runs[0][0], server.url, server.called)
             endpoint = Endpoint(ref, use=self.settings.use, cached=self.settings.cached)
-            return EndpointWriter(endpoint, tuple(name for name, _ in unit.runs), self.tokenizer, cap)
+            return EndpointWriter(endpoint, tuple(name for name, _ in unit.runs), self.tokenizer, cap, server.stops)
         adapters = tuple(folder for _, folder in unit.runs)
         if adapters == self.adapters:
             return self.writer
@@ -241,19 +246,26 @@ def _without_ids(text: Text) -> Text:
 
 @overload
 def answer_all(
-    model: WorkerModel, units: Sequence[WorkUnit], workers: int
+    model: WorkerModel, units: Sequence[WorkUnit], workers: int, *, apart: bool = False
 ) -> Generator[WorkUnitResult, None, None]: ...
 @overload
 def answer_all(
-    model: WorkerModel, units: Sequence[RequestUnit], workers: int
+    model: WorkerModel, units: Sequence[RequestUnit], workers: int, *, apart: bool = False
 ) -> Generator[RequestUnitResult, None, None]: ...
-def answer_all(model: WorkerModel, units: Sequence[Any], workers: int) -> Generator[Any, None, None]:
-    """The results of all units, as they come; with one worker it is this very process.
+def answer_all(
+    model: WorkerModel, units: Sequence[Any], workers: int, *, apart: bool = False
+) -> Generator[Any, None, None]:
+    """The results of all units, as they come; with one worker it is this very process, unless it is to be `apart`.
 
-    Raises ResourceError when a worker runs out of memory or dies.
+    A server gets the requests of so many units together that it is never short of them. Raises ResourceError when a worker
+    runs out of memory or dies.
     """
     workers = min(1 if model.server else workers, len(units))  # a server has its own
-    if workers > 1:
+    if model.server and units:
+        worker = Worker(model)
+        with closing(map_in_threads(worker.answer, units, _together(model, units))) as results:
+            yield from results
+    elif workers > 1 or (apart and units):
         with WorkerPool(workers, setup=_set_up, arguments=(model,), hint=_LESS) as pool:
             yield from pool.unordered(_answer, units)
     elif units:
@@ -264,6 +276,17 @@ def answer_all(model: WorkerModel, units: Sequence[Any], workers: int) -> Genera
                     yield worker.answer(unit)
             finally:
                 worker.close()
+
+
+def _together(model: WorkerModel, units: Sequence[WorkUnit | RequestUnit]) -> int:
+    """How many units are under way with a server: as many as give it enough to do while one of them comes to its end."""
+    assert model.server is not None
+    samples = [
+        model.settings.samples if not isinstance(u, RequestUnit) and u.draws == ("samples",) else 1 for u in units
+    ]
+    sizes = [len(u.requests) if isinstance(u, RequestUnit) else len(u.runs) * len(u.questions) for u in units]
+    mean = sum(map(operator.mul, samples, sizes)) / len(units)
+    return min(len(units), _MOST_UNITS, 1 + math.ceil((model.use or ServerUse()).at_once(model.server.url) / mean))
 
 
 def default_workers(device: str) -> int:

@@ -82,6 +82,15 @@ def most_at_once(url: str) -> int:
     return LOCAL if local else REMOTE
 
 
+def on_this_machine(url: str) -> bool:
+    """Whether an address is that of this very machine, which no proxy leads to."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds that a server asks to wait: milliseconds, seconds or a date; None where it asks for nothing readable."""
     for name, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):

@@ -13,11 +13,10 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
-from journey.errors import PartialError
+from journey.errors import PartialError, UsageError
 from journey.formats.marks import ServedTokens, ServersUsed
 from journey.servers.kept import KeptAnswers, UsedTokens
 from journey.servers.pace import Pace, most_at_once
@@ -40,6 +39,33 @@ class ServerLimits:
     def cost(self, prompt: int, completion: int) -> float:
         """What so many tokens cost."""
         return (prompt * self.price_in + completion * self.price_out) / _MILLION
+
+
+class LimitSettings(Protocol):
+    """What settings say of the use of servers: `journey.config.ServerSettings`."""
+
+    @property
+    def in_flight(self) -> int | None: ...
+    @property
+    def answer_seconds(self) -> float | None: ...
+    @property
+    def price_in(self) -> float | None: ...
+    @property
+    def price_out(self) -> float | None: ...
+    @property
+    def max_cost(self) -> float | None: ...
+
+
+def limits_of(settings: LimitSettings) -> ServerLimits:
+    """The limits that settings give. Raises UsageError for a limit of the cost without what things cost."""
+    price_in, price_out = settings.price_in or 0.0, settings.price_out or 0.0
+    if settings.max_cost is not None and not (price_in or price_out):
+        raise UsageError(
+            f"max_cost = {settings.max_cost:g} needs prices",
+            "give --price-in and --price-out, of a million tokens each (prices of 0 are no limit)",
+        )
+    seconds = settings.answer_seconds or ANSWER_SECONDS
+    return ServerLimits(settings.in_flight, seconds, price_in, price_out, settings.max_cost)
 
 
 class CostReached(PartialError):
@@ -161,12 +187,16 @@ class ServerUse:
             self.kept.put(key, body, seconds, used)
 
 
-@cache
+_loops: list[asyncio.AbstractEventLoop] = []  # none, or the one of this process in which servers are asked
+_making_loop = threading.Lock()
+
+
 def _loop() -> asyncio.AbstractEventLoop:
-    """The event loop of this process in which servers are asked."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="servers", daemon=True).start()
-    return loop
+    with _making_loop:  # many threads may ask for their first answer at once
+        if not _loops:
+            _loops.append(asyncio.new_event_loop())
+            threading.Thread(target=_loops[0].run_forever, name="servers", daemon=True).start()
+    return _loops[0]
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:

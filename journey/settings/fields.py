@@ -49,7 +49,10 @@ class Setting:
 
 def settings_of(model: type[BaseModel]) -> list[Setting]:
     """The fields of a settings model, in the order in which they are declared."""
-    return [_setting(name, field) for name, field in model.model_fields.items()]
+    own = model.__annotations__
+    return [
+        _setting(name, field) for name, field in sorted(model.model_fields.items(), key=lambda one: one[0] not in own)
+    ]
 
 
 def _setting(name: str, field: FieldInfo) -> Setting:

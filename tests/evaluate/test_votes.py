@@ -76,6 +76,7 @@ def test_a_vote_of_many_samples_is_quick_and_between_its_limits() -> None:
     assert 0.5 < score < 1 and majority([33, 31], [1.0, 0.0], 0, 63) == pytest.approx(1.0, abs=0.1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.integers(0, 2), st.data())
 def test_an_expected_score_is_never_above_the_best_class(sizes: list[int], silent: int, data: st.DataObject) -> None:
     """Not by a rounding error either: comparisons refuse a score of 1 + 2e-16."""

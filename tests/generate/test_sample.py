@@ -171,9 +171,13 @@ def test_policies_of_one_base_are_asked_at_once_and_named_by_their_weights(tmp_p
         ("--family countdown@1 --limit 5 --policy pocket --locate-with pocket", "no estimates|none are asked for"),
         (
             "--family countdown@1 --limit 5 --policy x@http://localhost:1/v1 --locate estimated",
-            "cannot go on from a beginning",
+            "cannot go on from a prefix",
         ),
-        ("--family countdown@1 --limit 5 --policy pocket --max-cost 1", "max_cost = 1 needs prices"),
+        (
+            "--family countdown@1 --limit 5 --policy x@http://localhost:1/v1 --sampler vllm",
+            "is a server, and --sampler vllm",
+        ),
+        ("--family countdown@1 --limit 5 --policy x@http://localhost:1/v1 --max-cost 1", "needs prices"),
         ("--problems nothing.jsonl --policy pocket", "no file nothing.jsonl"),
     ],
 )

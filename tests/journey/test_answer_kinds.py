@@ -99,6 +99,12 @@ def test_reasons_are_words() -> None:
         assert re.fullmatch(r".{4,200}", explain(row["gold"], row["answer"]).why)
 
 
+def test_math_verify_is_not_believed_where_letters_differ_in_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WORKER, "ask", lambda *_: ("same", 0.0))
+    asked = [("\\int_{0}^{1} 2Kx dx", other) for other in ("\\int_{0}^{1} 2xK dx", "\\int_{0}^{1} 2kx dx")]
+    assert [ask_math_verify(*pair, 1.0, "").outcome for pair in asked] == [Outcome.SAME, Outcome.UNDECIDED]
+
+
 def test_the_second_grader_reads_for_itself() -> None:
     assert second_opinion("1/2", "so \\boxed{0.5}").outcome is Outcome.SAME
     assert (

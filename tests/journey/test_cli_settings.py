@@ -19,7 +19,8 @@ from journey.catalog import ARMS, ENGINES, STRATEGIES
 from journey.cli.app import app
 from journey.cli.flags import given as flags
 from journey.cli.flags import make as make_flags
-from journey.config import EvaluateSettings, FinetuneSettings, parse_set
+from journey.config import EvaluateSettings, FinetuneSettings, build, parse_set
+from journey.errors import UsageError
 from journey.finetune.planning.abilities import _TRL_ONLY
 from journey.settings.fields import Setting, settings_of, takes
 
@@ -271,3 +272,11 @@ def test_flags_of_0_1_are_all_there() -> None:
         command = get_command(app).commands[verb]  # type: ignore[attr-defined]
         there = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
         assert {f"--{name}" for name in names.split()} <= there, verb
+
+
+@pytest.mark.parametrize("key", ["fsdp", "device_map", "deepspeed"])
+def test_sharding_is_refused_by_what_there_is_instead(key: str) -> None:
+    for kind, verb in ((FinetuneSettings, "finetune"), (EvaluateSettings, "evaluate")):
+        with pytest.raises(UsageError, match=rf"{verb}: {key}: one run.*is not sharded") as told:
+            build(kind, {key: True}, verb)
+        assert "--processes N" in str(told.value) and "vllm_args=[--tensor-parallel-size, N]" in str(told.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import random
@@ -9,6 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +21,7 @@ import pytest
 
 from journey import console
 from journey.errors import AuthError, RemoteError, UsageError
+from journey.generate.families.arithmetic import Arithmetic
 from journey.models.completion import CompletionRequest
 from journey.models.endpoints import (
     BUSY_TRIES,
@@ -27,16 +30,33 @@ from journey.models.endpoints import (
     EndpointRef,
     EndpointWriter,
     NotServed,
+    RunServer,
     StrangeAnswer,
     ask_all,
     ask_groups,
 )
+from journey.models.load import find, load_tokenizer
+from journey.sampling.requests import PromptedQuestion, Request, StrategySettings, Text
+from journey.sampling.shards import to_sample
+from journey.sampling.workers import RequestUnit, WorkerModel, answer_all
+from journey.schema import Question, encode
 from journey.servers import pace as paces
+from journey.servers import use as uses
 from journey.servers.kept import KeptAnswers, UsedTokens
-from journey.servers.pace import LOCAL, LONGEST_WAIT, REMOTE, Pace, most_at_once, retry_after, wait_before
+from journey.servers.pace import (
+    LOCAL,
+    LONGEST_WAIT,
+    REMOTE,
+    Pace,
+    most_at_once,
+    on_this_machine,
+    retry_after,
+    wait_before,
+)
 from journey.servers.use import CostReached, ServerLimits, ServerUse, wait_for
 
 Answer = tuple[int, Any, dict[str, str]]
+_NO_STRATEGY = StrategySettings(1, 1, 1.0, 1.0, 1, 1, ())
 
 
 def good(text: str = "1", **changed: Any) -> Answer:
@@ -422,3 +442,85 @@ class TestWhatIsRead:
         assert found == [(0, ["1", "2"]), (2, []), (3, ["21"])] and server.most >= 3
         with pytest.raises(StrangeAnswer):
             endpoint.complete([11], cap=5)
+
+
+class TestUnitsTogether:
+    def test_the_next_units_fill_the_window_while_one_comes_to_its_end(self, server: FaultServer) -> None:
+        """24 units of 2 requests each: 16 are under way, not 2; every unit has its own answers."""
+
+        def answer(number: int, body: dict[str, Any]) -> Answer:
+            time.sleep(0.05)
+            return good(str(body["prompt"][-1]))
+
+        server.answer = answer
+        use = ServerUse(ServerLimits(in_flight=16))
+        asked = RunServer(server.ref.url)
+        model = WorkerModel(find("pocket"), "cpu", 5, "compact", 0, _NO_STRATEGY, server=asked, use=use)
+        problem = Arithmetic().problem(0, 0, 1)
+        units = [
+            RequestUnit(
+                str(unit),
+                (("model", None),),
+                tuple(Request(0, PromptedQuestion(str(n), problem, (1, 10 * unit + n))) for n in range(2)),
+                batch=2,
+            )
+            for unit in range(24)
+        ]
+        tokenizer = load_tokenizer(find("pocket"))
+        results = {result.key: result.texts for result in answer_all(model, units, 1)}
+        assert server.most == 16
+        for unit in range(24):
+            wanted = [tokenizer(str(10 * unit + n), add_special_tokens=False)["input_ids"] for n in range(2)]
+            assert [list(text.ids) or text.text for text in results[str(unit)]] == [
+                str(tokenizer.decode(ids, clean_up_tokenization_spaces=False)) for ids in wanted
+            ]
+
+    def test_many_threads_may_ask_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One event loop, however many threads need it at once."""
+        monkeypatch.setattr(uses, "_loops", [])
+        making = asyncio.new_event_loop
+
+        def slowly() -> asyncio.AbstractEventLoop:
+            time.sleep(0.05)
+            return making()
+
+        monkeypatch.setattr(asyncio, "new_event_loop", slowly)
+        with ThreadPoolExecutor(8) as pool:
+            loops = list(pool.map(lambda _: uses._loop(), range(8)))
+        assert len(set(map(id, loops))) == 1
+
+    def test_no_proxy_is_asked_for_this_machine(self, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        assert server.endpoint().complete([1], cap=5).text == "1"
+        assert [
+            on_this_machine(f"http://{host}/v1") for host in ("localhost:1", "127.0.0.2", "[::1]:8", "box", "10.0.0.1")
+        ] == [*(True, True, True, False, False)]
+
+
+class TestTokenIds:
+    """Of a server that is known to be vLLM."""
+
+    def written(self, server: FaultServer, **choice: Any) -> tuple[tuple[int, ...], str, str]:
+        server.answer = lambda number, body: good(**choice)
+        writer = EndpointWriter(server.endpoint(), ("model",), load_tokenizer(find("pocket")), 5, stops=(2, 7))
+        [one] = writer.write([CompletionRequest([1, 2, 3])])
+        return one.ids, one.finish, one.reason
+
+    def test_they_are_the_answer_and_its_end(self, server: FaultServer) -> None:
+        assert self.written(server, token_ids=[5, 6, 7]) == ((5, 6, 7), "stop", "stop")
+        assert self.written(server, token_ids=[5, 6], finish_reason="length") == ((5, 6), "length", "length")
+        end = int(load_tokenizer(find("pocket")).eos_token_id)  # type: ignore[arg-type]
+        assert self.written(server, token_ids=[5, 6], finish_reason="eos") == ((5, 6, end), "stop", "eos")
+        body = server.asked[0]
+        assert (body["stop_token_ids"], body["return_token_ids"], body["skip_special_tokens"]) == ([2, 7], True, False)
+
+    def test_one_that_gives_none_is_refused(self, server: FaultServer) -> None:
+        with pytest.raises(UsageError, match="gives no token ids"):
+            self.written(server)
+
+    def test_a_reason_of_its_own_is_kept_with_the_sample(self) -> None:
+        question = Question("q", "b", Arithmetic().problem(0, 0, 1))
+        for reason, kept in (("eos", "eos"), ("stop", ""), ("", "")):
+            text = Text("1", (), "stop", 1, 1, None, 0.0, None, reason)
+            assert to_sample(question, "run", text, 0).reason == kept
+        assert b"reason" not in encode(to_sample(question, "run", text, 0))

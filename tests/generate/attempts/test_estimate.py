@@ -10,7 +10,7 @@ import pytest
 from journey.config import SampleSettings
 from journey.formats.attempts import ESTIMATES, EstimatedMistake
 from journey.formats.folders import SampledFolder, open_finished
-from journey.generate.attempts import drawing
+from journey.generate.attempts import groups
 from journey.generate.attempts.estimate import CONTINUATIONS, StepSearch, accepted, first_failure, one_sided_p
 from journey.generate.attempts.locate import NO_FIRST_MISTAKE
 from journey.generate.sample import sample
@@ -69,7 +69,7 @@ def estimated(tmp_path_factory: pytest.TempPathFactory) -> tuple[SampledFolder, 
     copied = shutil.copytree(load.pocket_folder(), place / "copy")
     made = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "locate", lambda problem, text, outcome: NO_FIRST_MISTAKE)
+        patch.setattr(groups, "locate", lambda problem, text, outcome: NO_FIRST_MISTAKE)
         for name, more in (("own", {}), ("other", {"locate_with": str(copied)})):
             settings = SampleSettings(
                 family="arithmetic@1", limit=6, policy=["pocket"], k=4, max_new_tokens=40, locate="estimated", **more

@@ -35,7 +35,7 @@ class Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if not func.is_view:
-            self.names[func.__name__] += 1
+            self.names[str(func).removeprefix("aten.")] += 1
         return func(*args, **(kwargs or {}))
 
     @property
