@@ -15,7 +15,7 @@ from pathlib import Path
 from journey.catalog import METHODS
 from journey.config import SampleSettings
 from journey.generate import sample as stage
-from journey.generate.attempts import drawing
+from journey.generate.attempts import drawing, groups
 from journey.generate.attempts.policies import find_policies
 from journey.generate.made import MadePair
 from journey.sampling import workers
@@ -25,7 +25,7 @@ def main() -> None:
     """Print the figures."""
     problems = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     settings = SampleSettings(family="arithmetic@1", limit=problems, policy=["pocket"], k=8, max_new_tokens=64)
-    group = drawing.group_of(0, find_policies(settings), stage.load_problems(settings), settings, {})
+    group = groups.group_of(0, find_policies(settings), stage.load_problems(settings), settings, {})
     shards = range(len(group.shards))
     units = [group.unit(group.key(n), drawing.first_round(None, group, n)) for n in shards]  # type: ignore[arg-type]
     list(workers.answer_all(group.model, units[:1], 1))  # the first time pays for what is loaded once

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any, Protocol, get_type_hints
 
+from msgspec.structs import replace
 from pydantic import create_model
 
 from journey import catalog
@@ -16,11 +17,13 @@ from journey.catalog import Catalog, Entry
 from journey.config import CurateSettings, Settings, build
 from journey.curate.item import Drop, Item
 from journey.errors import UsageError
+from journey.formats.attempts import pass_rate
 from journey.formats.files import sha256_of
 from journey.formats.finetune import TemplateFile
+from journey.formats.folders import SampledFolder, open_finished
 from journey.models import load, policy, template
 from journey.rng import digest
-from journey.schema import Question
+from journey.schema import Pair, Question
 from journey.views import View
 
 if TYPE_CHECKING:
@@ -77,10 +80,33 @@ class Context:
             questions.setdefault(spec.partition("=")[0], []).extend(loaded)
         return questions
 
+    @cached_property
+    def sampled(self) -> SampledFolder | None:
+        """The attempts that were given."""
+        return None if self.settings.attempts is None else open_finished(self.settings.attempts, "sample")
+
+    @cached_property
+    def pass_rates(self) -> dict[str, float | None]:
+        """How often the policy of the given attempts was right, by problem. Raises UsageError where several policies answered."""
+        if self.sampled is None:
+            if self.settings.policy is not None:
+                raise UsageError("--policy is given without --attempts", "add --attempts DIR, or leave it out")
+            return {}
+        name = self.sampled.policy(self.settings.policy)
+        return {problem: pass_rate(of_one) for problem, of_one in self.sampled.attempts(name).items()}
+
+    def with_rate(self, pair: Pair) -> Pair:
+        """The pair with the pass rate of its problem, where the given attempts tell it and the pair does not."""
+        rate = self.pass_rates.get(pair.problem.id)
+        if rate is None or "pass_rate" in pair.provenance:
+            return pair
+        return replace(pair, provenance={**pair.provenance, "pass_rate": rate})
+
     def inputs(self) -> dict[str, str]:
-        """Hashes of what is read beside the pairs: the benchmarks' questions."""
+        """Hashes of what is read beside the pairs: the benchmarks' questions, the attempts."""
         given = self.settings.template
         texts = {} if given is None else {"template": sha256_of(policy.read_template(given).encode())}
+        texts |= {"sample": self.sampled.sha256} if self.sampled is not None else {}
         return texts | {
             f"benchmark {name}": digest(*(f"{q.problem.id} {q.problem.question}" for q in questions)).hex()
             for name, questions in self.questions.items()
@@ -94,7 +120,7 @@ class Filter(Protocol):
     item, where it needs the run's settings or keeps something between pairs. Its keyword-only parameters are its options,
     each with a default and a description (`Annotated[int, Field(description=...)]`).
 
-    Facts: `reads`, of "problem", "traces" and "tree", what it looks at; `per`, "pair", or "dataset" where earlier pairs
+    Facts: `asked`, whether it judges only where the settings name it; `reads`, of "problem", "traces" and "tree", what it looks at; `per`, "pair", or "dataset" where earlier pairs
     matter; `reasons`, every word that its drops may give; `strict`, its options under `--preset strict`; `after`, the
     filters that judge before it. A pair is dropped by the first filter that objects, and the ledger gives that one's
     reason; so a filter comes after those whose objection would explain its own (a tree that is broken, before anything
@@ -171,11 +197,13 @@ def options_model(target: Any) -> type[Settings]:
 
 
 def resolve_options(settings: CurateSettings) -> dict[str, dict[str, Any]]:
-    """Every filter's options, in order: default < preset < settings. Raises UnknownName or UsageError."""
+    """The options of every filter that judges, in order: default < preset < settings. Raises UnknownName or UsageError."""
     for name in settings.options:
         FILTERS.entry(name)
     resolved = {}
     for entry in in_order():
+        if entry.facts.get("asked") and entry.name not in settings.options:
+            continue
         preset = entry.facts.get("strict", {}) if settings.preset == "strict" else {}
         chosen = {**preset, **settings.options.get(entry.name, {})}
         options = build(options_model(entry.target), chosen, f"filter {entry.name}").model_dump(mode="json")
@@ -198,6 +226,8 @@ def bind(options: dict[str, dict[str, Any]], context: Context) -> list[BoundFilt
     """The filters of a run, each with its options (as `resolve_options` gives them), in the order in which they judge."""
     rules = []
     for entry in in_order():
+        if entry.name not in options:
+            continue
         target, chosen = entry.target, options[entry.name]
         call: Any = target(context, **chosen) if isinstance(target, type) else partial(target, **chosen)
         rules.append(BoundFilter(entry.name, entry.facts["per"], call))

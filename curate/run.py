@@ -53,6 +53,9 @@ def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) 
         "checker": CHECKER_VERSION,
         **revisions((FILTERS, options)),
     }
+    if settings.attempts is not None:
+        config["attempts"] = Path(settings.attempts).name  # the hash says which, wherever they lie
+        config["policy"] = context.sampled.policy(settings.policy) if context.sampled is not None else None
     if settings.template is not None:
         config["template"] = Path(settings.template).name  # the hash says which, wherever it lies
     inputs = {f"generate {number}": folder.sha256 for number, folder in enumerate(opened)}
@@ -86,15 +89,22 @@ def _run(
     funnel = Funnel(options)
     writer = _SplitWriter(folder)
     shards = [both for source in sources for both in source.aligned()]
+    known = not context.settings.attempts
     with console.progress("curate", len(shards)) as bar, LedgerFile(folder.path(LEDGER)) as ledger:
         for pairs, trees in shards:
-            kept, lines = judge(list(_items(pairs, trees)), rules, funnel)
+            items = list(_items(pairs, trees))
+            known = known or any(item.pair.problem.id in context.pass_rates for item in items)
+            kept, lines = judge(items, rules, funnel)
             ledger.add(lines)
             for item in kept:
                 split = split_of(item.pair.problem)
                 funnel.keep(item, split)
-                writer.add(split, item.pair)
+                writer.add(split, context.with_rate(item.pair))
             bar.advance(detail=f"{funnel.totals().kept} kept")
+    if not known:
+        raise UsageError(
+            f"none of these pairs is of a problem of {context.settings.attempts}", "give attempts at the same problems"
+        )
     writer.flush()
     folder.keep(LEDGER)
     funnel.file().write(folder)

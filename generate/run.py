@@ -224,7 +224,7 @@ def _resolve(settings: GenerateSettings) -> _Task:
     config |= revisions((FAMILIES, families), (METHODS, [source.method for source in combined]))
     if settings.attempts:
         folder = open_finished(settings.attempts, "sample")
-        policy, attempted = read_attempts(folder, settings.policy)
+        policy, attempted = read_attempts(folder, settings.policy, settings.method)
         config["attempts"], config["policy"] = Path(settings.attempts).name, policy
         return _Task(settings, combined, config, {"sample": folder.sha256}, None, attempted)
     return _Task(settings, combined, config, inputs, table)
@@ -306,9 +306,22 @@ def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int) ->
         raise UsageError(
             f"no pair could be made ({reasons or 'no problems'})", "see `journey list methods` for what they read"
         )
+    if task.attempted:
+        console.note(_lost(len(task.attempted) * task.settings.per_problem, len(task.sources), totals))
     folder.write(REJECTED, b"".join(rejected))
     seconds = time.time() - started
     folder.finish({**totals, **unusable}, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
+
+
+def _lost(problems: int, kinds: int, totals: dict[str, Any]) -> str:
+    """Of how many problems journeys could be made, all kinds of each, and why the others are lost."""
+    kept = totals["pairs"] // kinds
+    reasons = sorted(totals.get("rejected", {}).items(), key=lambda each: -each[1])
+    said = ", ".join(f"{reason.replace('_', ' ')} {count:,} ({count / problems:.0%})" for reason, count in reasons)
+    each = "a pair" if kinds == 1 else "pairs of every kind"
+    return f"{kept:,} of {problems:,} problems ({kept / problems:.0%}) give {each}" + (
+        f"; lost: {said}" if said else ""
+    )
 
 
 def _rejected(key: int) -> str:

@@ -243,6 +243,14 @@ class CurateSettings(TemplateSettings):
     preset: Annotated[Literal["standard", "strict"], Flag("NAME")] = Field(
         "standard", description="limits of the filters; strict ones are tighter"
     )
+    attempts: Annotated[str | None, Flag("DIR")] = Field(
+        None,
+        exclude_if=unset,
+        description="a folder of `journey sample`: pass rates of problems for the filter pass_rate",
+    )
+    policy: Annotated[str | None, Flag("NAME")] = Field(
+        None, exclude_if=unset, description="whose attempts, where the folder holds several policies'"
+    )
     seed: Annotated[int, Flag("N")] = Field(0, description="seed of procedural benchmarks")
     options: dict[str, dict[str, Any]] = Field({}, description="settings of filters, e.g. length.max_tokens")
 
@@ -450,6 +458,9 @@ class EvaluateSettings(ServerSettings):
     )
     samples: Annotated[int | None, Unit("samples")] = Field(
         None, ge=1, le=100_000, description="how many are drawn, of which k are used (default: 2 k)"
+    )
+    base_bins: Annotated[bool, Flag()] = Field(
+        False, exclude_if=off, description="draw samples of the base too, and show accuracy by how often it is right"
     )
     temperature: float = Field(0.7, gt=0, le=100, description="temperature of samples")
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of samples")

@@ -74,21 +74,27 @@ def policies(names: Sequence[str], given: StrategySettings) -> tuple[StrategyInf
     return tuple(infos)
 
 
-def draws(names: Sequence[str], given: StrategySettings) -> tuple[DrawInfo, ...]:
-    """What is drawn for these strategies, each draw once; greedy first, which the equal-token comparison needs too."""
-    drawing = dict.fromkeys([GREEDY, *(strategy(name).draw for name in names)])
+def draws(names: Sequence[str], given: StrategySettings, *, base_bins: bool = False) -> tuple[DrawInfo, ...]:
+    """What is drawn for these strategies, each draw once; greedy first, which the equal-token comparison needs too.
+
+    With `base_bins` samples too, which are those of the base alone where no strategy reads them.
+    """
+    drawing = dict.fromkeys([GREEDY, *(strategy(name).draw for name in names), *([SAMPLES] if base_bins else [])])
     return tuple(strategy(name).drawn(given) for name in drawing)
 
 
 def base_draws(settings: EvaluateSettings, drawn: Sequence[DrawInfo]) -> tuple[str, ...] | None:
     """What is drawn of the untuned base: what is not drawn by chance, what the first strategy reads (by which arms are
-    compared with it) and what an oracle reads (pass@k of the base is what others are held against). None for all.
+    compared with it), what an oracle reads (pass@k of the base is what others are held against), and samples where bins of
+    problems by how often it is right are asked for. None for all.
     """
-    if settings.sample_base:
+    if settings.sample_base and not settings.base_bins:
         return None
     read = {strategy(name).draw for rank, name in enumerate(settings.strategy) if not rank or strategy(name).oracle}
+    if settings.base_bins:
+        read.add(SAMPLES)
     kept = tuple(draw.name for draw in drawn if not draw.temperature or draw.name in read)
-    return None if len(kept) == len(drawn) else kept
+    return None if len(kept) == len(drawn) and not settings.base_bins else kept
 
 
 def skipped(settings: EvaluateSettings, benchmarks: Mapping[str, BenchmarkInfo]) -> list[Skipped]:

@@ -158,7 +158,7 @@ def _plan(
         larger=larger is not None and larger.cost is not None and not settings.aa,
         probed=probed,
     )
-    drawn = comparisons.draws(names, strategy_settings)
+    drawn = comparisons.draws(names, strategy_settings, base_bins=settings.base_bins)
     return EvaluationPlan(
         base="",
         view="",

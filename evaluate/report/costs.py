@@ -26,7 +26,8 @@ from journey.formats.scores import (
 )
 from journey.numbers import NOT_KNOWN
 
-PASS_RATE = "pooled pass rate"
+PASS_RATE, BASE_RATE = "pooled pass rate", "pass rate of the base"
+ALL_ARMS = "all arms"
 UNITS = {"tokens": "generated tokens", "flops": "FLOPs", "seconds": "seconds"}
 
 
@@ -111,7 +112,7 @@ def costs(plan: EvaluationPlan, scores: Scores) -> Costs:
         legend=tuple((arm, chart.swatch(tones[arm])) for arm in shown),
         curves=tuple(_curves(plan, scores, tones)),
         equal=tuple(_choice(item) for item in scores.equal_tokens),
-        bins=tuple(map(_bins, scores.difficulty)),
+        bins=(*(_bins(one) for one in scores.difficulty if one.measure != BASE_RATE), *_by_base(scores)),
         optimal=tuple(_all_optimal(scores, tones)),
         larger=tuple(_larger(scores)),
         agreement=tuple(map(_agreement, scores.agreement)),
@@ -251,9 +252,18 @@ def _bins(item: Difficulty) -> Bins:
     return Bins(item.benchmark, item.arm, item.measure, heads, tuple(rows))
 
 
+def _by_base(scores: Scores) -> Iterable[Bins]:
+    """One table a benchmark, an arm a row: the problems are sorted by the base alone, the same for all arms."""
+    told = [item for item in scores.difficulty if item.measure == BASE_RATE]
+    for name in dict.fromkeys(item.benchmark for item in told):
+        arms = [(item, _bins(item)) for item in told if item.benchmark == name]
+        rows = tuple((item.arm, cells) for item, table in arms for _, cells in table.rows)
+        yield Bins(name, ALL_ARMS, BASE_RATE, arms[0][1].heads, rows)
+
+
 def _span(measure: str, one: Bin) -> str:
     """From where to where a bin reaches; pass rates are stored as difficulty, one minus the rate."""
-    if measure == PASS_RATE:
+    if measure in (PASS_RATE, BASE_RATE):
         return f"{100 * (1 - one.high):.0f} to {100 * (1 - one.low):.0f}% pass"
     return f"{one.low:.3g} to {one.high:.3g}"
 

@@ -9,7 +9,7 @@ from journey.console import clean
 from journey.evaluate.report import recovery
 from journey.evaluate.report.behaviour import CLAIMS, HEADS, JUDGED, STEPS, TURNS, BehaviourSection
 from journey.evaluate.report.content import AccuracyTable, ComparedRow, Content
-from journey.evaluate.report.costs import Costs, EqualCostTable
+from journey.evaluate.report.costs import ALL_ARMS, Costs, EqualCostTable
 from journey.evaluate.report.summary.record import COST, OUTCOME_HEADS, TRUST, FirstScreen
 from journey.evaluate.report.summary.record import STEPS as NEXT
 from journey.evaluate.report.training import TrainingSection
@@ -153,7 +153,7 @@ def _costs(costs: Costs) -> Iterable[str]:
         rows = [
             (policy, *(text + (" (best)" if best else "") for text, _, best in cells)) for policy, cells in bins.rows
         ]
-        yield table(["Policy", *bins.heads], rows)
+        yield table(["Arm" if bins.arm == ALL_ARMS else "Policy", *bins.heads], rows)
     for optimal in costs.optimal:
         yield f"### {escaped(f'{optimal.benchmark}, {optimal.arm}: the compute-optimal policy over bins')}"
         yield table(_OPTIMAL, optimal.rows)

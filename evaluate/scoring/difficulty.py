@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from journey.catalog import FAMILIES
 from journey.evaluate.planning.comparisons import SAMPLES, strategy
+from journey.evaluate.planning.sample_sets import start_of
 from journey.evaluate.scoring.graded import GradedSamples
 from journey.evaluate.test_time.outcomes import Array
 from journey.formats.scores import Bin, BinScore, BudgetPoint, ComputeOptimal, Difficulty
@@ -28,6 +29,7 @@ BINS = 5
 TOO_FULL = 0.8  # of the problems in one bin: the pass rates do not tell them apart
 POINTS = 6  # budgets on the compute-optimal curve
 PASS_RATE, OWN = "pooled pass rate", "the family's own difficulty"
+BASE_RATE = "pass rate of the base"  # or of the warm start, which every arm begins at
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,34 @@ def all_difficulties(book: GradedSamples) -> Iterator[Difficulty]:
         for arm in _arms(book, benchmark):
             options = _options(book, benchmark, arm, last_only=True)
             yield Difficulty(benchmark, arm, binning.measure, binning.largest_share, tuple(_bins(binning, options)))
+
+
+def by_base(book: GradedSamples) -> Iterator[Difficulty]:
+    """Every arm on every benchmark of which the base has samples, by how often they are right: always, a half or more, less,
+    never. The first strategy is scored; where it reads samples too, the base's own row would be of those that bin.
+    """
+    first = book.plan.strategies[0]
+    base = start_of(book.plan).run
+    if not any(":" in arm for arm in book.arms()) and any(True for _ in _binned(book)):
+        return  # pooled pass rates do for arms that are told apart by more than whose mistakes they have
+    for info in book.plan.benchmarks:
+        if not book.has(base, info.name, SAMPLES) or strategy(first).draw == SAMPLES:
+            continue
+        hardness = 1 - book.cells[base, info.name, SAMPLES].matrix.points.mean(axis=1)
+        numbers = np.select([hardness == 0, hardness <= 0.5, hardness < 1], [0, 1, 2], default=3)
+        share = float(np.bincount(numbers).max() / len(numbers))
+        for arm in book.arms():
+            applied = [book.applied(run.run, info.name, first) for run in book.runs_of(arm)]
+            scores, tokens = (np.mean([getattr(one, of) for one in applied], axis=0) for of in ("scores", "tokens"))
+            bins = []
+            for number in sorted(set(numbers.tolist())):
+                inside = numbers == number
+                cell = BinScore(
+                    book.plan.policy(first), first, float(scores[inside].mean()), float(tokens[inside].mean())
+                )
+                values = hardness[inside]
+                bins.append(Bin(number + 1, float(values.min()), float(values.max()), int(inside.sum()), (cell,), None))
+            yield Difficulty(info.name, arm, BASE_RATE, share, tuple(bins))
 
 
 def all_optimal(book: GradedSamples) -> Iterator[ComputeOptimal]:

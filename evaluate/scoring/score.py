@@ -75,7 +75,7 @@ def score_book(stored: StoredFiles, book: GradedSamples) -> Scores:
         failed_runs=tuple(_failed(plan)),
         curves=tuple(curves.all_curves(book)),
         equal_tokens=tuple(one.record for one in budgets.values() if one.record.unit == "tokens"),
-        difficulty=tuple(difficulty.all_difficulties(book)),
+        difficulty=(*difficulty.all_difficulties(book), *difficulty.by_base(book)),
         compute_optimal=tuple(difficulty.all_optimal(book)),
         larger=tuple(larger_scores.larger(book, budgets)),
         agreement=tuple(larger_scores.agreement(stored)),

@@ -93,6 +93,7 @@ def _check_matched(pairs: Mapping[str, Pair]) -> None:
             "place, clean rows, delay or re-checks": (one.provenance.get("matched"), other.provenance.get("matched")),
             "number of mistakes": (one.mistakes, other.mistakes),
             "settings": (one.provenance.get("settings"), other.provenance.get("settings")),
+            "clean journey": (one.mistakes or _said(one, "journey"), other.mistakes or _said(other, "journey")),
         }
         for what, (left, right) in facts.items():
             if left != right:
@@ -102,9 +103,9 @@ def _check_matched(pairs: Mapping[str, Pair]) -> None:
                 )
 
 
-def _said(pair: Pair) -> list[tuple[str, str, str]]:
-    """A shortcut without the numbers of its nodes, which depend on what else is in the tree."""
-    return [(segment.role, segment.text, segment.brief) for segment in pair.shortcut.segments]
+def _said(pair: Pair, half: str = "shortcut") -> list[tuple[str, str, str]]:
+    """A trace without the numbers of its nodes, which depend on what else is in the tree."""
+    return [(segment.role, segment.text, segment.brief) for segment in getattr(pair, half).segments]
 
 
 def _check_policy(pairs: Any, start: StartWeights) -> None:
@@ -118,23 +119,46 @@ def _check_policy(pairs: Any, start: StartWeights) -> None:
 
 
 def _sentences(by_origin: Mapping[str, Mapping[str, Pair]], lost: Mapping[str, int]) -> list[str]:
-    """What is equal, and what cannot be: text and length of the wrong step, kinds, whether the policy would repeat it."""
+    """What is equal, and what cannot be: text, length and kind of the wrong step, whether the text shows it, what follows it,
+    kinds of notices, whether the policy would repeat it.
+    """
     pairs = next(iter(by_origin.values()))
     clean = sum(not pair.mistakes for pair in pairs.values())
-    sentences = [
-        f"matched journeys of {', '.join(by_origin)}: the same {len(pairs):,} problems, right paths, places and "
-        f"{clean:,} clean rows" + "".join(f"; {n:,} {origin} ones have no partner" for origin, n in lost.items() if n)
+    fresh = sum(pair.provenance.get("ending") == "fresh" for pair in pairs.values())
+    without = [
+        f"; {n:,} {origin} ones ({_share(n, n + len(pairs))}) have no partner" for origin, n in lost.items() if n
     ]
-    for origin, of_origin in by_origin.items():
-        told = [pair for pair in of_origin.values() if pair.mistakes]
-        kinds = Counter(kind for pair in told for kind in pair.provenance.get("kinds", ()))
-        words = [len(s.brief.split()) for pair in told for s in pair.journey.segments if s.role == "mistake"]
-        after = [sum(s.role == "consequence" for s in pair.journey.segments) for pair in told]
-        again = [pair.provenance.get("repeated", 0) for pair in told] if origin in ("own", "model") else []
-        said = [f"{count / max(1, len(told)):.0%} {kind}" for kind, count in kinds.most_common()]
-        said.append(f"{sum(words) / max(1, len(words)):.1f} terse words in a wrong step")
-        said.append(f"{sum(after) / max(1, len(told)):.1f} steps after it")
-        if again:
-            said.append(f"the policy wrote it in {sum(again) / len(again):.1f} of its attempts")
-        sentences.append(f"{origin}: {', '.join(said)}")
-    return sentences
+    same = f"the same {len(pairs):,} problems, right paths ({fresh:,} begun again), places and {clean:,} clean rows"
+    told = [f"{origin}: {_differences(list(of_origin.values()))}" for origin, of_origin in by_origin.items()]
+    return [f"matched journeys of {', '.join(by_origin)}: {same}{''.join(without)}", *told]
+
+
+def _differences(pairs: Sequence[Pair]) -> str:
+    told = [pair for pair in pairs if pair.mistakes]
+    if not told:
+        return "no mistakes"
+    words = [len(s.brief.split()) for pair in told for s in pair.journey.segments if s.role == "mistake"]
+    after = sum(s.role == "consequence" for pair in told for s in pair.journey.segments)
+    shown = sum(bool(pair.provenance.get("shown")) for pair in told)
+    clamped = sum(pair.provenance["delays"][0] < pair.provenance.get("delay", 0) for pair in told)
+    repeated = sum(pair.provenance.get("repeated", 0) for pair in told)
+    return ", ".join(
+        [
+            *_shares(told, "kinds"),
+            f"{_share(shown, len(told))} shown by the text",
+            f"{sum(words) / max(1, len(words)):.1f} terse words in a wrong step",
+            f"{after / len(told):.1f} steps after it ({_share(clamped, len(told))} fewer than asked for)",
+            *(f"{each} as notice" for each in _shares(told, "notices")),
+            f"the policy wrote it in {repeated / len(told):.1f} of its attempts",
+        ]
+    )
+
+
+def _shares(pairs: Sequence[Pair], fact: str) -> list[str]:
+    """The shares of what a fact of the provenance lists, the largest first."""
+    counts = Counter(each for pair in pairs for each in pair.provenance.get(fact, ()))
+    return [f"{_share(count, counts.total())} {name}" for name, count in counts.most_common()]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / max(1, whole):.0%}"

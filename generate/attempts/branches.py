@@ -8,6 +8,7 @@ equation is noticed by computing it again, after the steps that follow from it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -17,18 +18,21 @@ from journey.generate.attempts.matched import (
     AttemptedProblem,
     MatchedDraw,
     MatchedSettings,
+    RightEnding,
+    UsableMistake,
     WrongStepSource,
     draw,
     policy_of,
     provenance_of,
+    usable_mistake,
 )
-from journey.generate.attempts.moves import WrongMove, slip, way
+from journey.generate.attempts.moves import WrongMove, right_move, slip, way
 from journey.generate.first_mistake.searches import ReadMove, State
 from journey.generate.made import MadePair, Rejection
 from journey.generate.search.narrate import listed
 from journey.generate.search.phrases import ANSWERS, BACKS, PLANS, TRIES, spoken
 from journey.rng import digest, rng_for
-from journey.schema import Attempt, Check, Node, Pair, Problem, Role, Trace, Tree, pair_id
+from journey.schema import Check, Node, Pair, Problem, Role, Trace, Tree, pair_id
 from journey.views import lay_out
 
 Piece = tuple[Role, str, str, int]
@@ -42,75 +46,95 @@ def make(
     if refused is not None:
         return refused
     problem = attempted.problem
-    paths = attempted.paths
-    if not paths:
+    if not attempted.paths:
         return Rejection("no_straight_right_attempt")
-    right = {each.index: each for each in attempted.right() if not each.prefix}
-    owns = attempted.own_mistakes
-    if not owns:
+    if not attempted.own_mistakes:
         return Rejection("mistake_of_no_usable_kind")
-    fitting = []
-    for wrong, (place, before, _) in owns:
-        endings = [right[n] for n, path in paths.items() if len(path) > place and way(path[:place]) == way(before)]
-        if endings:
-            fitting.append((wrong, place, endings))
-    if not fitting:
-        return Rejection("no_right_ending", "no right attempt begins as a wrong one does before its mistake")
-    drawn = draw(attempted, fitting, {n: len(path) for n, path in paths.items()}, settings, seed, attempt)
-    path = paths[drawn.right.index]
-    wrong_move = next(own[2] for wrong, own in owns if wrong is drawn.wrong)
+    usable = usable_mistakes(attempted, settings)
+    if not usable:
+        return Rejection("no_right_ending", f"no right attempt comes after a wrong one (ending: {settings.ending})")
+    drawn = draw(attempted, usable, settings, seed, attempt)
+    _, before, wrong_move = next(own for wrong, own in attempted.own_mistakes if wrong is drawn.wrong)
     if source != "own":
         rng = rng_for("slip", source, seed, problem.id, attempt)
-        made = slip(problem, path[drawn.place], rng, attempted.errors if source == "profiled" else None)
+        right = drawn.right.read[drawn.place] if drawn.ending == "fix" else right_move(problem, wrong_move.before, rng)
+        made = slip(problem, right, rng, attempted.errors if source == "profiled" else None) if right else None
         if made is None:
-            return Rejection("no_slip_here")
+            return Rejection("no_slip_here", source)
         wrong_move = made
     timed = len(wrong_move.after) > 2 and wrong_move.kind == "wrong branch" and not drawn.clean
     if timed and not settings.oracle_timed:
-        return Rejection("oracle_timed", f"{len(wrong_move.after)} numbers are left in the branch")
-    return _pair(attempted, drawn, path, wrong_move, source, settings, (seed, attempt), timed)
+        return Rejection("oracle_timed", f"{source}: {len(wrong_move.after)} numbers are left in the branch")
+    told = ToldMistake(wrong_move, tuple(before) if drawn.ending == "fresh" else ())
+    return _pair(attempted, drawn, told, source, settings, (seed, attempt), timed)
+
+
+@dataclass(frozen=True)
+class ToldMistake:
+    """A wrong move, and the right moves of the wrong attempt before it where the right path begins again."""
+
+    move: WrongMove
+    before: tuple[ReadMove, ...] = ()
+
+
+def usable_mistakes(attempted: AttemptedProblem, settings: MatchedSettings) -> list[UsableMistake[Sequence[ReadMove]]]:
+    """The wrong attempts of a search that a right path can come after, in their order."""
+    found = []
+    for wrong, (place, before, _) in attempted.own_mistakes:
+        begun = way(before)
+        sharing = [each for each in attempted.paths if each.steps > place and way(each.read[:place]) == begun]
+        one = usable_mistake(wrong, place, sharing, attempted.paths, settings)
+        if one is not None:
+            found.append(one)
+    return found  # type: ignore[return-value]
 
 
 def reject(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | Rejection:
     """The pair of one right attempt, drawn by a stream: both halves are that attempt."""
     problem = attempted.problem
-    right = [(each, attempted.paths[each.index]) for each in attempted.right() if each.index in attempted.paths]
+    right = [each for each in attempted.paths if not each.attempt.prefix]
     if not right:
         return Rejection("no_straight_right_attempt" if attempted.right() else "never_right")
     rng = rng_for("reject", seed, problem.id, attempt)
-    chosen, path = right[rng.randrange(len(right))]
-    teller = _Teller(attempted, chosen, path, rng)
-    for place in range(len(path)):
+    chosen = right[rng.randrange(len(right))]
+    teller = _Teller(attempted, chosen, rng)
+    for place in range(chosen.steps):
         teller.right(place, "step", shortcut=True)
-    return _made(attempted, teller, "reject", (seed, attempt), {"attempts": {"right": chosen.index}}, 0, chosen.text)
+    facts = {"attempts": {"right": chosen.attempt.index}}
+    return _made(attempted, teller, "reject", (seed, attempt), facts, 0, chosen.attempt.text)
 
 
 def stitch(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | Rejection:
-    """A wrong attempt to its last step, seen to miss the target, and then a right attempt from the start."""
+    """A wrong attempt to its last step, seen to miss the target, and then the right path that matched journeys have."""
     refused, problem = attempted.refusal(), attempted.problem
     if refused is not None:
         return refused
-    right = [(each, attempted.paths[each.index]) for each in attempted.right() if each.index in attempted.paths]
     wrong = [
         (each, own)
         for each, own in attempted.own_mistakes
         if own[2].kind == "wrong branch" and len(own[2].after) == 2 and own[2].further
     ]
-    if not right or not wrong:
-        return Rejection("no_straight_right_attempt" if not right else "no_wrong_attempt_to_its_end")
+    if not attempted.paths or not wrong:
+        return Rejection("no_straight_right_attempt" if not attempted.paths else "no_wrong_attempt_to_its_end")
     rng = rng_for("stitch", seed, problem.id, attempt)
-    (chosen, path), (failed, (_, before, move)) = right[rng.randrange(len(right))], wrong[rng.randrange(len(wrong))]
-    teller = _Teller(attempted, chosen, path, rng)
-    last = 0
-    for each in before:
-        assert each.after is not None
-        equation = f"{each.a} {each.sign} {each.b} = {each.result}"
-        last = teller.say("step", *teller.in_words(equation, each.after), last, equation)
-    teller.to_the_end(move, last)
-    for place in range(len(path)):
+    settings = MatchedSettings()
+    usable = usable_mistakes(attempted, settings)
+    chosen = attempted.paths[rng.randrange(len(attempted.paths))]
+    if usable:
+        chosen = draw(attempted, usable, settings, seed, attempt).right  # type: ignore[assignment]
+    failed, (_, before, move) = wrong[rng.randrange(len(wrong))]
+    teller = _Teller(attempted, chosen, rng)
+    teller.detour(before, failed.text)
+    teller.to_the_end(move, teller.last)
+    for place in range(chosen.steps):
         teller.right(place, "correction" if place == 0 else "step", shortcut=True)
-    facts = {"origin": "own", "attempts": {"right": chosen.index, "wrong": failed.index}, "kinds": [move.kind]}
-    return _made(attempted, teller, "stitch", (seed, attempt), facts, 1, chosen.text + failed.text)
+    facts = {
+        "origin": "own",
+        "proof": "checked:question",
+        "attempts": {"right": chosen.attempt.index, "wrong": failed.index},
+        "kinds": [move.kind],
+    }
+    return _made(attempted, teller, "stitch", (seed, attempt), facts, 1, chosen.attempt.text + failed.text)
 
 
 def _made(
@@ -126,34 +150,35 @@ def _made(
     shortcut, journey = teller.traces()
     identity = digest("tree", problem.id, method, seed, attempt, texts, attempted.policy.name).hex()
     tree = Tree(identity, problem, method, seed, tuple(teller.nodes))
-    provenance = {"seed": seed, "attempt": attempt, "policy": policy_of(attempted), **facts}
+    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate()}
+    provenance = {"seed": seed, "attempt": attempt, **known, **facts}
     ids = pair_id(problem.id, method, identity), problem, identity, method
     return MadePair(tree, Pair(*ids, shortcut, journey, mistakes, provenance))
 
 
 def _pair(
     attempted: AttemptedProblem,
-    drawn: MatchedDraw,
-    path: Sequence[ReadMove],
-    wrong: WrongMove,
+    drawn: MatchedDraw[Sequence[ReadMove]],
+    mistake: ToldMistake,
     source: WrongStepSource,
     settings: MatchedSettings,
     numbers: tuple[int, int],
     timed: bool,
 ) -> MadePair:
     problem, (seed, attempt) = attempted.problem, numbers
-    voice = rng_for("matched voice", seed, problem.id, attempt)
-    teller = _Teller(attempted, drawn.right, path, voice)
-    teller.tell(None if drawn.clean else wrong, source, drawn)
+    teller = _Teller(attempted, drawn.right, rng_for("matched voice", seed, problem.id, attempt))
+    teller.tell(None if drawn.clean else mistake, source, drawn)
     shortcut, journey = teller.traces()
     told = settings.model_dump(mode="json")
-    key = (source, seed, attempt, repr(sorted(told.items())), drawn.right.text, drawn.wrong.text, attempted.policy.name)
+    right, wrong = drawn.right.attempt.text, drawn.wrong.text
+    key = (source, seed, attempt, repr(sorted(told.items())), right, wrong, attempted.policy.name)
     identity = digest("tree", problem.id, *key).hex()
     tree = Tree(identity, problem, source, seed, tuple(teller.nodes), settings=told)
     provenance = {
-        **provenance_of(attempted, drawn, source, settings, seed, attempt),
-        "kinds": [] if drawn.clean else [wrong.kind],
+        **provenance_of(attempted, drawn, source, settings, numbers, mistake.move.claim),
+        "kinds": [] if drawn.clean else [mistake.move.kind],
         "delays": [] if drawn.clean else [teller.delay],
+        "notices": [node.check.kind for node in teller.nodes if node.role == "mistake" and node.check is not None],
         **({"oracle_timed": True} if timed else {}),
     }
     ids = pair_id(problem.id, source, identity), problem, identity, source
@@ -163,8 +188,9 @@ def _pair(
 class _Teller:
     """Writes nodes and pieces side by side. The voice is drawn anew for each kind from the same stream."""
 
-    def __init__(self, attempted: AttemptedProblem, chosen: Attempt, path: Sequence[ReadMove], voice: Random) -> None:
-        self.problem, self.chosen, self.path, self.voice = attempted.problem, chosen, path, voice
+    def __init__(self, attempted: AttemptedProblem, chosen: RightEnding[Any], voice: Random) -> None:
+        self.problem, self.chosen, self.voice = attempted.problem, chosen.attempt, voice
+        self.path: Sequence[ReadMove] = chosen.read
         self.target = int(self.problem.facts["target"])
         self.terse = attempted.policy.view == "compact"
         self.spoken = spoken(self.target)
@@ -172,21 +198,25 @@ class _Teller:
         self.pieces: list[Piece] = []
         self.short: list[Piece] = []
         self.delay = self.last = 0
-        start = listed(path[0].before)[0]
+        start = listed(self.path[0].before)[0]
         plan = self.voice.choice(PLANS) % {"s": start, "t": self.target}
         root = self._node("plan", "", None)
         self.pieces.append(("plan", plan, "", root))
         self.short.append(self.pieces[0])
         # Said once for both traces and for every kind, so that right steps read alike in all of them.
-        self.said = [self._right_step(move) for move in path]
+        self.said = [self._right_step(move, self.chosen.text) for move in self.path]
         self.answer = self.voice.choice(ANSWERS)
 
-    def tell(self, wrong: WrongMove | None, source: WrongStepSource, drawn: MatchedDraw) -> None:
-        """The right path, with the wrong move and its branch before the right move at its place."""
+    def tell(self, wrong: ToldMistake | None, source: WrongStepSource, drawn: MatchedDraw[Any]) -> None:
+        """The right path, with the wrong move and its branch before the right move at its place, or before all of it."""
+        begun_again = drawn.ending == "fresh"
+        if wrong is not None and begun_again:
+            self.detour(wrong.before, drawn.wrong.text)
         for place in range(len(self.path)):
             role: Role = "step"
-            if wrong is not None and place == drawn.place:
-                self._mistake(wrong, self.last, source, drawn.delay)
+            if wrong is not None and place == (0 if begun_again else drawn.place):
+                self._mistake(wrong.move, self.last, source, drawn.delay, begun_again)
+                self.last = 0 if begun_again else self.last
                 role = "correction"
             self.right(place, role, shortcut=True)
             if place in drawn.rechecked:
@@ -202,6 +232,12 @@ class _Teller:
         if shortcut:
             self.short.append(("step", text, brief, self.last))
 
+    def detour(self, moves: Sequence[ReadMove], text: str) -> None:
+        """Right moves of a wrong attempt, which the right path does not take."""
+        for move in moves:
+            said, brief = self._right_step(move, text)
+            self.last = self.say("step", said, brief, self.last, f"{move.a} {move.sign} {move.b} = {move.result}")
+
     def to_the_end(self, wrong: WrongMove, parent: int) -> None:
         """A wrong branch as far as the policy followed it, whose end is not the target, and back to the start."""
         check = Check("exhausted", "x", "solves", str(self.target))
@@ -214,10 +250,13 @@ class _Teller:
         result = wrong.further[0].split(" = ")[1]
         notice = " " + self.voice.choice(phrases.NOT_THE_TARGET) % {"x": result, "t": self.target}
         self._piece("notice", notice, f"wait {result} not {self.target} .", node)
-        numbers, start = listed(self.path[0].before)
-        opening, end = self.voice.choice(BACKS)
-        self._piece("backtrack", f" {opening}{numbers}{end}", f"back to {start} .", node)
+        self._back(self.path[0].before, node)
         self.last = 0
+
+    def _back(self, state: State, node: int) -> None:
+        numbers, brief = listed(state)
+        opening, end = self.voice.choice(BACKS)
+        self._piece("backtrack", f" {opening}{numbers}{end}", f"back to {brief} .", node)
 
     def traces(self) -> tuple[Trace, Trace]:
         """The shortcut and the journey, both ending in the attempt's own box."""
@@ -228,9 +267,9 @@ class _Teller:
         traces = [Trace(lay_out([*pieces, closing]), plain, brief) for pieces in (self.short, self.pieces)]
         return traces[0], traces[1]
 
-    def _right_step(self, move: ReadMove) -> tuple[str, str]:
-        """A step of the right path: as the policy wrote it, and in prose where it writes tersely (or the other way round)."""
-        equation, written = f"{move.a} {move.sign} {move.b} = {move.result}", self.chosen.text[slice(*move.span)]
+    def _right_step(self, move: ReadMove, text: str) -> tuple[str, str]:
+        """A right step: as the policy wrote it in a text, and in prose where it writes tersely (or the other way round)."""
+        equation, written = f"{move.a} {move.sign} {move.b} = {move.result}", text[slice(*move.span)]
         assert move.after is not None
         prose, brief = self.in_words(equation, move.after)
         return (prose, written) if self.terse else (f"\n{written}", brief)
@@ -242,7 +281,8 @@ class _Teller:
         before, between, end = self.voice.choice(TRIES)
         return f"\n{before}{equation}{between}{numbers}{end}", f"try {equation} left {brief} ."
 
-    def _mistake(self, wrong: WrongMove, parent: int, source: WrongStepSource, delay: int) -> None:
+    def _mistake(self, wrong: WrongMove, parent: int, source: WrongStepSource, delay: int, begun_again: bool) -> None:
+        back_to = self.path[0].before if begun_again else wrong.before
         facts: dict[str, Any] = {"verdict": "wrong", "claim": wrong.claim, "truth": wrong.truth, "kind": wrong.kind}
         facts |= {"origin": "own" if source == "own" else "injected", "proof": "checked:question"}
         if wrong.kind == "wrong last step":
@@ -251,6 +291,8 @@ class _Teller:
             node = self.say("mistake", f" {wrong.equation}?", wrong.equation, parent, wrong.equation, **facts)
             bank = phrases.TOO_HIGH if word == "high" else phrases.TOO_LOW
             self._piece("notice", " " + self.voice.choice(bank) % {"t": self.target}, f"{word} .", node)
+            if begun_again:
+                self._back(back_to, node)
             return
         if wrong.kind == "wrong branch":
             check = Check("exhausted", "x", "solves", str(self.target))
@@ -270,9 +312,7 @@ class _Teller:
             slots = {"e": left, "x": value, "v": str(wrong.truth)}
             notice = " " + self.voice.choice(phrases.RECOMPUTED) % slots
             self._piece("notice", notice, f"check {left} = {wrong.truth} not {value} .", node)
-        numbers, brief = listed(wrong.before)
-        before, after = self.voice.choice(BACKS)
-        self._piece("backtrack", f" {before}{numbers}{after}", f"back to {brief} .", node)
+        self._back(back_to, node)
 
     def _value(self, wrong: WrongMove) -> tuple[str, str]:
         """A false equation of the last two numbers, said as if it were what is wanted where it is."""

@@ -1,9 +1,10 @@
 """Matched journeys: what is the same for the policy's own mistakes and for slips in their place, drawn once a problem.
 
-A problem has one right path, an attempt of the policy that goes on rightly from where a wrong one of its attempts made its first
-mistake. The wrong attempt, the right path, the place, and whether the journey is clean (no mistake at all) are drawn by one
-stream a problem, whatever the method: `own` puts the policy's wrong step there, `injected` a slip, `profiled` a slip drawn by
-the policy's measured profile. So the journeys of one problem differ in the wrong step and in what follows from it alone.
+A problem has one right path, the policy's own: a right attempt that begins as a wrong one does before its first mistake, or a
+continuation from there (`fix`), else a right attempt whole, begun again (`fresh`). The wrong attempt, the right path, the place, and
+whether the journey is clean (no mistake at all) are drawn by one stream a problem, whatever the method: `own` puts the policy's
+wrong step there, `injected` a slip, `profiled` a slip drawn by the policy's measured profile. So the journeys of one problem
+differ in the wrong step and in what follows from it alone.
 """
 
 from __future__ import annotations
@@ -12,20 +13,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
 from journey.config import Settings
-from journey.formats.attempts import PolicyInfo
+from journey.formats.attempts import PolicyInfo, pass_rate
 from journey.generate.attempts.moves import OwnMistake, own_mistake, path_of
 from journey.generate.first_mistake.searches import ReadMove
 from journey.generate.made import Rejection
 from journey.rng import digest, rng_for
-from journey.schema import Attempt, Problem
+from journey.schema import Arith, Attempt, Claim, Problem
 
 WrongStepSource = Literal["own", "injected", "profiled"]
 MATCHED: tuple[WrongStepSource, ...] = ("own", "injected", "profiled")
+Ending = Literal["fix", "fresh"]
+T = TypeVar("T")
 
 
 class MatchedSettings(Settings):
@@ -40,6 +43,11 @@ class MatchedSettings(Settings):
     delay: int | None = Field(
         None, ge=0, le=1_000_000, description="steps between a false equation and its notice, at most; none: 0 or 1"
     )
+    ending: Literal["either", "fix", "fresh"] = Field(
+        "either",
+        description="the right path: one that begins as the wrong attempt does before its mistake (fix), any right attempt "
+        "begun again (fresh), or fresh only where there is no other",
+    )
     oracle_timed: bool = Field(
         False,
         description="also journeys whose wrong step no check on question and text refutes; outside the default arms",
@@ -53,7 +61,7 @@ class AttemptedProblem:
     problem: Problem
     attempts: tuple[Attempt, ...]
     policy: PolicyInfo
-    errors: Mapping[str, int]
+    errors: Mapping[str, float]
 
     def right(self) -> list[Attempt]:
         """Right attempts in which no check finds a mistake."""
@@ -68,10 +76,10 @@ class AttemptedProblem:
         ]
 
     @cached_property
-    def paths(self) -> dict[int, tuple[ReadMove, ...]]:
-        """The moves of right attempts of a search that go straight to the target, by their numbers; read once."""
-        whole = [each for each in self.right() if not each.prefix]
-        return {each.index: path for each in whole if (path := path_of(self.problem, each))}
+    def paths(self) -> tuple[RightEnding[tuple[ReadMove, ...]], ...]:
+        """The right attempts and continuations of a search that go straight to the target, with their moves; read once."""
+        read = ((each, path_of(self.problem, each)) for each in self.right())
+        return tuple(RightEnding(each, path, len(path)) for each, path in read if path)
 
     @cached_property
     def own_mistakes(self) -> list[tuple[Attempt, OwnMistake]]:
@@ -80,9 +88,8 @@ class AttemptedProblem:
         return [(each, own) for each, own in read if own is not None]
 
     def pass_rate(self) -> float | None:
-        """The share of right attempts among the decided ones drawn by chance and whole, to 4 places; None without any."""
-        drawn = [each for each in self.attempts if each.index >= 0 and not each.prefix and each.outcome != "undecided"]
-        return round(sum(each.outcome == "correct" for each in drawn) / len(drawn), 4) if drawn else None
+        """The share of right attempts among the decided ones drawn by chance and whole; None without any."""
+        return pass_rate(self.attempts)
 
     def shortest(self) -> AttemptedProblem:
         """The same with only those right attempts that have the fewest steps."""
@@ -107,65 +114,105 @@ class AttemptedProblem:
 
 
 @dataclass(frozen=True)
-class MatchedDraw:
-    """What one problem's journeys share: the attempts (by their numbers), the place, and the draws of chance."""
+class RightEnding(Generic[T]):
+    """A right attempt, or a continuation from a checked prefix, as it is read, and of how many steps it is."""
+
+    attempt: Attempt
+    read: T
+    steps: int
+
+
+@dataclass(frozen=True)
+class UsableMistake(Generic[T]):
+    """A wrong attempt with the place of its first mistake, and the right paths that can come after it."""
 
     wrong: Attempt
-    right: Attempt
     place: int
+    endings: tuple[RightEnding[T], ...]
+    ending: Ending
+
+
+def usable_mistake(
+    wrong: Attempt,
+    place: int,
+    sharing: Sequence[RightEnding[T]],
+    whole: Sequence[RightEnding[T]],
+    settings: MatchedSettings,
+) -> UsableMistake[T] | None:
+    """A wrong attempt with its right paths: those that are `sharing` its beginning, else others `whole`; None without any.
+
+    Where nothing comes before the mistake, and no other path is there, those that share it are as good as begun again.
+    """
+    alike = {id(each) for each in sharing}
+    begun_again = tuple(each for each in whole if not each.attempt.prefix and id(each) not in alike)
+    if sharing and (settings.ending != "fresh" or not (place or begun_again)):
+        return UsableMistake(wrong, place, tuple(sharing), "fix")
+    return UsableMistake(wrong, place, begun_again, "fresh") if begun_again and settings.ending != "fix" else None
+
+
+@dataclass(frozen=True)
+class MatchedDraw(Generic[T]):
+    """What one problem's journeys share: the attempts, the place, and the draws of chance."""
+
+    wrong: Attempt
+    right: RightEnding[T]
+    place: int
+    ending: Ending
     clean: bool
     delay: int
     rechecked: tuple[int, ...]  # places of right steps after which a re-check passes
 
     def key(self, problem: Problem) -> str:
         """What journeys of different kinds must have in common to be compared."""
-        return digest("matched", problem.id, self.right.text, self.place, self.clean, self.delay, *self.rechecked).hex()
+        begun = (
+            self.wrong.text[: self.wrong.mistake.span[0]] if self.ending == "fresh" and self.wrong.mistake.span else ""
+        )
+        facts = (self.right.attempt.text, self.ending, begun, self.place, self.clean, self.delay, *self.rechecked)
+        return digest("matched", problem.id, *facts).hex()
 
 
 def draw(
-    attempted: AttemptedProblem,
-    fitting: Sequence[tuple[Attempt, int, Sequence[Attempt]]],
-    lengths: Mapping[int, int],
-    settings: MatchedSettings,
-    seed: int,
-    attempt: int,
-) -> MatchedDraw:
-    """The draw of a problem, by a stream of its own.
-
-    `fitting` are wrong attempts, each with the place of its mistake and the right attempts that share what comes before it;
-    `lengths` is the number of steps of a right attempt, by its number.
-    """
+    attempted: AttemptedProblem, usable: Sequence[UsableMistake[T]], settings: MatchedSettings, seed: int, attempt: int
+) -> MatchedDraw[T]:
+    """The draw of a problem, by a stream of its own: the first two draws are the same whatever the settings of chance."""
     rng = rng_for("matched", seed, attempted.problem.id, attempt)
-    wrong, place, endings = fitting[rng.randrange(len(fitting))]
-    right = endings[rng.randrange(len(endings))]
+    chosen = usable[rng.randrange(len(usable))]
+    right = chosen.endings[rng.randrange(len(chosen.endings))]
     is_clean = rng.random() < settings.clean
     delay = rng.randrange(2) if settings.delay is None else settings.delay
-    steps = range(lengths[right.index] - 1)
-    rechecked = tuple(step for step in steps if rng.random() < settings.rechecks)
-    return MatchedDraw(wrong, right, place, is_clean, delay, rechecked)
+    rechecked = tuple(step for step in range(right.steps - 1) if rng.random() < settings.rechecks)
+    return MatchedDraw(chosen.wrong, right, chosen.place, chosen.ending, is_clean, delay, rechecked)
 
 
 def provenance_of(
     attempted: AttemptedProblem,
-    drawn: MatchedDraw,
+    drawn: MatchedDraw[T],
     source: WrongStepSource,
     settings: MatchedSettings,
-    seed: int,
-    attempt: int,
+    numbers: tuple[int, int],
+    claim: Claim,
 ) -> dict[str, Any]:
-    """What a matched pair says of how it was made."""
+    """What a matched pair says of how it was made; `claim` is that of its wrong step, `numbers` are seed and attempt."""
+    right = drawn.right.attempt
     return {
-        "seed": seed,
-        "attempt": attempt,
+        "seed": numbers[0],
+        "attempt": numbers[1],
         "origin": "own" if source == "own" else "injected",
+        "proof": "checked:question",
         "wrong_step": source,
         "policy": policy_of(attempted),
         "matched": drawn.key(attempted.problem),
         "place": drawn.place,
-        "ending": "fix",
-        "attempts": {"right": drawn.right.index, "wrong": drawn.wrong.index},
+        "ending": drawn.ending,
+        "delay": drawn.delay,
+        "attempts": {
+            "right": right.index,
+            "wrong": drawn.wrong.index,
+            **({"prefix": right.prefix} if right.prefix else {}),
+        },
         "pass_rate": attempted.pass_rate(),
-        "repeated": sum(each.mistake.claim == drawn.wrong.mistake.claim for each in attempted.wrong()),
+        "shown": isinstance(claim, Arith),
+        "repeated": sum(each.mistake.claim == claim for each in attempted.wrong()),
         "settings": settings.model_dump(mode="json"),
     }
 

@@ -1,14 +1,16 @@
 """Wrong moves of a search for matched journeys: the policy's own one, or a slip at the same place of its right path.
 
 A plain slip has a kind drawn evenly from those that are possible there, and a move or value drawn evenly of that kind. A
-profiled one is drawn by how often the policy makes errors of each class.
+profiled one is drawn by how often the policy makes errors of each class where the numbers are like these: models that are asked
+with two equal numbers often subtract them from each other, and wrongly.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -17,7 +19,9 @@ from journey.generate.first_mistake.searches import ReadMove, State, read_moves,
 from journey.schema import Arith, Attempt, Claim, Problem, Reachable
 
 LARGEST = 999  # of a value in the terse notation
-USABLE = ("wrong branch", "wrong last step", "false equation")
+FALSE = "false equation"
+USABLE = ("wrong branch", "wrong last step", FALSE)
+CLOSE = 10  # a false value that is off by this at most is of a class of its own
 
 
 @dataclass(frozen=True)
@@ -95,48 +99,89 @@ def _left(state: State, a: int, b: int, result: int) -> State | None:
     return tuple(sorted([*rest.elements(), result], reverse=True))
 
 
-def slip(problem: Problem, right: ReadMove, rng: Random, errors: Mapping[str, int] | None) -> WrongMove | None:
-    """A wrong move in place of a right one; `errors` counts the policy's errors by class (None: all kinds alike)."""
-    by_class: dict[str, list[WrongMove]] = {}
-    for move in [*_dead(problem, right), *_false(right)]:
-        by_class.setdefault(error_class(move), []).append(move)
-    if not by_class:
+def right_move(problem: Problem, state: State, rng: Random) -> ReadMove | None:
+    """A move after which the target can still be made, drawn evenly from the legal ones; None where there is none."""
+    family = FAMILIES.get(problem.source)()
+    space, reaches, target = family.space(problem), family.reaches(problem), problem.facts["target"]
+    moves: list[Any] = space.last_moves(*state, True) if len(state) == 2 else space.moves(state)
+    right = [m for m in moves if (m[4][0] == target if len(m[4]) == 1 else reaches(m[4]))]
+    if not right:
         return None
-    names = sorted(by_class)
-    if errors is None:
-        kinds = sorted({by_class[name][0].kind for name in names})
-        kind = kinds[rng.randrange(len(kinds))]
-        candidates = [move for name in names for move in by_class[name] if move.kind == kind]
-    else:
-        weights = [errors.get(name, 0) for name in names]
-        if not sum(weights):
-            return None
-        candidates = by_class[rng.choices(names, weights)[0]]
+    a, sign, b, result, after = right[rng.randrange(len(right))]
+    return ReadMove((0, 0), a, sign, b, result, state, after)
+
+
+def slip(problem: Problem, right: ReadMove, rng: Random, errors: Mapping[str, float] | None) -> WrongMove | None:
+    """A wrong move in place of a right one; `errors` weighs the policy's errors by class (None: all kinds alike)."""
+    if errors is not None:
+        return _profiled(problem, right, rng, errors)
+    by_kind: dict[str, list[WrongMove]] = {}
+    for move in [*_dead(problem, right), *_false(right)]:
+        by_kind.setdefault(move.kind, []).append(move)
+    if not by_kind:
+        return None
+    kinds = sorted(by_kind)
+    candidates = by_kind[kinds[rng.randrange(len(kinds))]]
     return candidates[rng.randrange(len(candidates))]
 
 
+def _profiled(problem: Problem, right: ReadMove, rng: Random, errors: Mapping[str, float]) -> WrongMove | None:
+    """A move of a class drawn by its weight; where there is none here, of another class drawn in the same way."""
+    context = _context(right.before)
+    weights = {name: weight for name, weight in sorted(errors.items()) if name.startswith(context) and weight}
+    dead: list[WrongMove] | None = None
+    while weights:
+        name = rng.choices(list(weights), list(weights.values()))[0]
+        del weights[name]
+        if FALSE in name:
+            candidates = _false_anywhere(right.before).get(name, [])
+        else:
+            dead = _dead(problem, right) if dead is None else dead
+            candidates = [move for move in dead if error_class(move) == name]
+        if candidates:
+            return candidates[rng.randrange(len(candidates))]
+    return None
+
+
 def error_class(move: WrongMove) -> str:
-    """The class that errors are counted under: a wrong branch by its sign, a false equation by how far it is off."""
-    sign = move.equation.split()[1]
-    if move.kind != "false equation":
-        return f"{move.kind} {sign}"
-    assert isinstance(move.claim, Arith)
-    a, _, b = move.equation.split(" = ")[0].split()
-    return f"false equation, {_off(int(a), sign, int(b), move.result, str(move.truth))}"
+    """The class that errors are counted under: a wrong branch by its sign, a false equation by its sign and how it is off.
+
+    Both apart for states with two equal numbers, and false equations of equal numbers apart from others.
+    """
+    a, sign, b = move.equation.split(" = ")[0].split()
+    if move.kind != FALSE:
+        return f"{_context(move.before)}{move.kind} {sign}"
+    equals = " of equals" if a == b else ""
+    return f"{_context(move.before)}{FALSE} {sign}{equals}, {_off(int(a), sign, int(b), move.result)}"
 
 
-def _off(a: int, sign: str, b: int, result: int, truth: str) -> str:
+def _context(state: State) -> str:
+    return "equal numbers: " if len(set(state)) < len(state) else "other numbers: "
+
+
+def _off(a: int, sign: str, b: int, result: int) -> str:
     others = {"+": a + b, "-": a - b, "*": a * b, "/": a // b if b and a % b == 0 else None}
     if any(value == result for other, value in others.items() if other != sign):
         return "another operation"
-    distance = abs(result - int(truth)) if truth.lstrip("-").isdigit() else 0
-    return "off by 1" if distance == 1 else "off by 10" if distance == 10 else "off by more"
+    true = others[sign]
+    if true is None:
+        return "no division"
+    return f"{result - true:+d}" if abs(result - true) <= CLOSE else "too small" if result < true else "too large"
 
 
 def count_errors(problem: Problem, attempts: Sequence[Attempt]) -> Counter[str]:
     """The errors of a policy at one problem by class, of its wrong attempts whose mistake is of a usable kind."""
     found = (own_mistake(problem, attempt) for attempt in attempts if attempt.outcome == "wrong" and attempt.index >= 0)
     return Counter(error_class(each[2]) for each in found if each is not None)
+
+
+def weigh(by_problem: Iterable[Counter[str]]) -> dict[str, float]:
+    """The weights of errors by class: every problem has the same, since a journey is made of one of its errors."""
+    weights: dict[str, float] = {}
+    for counts in by_problem:
+        for name, count in counts.items():
+            weights[name] = weights.get(name, 0.0) + count / counts.total()
+    return {name: round(weight, 6) for name, weight in sorted(weights.items())}
 
 
 def _dead(problem: Problem, right: ReadMove) -> list[WrongMove]:
@@ -166,5 +211,26 @@ def _false(right: ReadMove) -> list[WrongMove]:
             continue
         claim = Arith(f"{a} {right.sign} {b}", str(value))
         equation = f"{a} {right.sign} {b} = {value}"
-        found.append(WrongMove("false equation", equation, value, right.before, left, claim, str(true)))
+        found.append(WrongMove(FALSE, equation, value, right.before, left, claim, str(true)))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _false_anywhere(state: State) -> dict[str, list[WrongMove]]:
+    """False equations of any two numbers of a state by class: values within CLOSE, those of other operations, some further off."""
+    found: dict[str, list[WrongMove]] = {}
+    for i, a in enumerate(state):
+        for b in state[i + 1 :]:
+            values = {"+": a + b, "-": a - b, "*": a * b}
+            for sign, true in values.items():
+                far = [true + sign_ * step for step in (12, 16, 24, 40, 70) for sign_ in (-1, 1)]
+                near = [true + step for step in range(-CLOSE, CLOSE + 1)]
+                for value in dict.fromkeys([*near, *values.values(), *far]):
+                    left = _left(state, a, b, value)
+                    if value == true or not 1 <= value <= LARGEST or left is None:
+                        continue
+                    claim = Arith(f"{a} {sign} {b}", str(value))
+                    equation = f"{a} {sign} {b} = {value}"
+                    move = WrongMove(FALSE, equation, value, state, left, claim, str(true))
+                    found.setdefault(error_class(move), []).append(move)
     return found

@@ -17,8 +17,8 @@ RECOMPUTED = (
 )  # fmt: skip
 DEAD_ENDS = (
     "So %(r)s cannot make %(t)s.", "No way from %(r)s to %(t)s.", "A dead end: %(t)s is out of reach of %(r)s.",
-    "That was all that %(r)s could give: no %(t)s.", "%(r)s do not lead to %(t)s.", "Nothing from %(r)s gives %(t)s.",
-    "None of that is %(t)s, so %(r)s was a wrong turn.", "%(t)s does not come out of %(r)s.",
+    "%(r)s give no %(t)s, whatever I do.", "%(r)s do not lead to %(t)s.", "Nothing from %(r)s gives %(t)s.",
+    "That is not %(t)s, so %(r)s are no use.", "%(t)s is not to be had from %(r)s.",
 )  # fmt: skip
 ANOTHER_WAY = (
     "Let me try another way instead of %(r)s.", "I do not see %(t)s from %(r)s; another way.",

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from journey.formats.attempts import PolicyInfo, PolicyProfile
+from journey.formats.attempts import PolicyInfo, PolicyProfile, rate_class
 from journey.generate.attempts.locate import how_located
+from journey.generate.attempts.values import false_value
 from journey.schema import Attempt
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+LOOP = 3  # times that an attempt says one step, at least, to be in a loop
 LOW, HIGH = 0.20, 0.80  # pass rates outside of which few problems have both right and wrong attempts
 
 
@@ -24,22 +26,21 @@ def profile_of(policy: PolicyInfo, attempts: Mapping[str, Sequence[Attempt]], k:
     located: Counter[str] = Counter({"checked first": 0, "checked": 0, "estimated": 0, "unlocated": 0})
     places: Counter[str] = Counter()
     by_greedy: Counter[str] = Counter()
-    cut_off = mixed = usable = right_with_mistake = greedy_right = greedy_asked = drawn = 0
+    loops = cut_off = mixed = usable = right_with_mistake = greedy_right = greedy_asked = drawn = 0
     for of_problem in attempts.values():
         first = [each for each in of_problem if 0 <= each.index < k and not each.prefix]
         drawn += len(first)
         outcomes.update(each.outcome for each in first)
         cut_off += sum(each.finish == "length" for each in first)
+        loops += sum(_loops(each) for each in first)
         rate = rate_of(first)
         if rate is not None:
-            rates[
-                "never" if rate == 0 else "under half" if rate < 0.5 else "half or more" if rate < 1 else "always"
-            ] += 1
+            rates[rate_class(rate)] += 1
             mixed += 0 < rate < 1
         right_with_mistake += sum(each.outcome == "correct" and not each.clean for each in first)
         for each in first:
             if each.outcome == "wrong":
-                kinds[each.mistake.kind or "unlocated"] += 1
+                kinds[_kind(each)] += 1
                 located[how_located(each.mistake)] += 1
                 places[_place(each)] += each.mistake.span is not None
         greedy = next((each for each in of_problem if each.index < 0), None)
@@ -71,6 +72,7 @@ def profile_of(policy: PolicyInfo, attempts: Mapping[str, Sequence[Attempt]], k:
         usable=usable,
         usable_by_greedy=dict(sorted(by_greedy.items())),
         steps=dict(places.most_common()),
+        loops=loops,
     )
 
 
@@ -78,6 +80,18 @@ def rate_of(attempts: Sequence[Attempt]) -> float | None:
     """The share of right attempts among the decided ones; None where none is decided."""
     decided = [each for each in attempts if each.outcome != "undecided"]
     return sum(each.outcome == "correct" for each in decided) / len(decided) if decided else None
+
+
+def _kind(attempt: Attempt) -> str:
+    """What the first mistake is; a false equation with how its value is off."""
+    value = false_value(attempt)
+    return (attempt.mistake.kind or "unlocated") + (f", {value}" if value is not None else "")
+
+
+def _loops(attempt: Attempt) -> bool:
+    """Whether an attempt was cut off while it said the same again and again."""
+    said = Counter(attempt.text[slice(*step)] for step in attempt.steps)
+    return attempt.finish == "length" and max(said.values(), default=0) >= LOOP
 
 
 def _known(attempt: Attempt) -> bool:
@@ -121,6 +135,7 @@ def table(profiles: Sequence[PolicyProfile]) -> Table:
         ("no answer", [_share(p.no_answer, p.attempts) for p in profiles]),
         ("undecided (in no rate)", [_share(p.undecided, p.attempts) for p in profiles]),
         ("cut off", [_share(p.cut_off, p.attempts) for p in profiles]),
+        ("of these in a loop", [_share(p.loops, p.cut_off) for p in profiles]),
         (
             "greedy right",
             ["not asked" if p.greedy_right is None else _share(p.greedy_right, p.problems) for p in profiles],

@@ -5,44 +5,41 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from journey.errors import UnknownName, UsageError
+from journey.errors import UsageError
 from journey.formats.folders import SampledFolder
 from journey.generate.attempts import branches, moves
 from journey.generate.attempts.matched import MATCHED, AttemptedProblem
+from journey.generate.attempts.values import count_value_errors
 from journey.generate.shards import PairSource
 
 
-def read_attempts(folder: SampledFolder, policy: str | None) -> tuple[str, tuple[AttemptedProblem, ...]]:
+def read_attempts(
+    folder: SampledFolder, policy: str | None, methods: Sequence[str]
+) -> tuple[str, tuple[AttemptedProblem, ...]]:
     """The name of the policy, and every problem with its attempts. Raises UsageError where it is not clear whose are meant,
-    or where no problem can give a journey at all.
+    or where no problem can give what the methods make.
     """
     infos = {each.policy.name: each.policy for each in folder.profile.policies}
-    if policy is None and len(infos) > 1:
-        raise UsageError(
-            f"{folder.path} holds attempts of several policies: {', '.join(infos)}", f"add --policy {next(iter(infos))}"
-        )
-    name = next(iter(infos)) if policy is None else policy
-    if name not in infos:
-        raise UnknownName("policy", name, infos)
+    name = folder.policy(policy)
     by_problem = folder.attempts(name)
     problems = list(folder.problems())
     strange = by_problem.keys() - {problem.id for problem in problems}
     if strange:
         raise UsageError(f"{folder.path} holds attempts at {len(strange)} problems that are not in it", "sample again")
-    errors: Counter[str] = Counter()
+    found: list[Counter[str]] = []
     for problem in problems:
-        if branches.is_search(problem):
-            errors += moves.count_errors(problem, by_problem.get(problem.id, ()))
+        tried = by_problem.get(problem.id, ())
+        found.append(moves.count_errors(problem, tried) if branches.is_search(problem) else count_value_errors(tried))
+    errors = moves.weigh(found)
     attempted = tuple(
-        AttemptedProblem(problem, tuple(by_problem.get(problem.id, ())), infos[name], dict(errors))
-        for problem in problems
+        AttemptedProblem(problem, tuple(by_problem.get(problem.id, ())), infos[name], errors) for problem in problems
     )
     profile = folder.profile.of(name)
     if not profile.right and not any(each.right() for each in attempted):
         raise UsageError(
             f"{name} was never right: no mistake of its own can be repaired", "easier problems, or a stronger policy"
         )
-    if not profile.wrong:
+    if not profile.wrong and set(methods) != {"reject"}:
         raise UsageError(f"{name} was never wrong: it has no mistakes of its own", "harder problems, or more attempts")
     return name, attempted
 

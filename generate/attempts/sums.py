@@ -2,15 +2,16 @@
 
 The right attempt is read as an annotated solution is (`journey.generate.slips`), so slips work on it. The policy's own wrong
 step stands in it as the policy wrote it, where a false equation shows in the text; a step that is only known to be wrong from
-the gold solution has no reason that a reader could see: such journeys are `oracle_timed`, and their notice says no more than
-that another way gives another value, and they are not made here. Mistakes are noticed at once, for all kinds: what the policy
-wrote after its wrong step has no place in the right path's graph.
+the gold solution has no reason that a reader could see: such journeys are `oracle_timed`, their notice says no more than that
+another way gives another value, and they are made where it is asked for. After the policy's wrong step come those of its further steps
+that follow from the wrong value, as it wrote them. Where no right attempt begins as the wrong one did, the solution is begun again
+(`fresh`): the wrong attempt up to its mistake, noticed at once, and then a right attempt from its start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 
@@ -18,17 +19,21 @@ import msgspec
 
 from journey.answers.claims import notice_contradicts
 from journey.answers.equations import Equation, Unreadable, equations
-from journey.answers.prose_numbers import numerals
-from journey.answers.steps import reasoning_end, steps_with_equations
+from journey.answers.prose_numbers import numerals, places, show
+from journey.answers.steps import Span, reasoning_end, steps_with_equations
 from journey.generate.attempts.matched import (
     AttemptedProblem,
     MatchedDraw,
     MatchedSettings,
+    RightEnding,
+    UsableMistake,
     WrongStepSource,
     draw,
     policy_of,
     provenance_of,
+    usable_mistake,
 )
+from journey.generate.attempts.values import PREFIX, STEPS, draw_values
 from journey.generate.made import MadePair, Rejection
 from journey.generate.slips import checks
 from journey.generate.slips.annotated import Annotated, annotated
@@ -41,9 +46,14 @@ from journey.generate.slips.slip import Slip
 from journey.generate.slips.text import WrongStep, brief_number, brief_tokens
 from journey.generate.slips.tree import Episode, assemble
 from journey.rng import rng_for
-from journey.schema import Arith, Attempt, Problem
+from journey.schema import Arith, Attempt, Check, Problem, QuantityClaim
 
-ARITHMETIC = ("digit", "carry", "sign", "off_by_one", "table", "place")  # kinds of slips that are false equations
+LIKE = {
+    "wrong operation": ("operation", "swap"),
+    "wrong number": ("operand", "misread"),
+    "wrong quantity": ("operand",),
+}
+"""Kinds of slips that are like a policy's wrong steps which are true equations."""
 
 
 def make(
@@ -54,44 +64,61 @@ def make(
     if refused is not None:
         return refused
     problem = attempted.problem
-    graphs = {each.index: graph for each in attempted.right() if not each.prefix and (graph := read(problem, each))}
-    if not graphs:
+    endings = [
+        RightEnding(each, graph, len(graph.steps)) for each in attempted.right() if (graph := read(problem, each))
+    ]
+    if not endings:
         return Rejection("no_right_attempt_is_read")
-    right = {each.index: each for each in attempted.right()}
-    fitting: list[tuple[Attempt, int, list[Attempt]]] = []
-    kinds = set()
-    for wrong in attempted.wrong():
-        kinds.add(wrong.mistake.kind)
-        if not isinstance(wrong.mistake.claim, Arith) or own_step(wrong) is None:
-            continue
-        before = _before(wrong)
-        endings = [right[n] for n, graph in graphs.items() if _place(graph, before) is not None]
-        if endings:
-            fitting.append((wrong, len(before), endings))
-    if not kinds & {"false equation"}:
+    usable = _usable(attempted, endings, settings)
+    if not settings.oracle_timed and not any(each.mistake.kind == "false equation" for each in attempted.wrong()):
         return Rejection("oracle_timed", "no check on question and text refutes a wrong step")
-    if not fitting:
-        return Rejection("no_right_ending", "no right attempt begins as a wrong one does before its mistake")
-    drawn = draw(attempted, fitting, {n: len(graph.steps) for n, graph in graphs.items()}, settings, seed, attempt)
-    graph = graphs[drawn.right.index]
+    if not usable:
+        return Rejection("no_right_ending", f"no right attempt comes after a wrong one (ending: {settings.ending})")
+    drawn = draw(attempted, usable, settings, seed, attempt)
+    abandoned = _abandoned(problem, drawn.wrong) if drawn.ending == "fresh" else None
+    graph = abandoned or drawn.right.read
     step = _place(graph, _before(drawn.wrong))
     assert step is not None
-    episode = _episode(attempted, drawn, graph, step, source, rng_for("slip", source, seed, problem.id, attempt))
+    rng = rng_for("slip", source, seed, problem.id, attempt)
+    episode = _episode(attempted, drawn, graph, step, source, settings, rng)
     if isinstance(episode, Rejection):
         return episode
     voice = Voice(rng_for("matched voice", seed, problem.id, attempt))
     told = settings.model_dump(mode="json")
     episodes = [] if drawn.clean else [episode]
-    made = assemble(graph, episodes, voice, seed, attempt, told, source, drawn.rechecked)
-    facts = provenance_of(attempted, drawn, source, settings, seed, attempt)
+    made = assemble(drawn.right.read, episodes, voice, seed, attempt, told, source, drawn.rechecked, abandoned)
+    facts = provenance_of(attempted, drawn, source, settings, (seed, attempt), episode.slip.claim)
+    if source == "own" and not isinstance(episode.slip.claim, Arith):
+        facts |= {"proof": drawn.wrong.mistake.proof, **({} if drawn.clean else {"oracle_timed": True})}
     pair = msgspec.structs.replace(made.pair, provenance={**made.pair.provenance, **facts}, problem=problem)
     nodes = tuple(
-        msgspec.structs.replace(node, origin="own" if source == "own" else "injected", proof="checked:question")
+        msgspec.structs.replace(node, origin="own" if source == "own" else "injected", proof=facts["proof"])
         if node.role == "mistake"
         else node
         for node in made.tree.nodes
     )
     return MadePair(msgspec.structs.replace(made.tree, problem=problem, nodes=nodes), pair)
+
+
+def _usable(
+    attempted: AttemptedProblem, endings: Sequence[RightEnding[Annotated]], settings: MatchedSettings
+) -> list[UsableMistake[Annotated]]:
+    """The wrong attempts that a right path can come after, in their order: its next step is what the wrong one should have been.
+
+    Wrong steps are false equations, and with `oracle_timed` also those that only the gold solution refutes.
+    """
+    found = []
+    for wrong in attempted.wrong():
+        claim = wrong.mistake.claim
+        if own_step(wrong) is None or not (isinstance(claim, Arith) or settings.oracle_timed):
+            continue
+        before, truth = _before(wrong), Fraction(str(wrong.mistake.truth))
+        sharing = [each for each in endings if _next_value(each.read, before) == truth]
+        whole = endings if isinstance(claim, Arith) and _abandoned(attempted.problem, wrong) else []
+        one = usable_mistake(wrong, len(before), sharing, whole, settings)
+        if one is not None:
+            found.append(one)
+    return found
 
 
 def reject(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | Rejection:
@@ -104,7 +131,8 @@ def reject(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | R
     rng = rng_for("reject", seed, attempted.problem.id, attempt)
     chosen, graph = right[rng.randrange(len(right))]
     made = assemble(graph, [], Voice(rng), seed, attempt, {"right": chosen.index}, "reject")
-    facts = {**made.pair.provenance, "attempts": {"right": chosen.index}, "policy": policy_of(attempted)}
+    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate()}
+    facts = {**made.pair.provenance, "attempts": {"right": chosen.index}, **known}
     pair = msgspec.structs.replace(made.pair, provenance=facts, problem=attempted.problem)
     return MadePair(msgspec.structs.replace(made.tree, problem=attempted.problem), pair)
 
@@ -118,16 +146,47 @@ def read(problem: Problem, attempt: Attempt) -> Annotated | None:
         return None
 
 
-def own_step(attempt: Attempt) -> tuple[str, Equation, list[str]] | None:
-    """The text of an attempt's wrong step, its false equation, and the texts of the steps after it."""
-    found = steps_with_equations(attempt.text)
+@dataclass(frozen=True)
+class OwnStep:
+    """An attempt's wrong step: where it stands, its equations with the wrong one, and the steps after it."""
+
+    span: Span
+    equations: list[Equation]
+    false: Equation
+    further: list[tuple[Span, list[Equation]]]
+
+
+def own_step(attempt: Attempt) -> OwnStep | None:
+    """The step of an attempt's first mistake; None where no equation of it is the claim that is wrong."""
+    found, claim = steps_with_equations(attempt.text), attempt.mistake.claim
     for place, (span, written) in enumerate(found):
         if span == attempt.mistake.span:
-            false = next((equation for equation in written if not equation.true), None)
-            if false is None:
-                return None
-            return attempt.text[slice(*span)], false, [attempt.text[slice(*after)] for after, _ in found[place + 1 :]]
+            wrong = [each for each in written if not each.true]
+            if isinstance(claim, QuantityClaim):
+                wrong = [each for each in written if each.claimed == Fraction(claim.value)]
+            return OwnStep(span, written, wrong[0], found[place + 1 :]) if wrong else None
     return None
+
+
+def _abandoned(problem: Problem, attempt: Attempt) -> Annotated | None:
+    """A wrong attempt as far as its mistake, whose calculation is done rightly: slips work on it. None where it cannot be read.
+
+    The false equation must be the only one of its step, and its value be said once there, so that the right value fits.
+    """
+    own = own_step(attempt)
+    if own is None or len(own.equations) > 1 or own.false.result is None or places(own.false.exact) not in (0, 1, 2):
+        return None
+    text, (start, end), shown = attempt.text, own.false.result, show(own.false.exact)
+    said = [each for each in numerals(text[slice(*own.span)]) if each.value == own.false.claimed]
+    if len(said) != 1:
+        return None
+    body = f"{text[:start]}{shown}{text[end : own.span[1]]}".replace("<think>", "").replace("</think>", "").strip()
+    try:
+        graph = annotated(msgspec.structs.replace(problem, solution=body, answer=str(own.false.exact)))
+    except Unreadable:
+        return None
+    # No step of it is the last one of a solution: nothing of it is what the question asks.
+    return replace(graph, final="") if _place(graph, _before(attempt)) == len(graph.steps) - 1 else None
 
 
 def _before(attempt: Attempt) -> list[Fraction]:
@@ -138,6 +197,12 @@ def _before(attempt: Attempt) -> list[Fraction]:
             break
         values += [equation.claimed for equation in written]
     return values
+
+
+def _next_value(graph: Annotated, before: Sequence[Fraction]) -> Fraction | None:
+    """What the step gives that comes next in a right attempt which begins with these values; None where it begins otherwise."""
+    step = _place(graph, before)
+    return None if step is None else graph.steps[step].equations[-1].value
 
 
 def _place(graph: Annotated, before: Sequence[Fraction]) -> int | None:
@@ -151,37 +216,115 @@ def _place(graph: Annotated, before: Sequence[Fraction]) -> int | None:
 
 
 def _episode(
-    attempted: AttemptedProblem, drawn: MatchedDraw, graph: Annotated, step: int, source: WrongStepSource, rng: Random
+    attempted: AttemptedProblem,
+    drawn: MatchedDraw[Annotated],
+    graph: Annotated,
+    step: int,
+    source: WrongStepSource,
+    settings: MatchedSettings,
+    rng: Random,
 ) -> Episode | Rejection:
+    delay = drawn.delay if drawn.ending == "fix" else 0
     if source == "own":
-        return _own_episode(drawn, graph, step, rng)
-    names = list(KINDS) if source == "injected" else list(ARITHMETIC)
-    slips = SlipDraw(graph, SlipsSettings(kinds=tuple(names)), rng)
-    free = set(range(len(graph.steps)))
-    while names:
-        weights = [KINDS[name][0] for name in names]
-        kind = rng.choices(names, weights)[0]
-        names.remove(kind)
-        episode = slips.at(kind, step, 0, free)
+        return _own_episode(drawn, graph, step, delay, rng)
+    slips = SlipDraw(graph, SlipsSettings(), rng)
+    for episode in _slips(attempted, slips, step, delay, source, drawn.ending == "fresh", settings):
         if episode is not None and episode.first == step:
             return episode
-    return Rejection("no_slip_here")
+    return Rejection("no_slip_here", source)
 
 
-def _own_episode(drawn: MatchedDraw, graph: Annotated, step: int, rng: Random) -> Episode | Rejection:
-    """The policy's own step, noticed for a reason that refutes its equation."""
+def _slips(
+    attempted: AttemptedProblem,
+    slips: SlipDraw,
+    step: int,
+    delay: int,
+    source: WrongStepSource,
+    begun_again: bool,
+    settings: MatchedSettings,
+) -> Iterator[Episode | None]:
+    """Slips at a step: of kinds drawn by weight, or as the policy's false equations are off."""
+    free = set(range(len(slips.graph.steps)))
+    if source == "profiled":
+        yield from _profiled(attempted.errors, slips, step, delay, free, settings.oracle_timed)
+        return
+    names = [name for name in KINDS if not (begun_again and name == "early")]
+    while names:
+        kind = slips.rng.choices(names, [KINDS[name][0] for name in names])[0]
+        names.remove(kind)
+        yield slips.at(kind, step, delay, free)
+
+
+def _profiled(
+    errors: Mapping[str, float], slips: SlipDraw, step: int, delay: int, free: set[int], also_true: bool
+) -> Iterator[Episode | None]:
+    """Slips as the policy errs: false values by how its own are off, and (`also_true`) true equations that are wrong steps."""
+    groups = {name: count for name, count in errors.items() if name.startswith(STEPS)} if also_true else {}
+    groups |= {PREFIX: sum(count for name, count in errors.items() if name.startswith(PREFIX))}
+    while any(groups.values()):
+        name = slips.rng.choices(list(groups), list(groups.values()))[0]
+        del groups[name]
+        if name != PREFIX:
+            for kind in LIKE.get(name.removeprefix(STEPS), ()):
+                yield slips.at(kind, step, delay, free)
+            continue
+        for equation in slips.graph.steps[step].equations:
+            for _, value in draw_values(equation.tokens, equation.value, errors, slips.rng):
+                claim = Arith(equation.expression, str(value))
+                made = Slip("false equation", step, step, equation, claim, value, equation.tokens)
+                yield slips.follow(made, delay, free)
+
+
+def _own_episode(
+    drawn: MatchedDraw[Annotated], graph: Annotated, step: int, delay: int, rng: Random
+) -> Episode | Rejection:
+    """The policy's own step and those that follow from it, noticed for a reason that refutes its equation."""
     own = own_step(drawn.wrong)
     assert own is not None
-    text, equation, _ = own
+    if isinstance(drawn.wrong.mistake.claim, QuantityClaim):
+        return _another_way(drawn, own, graph, step, delay)
+    text, equation = drawn.wrong.text[slice(*own.span)], own.false
     exact = replace(equation, claimed=equation.exact)
     [read_again] = [each for each in equations(text) if each.left == equation.left][:1] or [exact]
     calculation = Calculation.of(replace(read_again, claimed=equation.exact), numerals(text))
     calculation = replace(calculation, id=graph.steps[step].equations[-1].id)
     claim = Arith(equation.left, str(equation.claimed))
-    slip = Slip("own", step, step, calculation, claim, equation.claimed, equation.tokens)
+    slip = Slip("false equation", step, step, calculation, claim, equation.claimed, equation.tokens)
     reasons = [each for each in checks.arithmetic(slip) if notice_contradicts(slip.value, slip.truth, each.check)]
     if not reasons:
-        return Rejection("nothing_contradicts")
+        return Rejection("nothing_contradicts", "own")
     brief = f"{brief_tokens(equation.tokens)} = {brief_number(equation.claimed)} ."
     wrong = WrongStep(step, text, brief, {calculation.id: equation.claimed})
-    return Episode(slip, wrong, (), choose(reasons, rng))
+    return Episode(slip, wrong, tuple(_further(drawn.wrong, own, step, delay)), choose(reasons, rng))
+
+
+def _another_way(
+    drawn: MatchedDraw[Annotated], own: OwnStep, graph: Annotated, step: int, delay: int
+) -> Episode | Rejection:
+    """A step that no check on question and text refutes: the notice says no more than that another way gives another value."""
+    right, value = graph.steps[step].equations[-1], own.false.claimed
+    if value == right.value or places(value) is None or places(right.value) is None:
+        return Rejection("nothing_contradicts", "own")
+    claim = QuantityClaim(right.id, str(value))
+    slip = Slip(str(drawn.wrong.mistake.kind), step, step, right, claim, value, own.false.tokens)
+    brief = f"{brief_tokens(own.false.tokens)} = {brief_number(value)} ."
+    wrong = WrongStep(step, drawn.wrong.text[slice(*own.span)], brief, {right.id: value})
+    slots = {"x": show(value), "v": show(right.value), "expr": right.expression}
+    check = Check("another way", "x", "=", right.expression)
+    said = f"check {brief_tokens(right.tokens)} = {brief_number(right.value)} not {brief_number(value)} ."
+    return Episode(
+        slip, wrong, tuple(_further(drawn.wrong, own, step, delay)), checks.Reason("another_way", check, slots, said)
+    )
+
+
+def _further(attempt: Attempt, own: OwnStep, step: int, delay: int) -> Iterator[WrongStep]:
+    """The policy's next steps, as many as are wanted, as long as they follow rightly from the wrong value."""
+    wrong = {own.false.claimed}
+    for span, written in own.further[:delay]:
+        exact = all(each.exact == each.claimed for each in written)
+        if not exact or not any(number in wrong for each in written for number in each.numbers):
+            return
+        said = [f"{brief_tokens(each.tokens)} = {brief_number(each.claimed)} ." for each in written]
+        values = {str(n): each.claimed for n, each in enumerate(written)}
+        wrong |= set(values.values())
+        yield WrongStep(step, attempt.text[slice(*span)], " ".join(said), values, as_written=True)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from journey.answers.equations import Equation, Unreadable
 from journey.answers.steps import Span, steps_with_equations
@@ -74,11 +75,27 @@ def judged(problem: Problem, text: str, right: bool, *, stated: bool = False) ->
 
 
 def graph_of(problem: Problem) -> Annotated | None:
-    """The graph of the gold solution; None where there is none that can be read."""
-    if not problem.solution:
-        return None
+    """The graph of the gold solution; None where there is none that can be read. Read once for all attempts at a problem."""
+    return _graph_of(_Same(problem)) if problem.solution else None
+
+
+class _Same:
+    """A problem as a key: the same object, since its facts have no hash."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def __hash__(self) -> int:
+        return id(self.problem)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.problem is self.problem
+
+
+@lru_cache(maxsize=64)
+def _graph_of(same: _Same) -> Annotated | None:
     try:
-        return annotated(problem)
+        return annotated(same.problem)
     except Unreadable:
         return None
 

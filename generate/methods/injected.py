@@ -1,4 +1,4 @@
-"""Slips in the place of the policy's own mistakes
+"""Slips in the place of the policy's own mistakes.
 
 journey generate --attempts data/runs/attempts --method own,injected,profiled --out data/runs/matched
 """
@@ -9,8 +9,8 @@ from journey.generate.attempts.methods import MatchedMethod
 from journey.generate.protocols import METHODS
 
 
-@METHODS.add("injected", attempts=True, model=False)
+@METHODS.add("injected", attempts=True, model=False, revision=2)
 class Injected(MatchedMethod):
-    """The policy's right path with  the same right path, place and notices, another wrong step.:a slip, drawn evenly in it, noticed and corrected."""
+    """The policy's right path with a slip in it, drawn evenly, noticed and corrected."""
 
     source = "injected"

@@ -1,4 +1,4 @@
-"""The policy's own mistakes
+"""The policy's own mistakes in its own right paths: what it wrote, seen to be wrong, and what it wrote instead.
 
 journey generate --attempts data/runs/attempts --method own,injected,profiled --out data/runs/matched
 """
@@ -9,8 +9,8 @@ from journey.generate.attempts.methods import MatchedMethod
 from journey.generate.protocols import METHODS
 
 
-@METHODS.add("own", attempts=True, model=False)
+@METHODS.add("own", attempts=True, model=False, revision=2)
 class Own(MatchedMethod):
-    """The policy's right path with  its wrong step in its own right path, noticed for a reason, corrected as it did elsewhere.:the policy's own wrong step in it, noticed and corrected."""
+    """The policy's right path with its own wrong step in it, noticed and corrected."""
 
     source = "own"

@@ -1,4 +1,4 @@
-"""Slips drawn by the policy's measured profile, in the place of its own mistakes
+"""Slips drawn by the policy's measured profile, in the place of its own mistakes.
 
 journey generate --attempts data/runs/attempts --method own,injected,profiled --out data/runs/matched
 """
@@ -9,8 +9,8 @@ from journey.generate.attempts.methods import MatchedMethod
 from journey.generate.protocols import METHODS
 
 
-@METHODS.add("profiled", attempts=True, model=False)
+@METHODS.add("profiled", attempts=True, model=False, revision=2)
 class Profiled(MatchedMethod):
-    """The policy's right path with  the same distribution, not its own step.:a slip drawn by how the policy errs in it, noticed and corrected."""
+    """The policy's right path with a slip in it, drawn by how the policy errs, noticed and corrected."""
 
     source = "profiled"

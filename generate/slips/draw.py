@@ -160,14 +160,14 @@ class SlipDraw:
         for equation in self.graph.steps[step].equations:
             try:
                 for slip in KINDS[kind][1](self.graph, step, equation, self.rng):
-                    episode = self._attempt(slip, delay, free)
+                    episode = self.follow(slip, delay, free)
                     if episode is not None:
                         return episode
             except Refused as refused:
                 self.refused[refused.reason] += 1
         return None
 
-    def _attempt(self, slip: Slip, delay: int, free: set[int]) -> Episode | None:
+    def follow(self, slip: Slip, delay: int, free: set[int]) -> Episode | None:
         """The slip followed as far as its text stays clear, up to `delay` steps, with a reason to notice it."""
         try:
             if slip.back not in free:

@@ -122,6 +122,14 @@ REASONS: dict[str, tuple[str, ...]] = {
         "{rough} is already {bound}, so {expr} can't be only {x}.",
         "By a rough estimate {expr} is no less than {bound} ({rough}); {x} falls short.",
     ),
+    "another_way": (
+        "Another way, {expr}, gives {v} and not {x}.",
+        "Done another way it is {expr}, which is {v}; I had {x}.",
+        "If I take {expr} instead, I get {v}, not {x}.",
+        "With {expr} it comes to {v}. That is not {x}.",
+        "I also get {v}, from {expr}, where I wrote {x}.",
+        "{expr} would make it {v} instead of {x}.",
+    ),
     "parts": (
         "In smaller pieces: {steps}. That is not {x}.",
         "Doing it in parts, {steps}, which disagrees with {x}.",
@@ -324,10 +332,20 @@ SKIPPED_BACKTRACKS = (
     "So {x} has to go until the missing step is done.", "Let me go back and not skip anything.",
 )  # fmt: skip
 
+AGAIN_BACKTRACKS = (
+    "So {x} is wrong. I'll begin again.", "Let me start over.", "I'd rather start again from the top.", "Back to the start, then.",
+    "So that won't do; once more from the beginning.", "I'll set this aside and start afresh.", "From the beginning again.",
+    "So not {x}. Let me do the whole thing over.", "I'll drop this and work it out anew.", "Let me take it from the top.",
+)  # fmt: skip
+
 CORRECTIONS = (
     "", "", "", "Again: ", "Corrected: ", "Once more, carefully: ", "The step should read: ", "Done right: ",
     "Redone: ", "Properly this time: ", "Here it is again: ", "Second attempt: ", "Fixed: ", "The correct line: ",
     "Now correctly: ", "Let me write it again: ", "With care: ", "What it should be: ", "The right version: ",
+)  # fmt: skip
+
+AGAIN_CORRECTIONS = (
+    "", "", "From the start: ", "To begin with: ", "First of all: ", "Starting over: ", "Anew: ", "Once more: ", "First: ",
 )  # fmt: skip
 
 SKIPPED_CORRECTIONS = (

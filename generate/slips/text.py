@@ -24,12 +24,16 @@ LARGEST = 10_000_000
 
 @dataclass(frozen=True)
 class WrongStep:
-    """A step as it reads once a mistake has been made: its text, terse notation and the quantities it gets wrong."""
+    """A step as it reads once a mistake has been made: its text, terse notation and the quantities it gets wrong.
+
+    One that is `as_written` is a model's own step and has no place in the graph; `changed` holds its values by numbers.
+    """
 
     step: int
     text: str
     brief: str
     changed: dict[str, Fraction]
+    as_written: bool = False
 
 
 def wrong_step(graph: Annotated, slip: Slip) -> WrongStep:

@@ -12,7 +12,7 @@ from journey.answers.equations import equations
 from journey.generate.made import MadePair
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.checks import Reason
-from journey.generate.slips.narrate import Voice
+from journey.generate.slips.narrate import AGAIN, Voice
 from journey.generate.slips.slip import Slip
 from journey.generate.slips.text import WrongStep, brief_number, right_brief
 from journey.rng import digest, rng_for
@@ -56,14 +56,19 @@ def assemble(
     settings: dict[str, Any],
     method: str = "slips",
     rechecked: Collection[int] = (),
+    abandoned: Annotated | None = None,
 ) -> MadePair:
     """The tree and the pair of a solution with these episodes, told in one voice; seed and attempt go into their ids.
 
-    After the right steps in `rechecked` a re-check passes, in the same words whatever else the journey tells.
+    After the right steps in `rechecked` a re-check passes, in the same words whatever else the journey tells. With an
+    `abandoned` solution the one episode is a step of that, and after it the solution is told from its start.
     """
     rechecks = {step: rng_for("recheck", seed, graph.problem.id, attempt, step) for step in rechecked}
     teller = _Teller(graph, voice, rechecks)
     for episode in episodes:
+        if abandoned is not None:
+            teller.abandon(abandoned, episode)
+            break
         teller.upto(episode.first)
         teller.episode(episode)
     teller.upto(len(graph.steps))
@@ -74,7 +79,7 @@ def assemble(
         method,
         seed,
         tuple(teller.nodes),
-        graph.quantities,
+        graph.quantities if abandoned is None or not episodes else abandoned.quantities,
         settings,
     )
     shortcut, journey = teller.traces()
@@ -112,8 +117,18 @@ class _Teller:
                 self._right(index, "step", self._step_text(index), self._last())
                 self._recheck(index)
 
-    def episode(self, episode: Episode) -> None:
-        """A mistake, its consequences, the notice, the way back and the correction."""
+    def abandon(self, other: Annotated, episode: Episode) -> None:
+        """Steps of another solution up to a mistake in it, and the first step of this one as the correction."""
+        own, rechecks = self.graph, self.rechecks
+        self.graph, self.rechecks = other, {}
+        self.upto(episode.first)
+        self.episode(episode, begin_again=True)
+        self.graph, self.rechecks, self.right = own, rechecks, {}
+        self._right(0, "correction", self.voice.correction(own.steps[0].text, AGAIN), self.root)
+        self._recheck(0)
+
+    def episode(self, episode: Episode, *, begin_again: bool = False) -> None:
+        """A mistake, its consequences, the notice, the way back and the correction, if the solution is not begun again."""
         slip, claim, truth = episode.slip, episode.slip.claim, str(episode.slip.truth)
         before = self._last()
         if episode.wrong is None:
@@ -126,7 +141,10 @@ class _Teller:
         )
         node, affected = mistake, []
         for each in episode.window:
-            if each.changed:
+            if each.as_written:
+                affected += each.changed.values()
+                node = self._say("consequence", self._wrong_text(each), each.brief, node, verdict="wrong")
+            elif each.changed:
                 name, value = list(each.changed.items())[-1]
                 affected.append(value)
                 node = self._say(
@@ -144,11 +162,12 @@ class _Teller:
         notice = self._say("notice", sentence, episode.reason.brief, mistake, check=check, reason=form)
         self._say(
             "backtrack",
-            self.voice.backtrack(slip.value, affected, episode.delay, slip.kind),
-            self._back(episode),
+            self.voice.backtrack(slip.value, affected, episode.delay, AGAIN if begin_again else slip.kind),
+            "back ." if begin_again else self._back(episode),
             notice,
         )
-        self._correct(episode, before)
+        if not begin_again:
+            self._correct(episode, before)
 
     def _back(self, episode: Episode) -> str:
         letters = self.graph.problem.facts.get("letters", [])
@@ -157,7 +176,8 @@ class _Teller:
 
     def _correct(self, episode: Episode, before: int | None) -> None:
         """The right version of the step, then of the later ones that were wrong."""
-        steps = [step for step in range(episode.first, episode.last + 1) if step not in self.right]
+        end = min(episode.last + 1, len(self.graph.steps))
+        steps = [step for step in range(episode.first, end) if step not in self.right]
         for index, step in enumerate(steps):
             text = self.graph.steps[step].text
             sentence = self.voice.redo(text) if index else self.voice.correction(text, episode.slip.kind)

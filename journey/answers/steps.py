@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from functools import lru_cache
 
 from journey.answers.equations import Equation, equations
 
@@ -34,10 +35,16 @@ def steps(text: str) -> list[Span]:
 
 def steps_with_equations(text: str) -> list[tuple[Span, list[Equation]]]:
     """Each step with its equations, true and false ones."""
+    return [(span, list(found)) for span, found in _steps(text)]
+
+
+@lru_cache(maxsize=64)
+def _steps(text: str) -> tuple[tuple[Span, tuple[Equation, ...]], ...]:
+    """Read once for all that ask of one answer: its spans, its mistakes."""
     end = reasoning_end(text)
     body = _THINKING.sub(lambda match: "\n" * len(match[0]), text[:end])
     ends = [match.start() for match in _END.finditer(body)] + [len(body.rstrip())]
-    found: list[tuple[Span, list[Equation]]] = []
+    found: list[tuple[Span, tuple[Equation, ...]]] = []
     by_end: dict[int, list[Equation]] = {}
     for equation in equations(body):
         place = bisect_right(ends, equation.start)
@@ -45,6 +52,6 @@ def steps_with_equations(text: str) -> list[tuple[Span, list[Equation]]]:
     start = 0
     for stop in sorted(by_end):
         first = start + len(body[start:stop]) - len(body[start:stop].lstrip())
-        found.append(((first, stop), by_end[stop]))
+        found.append(((first, stop), tuple(by_end[stop])))
         start = stop
-    return found
+    return tuple(found)

@@ -36,6 +36,17 @@ def with_estimates(attempts: Iterable[Attempt], estimates: Iterable[EstimatedMis
         yield attempt if mistake is None else msgspec.structs.replace(attempt, mistake=mistake)
 
 
+def pass_rate(attempts: Iterable[Attempt]) -> float | None:
+    """The share of right attempts among the decided ones drawn by chance and whole, to 4 places; None where none is decided."""
+    drawn = [each for each in attempts if each.index >= 0 and not each.prefix and each.outcome != "undecided"]
+    return round(sum(each.outcome == "correct" for each in drawn) / len(drawn), 4) if drawn else None
+
+
+def rate_class(rate: float) -> str:
+    """One word for how hard a problem is for a policy, by its pass rate."""
+    return "never" if rate == 0 else "under half" if rate < 0.5 else "half or more" if rate < 1 else "always"
+
+
 class PolicyInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model that answered. `weights` names its base's weights and `adapter_sha256` what was trained on top of them."""
 
@@ -68,7 +79,7 @@ class PolicyProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass_rates: dict[str, int]  # problems by their pass rate: never, under a half, a half or more, always
     mixed: int  # problems with both right and wrong attempts
     greedy_right: int | None  # problems whose greedy answer is right
-    kinds: dict[str, int]  # first mistakes of wrong attempts by kind
+    kinds: dict[str, int]  # first mistakes of wrong attempts by kind, false equations also by how they are off
     located: dict[
         str, int
     ]  # wrong attempts by how their first mistake is known: checked first, checked, estimated, unlocated
@@ -76,6 +87,7 @@ class PolicyProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     usable: int  # problems with a clean right attempt and a wrong one whose first mistake is known
     usable_by_greedy: dict[str, int]  # those, and the others, by whether the greedy answer is right
     steps: dict[str, int] = {}  # places of first mistakes: the first step, a middle one, the last one
+    loops: int = 0  # attempts that were cut off while they repeated themselves
 
 
 class ProfileFile(FileRecord, frozen=True):

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, overload
 
 import msgspec
 
-from journey.errors import PartialError, UsageError
+from journey.errors import PartialError, UnknownName, UsageError
 from journey.formats.adapter import CONFIG, AdapterConfig, read_adapter_config
 from journey.formats.attempts import (
     ATTEMPTS,
@@ -118,6 +118,17 @@ class SampledFolder(FinishedFolder):
     def profile(self) -> ProfileFile:
         """The policies, how often they are right, and what their mistakes are."""
         return ProfileFile.parse(self.read(ProfileFile.FILE), str(self.path / ProfileFile.FILE))
+
+    def policy(self, name: str | None) -> str:
+        """The policy of a name; the only one without one. Raises UsageError where several answered, UnknownName."""
+        names = [each.policy.name for each in self.profile.policies]
+        if name is None and len(names) > 1:
+            raise UsageError(
+                f"{self.path} holds attempts of several policies: {', '.join(names)}", f"add --policy {names[0]}"
+            )
+        if name not in (None, *names):
+            raise UnknownName("policy", str(name), names)
+        return name or names[0]
 
     def problems(self) -> Iterator[Problem]:
         """The problems, in order."""

@@ -160,7 +160,7 @@ class Difficulty(msgspec.Struct, frozen=True):
 
     benchmark: str
     arm: str
-    measure: str  # "pooled pass rate", "the family's own difficulty", or why there is one bin
+    measure: str  # "pooled pass rate", "pass rate of the base", "the family's own difficulty", or why there is one bin
     largest_share: float  # of the problems in the fullest bin of pass rates
     bins: tuple[Bin, ...]
 

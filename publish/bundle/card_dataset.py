@@ -190,6 +190,7 @@ def _dataset_context(
         "methods": sorted(survey.methods.items()),
         "policies": [(name, n, terms(settings, name)) for name, n in sorted(policies.items())],
         "mistakes": sorted(survey.mistakes.items()),
+        "proofs": [(*both, n, percent(n / survey.proofs.total())) for both, n in sorted(survey.proofs.items())],
         "unverified": survey.unverified,
         "generated": _generated(source.trees),
         "funnel": source.curated.funnel,
@@ -275,7 +276,13 @@ def owed(settings: PublishSettings, policies: Mapping[str, int]) -> list[str]:
 def _limits(source: BundleSource) -> list[str]:
     survey = source.survey
     lines = []
-    if not survey.policies:
+    foreign = {origin for origin, _ in survey.proofs} - {"own", "model", "human", "unknown"}
+    if any(origin == "own" for origin, _ in survey.proofs):
+        lines.append(
+            "Mistakes of origin `own` are those of the model that `policy` names: they are a model's own only where that very "
+            "model is trained on; to any other they are another model's."
+        )
+    if not survey.policies and foreign:
         lines.append(
             "The mistakes are made by rule, not by a model: they are provably wrong, but their kinds and their "
             "frequencies are not those of a language model."

@@ -49,6 +49,7 @@ class Survey:
     policies: Counter[str] = field(default_factory=Counter)
     levels: Counter[str] = field(default_factory=Counter)
     mistakes: Counter[int] = field(default_factory=Counter)
+    proofs: Counter[tuple[str, str]] = field(default_factory=Counter)  # pairs with mistakes, by origin and proof
     oracle_timed: int = 0
     unverified: int = 0
 
@@ -59,6 +60,10 @@ class Survey:
         self.sources[problem.source] += 1
         self.methods[seen.method] += 1
         self.mistakes[seen.mistakes] += 1
+        origin = columns.origin(seen.method, seen.mistakes, seen.provenance)
+        if origin is not None:
+            known_by = columns.proof(seen.method, seen.mistakes, problem.source, seen.provenance)
+            self.proofs[origin, str(known_by)] += 1
         self.levels[f"{problem.source} {problem.level}" if problem.level is not None else problem.source] += 1
         known = self.licences.setdefault(problem.source, problem.licence)
         if known != problem.licence:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from journey import views
+from journey.catalog import FAMILIES
 from journey.schema import Node, Pair, Problem, Segment, Trace, Tree
 from journey.views import View
 
@@ -57,6 +58,10 @@ _TRACE: dict[str, str] = {
     "backtracks": "times this trace goes back",
     "verified": "whether the roles come from a tree, not from prose",
     "policy": "model that wrote the trace, if one did",
+    "origin": "where the mistakes come from: injected, search, own (of the policy named), model, human, unknown; none without any",
+    "proof": "how they are known to be mistakes: checked:question (question and text suffice), checked:solution (the source's "
+    "own solution is needed), estimated, labelled, unverified; none without any",
+    "pass_rate": "share of a policy's attempts at the problem that were right, where it has been asked",
 }
 _SEGMENTS = "segments in order: role, prose, terse notation, node of the tree, span in the think view"
 COLUMN_NOTES: dict[str, str] = {
@@ -110,6 +115,7 @@ def schema(config: Config, view: View, apart: bool = False) -> pyarrow.Schema:
         ("id", text), ("prompt", turns), ("completion", answers), ("messages", whole_turns), ("problem", text),
         ("solution", text), ("answer", text), ("final_answer", text), *ids, ("kind", text), *origin, ("check", text),
         ("level", whole), ("mistakes", whole), ("backtracks", whole), ("verified", yes), ("policy", text),
+        ("origin", text), ("proof", text), ("pass_rate", pa.float64()),
     ]  # fmt: skip
     fields: dict[Config, list[tuple[str, Any]]] = {
         "journey": trace,
@@ -119,7 +125,8 @@ def schema(config: Config, view: View, apart: bool = False) -> pyarrow.Schema:
             ("check", text), ("level", whole), ("held_out", yes), ("facts", text), ("tree_id", text),
             ("mistakes", whole), ("shortcut_text", text), ("journey_text", text), ("shortcut", pa.list_(segment)),
             ("shortcut_answer", text), ("shortcut_answer_brief", text), ("journey", pa.list_(segment)),
-            ("journey_answer", text), ("journey_answer_brief", text), ("provenance", text), ("version", whole),
+            ("journey_answer", text), ("journey_answer_brief", text), ("origin", text), ("proof", text),
+            ("pass_rate", pa.float64()), ("provenance", text), ("version", whole),
         ],
         "trees": [
             ("tree_id", text), *ids, *origin, ("seed", pa.int64()), ("nodes", whole), ("wrong_nodes", whole),
@@ -154,7 +161,39 @@ def _origin(pair: Pair) -> dict[str, Any]:
 def policy(provenance: Mapping[str, Any]) -> str | None:
     """The model that wrote a pair's traces, or None where no model did."""
     model = next((provenance[key] for key in ("policy", "model", "teacher") if provenance.get(key)), None)
+    if isinstance(model, Mapping):  # with the hashes of its weights
+        model = model.get("name")
     return None if model is None else str(model)
+
+
+_BY_METHOD = {"search": "search", "slips": "injected"}
+_FALSE_EQUATIONS = {"digit", "carry", "sign", "off_by_one", "table", "place"}  # kinds of slips that their text shows
+
+
+def origin(method: str, mistakes: int, provenance: Mapping[str, Any]) -> str | None:
+    """Where a pair's mistakes come from; None where it has none."""
+    return None if not mistakes else str(provenance.get("origin") or _BY_METHOD.get(method, "unknown"))
+
+
+def proof(method: str, mistakes: int, source: str, provenance: Mapping[str, Any]) -> str | None:
+    """How a pair's mistakes are known to be some: by the weakest proof among them; None where it has none."""
+    if not mistakes:
+        return None
+    if provenance.get("proof"):
+        return str(provenance["proof"])
+    stated = source in FAMILIES.names() or set(provenance.get("kinds", ("?",))) <= _FALSE_EQUATIONS
+    if method == "search" or (method == "slips" and stated):
+        return "checked:question"
+    return "checked:solution" if method == "slips" else UNVERIFIED
+
+
+def _mistakes(pair: Pair, told: int) -> dict[str, Any]:
+    """The columns about a pair's mistakes, of which a trace tells so many."""
+    return {
+        "origin": origin(pair.method, told, pair.provenance),
+        "proof": proof(pair.method, told, pair.problem.source, pair.provenance),
+        "pass_rate": pair.provenance.get("pass_rate"),
+    }
 
 
 def thinking_apart(text: str) -> dict[str, str]:
@@ -166,6 +205,7 @@ def thinking_apart(text: str) -> dict[str, str]:
 def trace_row(pair: Pair, kind: Literal["journey", "shortcut"], view: View, apart: bool = False) -> dict[str, Any]:
     """A row of `journey` or `shortcut`; `apart` as in `schema`."""
     problem, trace = pair.problem, pair.journey if kind == "journey" else pair.shortcut
+    told = pair.mistakes if kind == "journey" else 0
     prompt, answered = said(problem, trace, view)
     conversation = _turn("user", prompt) + _turn("assistant", answered.strip() if view == "compact" else answered)
     plain = view == "compact"
@@ -186,10 +226,11 @@ def trace_row(pair: Pair, kind: Literal["journey", "shortcut"], view: View, apar
         **_origin(pair),
         "check": problem.check,
         "level": problem.level,
-        "mistakes": pair.mistakes if kind == "journey" else 0,
+        "mistakes": told,
         "backtracks": sum(segment.role == "backtrack" for segment in trace.segments),
         "verified": pair.provenance.get("roles") != UNVERIFIED,
         "policy": policy(pair.provenance),
+        **_mistakes(pair, told),
     }
 
 
@@ -210,6 +251,7 @@ def pair_row(pair: Pair, view: View) -> dict[str, Any]:
         "facts": _json(problem.facts),
         "tree_id": pair.tree,
         "mistakes": pair.mistakes,
+        **_mistakes(pair, pair.mistakes),
         "provenance": _json(pair.provenance),
         "version": pair.version,
     }

@@ -101,6 +101,26 @@ def test_the_plan_says_it_before_sampling(finished: Path) -> None:
     assert len(test_ids) == 8 and len(dev_ids) == 6 and not test_ids & dev_ids
 
 
+def test_accuracy_by_how_often_the_base_is_right(finetuned: Path, tmp_path: Path) -> None:
+    chosen = settings(strategy=["greedy"], base_bins=True, samples=4, equal_tokens=False)
+    folder = evaluate(finetuned, chosen, tmp_path / "out")
+    drawn = {run: {path.name for path in (folder / f"samples/{run}/{ONE}").iterdir()} for run in RUNS}
+    assert drawn == {"base": {"greedy", "samples"}, **{run: {"greedy"} for run in RUNS[1:]}}
+    scores = scores_of(folder)
+    assert rescore(open_finished(folder, "evaluate")) == scores
+    assert [(one.arm, one.measure) for one in scores.difficulty] == [
+        (arm, "pass rate of the base") for arm in ("base", "shortcut@tokens", "journey")
+    ]
+    accuracy = {arm.arm: arm.accuracy for arm in scores.arms}
+    for one in scores.difficulty:
+        assert sum(each.problems for each in one.bins) == 8
+        mean = sum(each.problems * each.scores[0].accuracy for each in one.bins) / 8
+        assert mean == pytest.approx(accuracy[one.arm])
+    page = (folder / "report.md").read_text()
+    assert f"### {ONE}, all arms, by difficulty (pass rate of the base)" in page.replace("\\", "")
+    assert "pass rate of the base" in (folder / "report.html").read_text()
+
+
 def test_scores(finished: Path) -> None:
     scores = scores_of(finished)
     assert rescore(open_finished(finished, "evaluate")) == scores

@@ -10,18 +10,19 @@ import msgspec
 import pytest
 
 from journey.answers.grading import grade
+from journey.answers.steps import steps
 from journey.cli.app import app
 from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.folders import SampledFolder, open_finished
-from journey.generate.attempts import shots
+from journey.generate.attempts import drawing, shots
 from journey.generate.attempts.policies import find_policy, on_one_base
 from journey.generate.attempts.profile import profile_of, warning
 from journey.generate.families.arithmetic import Arithmetic
 from journey.generate.sample import load_problems, sample
 from journey.interrupts import uninterrupted
 from journey.models import load, template
-from journey.schema import Attempt, FirstMistake
+from journey.schema import Arith, Attempt, FirstMistake
 from journey.store import Folder
 
 SETTINGS = SampleSettings(
@@ -97,6 +98,38 @@ def test_undecided_answers_are_in_no_rate(sampled: SampledFolder) -> None:
     assert (counted.pass_rate, counted.undecided, counted.mixed) == (0.5, 2, 1) and warning(counted) is None
     weak = profile_of(profile.policy, {one.problem: made[2:]}, 4)
     assert weak.pass_rate == 0 and "right in 0%" in str(warning(weak))
+
+
+def test_kinds_of_false_equations_and_loops_are_counted(sampled: SampledFolder) -> None:
+    [profile] = sampled.profile.policies
+    one = next(iter(by_problem(sampled).values()))[1]
+    text = "Then 18 + 135 = 163. " * 4
+    span = (0, 20)
+    false = FirstMistake("false equation", span, "checked:question", True, Arith("18 + 135", "163"), "153")
+    made = [
+        msgspec.structs.replace(one, index=0, outcome="wrong", text=text, steps=tuple(steps(text)), mistake=false),
+        msgspec.structs.replace(
+            one,
+            index=1,
+            outcome="no_answer",
+            text=text,
+            steps=tuple(steps(text)),
+            finish="length",
+            mistake=FirstMistake(),
+        ),
+    ]
+    counted = profile_of(profile.policy, {one.problem: made}, 4)
+    assert counted.kinds == {"false equation, off by a carry": 1} and (counted.cut_off, counted.loops) == (1, 1)
+
+
+def test_a_policy_that_is_too_strong_is_said_once_while_most_is_still_to_be_paid_for(
+    sampled: SampledFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watch, seen = drawing.RateWatch(3), list(by_problem(sampled).values())
+    for number, of_one in enumerate(seen[:6]):
+        watch.see([msgspec.structs.replace(each, outcome="correct") for each in of_one])
+        said = capsys.readouterr().err
+        assert ("pocket is right in 100% of its first attempts" in said) is (number == 2)
 
 
 def test_shots_never_show_the_problem_itself_and_a_base_that_goes_on_is_cut_off() -> None:

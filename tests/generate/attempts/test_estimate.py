@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import random
+import shutil
 
 import pytest
 
+from journey.config import SampleSettings
+from journey.formats.attempts import ESTIMATES, EstimatedMistake
+from journey.formats.folders import SampledFolder, open_finished
+from journey.generate.attempts import groups
 from journey.generate.attempts.estimate import CONTINUATIONS, StepSearch, accepted, first_failure, one_sided_p
+from journey.generate.attempts.locate import NO_FIRST_MISTAKE
+from journey.generate.sample import sample
+from journey.models import load
 
 
 @pytest.mark.parametrize(
@@ -52,3 +60,53 @@ def test_binary_search_agrees_with_scanning_where_success_only_falls() -> None:
         agree += found == first_failure(dict(enumerate(counts)), steps)
         looks, scanned = looks + looked, scanned + steps + 1
     assert agree > 396 and looks < 0.7 * scanned
+
+
+@pytest.fixture(scope="module")
+def estimated(tmp_path_factory: pytest.TempPathFactory) -> tuple[SampledFolder, SampledFolder]:
+    """Attempts of the embedded base, none of which a check locates, with estimates by itself and by a copy of it."""
+    place = tmp_path_factory.mktemp("estimated")
+    copied = shutil.copytree(load.pocket_folder(), place / "copy")
+    made = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "locate", lambda problem, text, outcome: NO_FIRST_MISTAKE)
+        for name, more in (("own", {}), ("other", {"locate_with": str(copied)})):
+            settings = SampleSettings(
+                family="arithmetic@1", limit=6, policy=["pocket"], k=4, max_new_tokens=40, locate="estimated", **more
+            )
+            made.append(open_finished(sample(settings, place / name, workers=1), "sample"))
+    return made[0], made[1]
+
+
+def test_estimates_end_to_end(estimated: tuple[SampledFolder, SampledFolder]) -> None:
+    for folder in estimated:
+        [profile] = folder.profile.policies
+        records = list(folder.records(ESTIMATES, EstimatedMistake))
+        by_problem = folder.attempts("pocket")
+        wrong = [
+            one for of in by_problem.values() for one in of if one.outcome == "wrong" and one.index >= 0 and one.steps
+        ]
+        assert records and len(records) <= len(wrong)
+        for each in records:
+            told = next(one for one in by_problem[each.problem] if one.index == each.index and not one.prefix)
+            assert told.mistake == each.mistake and told.outcome == "wrong"
+            if each.mistake.kind == "estimated":
+                assert each.mistake.counts is not None and each.mistake.counts[1::2] == (8, 8)
+                assert accepted(each.mistake.counts[0], each.mistake.counts[2])
+                assert (
+                    each.mistake.span in told.steps
+                    and each.mistake.proof == "estimated"
+                    and not told.mistake.checked_first
+                )
+            else:
+                assert each.mistake.proof is None
+        assert profile.located["checked first"] == 0 and sum(profile.located.values()) == profile.wrong
+        assert profile.located["estimated"] == sum(each.mistake.kind == "estimated" for each in records)
+    assert sum(folder.profile.policies[0].located["estimated"] for folder in estimated) > 0
+
+
+def test_another_model_writes_the_continuations_of_its_own(estimated: tuple[SampledFolder, SampledFolder]) -> None:
+    own, other = estimated
+    assert own.attempts("pocket").keys() == other.attempts("pocket").keys()
+    texts = [[one.text for of in each.attempts("pocket").values() for one in of] for each in estimated]
+    assert texts[0] == texts[1] and other.manifest.config["locate_with"] == "copy"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,43 @@ def test_attempts_of_several_policies_are_not_mixed(tmp_path: Path) -> None:
         f"generate --attempts {both} --policy two --method reject --out {tmp_path / 'g'}".split(), standalone_mode=False
     )
     assert open_finished(tmp_path / "g", "generate").manifest.config["policy"] == "two"
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"keep": lambda a: a.outcome != "correct"}, "guesser was never right: no mistake of its own can be repaired"),
+        ({"keep": lambda a: a.outcome == "correct"}, "guesser was never wrong: it has no mistakes of its own"),
+        ({"problems": 1}, "holds attempts at 3 problems that are not in it"),
+    ],
+)
+def test_what_no_journey_can_be_made_of_is_one_clear_line(more: dict[str, Any], says: str, tmp_path: Path) -> None:
+    folder = sample_folder(tmp_path / "a", 4, **more)
+    command = f"generate --attempts {folder} --method own,injected --out {tmp_path / 'g'}"
+    with pytest.raises(JourneyError, match=says):
+        app(command.split(), standalone_mode=False)
+    assert not (tmp_path / "g").exists()
+
+
+def test_right_attempts_alone_are_enough_for_reject(tmp_path: Path) -> None:
+    folder = sample_folder(tmp_path / "a", 4, keep=lambda a: a.outcome == "correct")
+    app(f"generate --attempts {folder} --method reject --out {tmp_path / 'g'}".split(), standalone_mode=False)
+    assert all(not pair.mistakes for pair in open_finished(tmp_path / "g", "generate").pairs())
+
+
+def test_the_shares_that_are_lost_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = sample_folder(tmp_path / "a", keep=lambda a: a.outcome == "correct" or a.problem[0] in "01234567")
+    command = f"generate --attempts {folder} --method own,injected,profiled --out {tmp_path / 'g'}"
+    app(command.split(), standalone_mode=False)
+    said = " ".join(capsys.readouterr().err.split())
+    made = open_finished(tmp_path / "g", "generate")
+    kept, lost = sum(1 for _ in made.pairs()) // 3, made.counts.rejected
+    assert f"{kept} of 12 problems ({kept / 12:.0%}) give pairs of every kind; lost:" in said
+    assert (
+        lost
+        and set(lost) == {"never_wrong"}
+        and all(f"{reason.replace('_', ' ')} {count} ({count / 12:.0%})" in said for reason, count in lost.items())
+    )
 
 
 def test_attempts_are_needed_by_name(tmp_path: Path) -> None:

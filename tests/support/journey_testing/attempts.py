@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,7 @@ from journey.formats.attempts import ATTEMPTS, PROBLEMS_FILE, PolicyInfo, Profil
 from journey.formats.files import json_lines
 from journey.generate.attempts.locate import locate
 from journey.generate.attempts.matched import AttemptedProblem
-from journey.generate.attempts.moves import count_errors
+from journey.generate.attempts.moves import count_errors, weigh
 from journey.generate.attempts.profile import profile_of
 from journey.generate.families.countdown import Countdown
 from journey.rng import rng_for
@@ -74,20 +75,26 @@ def attempts_at(problem: Problem, count: int = 30) -> tuple[Attempt, ...]:
 def attempted(count: int, each: int = 30) -> list[AttemptedProblem]:
     """Problems with the made-up policy's attempts, so many each, and its errors."""
     tried = {problem.id: (problem, attempts_at(problem, each)) for problem in problems_of(count)}
-    errors = sum((count_errors(*both) for both in tried.values()), start=count_errors(problems_of(1)[0], ()))
-    return [AttemptedProblem(problem, attempts, POLICY, dict(errors)) for problem, attempts in tried.values()]
+    errors = weigh(count_errors(*both) for both in tried.values())
+    return [AttemptedProblem(problem, attempts, POLICY, errors) for problem, attempts in tried.values()]
 
 
-def sample_folder(path: Path, count: int = 12, policies: tuple[str, ...] = (POLICY.name,)) -> Path:
-    """A finished sample folder of those attempts, under one name or several."""
+def sample_folder(
+    path: Path,
+    count: int = 12,
+    policies: tuple[str, ...] = (POLICY.name,),
+    keep: Callable[[Attempt], bool] = lambda attempt: True,
+    problems: int | None = None,
+) -> Path:
+    """A finished sample folder of those attempts that are kept, under one name or several; of so many `problems` it tells."""
     import msgspec
 
-    problems = problems_of(count)
+    asked = problems_of(count)
     with Folder.open(path, "sample", {"made": count, "policies": list(policies)}) as folder:
-        folder.write(PROBLEMS_FILE, json_lines(problems))
+        folder.write(PROBLEMS_FILE, json_lines(asked[:problems]))
         profiles = []
         for name in policies:
-            tried = {p.id: [msgspec.structs.replace(a, policy=name) for a in attempts_at(p)] for p in problems}
+            tried = {p.id: [msgspec.structs.replace(a, policy=name) for a in attempts_at(p) if keep(a)] for p in asked}
             folder.write(f"{ATTEMPTS}/{name}.jsonl", json_lines(a for of_one in tried.values() for a in of_one))
             profiles.append(profile_of(msgspec.structs.replace(POLICY, name=name), tried, 30))
         ProfileFile(tuple(profiles)).write(folder)
