@@ -26,6 +26,7 @@ def main() -> None:
     problems = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     settings = SampleSettings(family="arithmetic@1", limit=problems, policy=["pocket"], k=8, max_new_tokens=64)
     group = groups.group_of(0, find_policies(settings), stage.load_problems(settings), settings, {})
+    assert isinstance(group, groups.BaseGroup)
     shards = range(len(group.shards))
     units = [group.unit(group.key(n), drawing.first_round(None, group, n)) for n in shards]  # type: ignore[arg-type]
     list(workers.answer_all(group.model, units[:1], 1))  # the first time pays for what is loaded once

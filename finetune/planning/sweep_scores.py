@@ -200,12 +200,12 @@ def dev_loss(model: Any, rows: Rows) -> float:
             flat = weights.flatten()
             places = flat.nonzero()[:, 0]  # (weighted token,), in the order of the flattened rows
             labels, shares = ids.flatten()[places], flat[places]
-            there = [on_device(one, model.device) for one in (ids, places - 1, labels, shares)]
+            ids, before, labels, shares = (on_device(one, model.device) for one in (ids, places - 1, labels, shares))
             if head is None:
-                logits = model(input_ids=there[0]).logits.flatten(0, 1)[there[1]].float()
-                lost = torch.nn.functional.cross_entropy(logits, there[2], reduction="none") * there[3]
+                logits = model(input_ids=ids).logits.flatten(0, 1)[before].float()
+                lost = torch.nn.functional.cross_entropy(logits, labels, reduction="none") * shares
             else:
-                lost = losses.weighted_loss(losses.hidden_states(model, there[0]), *there[1:], head)
+                lost = losses.weighted_loss(losses.hidden_states(model, ids), before, labels, shares, head)
             total += float(lost.double().sum())
             weighed += float(shares.sum())
     return total / weighed if weighed else 0.0

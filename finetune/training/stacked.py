@@ -239,7 +239,7 @@ class Training:
     def _backward(self, one: passes.Pass) -> Tensor:
         """One pass, forward and back, its gradients added to the stack's; the losses of the runs (run,), in float64."""
         with self.stack.training_pass(one.tokens, self._draws(one)), attends_within(self.model, one.packed):
-            hidden = losses.hidden_states(self.model, one.ids, one.packed and one.packed.positions)
+            hidden = losses.hidden_states(self.model, one.ids, None if one.packed is None else one.packed.positions)
             weighted = losses.weighted_loss(hidden, one.positions, one.labels, one.weights, self.head)
             # (supervised,) to a scalar: one backward for all runs, since each loss reaches its own adapter only
             weighted.sum().backward()

@@ -167,7 +167,15 @@ class MatchedDraw(Generic[T]):
         begun = (
             self.wrong.text[: self.wrong.mistake.span[0]] if self.ending == "fresh" and self.wrong.mistake.span else ""
         )
-        facts = (self.right.attempt.text, self.ending, begun, self.place, self.clean, self.delay, *self.rechecked)
+        facts: tuple[Any, ...] = (
+            self.right.attempt.text,
+            self.ending,
+            begun,
+            self.place,
+            self.clean,
+            self.delay,
+            *self.rechecked,
+        )
         return digest("matched", problem.id, *facts).hex()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -139,7 +140,7 @@ class _Teller:
         mistake = self._say(
             "mistake", text, brief, before, verdict="wrong", claim=claim, truth=truth, check=check, kind=slip.kind
         )
-        node, affected = mistake, []
+        node, affected = mistake, list[Fraction]()
         for each in episode.window:
             if each.as_written:
                 affected += each.changed.values()
