@@ -308,7 +308,7 @@ class Countdown:
         """Each given number exactly once, and the exact value is the target; the bare target is wrong."""
         expression, equals, right = _plain(answer).partition("=")
         numbers, target = problem.facts["numbers"], problem.facts["target"]
-        if equals and number(right) != target:
+        if equals and ("=" in right or number(right) != target):
             return Outcome.DIFFERENT, f"says it equals {right.strip()[:50]!r}, not {target}"
         if len(expression) > 200 or not _EXPRESSION.fullmatch(expression) or re.search(r"\*\s*\*|\d\s+\d", expression):
             return Outcome.DIFFERENT, "not an expression of the numbers"

@@ -102,7 +102,7 @@ def test_words_at_every_size(n: int, seeds: int) -> None:
         wrong = told[0]["first better"] + told[0]["second better"]
         assert at_most(round(draws_each * wrong), draws_each, 0.10 if seeds == 2 else 0.07), (sd, told)
         assert at_most(round(draws_each * told[2]["equal"]), draws_each, 0.06), (sd, told)
-        assert told[0]["equal"] >= told[2]["equal"] and told[2]["second better"] >= told[0]["second better"]
+        assert told[0]["equal"] + 0.03 >= told[2]["equal"] and told[2]["second better"] >= told[0]["second better"]
 
 
 def test_a_difference_of_the_margin_is_seldom_called_equal() -> None:

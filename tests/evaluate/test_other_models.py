@@ -73,7 +73,7 @@ def test_a_judge_that_cannot_be_written_with_is_refused(reasoning: Path, monkeyp
 
 def test_attempts_are_asked_by_the_template_policy_too(reasoning: Path) -> None:
     from journey.config import SampleSettings
-    from journey.generate.attempts.drawing import group_of
+    from journey.generate.attempts.groups import group_of
     from journey.generate.attempts.policies import find_policy
 
     settings = SampleSettings(policy=[str(reasoning)], problems="p.jsonl", max_new_tokens=8)

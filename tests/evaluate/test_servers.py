@@ -156,7 +156,7 @@ class TestRunsBehindAServer:
         assert decode((out / "plan.json").read_bytes(), EvaluationPlan).backend == server.url
         sampled = [body for path, body in server.asked if body["temperature"] and path.endswith("/completions")]
         assert {(b["temperature"], b["top_p"]) for b in sampled} == {(0.7, 0.95)}
-        assert len({b["seed"] for b in sampled}) == len(sampled) == 3 * 6 * 4
+        assert len({b["seed"] for b in sampled}) == len(sampled) == 2 * 6 * 4  # the base is not drawn by chance
 
     def test_a_server_that_answers_otherwise_is_not_used(self, server: Server, finetuned: Path, tmp_path: Path) -> None:
         server.complete = lambda model, body: ("\\boxed{ 1 }", "stop", 4)
@@ -231,8 +231,8 @@ class TestRewards:
             reward=str(tmp_path / "reward"),
         )  # fmt: skip
         out = evaluate(finetuned, asked, tmp_path / "out" / "e")
-        found = list(records(out, f"rewards/base/{ONE}", Reward))
-        samples = list(records(out, f"samples/base/{ONE}/samples", Sample))
+        found = list(records(out, f"rewards/journey-s0/{ONE}", Reward))
+        samples = list(records(out, f"samples/journey-s0/{ONE}/samples", Sample))
         model, tokenizer = load_classifier(find(str(tmp_path / "reward")), device="cpu")
         question = json.loads((out / f"questions/{ONE}.jsonl").read_text().splitlines()[0])
         mine = next(s for s in samples if s.question == question["id"] and s.index == 1)

@@ -116,8 +116,8 @@ def test_dry_run_of_a_recipe_says_what_could_be_seen(pairs: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["to_run"] == ["generate", "curate", "finetune", "evaluate"]
-    assert told["generate"]["pairs"] == 14000 and told["runs"] == 6
-    assert 3 < told["detectable_points"]["countdown@1"] < told["detectable_points"]["countdown@2"] < 15
+    assert told["generate"]["pairs"] == 10400 and told["runs"] == 6
+    assert 3 < told["detectable_points"]["countdown@1"] < told["detectable_points"]["countdown-choices"] < 15
     assert not list(pairs.glob("dry-demo*"))
 
 

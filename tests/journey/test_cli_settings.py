@@ -246,7 +246,7 @@ def test_what_plug_ins_say_they_read_is_what_they_read() -> None:
         assert entry.target().mistakes == ("mistake_weight" in entry.facts.get("settings", ())), entry.name
     for entry in ENGINES.entries():
         assert set(entry.facts["settings"]) <= FinetuneSettings.model_fields.keys()
-    own = {s.name for s in settings_of(FinetuneSettings) if "engine trl" in s.meaning} | set(_TRL_ONLY)
+    own = {s.name for s in settings_of(FinetuneSettings) if "(engine trl" in s.meaning} | set(_TRL_ONLY)
     assert own <= set(ENGINES.entry("trl").facts["settings"])
     assert not own & set(ENGINES.entry("stacked").facts["settings"])
 

@@ -51,6 +51,9 @@ TOOLS = {
     "llama-cli",
     "cat",
     "ls",
+    "export",
+    "python3",
+    "~/vllm/bin/pip",
 }
 KNOWN_FLAGS = {  # of programs that are not ours, as their documentation has them
     "hf": {"--repo-type", "--revision"},
@@ -131,8 +134,10 @@ def parse(words: list[str]) -> None:
         parse_python(rest)
     elif tool == ".venv/bin/pytest":
         assert (ROOT / rest[0]).exists(), rest
-    elif tool in ("cat", "ls"):
+    elif tool in ("cat", "ls", "export"):
         assert not flags
+    elif tool == "python3" or tool.endswith("/bin/pip"):
+        assert rest[:2] == ["-m", "venv"] or rest[0] == "install", words
     else:
         assert set(flags) <= KNOWN_FLAGS[tool], f"{tool} knows no {sorted(set(flags) - KNOWN_FLAGS[tool])}"
 

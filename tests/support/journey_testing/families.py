@@ -133,7 +133,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 CHANCE: dict[str, dict[str, Any]] = {
     "opt": {"ffn_dim": 48, "word_embed_proj_dim": 32, "dropout": 0.1},
     "bloom": {"n_layer": 2, "n_head": 4, "hidden_dropout": 0.1},
-    "gpt2": {},
+    "gpt2": {"resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1},
     "llama": {"attention_dropout": 0.1},
     "phi3": {"resid_pdrop": 0.1},
     "seed_oss": {"head_dim": 8, "attention_dropout": 0.1},
