@@ -50,7 +50,7 @@ def run(words: list[str], seconds: float) -> dict[str, Any]:
 
 def training(base: str, *more: str) -> list[str]:
     """The command of one part of training_speed.py."""
-    return [str(HERE / "training_speed.py"), "--base", base, *more]
+    return [str(HERE / "training_speed.py"), "--base", base, "--lengths", "equal", *more]
 
 
 def parity(base: str, quick: bool) -> dict[str, Any]:
@@ -66,6 +66,7 @@ def parity(base: str, quick: bool) -> dict[str, Any]:
     device = load.best_device()
     told = argparse.Namespace(
         base=base,
+        lengths="equal",
         row_tokens=64,
         micro_tokens=256,
         passes=2,
@@ -81,7 +82,7 @@ def parity(base: str, quick: bool) -> dict[str, Any]:
             with tempfile.TemporaryDirectory() as folder:
                 runs, rows, setup = training_speed.make(told, count, folder)
                 model: Any = load.load_model(load.ModelRef("base", setup.source), device="cpu", dtype=dtype)
-                training = Training(model.to(device), 0, runs, {"r": rows}, setup, lambda *_: None)
+                training = Training(model.to(device), 0, runs, rows, setup, lambda *_: None)
                 begun = training.stack.flat[0].clone()
                 for _ in training.work():
                     pass
@@ -155,10 +156,18 @@ def _adapters(base: str, count: int, folder: str) -> list[Path]:
     from journey.catalog import ENGINES
 
     told = argparse.Namespace(
-        base=base, row_tokens=64, micro_tokens=256, passes=1, steps=2, rank=16, first=0, pass_tokens=1024
+        base=base,
+        lengths="equal",
+        row_tokens=64,
+        micro_tokens=256,
+        passes=1,
+        steps=2,
+        rank=16,
+        first=0,
+        pass_tokens=1024,
     )
     runs, rows, setup = training_speed.make(told, count, folder)
-    for _ in ENGINES.get("stacked")(runs, {"r": rows}, setup, lambda *_: None):
+    for _ in ENGINES.get("stacked")(runs, rows, setup, lambda *_: None):
         pass
     return [Path(folder) / run.run for run in runs]
 
@@ -185,7 +194,9 @@ def memory(base: str, quick: bool) -> dict[str, Any]:
     """Predicted and measured bytes of a stack of four runs."""
     import torch
 
+    from journey.config import FinetuneSettings
     from journey.finetune import cost
+    from journey.finetune.planning import memory as memory_plan
     from journey.models import load
 
     tokens = 1024 if quick else 8192
@@ -193,10 +204,10 @@ def memory(base: str, quick: bool) -> dict[str, Any]:
     words += ["--row-tokens", "64" if quick else "256", "--pass-tokens", str(tokens)]
     measured = run(training(base, *words), 120)
     gpu = torch.cuda.is_available()
-    shape = cost.shape_of(load.find(base), 16)
-    predicted = cost.stack_memory(
-        shape, runs=4, tokens=tokens, weight_bytes=2 if gpu else 4, recompute=False, device="cuda" if gpu else "cpu"
-    )
+    settings = FinetuneSettings(base=base, rank=16)
+    row = 64 if quick else 256
+    footprint = memory_plan.footprint_of(load.find(base), settings, row, "cuda" if gpu else "cpu")
+    predicted = cost.PROCESS_BYTES + footprint.peak(4, tokens, False)
     return {"predicted_bytes": predicted, "measured": measured}
 
 
@@ -207,10 +218,11 @@ def parts(base: str, quick: bool) -> dict[str, tuple[float, Callable[[float], di
     few, many = ("256", "512") if quick else ("2048", "16384")
     eight = "2" if quick else "8"
     this = [str(Path(__file__).resolve()), "--base", base, *(["--quick"] if quick else [])]
-    small = training(base, "--runs", eight, "--micro-tokens", few, *rows, *steps)
+    every = ["--ways", "stacked,trl,peft,processes"]
+    small = training(base, "--runs", eight, "--micro-tokens", few, *rows, *steps, *every)
     large = training(base, "--runs", eight, "--micro-tokens", many, *rows, *steps)
     ways = ["--ways", "stacked,trl"]
-    one_to_four = training(base, "--runs", "1" if quick else "1,2,4", "--micro-tokens", few, *rows, *steps)
+    one_to_four = training(base, "--runs", "1" if quick else "1,2,4", "--micro-tokens", few, *rows, *steps, *every)
     return {
         "parity": (60, lambda limit: run([*this, "--part", "parity"], limit)),
         "small": (150, lambda limit: run(small, limit)),
@@ -229,7 +241,7 @@ def facts() -> dict[str, Any]:
     import torch
 
     names = ("torch", "transformers", "peft", "trl", "journey-learning")
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in names:
         try:
             versions[name] = importlib.metadata.version(name)

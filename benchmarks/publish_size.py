@@ -16,15 +16,21 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from journey.catalog import FAMILIES, METHODS
+from journey.formats.curation import LEDGER, FunnelFile, FunnelTotals
 from journey.formats.manifest import manifest_hash
-from journey.schema import encode, problem_id
-from journey.splits import SPLITS, split_of
-from journey.store import Folder
+from journey.schema import Problem, encode, problem_id
+from journey.splits import SPLITS, Split, split_of
+from journey.store import ROWS_PER_SHARD, Folder
 
+T = TypeVar("T")
 SEEDS = 1000  # different pairs that are copied
 
 
@@ -41,45 +47,52 @@ def real_pairs() -> list[tuple[bytes, bytes, list[str]]]:
     return found
 
 
+def copies(count: int) -> Iterator[tuple[bytes, bytes, Split]]:
+    """(pair, tree, split) of so many pairs, the real ones again and again under new ids."""
+    originals, probe = real_pairs(), Problem("", "", "", "")
+    for index in range(count):
+        pair, tree, ids = originals[index % len(originals)]
+        for name in ids:
+            new = hashlib.blake2b(f"{name}{index // len(originals)}".encode(), digest_size=16).hexdigest()
+            pair, tree = pair.replace(name.encode(), new.encode()), tree.replace(name.encode(), new.encode())
+        yield pair, tree, split_of(msgspec.structs.replace(probe, id=problem_id("bench", index)))
+
+
 def write_stages(work: Path, count: int) -> Path:
     """A generate and a curated folder of `count` pairs; returns the latter."""
-    import msgspec
-
-    from journey.schema import Problem
-
-    originals, generate, curate = real_pairs(), work / "generate", work / "curate"
-    probe = Problem("", "", "", "")
-    with Folder.open(generate, "generate", {}) as trees, Folder.open(curate, "curate", {"benchmarks": []}) as kept:
-        if trees.finished:
-            return curate
-        rows: dict[str, list[bytes]] = {split: [] for split in SPLITS}
-        written = dict.fromkeys(SPLITS, 0)
-        for shard in range(-(-count // 1000)):
-            lines: tuple[list[bytes], list[bytes]] = ([], [])
-            for place in range(shard * 1000, min(count, (shard + 1) * 1000)):
-                pair, tree, ids = originals[place % len(originals)]
-                for name in ids:
-                    new = hashlib.blake2b(f"{name}{place // len(originals)}".encode(), digest_size=16).hexdigest()
-                    pair, tree = pair.replace(name.encode(), new.encode()), tree.replace(name.encode(), new.encode())
-                split = split_of(msgspec.structs.replace(probe, id=problem_id("bench", place)))
-                lines[0].append(pair)
-                lines[1].append(tree)
-                rows[split].append(pair)
-                if len(rows[split]) == 1000:
-                    kept.write(f"{split}/{written[split]:05d}.jsonl", b"\n".join(rows[split]) + b"\n")
-                    rows[split], written[split] = [], written[split] + 1
-            trees.write(f"pairs/{shard:05d}.jsonl", b"\n".join(lines[0]) + b"\n")
-            trees.write(f"trees/{shard:05d}.jsonl", b"\n".join(lines[1]) + b"\n")
-        for split, left in rows.items():
-            if left:
-                kept.write(f"{split}/{written[split]:05d}.jsonl", b"\n".join(left) + b"\n")
-        trees.finish({"pairs": count})
-        kept.identity["inputs"] = {"generate 0": manifest_hash(generate)}
-        totals = {"in": count, "kept": count, "dropped": 0}
-        kept.write("funnel.json", {"rules": [], "totals": totals})
-        kept.write("ledger.jsonl", b"")
-        kept.finish(totals)
+    generate, curate = work / "generate", work / "curate"
+    with Folder.open(generate, "generate", {}) as folder:
+        if not folder.finished:
+            for key, rows in enumerate(shards(copies(count))):
+                folder.write(f"pairs/{key:05d}.jsonl", joined(pair for pair, _, _ in rows))
+                folder.write(f"trees/{key:05d}.jsonl", joined(tree for _, tree, _ in rows))
+            folder.finish({"pairs": count})
+    inputs = {"generate 0": manifest_hash(generate)}
+    with Folder.open(curate, "curate", {"benchmarks": []}, inputs=inputs) as folder:
+        if not folder.finished:
+            kept: dict[Split, int] = dict.fromkeys(SPLITS, 0)
+            for split in SPLITS:
+                pairs = (pair for pair, _, own in copies(count) if own == split)
+                for key, lot in enumerate(shards(pairs)):
+                    folder.write(f"{split}/{key:05d}.jsonl", joined(lot))
+                    kept[split] += len(lot)
+            totals = FunnelTotals(count, count, 0, kept["train"], kept["dev"], kept["test"], 0)
+            FunnelFile((), totals).write(folder)
+            folder.write(LEDGER, b"")
+            folder.finish({"in": count, "kept": count, "dropped": 0})
     return curate
+
+
+def shards(rows: Iterable[T]) -> Iterator[list[T]]:
+    """Rows in the lots that files hold."""
+    left = iter(rows)
+    while lot := list(islice(left, ROWS_PER_SHARD)):
+        yield lot
+
+
+def joined(lines: Iterable[bytes]) -> bytes:
+    """JSON lines."""
+    return b"\n".join(lines) + b"\n"
 
 
 def stage(curate: Path, out: Path) -> dict[str, Any]:

@@ -17,8 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from journey.evaluate import report
-from journey.evaluate.report import viewer
+from journey.evaluate.report import build, viewer
+from journey.formats.folders import open_finished
 
 SUPPORT = Path(__file__).resolve().parent.parent / "tests" / "support"
 
@@ -36,11 +36,12 @@ def synthetic(at: Path, problems: int, seeds: int, steps: int) -> Path:
 
 def measure(folder: Path) -> dict[str, float]:
     """Rebuild the report; seconds of all and of the answers alone, and what came out."""
-    plan, _ = report.load(folder)
+    evaluated = open_finished(folder, "evaluate")
+    plan = evaluated.plan
     started = time.perf_counter()
-    answers = viewer.unpacked(viewer.embedded(folder, plan))
+    answers = viewer.unpacked(viewer.embedded(evaluated))
     middle, used = time.perf_counter(), cpu_seconds()
-    page = report.build(folder)[0]
+    page = build.build(evaluated)[0]
     ended = time.perf_counter()
     asked = sum(benchmark.problems for benchmark in plan.benchmarks)
     return {

@@ -26,14 +26,13 @@ from typing import Any
 import torch
 from peft import PeftModel
 
-from journey.evaluate.planning.runs import read_runs
+from journey.formats.folders import open_finished
 from journey.models import load, template
 from journey.models.completion import CompletionRequest
 from journey.models.decode import Decoder
 from journey.models.load import adapted
 from journey.models.lora import stacked
 from journey.questions import load_questions
-from journey.store import read_manifest
 
 Written = list[list[tuple[int, ...]]]  # by run, in the order of the prompts
 
@@ -49,13 +48,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    manifest = read_manifest(asked.runs, "finetune")
-    told, runs = read_runs(asked.runs, manifest)
-    folders = [(asked.runs / str(run.adapter)).parent for run in runs if run.adapter]
-    ref = load.find(str(manifest["config"]["base"]))
+    finetuned = open_finished(asked.runs, "finetune")
+    folders = [finetuned.run_folder(run) for run in finetuned.trained]
+    ref, view = load.find(finetuned.base), finetuned.view
+    assert view is not None
     tokenizer = load.load_tokenizer(ref)
     questions, _ = load_questions(asked.benchmark, limit=asked.questions)
-    prompts = sorted((template.prompt_ids(tokenizer, q.problem, told["view"]) for q in questions), key=len)
+    prompts = sorted((template.prompt_ids(tokenizer, q.problem, view) for q in questions), key=len)
     found = {
         str(batch): measure(
             ref, tokenizer, folders, [prompts[at : at + batch] for at in range(0, len(prompts), batch)], asked

@@ -1,12 +1,13 @@
 """Training N runs stacked, against one after the other through TRL, in a PEFT loop, and in N processes at once.
 
-    python -P benchmarks/training_speed.py --out training_speed.json                 # CPU, the embedded base
+    python -P benchmarks/training_speed.py --out training_speed.json                 # CPU, the embedded base, some minutes
     python -P benchmarks/training_speed.py --base smollm2-135m --micro-tokens 2048 --runs 8 --out FILE    # one GPU
 
-Every figure comes from a process of its own: wall and CPU seconds of the optimiser steps after the first two (CPU seconds are of all
-processes together; they hold on a machine that is busy), and the peak memory of the whole training (resident memory of all its
-processes, or the GPU's as its driver sees it). All do the same work: rows of
-random tokens of the same lengths, the same steps, rank, precision and loss.
+Each way has a process of its own for each kind of lengths, which does all numbers of runs, the smallest first: wall and CPU
+seconds of the optimiser steps after the first (CPU seconds are of all processes together; they hold on a machine that is
+busy), and the peak memory so far (resident memory, or the GPU's as its driver sees it). All do the same work: rows of random
+tokens of the same lengths, the same steps, rank, precision and loss. With `ragged` lengths a third of the runs has rows
+more than twice as long, and a third shorter ones, as arms have that are trained on other texts.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-WARM = 2  # optimiser steps that are not timed
+WARM = 1  # optimiser steps that are not timed
 WAYS = ("stacked", "trl", "peft", "processes")
 ROWS = 64
 
@@ -33,14 +34,15 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="pocket")
-    parser.add_argument("--runs", default="1,2,4,8", help="numbers of runs, a,b")
-    parser.add_argument("--ways", default=",".join(WAYS), help="what to measure, of stacked,trl,peft,processes")
+    parser.add_argument("--runs", default="1,3,6,12", help="numbers of runs, a,b, rising")
+    parser.add_argument("--lengths", default="equal,ragged", help="lengths of rows: equal, ragged or both")
+    parser.add_argument("--ways", default="stacked,trl,peft", help="what to measure, of stacked,trl,peft,processes")
     parser.add_argument(
         "--micro-tokens", type=int, default=512, help="tokens of a run's forward pass, padding included"
     )
     parser.add_argument("--row-tokens", type=int, default=85, help="tokens of the longest row; the shortest has half")
     parser.add_argument("--passes", type=int, default=2, help="forward passes of a run in an optimiser step")
-    parser.add_argument("--steps", type=int, default=10, help="optimiser steps that are timed")
+    parser.add_argument("--steps", type=int, default=4, help="optimiser steps that are timed")
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument(
         "--pass-tokens", type=int, help="tokens of a stack's forward pass (default: of all runs' together)"
@@ -58,30 +60,28 @@ def parse() -> argparse.Namespace:
 # --- in a process of its own ------------------------------------------------------------------------------------------
 
 
+SHARES = {"equal": (1.0,), "ragged": (1.0, 2.4, 0.7)}  # of --row-tokens, by run
+
+
 def make(args: argparse.Namespace, count: int, folder: str) -> tuple[Any, Any, Any]:
-    """Runs, their rows and the setup."""
-    from journey.finetune.rows.rows import Rows
+    """Runs, the rows of every kind, and the setup."""
     from journey.finetune.runs import Run
     from journey.finetune.training.protocol import Setup
     from journey.models import load
 
     ref = load.find(args.base)
-    tokenizer = load.load_tokenizer(ref)
-    rng = np.random.default_rng(0)
-    lengths = rng.integers(args.row_tokens // 2, args.row_tokens + 1, ROWS)
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    ids = rng.integers(5, len(tokenizer), starts[-1]).astype(np.int32)
-    weights = np.ones(starts[-1], dtype=np.float32)
-    for start in starts[:-1]:
-        weights[start : start + 8] = 0
-    prompts = np.full(ROWS, 8, dtype=np.int64)
-    rows = Rows(tuple(map(str, range(ROWS))), ids, weights, np.zeros(starts[-1], dtype=np.int8), starts, prompts)
+    words = len(load.load_tokenizer(ref))
+    shares = SHARES[args.lengths]
+    data = {f"k{kind}": rows_of(kind, int(share * args.row_tokens), words) for kind, share in enumerate(shares)}
     micro = max(1, args.micro_tokens // args.row_tokens)
     per_step, steps = micro * args.passes, args.steps + WARM
-    runs = [
-        Run(f"r-s{seed}", "r", "r", "examples", seed, 1e-4, ROWS, per_step * steps, steps, 1, args.rank, 2 * args.rank)
-        for seed in range(args.first, args.first + count)
-    ]
+    runs = []
+    for seed in range(args.first, args.first + count):
+        kind = f"k{seed % len(shares)}"
+        seen = per_step * steps
+        runs.append(
+            Run(f"r-s{seed}", kind, kind, "examples", seed, 1e-4, ROWS, seen, steps, 1, args.rank, 2 * args.rank)
+        )
     setup = Setup(
         "any",
         "base",
@@ -89,14 +89,29 @@ def make(args: argparse.Namespace, count: int, folder: str) -> tuple[Any, Any, A
         ref.revision,
         per_step,
         micro,
-        args.row_tokens,
+        int(max(shares) * args.row_tokens),
         folder,
         folder,
         1e9,
         checkpointing=False,
-        pass_tokens=args.pass_tokens or args.micro_tokens * count,
+        pass_tokens=args.pass_tokens or min(2048, args.micro_tokens * count),
     )
-    return runs, rows, setup
+    return runs, data, setup
+
+
+def rows_of(kind: int, longest: int, words: int) -> Any:
+    """Rows of random tokens, the shortest half as long as the longest."""
+    from journey.finetune.rows.rows import Rows
+
+    rng = np.random.default_rng(kind)
+    lengths = rng.integers(longest // 2, longest + 1, ROWS)
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    ids = rng.integers(5, words, starts[-1]).astype(np.int32)
+    weights = np.ones(starts[-1], dtype=np.float32)
+    for start in starts[:-1]:
+        weights[start : start + 8] = 0
+    prompts = np.full(ROWS, 8, dtype=np.int64)
+    return Rows(tuple(map(str, range(ROWS))), ids, weights, np.zeros(starts[-1], dtype=np.int8), starts, prompts)
 
 
 class Clock:
@@ -127,7 +142,7 @@ def synchronise() -> None:
         torch.cuda.synchronize()
 
 
-def stacked(runs: Any, rows: Any, setup: Any, clock: Clock) -> None:
+def stacked(runs: Any, data: Any, setup: Any, clock: Clock) -> None:
     """All runs at once."""
     from journey.catalog import ENGINES
 
@@ -137,19 +152,19 @@ def stacked(runs: Any, rows: Any, setup: Any, clock: Clock) -> None:
         if run == last:
             clock(run, step, loss)
 
-    for _ in ENGINES.get("stacked")(runs, {"r": rows}, setup, report):
+    for _ in ENGINES.get("stacked")(runs, data, setup, report):
         pass
 
 
-def trl(runs: Any, rows: Any, setup: Any, clock: Clock) -> None:
+def trl(runs: Any, data: Any, setup: Any, clock: Clock) -> None:
     """TRL's SFTTrainer, one run after the other."""
     from journey.finetune.training.one_run import train_run
 
     for run in runs:
-        train_run(run, rows, setup, clock)
+        train_run(run, data[run.kind], setup, clock)
 
 
-def peft(runs: Any, rows: Any, setup: Any, clock: Clock) -> None:
+def peft(runs: Any, data: Any, setup: Any, clock: Clock) -> None:
     """A loop of PyTorch's own over PEFT, one run after the other, as one would write it by hand."""
     import torch
 
@@ -161,6 +176,7 @@ def peft(runs: Any, rows: Any, setup: Any, clock: Clock) -> None:
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     ref = load.ModelRef("base", setup.source, setup.revision)
     for run in runs:
+        rows = data[run.kind]
         base = load.load_model(ref, device="cpu", dtype=dtype)
         model = adapters.new_adapter(base, run, setup).to(device).train()
         trained = [weight for weight in model.parameters() if weight.requires_grad]
@@ -191,11 +207,13 @@ def worker(args: argparse.Namespace) -> None:
     gpu = torch.cuda.is_available()
     if not gpu:
         torch.set_num_threads(args.threads)
-    clock = Clock(args.steps, args.wait)
-    with tempfile.TemporaryDirectory() as folder:
-        runs, rows, setup = make(args, int(args.runs), folder)
-        {"stacked": stacked, "trl": trl, "peft": peft}[args.worker](runs, rows, setup, clock)
-    print(json.dumps({"seconds": clock.seconds, "cpu_seconds": clock.cpu_seconds, "peak_bytes": peak(gpu)}), flush=True)
+    for count in map(int, args.runs.split(",")):
+        clock = Clock(args.steps, args.wait)
+        with tempfile.TemporaryDirectory() as folder:
+            runs, data, setup = make(args, count, folder)
+            {"stacked": stacked, "trl": trl, "peft": peft}[args.worker](runs, data, setup, clock)
+        found = {"seconds": clock.seconds, "cpu_seconds": clock.cpu_seconds, "peak_bytes": peak(gpu)}
+        print(json.dumps({"runs": count, **found}), flush=True)
 
 
 def peak(gpu: bool) -> int:
@@ -212,9 +230,9 @@ def peak(gpu: bool) -> int:
 # --- the parent -------------------------------------------------------------------------------------------------------
 
 
-def command(args: argparse.Namespace, way: str, count: int, *more: str) -> list[str]:
+def command(args: argparse.Namespace, way: str, lengths: str, counts: str, *more: str) -> list[str]:
     """What measures one way."""
-    told = [sys.executable, "-P", __file__, "--worker", way, "--runs", str(count)]
+    told = [sys.executable, "-P", __file__, "--worker", way, "--runs", counts, "--lengths", lengths]
     for name in ("base", "micro_tokens", "row_tokens", "passes", "steps", "rank", "threads"):
         told += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     if args.pass_tokens:
@@ -247,31 +265,36 @@ def at_once(commands: list[list[str]], folder: Path) -> dict[str, float]:
     }
 
 
-def measure(args: argparse.Namespace, way: str, count: int) -> dict[str, float]:
-    """One figure."""
-    with tempfile.TemporaryDirectory() as folder:
-        if way == "processes":
-            commands = [command(args, "peft", 1, "--first", str(seed)) for seed in range(count)]
-        elif way == "stacked" and args.split > 1 and count > 1:
-            parts = [len(range(place, count, args.split)) for place in range(min(args.split, count))]
-            commands = [command(args, "stacked", part, "--first", str(sum(parts[:k]))) for k, part in enumerate(parts)]
-        else:
-            commands = [command(args, way, count)]
-        if len(commands) > 1 or way == "processes":
-            return at_once(commands, Path(folder))
-        run = subprocess.run(commands[0], capture_output=True, text=True, check=False)
-        if run.returncode:
-            return {"failed": run.stderr.strip().splitlines()[-1:] or ["no reason given"]}  # type: ignore[dict-item]
-        return json.loads(run.stdout.strip().splitlines()[-1])
+def measure(args: argparse.Namespace, way: str, lengths: str) -> Iterator[dict[str, Any]]:
+    """The figures of one way, by number of runs."""
+    counts = [int(count) for count in args.runs.split(",")]
+    if way == "processes" or (way == "stacked" and args.split > 1):
+        for count in counts:
+            with tempfile.TemporaryDirectory() as folder:
+                if way == "processes":
+                    commands = [command(args, "peft", lengths, "1", "--first", str(seed)) for seed in range(count)]
+                else:
+                    parts = [len(range(place, count, args.split)) for place in range(min(args.split, count))]
+                    commands = [
+                        command(args, "stacked", lengths, str(part), "--first", str(sum(parts[:k])))
+                        for k, part in enumerate(parts)
+                    ]
+                yield {"runs": count, **at_once(commands, Path(folder))}
+        return
+    run = subprocess.run(command(args, way, lengths, args.runs), capture_output=True, text=True, check=False)
+    found = [json.loads(line) for line in run.stdout.splitlines() if line.startswith('{"runs"')]
+    yield from found
+    for count in counts[len(found) :]:
+        yield {"runs": count, "failed": run.stderr.strip().splitlines()[-1:] or ["no reason given"]}
 
 
 def measurements(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Every way at every number of runs, in turn, so that a machine that slows down slows all of them."""
+    """Every way with every kind of lengths, in turn, so that a machine that slows down slows all of them."""
     for repeat in range(args.repeat):
-        for count in map(int, args.runs.split(",")):
+        for lengths in args.lengths.split(","):
             for way in args.ways.split(","):
-                found = measure(args, way, count)
-                yield {"repeat": repeat, "runs": count, "way": way, **found}
+                for found in measure(args, way, lengths):
+                    yield {"repeat": repeat, "lengths": lengths, "way": way, **found}
 
 
 def facts(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,17 +1,18 @@
-"""What a filter sees: one pair with its tree, and what it says when it objects (`Drop`)."""
+"""The item that a filter judges: one pair with its tree; a filter that objects yields a `Drop`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from journey import views
 from journey.answers.claims import claim_is_false, evaluate, graph_values
+from journey.catalog import FAMILIES
 from journey.formats.curation import Drop, Half
-from journey.schema import Claim, Node, Pair, QuantityClaim, Reachable, Trace, Tree
+from journey.schema import Arith, Claim, Node, Pair, QuantityClaim, Reachable, Trace, Tree
 from journey.views import Rendered, View
 
 __all__ = ["HALVES", "Drop", "Half", "Item"]
@@ -80,10 +81,15 @@ class Item:
 
 
 class Replay(NamedTuple):
-    """The numbers left after each node that is a legal move, and an objection for each node that is none."""
+    """The state after each node that is a legal move, and an objection for each node that is none.
+
+    `target` is what the claims of the tree are about and `end` the state that a right path ends in; None without states.
+    """
 
     states: dict[int, tuple[int, ...]]
     drops: list[Drop]
+    target: int | None = None
+    end: tuple[int, ...] | None = None
 
 
 # Six numbers of two digits make results of up to twelve; beyond eighteen nothing is read.
@@ -91,32 +97,42 @@ _MOVE = re.compile(r"(\d{1,18}) ([-+*/]) (\d{1,18}) = (\d{1,18})", re.ASCII)
 
 
 def replay(tree: Tree) -> Replay:
-    """Play every move of a search tree from the problem's numbers; empty where the problem has no states."""
-    found = Replay({}, [])
-    if "numbers" not in tree.problem.facts or "target" not in tree.problem.facts:
-        return found
+    """Play every move of a search tree from the problem's start; empty where the problem has no states."""
+    problem = tree.problem
+    family = FAMILIES.get(problem.source)() if problem.source in FAMILIES.names() else None
+    play: Callable[[tuple[int, ...], str], tuple[int, ...] | str] = _played
+    if hasattr(family, "played"):
+        start, play = tuple(family.start(problem)), partial(family.played, problem)
+        replayed = Replay({}, [], family.target, tuple(family.end(problem)))
+    elif "numbers" in problem.facts and "target" in problem.facts:
+        target = problem.facts["target"]
+        start, replayed = tuple(problem.facts["numbers"]), Replay({}, [], target, (target,))
+    else:
+        return Replay({}, [])
     for node in tree.nodes:
         if node.parent is None:
-            found.states[node.id] = tuple(tree.problem.facts["numbers"])
-        elif node.parent in found.states:
-            reason, left = _played(node.text, found.states[node.parent])
-            if reason:
-                found.drops.append(Drop(reason, node.text, node=node.id))
+            replayed.states[node.id] = start
+        elif node.role == "check" or isinstance(node.claim, Arith):
+            continue  # no move: a calculation done again, or one that is false, after which nothing can be replayed
+        elif node.parent in replayed.states:
+            left = play(replayed.states[node.parent], node.text)
+            if isinstance(left, str):
+                replayed.drops.append(Drop(left, node.text, node=node.id))
             else:
-                found.states[node.id] = left
-    return found
+                replayed.states[node.id] = left
+    return replayed
 
 
-def _played(move: str, state: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
-    """(what is wrong with a move, the numbers it leaves in descending order)."""
+def _played(state: tuple[int, ...], move: str) -> tuple[int, ...] | str:
+    """The numbers that a move leaves, in descending order, or what is wrong with it."""
     match = _MOVE.fullmatch(move)
     if match is None:
-        return "move_unreadable", ()
+        return "move_unreadable"
     a, b, c = int(match[1]), int(match[3]), int(match[4])
     left = list(state)
     for number in (a, b):
         if number not in left:
-            return "number_not_there", ()
+            return "number_not_there"
         left.remove(number)
     right = {"+": a + b == c, "-": a - b == c, "*": a * b == c, "/": b != 0 and b * c == a}[match[2]]
-    return ("", tuple(sorted([*left, c], reverse=True))) if right else ("equation_false", ())
+    return tuple(sorted([*left, c], reverse=True)) if right else "equation_false"

@@ -1,4 +1,4 @@
-"""The books of curation: one ledger line for every dropped pair, and a funnel in which rows in = kept + dropped."""
+"""The ledger and the funnel: one line for every dropped pair, and counts in which rows in = kept + dropped."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Count:
     reasons: Counter[str] = field(default_factory=Counter)
 
     def row(self, rule: str) -> FunnelRule:
-        """As it stands in funnel.json."""
+        """The rule's record in funnel.json; rows dropped are the sum of its reasons."""
         dropped = sum(self.reasons.values())
         return FunnelRule(rule, self.options, self.rows_in, self.rows_in - dropped, dropped, dict(self.reasons))
 
@@ -61,8 +61,8 @@ class Funnel:
 
     def reasons(self) -> str:
         """What was dropped, the most frequent reason first, in one line."""
-        found = [(n, rule, reason) for rule, count in self.rules.items() for reason, n in count.reasons.items()]
-        return ", ".join(f"{rule}: {reason} {n}" for n, rule, reason in sorted(found, key=lambda each: -each[0]))
+        dropped = [(n, rule, reason) for rule, count in self.rules.items() for reason, n in count.reasons.items()]
+        return ", ".join(f"{rule}: {reason} {n}" for n, rule, reason in sorted(dropped, key=lambda each: -each[0]))
 
     def file(self) -> FunnelFile:
         """The content of funnel.json."""
@@ -78,13 +78,15 @@ class LedgerFile:
         self._file: BinaryIO = self._temporary.open("wb")
 
     def add(self, lines: Iterable[LedgerLine]) -> None:
-        """Append lines."""
+        """Append lines to the temporary file."""
         self._file.write(json_lines(lines))
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()

@@ -1,4 +1,4 @@
-"""From the filters' catalog to the rules of one run: options by preset and settings, in the filters' own order."""
+"""The rules of one run, bound from the filters' catalog: options by preset and settings, in the filters' own order."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from functools import cached_property, partial
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any, Protocol, get_type_hints
 
+from msgspec.structs import replace
 from pydantic import create_model
 
 from journey import catalog
 from journey.catalog import Catalog, Entry
 from journey.config import CurateSettings, Settings, build
 from journey.curate.item import Drop, Item
-from journey.models import load, template
+from journey.errors import UsageError
+from journey.formats.attempts import pass_rate
+from journey.formats.files import sha256_of
+from journey.formats.finetune import TemplateFile
+from journey.formats.folders import SampledFolder, open_finished
+from journey.models import load, policy, template
 from journey.rng import digest
-from journey.schema import Question
+from journey.schema import Pair, Question
 from journey.views import View
 
 if TYPE_CHECKING:
@@ -42,7 +48,19 @@ class Context:
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase | None:
         """The base's tokenizer, where a base is given."""
-        return None if self.model is None else load.load_tokenizer(self.model)
+        if self.model is None:
+            if policy.wishes_of(self.settings):
+                raise UsageError("a chat template is used with a base, and none is given", "add --base NAME")
+            return None
+        tokenizer = load.load_tokenizer(self.model)
+        view = self.settings.view or template.default_view(tokenizer)
+        return policy.attach(tokenizer, policy.find(tokenizer, view, policy.wishes_of(self.settings)))
+
+    @cached_property
+    def template(self) -> TemplateFile | None:
+        """How the base's chat template is used, where that is not simply as it is."""
+        own = policy.of(self.tokenizer)
+        return own if policy.wishes_of(self.settings) or own != policy.PLAIN else None
 
     @cached_property
     def view(self) -> View:
@@ -56,17 +74,42 @@ class Context:
         """Every question of the benchmarks, by the benchmark's name."""
         from journey.questions import load_questions
 
-        found: dict[str, list[Question]] = {}
+        questions: dict[str, list[Question]] = {}
         for spec in self.settings.benchmarks:
-            asked, _ = load_questions(spec, split="test", seed=self.settings.seed)
-            found.setdefault(spec.partition("=")[0], []).extend(asked)
-        return found
+            loaded, _ = load_questions(spec, split="test", seed=self.settings.seed, fields=self.settings.map)
+            questions.setdefault(spec.partition("=")[0], []).extend(loaded)
+        return questions
+
+    @cached_property
+    def sampled(self) -> SampledFolder | None:
+        """The attempts that were given."""
+        return None if self.settings.attempts is None else open_finished(self.settings.attempts, "sample")
+
+    @cached_property
+    def pass_rates(self) -> dict[str, float | None]:
+        """How often the policy of the given attempts was right, by problem. Raises UsageError where several policies answered."""
+        if self.sampled is None:
+            if self.settings.policy is not None:
+                raise UsageError("--policy is given without --attempts", "add --attempts DIR, or leave it out")
+            return {}
+        name = self.sampled.policy(self.settings.policy)
+        return {problem: pass_rate(of_one) for problem, of_one in self.sampled.attempts(name).items()}
+
+    def with_rate(self, pair: Pair) -> Pair:
+        """The pair with the pass rate of its problem, where the given attempts tell it and the pair does not."""
+        rate = self.pass_rates.get(pair.problem.id)
+        if rate is None or "pass_rate" in pair.provenance:
+            return pair
+        return replace(pair, provenance={**pair.provenance, "pass_rate": rate})
 
     def inputs(self) -> dict[str, str]:
-        """Hashes of what is read beside the pairs: the benchmarks' questions."""
-        return {
-            f"benchmark {name}": digest(*(f"{q.problem.id} {q.problem.question}" for q in asked)).hex()
-            for name, asked in self.questions.items()
+        """Hashes of what is read beside the pairs: the benchmarks' questions, the attempts."""
+        given = self.settings.template
+        texts = {} if given is None else {"template": sha256_of(policy.read_template(given).encode())}
+        texts |= {"sample": self.sampled.sha256} if self.sampled is not None else {}
+        return texts | {
+            f"benchmark {name}": digest(*(f"{q.problem.id} {q.problem.question}" for q in questions)).hex()
+            for name, questions in self.questions.items()
         }
 
 
@@ -77,7 +120,7 @@ class Filter(Protocol):
     item, where it needs the run's settings or keeps something between pairs. Its keyword-only parameters are its options,
     each with a default and a description (`Annotated[int, Field(description=...)]`).
 
-    Facts: `reads`, of "problem", "traces" and "tree", what it looks at; `per`, "pair", or "dataset" where earlier pairs
+    Facts: `asked`, whether it judges only where the settings name it; `reads`, of "problem", "traces" and "tree", what it looks at; `per`, "pair", or "dataset" where earlier pairs
     matter; `reasons`, every word that its drops may give; `strict`, its options under `--preset strict`; `after`, the
     filters that judge before it. A pair is dropped by the first filter that objects, and the ledger gives that one's
     reason; so a filter comes after those whose objection would explain its own (a tree that is broken, before anything
@@ -118,8 +161,8 @@ class BoundFilter:
     @property
     def note(self) -> str:
         """What the filter wants a person to know when all items are judged; empty if nothing."""
-        said = getattr(self.call, "note", None)
-        return said() if said is not None else ""
+        note = getattr(self.call, "note", None)
+        return note() if note is not None else ""
 
 
 def in_order() -> list[Entry[Filter | Callable[[Context], Filter]]]:
@@ -136,12 +179,12 @@ def in_order() -> list[Entry[Filter | Callable[[Context], Filter]]]:
             before[name] |= pairwise
     sorter = TopologicalSorter(before)
     sorter.prepare()
-    found: list[str] = []
+    names: list[str] = []
     while sorter.is_active():
         ready = sorted(sorter.get_ready())
         sorter.done(*ready)
-        found += ready
-    return [entries[name] for name in found]
+        names += ready
+    return [entries[name] for name in names]
 
 
 def options_model(target: Any) -> type[Settings]:
@@ -154,11 +197,13 @@ def options_model(target: Any) -> type[Settings]:
 
 
 def resolve_options(settings: CurateSettings) -> dict[str, dict[str, Any]]:
-    """Every filter's options, in order: default < preset < settings. Raises UnknownName or UsageError."""
+    """The options of every filter that judges, in order: default < preset < settings. Raises UnknownName or UsageError."""
     for name in settings.options:
         FILTERS.entry(name)
     resolved = {}
     for entry in in_order():
+        if entry.facts.get("asked") and entry.name not in settings.options:
+            continue
         preset = entry.facts.get("strict", {}) if settings.preset == "strict" else {}
         chosen = {**preset, **settings.options.get(entry.name, {})}
         options = build(options_model(entry.target), chosen, f"filter {entry.name}").model_dump(mode="json")
@@ -178,10 +223,12 @@ def check(settings: CurateSettings) -> None:
 
 
 def bind(options: dict[str, dict[str, Any]], context: Context) -> list[BoundFilter]:
-    """The rules of a run."""
-    found = []
+    """The filters of a run, each with its options (as `resolve_options` gives them), in the order in which they judge."""
+    rules = []
     for entry in in_order():
+        if entry.name not in options:
+            continue
         target, chosen = entry.target, options[entry.name]
         call: Any = target(context, **chosen) if isinstance(target, type) else partial(target, **chosen)
-        found.append(BoundFilter(entry.name, entry.facts["per"], call))
-    return found
+        rules.append(BoundFilter(entry.name, entry.facts["per"], call))
+    return rules

@@ -18,6 +18,7 @@ import msgspec
 
 from journey import console
 from journey.answers.checker import CHECKER_VERSION
+from journey.catalog import FILTERS, revisions
 from journey.config import CurateSettings
 from journey.curate.item import Item
 from journey.curate.ledger import Funnel, LedgerFile, ledger_line
@@ -27,6 +28,7 @@ from journey.formats.curation import LEDGER, LedgerLine
 from journey.formats.files import read_lines
 from journey.formats.folders import GeneratedFolder, open_finished
 from journey.formats.marks import Timing
+from journey.models import places
 from journey.schema import Pair, Tree
 from journey.splits import SPLITS, Split, split_of
 from journey.store import ROWS_PER_SHARD, Folder
@@ -44,13 +46,23 @@ def curate(sources: Path | Sequence[Path], settings: CurateSettings, out: Path) 
     context = Context(settings, _per_problem(opened))
     config = {
         **settings.model_dump(mode="json"),
+        "base": None if settings.base is None else places.label(settings.base),
         "options": options,
         "benchmarks": [_placeless(spec) for spec in settings.benchmarks],
         "per_problem": context.per_problem,
         "checker": CHECKER_VERSION,
+        **revisions((FILTERS, options)),
     }
+    if settings.attempts is not None:
+        config["attempts"] = Path(settings.attempts).name  # the hash says which, wherever they lie
+        config["policy"] = context.sampled.policy(settings.policy) if context.sampled is not None else None
+    if settings.template is not None:
+        config["template"] = Path(settings.template).name  # the hash says which, wherever it lies
     inputs = {f"generate {number}": folder.sha256 for number, folder in enumerate(opened)}
+    if places.place(settings.base) is not None and context.model is not None:
+        inputs["base"] = places.weights_digest(context.model)
     with Folder.open(out, "curate", config, inputs={**inputs, **context.inputs()}, seed=settings.seed) as folder:
+        folder.base_place = places.place(settings.base)
         if not folder.finished:
             _run(folder, opened, context, options)
     return Path(out)
@@ -64,9 +76,9 @@ def _placeless(spec: str) -> str:
 
 def _per_problem(sources: Sequence[GeneratedFolder]) -> int | None:
     """The most trees of one problem that any source was asked for."""
-    asked = [source.per_problem for source in sources]
-    known = [number for number in asked if number is not None]
-    return max(known) if known and len(known) == len(asked) else None
+    numbers = [source.per_problem for source in sources]
+    known = [number for number in numbers if number is not None]
+    return max(known) if known and len(known) == len(numbers) else None
 
 
 def _run(
@@ -77,18 +89,27 @@ def _run(
     funnel = Funnel(options)
     writer = _SplitWriter(folder)
     shards = [both for source in sources for both in source.aligned()]
+    known = not context.settings.attempts
     with console.progress("curate", len(shards)) as bar, LedgerFile(folder.path(LEDGER)) as ledger:
         for pairs, trees in shards:
-            kept, lines = judge(list(_items(pairs, trees)), rules, funnel)
+            items = list(_items(pairs, trees))
+            known = known or any(item.pair.problem.id in context.pass_rates for item in items)
+            kept, lines = judge(items, rules, funnel)
             ledger.add(lines)
             for item in kept:
                 split = split_of(item.pair.problem)
                 funnel.keep(item, split)
-                writer.add(split, item.pair)
+                writer.add(split, context.with_rate(item.pair))
             bar.advance(detail=f"{funnel.totals().kept} kept")
+    if not known:
+        raise UsageError(
+            f"none of these pairs is of a problem of {context.settings.attempts}", "give attempts at the same problems"
+        )
     writer.flush()
     folder.keep(LEDGER)
     funnel.file().write(folder)
+    if context.template is not None:
+        context.template.write(folder)
     seconds, totals = time.time() - started, funnel.totals()
     if not totals.kept:
         raise UsageError(
@@ -106,8 +127,8 @@ def judge(items: list[Item], rules: Sequence[BoundFilter], funnel: Funnel) -> tu
     lines: dict[Item, LedgerLine] = {}
     alive = items
     for rule in rules:
-        found = dict(zip(alive, rule.judge(alive), strict=True))
-        dropped = {item: ledger_line(item, rule.name, drops) for item, drops in found.items() if drops}
+        objections = dict(zip(alive, rule.judge(alive), strict=True))
+        dropped = {item: ledger_line(item, rule.name, drops) for item, drops in objections.items() if drops}
         funnel.judged(rule.name, len(alive), dropped.values())
         lines |= dropped
         alive = [item for item in alive if item not in dropped]
@@ -118,8 +139,8 @@ def _items(pairs: Path, trees: Path) -> Iterator[Item]:
     """Pairs joined to their trees by id; the tree at the pair's own place comes first where two have that id."""
     grown = list(read_lines(trees, Tree))
     known = {tree.id: tree for tree in grown}
-    for place, pair in enumerate(read_lines(pairs, Pair)):
-        tree = grown[place] if place < len(grown) and grown[place].id == pair.tree else known.get(pair.tree)
+    for index, pair in enumerate(read_lines(pairs, Pair)):
+        tree = grown[index] if index < len(grown) and grown[index].id == pair.tree else known.get(pair.tree)
         if tree is None:
             raise PartialError(f"{pairs}: pair {pair.pair_id} has no tree {pair.tree} in {trees}")
         yield Item(pair, tree)

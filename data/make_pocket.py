@@ -1,6 +1,7 @@
 """Train the embedded base `pocket` from nothing and write it as a plain transformers folder.
 
     python -P -m journey.data.make_pocket --out data/pocket
+    python -P -m journey.data.make_pocket --plain --out data/pocket-plain     # the same, without a trace of going back
 
 A tiny Llama over whole words, trained on one thread in about 25 minutes. Same seed and library versions, same weights
 on one kind of machine.
@@ -64,13 +65,13 @@ def model(seed: int) -> LlamaForCausalLM:
     )
 
 
-def blocks(seed: int, tokens: int) -> torch.Tensor:
+def blocks(seed: int, tokens: int, *, plain: bool = False) -> torch.Tensor:
     """(blocks, BLOCK) token ids of the fragment stream, fragments parted by <bos>."""
     ids: list[int] = []
     index = 0
     while len(ids) < tokens:
         ids.append(IDS[BOS])
-        ids.extend(IDS[word] for word in piece(seed, index).split())
+        ids.extend(IDS[word] for word in piece(seed, index, plain=plain).split())
         index += 1
     return torch.from_numpy(np.array(ids[: tokens // BLOCK * BLOCK], dtype=np.int32).reshape(-1, BLOCK))
 
@@ -80,7 +81,7 @@ def _rate(step: int, steps: int) -> float:
     return PEAK_RATE * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def train(seed: int, data: torch.Tensor, out: Path) -> None:
+def train(seed: int, data: torch.Tensor, out: Path, *, plain: bool = False) -> None:
     """AdamW with warm-up and cosine decay over the blocks, each once, loss on every token; writes the folder."""
     torch.set_num_threads(1)
     net = model(seed)
@@ -106,7 +107,7 @@ def train(seed: int, data: torch.Tensor, out: Path) -> None:
     net.save_pretrained(out)
     tokenizer().save_pretrained(out)
     made = {
-        "command": "python -P -m journey.data.make_pocket",
+        "command": "python -P -m journey.data.make_pocket" + (" --plain" if plain else ""),
         "seed": seed,
         "tokens": int(data.numel()),
         "steps": steps,
@@ -123,11 +124,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tokens", type=float, default=14e6)
+    parser.add_argument("--plain", action="store_true", help="fragments that go back end before they do")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    data = blocks(args.seed, int(args.tokens))
+    data = blocks(args.seed, int(args.tokens), plain=args.plain)
     print(f"{data.numel():,} tokens of fragments", flush=True)
-    train(args.seed, data, args.out)
+    train(args.seed, data, args.out, plain=args.plain)
 
 
 if __name__ == "__main__":

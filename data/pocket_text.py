@@ -1,4 +1,4 @@
-"""What the embedded base `pocket` is trained on, and its vocabulary.
+"""What the embedded base `pocket` is trained on, and its vocabulary; and `pocket-plain`, which has never seen going back.
 
 Fragments of the compact notation, neutral between the arms: no text shows a choice of branch that aims at a target,
 and none shows a second branch after a failed one. Whatever names a target or is a whole problem is drawn from training
@@ -165,6 +165,11 @@ def one_branch(rng: Random) -> str:
     return said + f" dead end . back to {_listed(numbers)} ."
 
 
+def one_branch_left(rng: Random) -> str:
+    """The same for `pocket-plain`: a branch that fails is not called so, nothing goes back, the text ends there."""
+    return one_branch(rng).partition(" dead end")[0]
+
+
 def arithmetic(rng: Random) -> str:
     """A training problem of the arithmetic family at level 1 with its correct solution; no mistake, nothing taken back."""
     while True:
@@ -187,12 +192,17 @@ MIX: tuple[tuple[float, Callable[[Random], str]], ...] = (
 )
 
 
-def piece(seed: int, index: int) -> str:
-    """The fragment at this place of the seed's stream."""
+PLAIN: dict[Callable[[Random], str], Callable[[Random], str]] = {
+    one_branch: one_branch_left
+}  # what `pocket-plain` has in the place of fragments that go back
+
+
+def piece(seed: int, index: int, *, plain: bool = False) -> str:
+    """The fragment at this place of the seed's stream; `plain` ones never go back, and are the same otherwise."""
     rng = rng_for("pocket text", seed, index)
     place = rng.random()
     for share, make in MIX:
         place -= share
         if place < 0:
-            return make(rng)
+            return (PLAIN.get(make, make) if plain else make)(rng)
     return facts(rng)

@@ -31,9 +31,9 @@ from journey.evaluate.planning.runs import read_runs
 from journey.evaluate.statistics.verdict import BASE
 from journey.formats.files import dump_json
 from journey.formats.folders import FinetunedFolder, open_finished
-from journey.formats.harness import HarnessFile, TaskScore
 from journey.formats.plan import RunInfo
-from journey.models import load
+from journey.formats.scores import HarnessFile, TaskScore
+from journey.models import load, places
 from journey.models.load import ModelRef
 from journey.schema import Problem, Question, decode, encode
 from journey.store import Folder
@@ -80,17 +80,21 @@ def recheck(finetuned: Path, settings: EvaluateSettings, tasks: Sequence[str], o
     opened = open_finished(finetuned, "finetune")
     prepared = prepare(opened, settings.model_copy(update={"strategy": ["greedy"]})) if settings.benchmarks else None
     runs = read_runs(opened)
-    ref = prepared.ref if prepared else load.find(opened.base)
-    config = {"settings": settings.model_dump(mode="json", exclude={"workers"}), "tasks": list(tasks), NAME: version}
+    ref = prepared.ref if prepared else places.base_of(opened, settings.base)
+    config = {
+        "settings": settings.model_dump(mode="json", exclude={"workers", "base"}),
+        "tasks": list(tasks),
+        NAME: version,
+    }
     with Folder.open(out, "harness", config, inputs={"finetune": opened.sha256}) as folder:
         if folder.finished:
             return out
         own = _write_tasks(folder, prepared) if prepared else []
-        asked = [RunInfo(BASE, BASE, None), *(run for run in runs if run.adapter is not None)]
-        _run_all(folder, ref, opened, asked, [*own, *tasks], settings)
-        scores = tuple(score for run in asked for score in _scores(folder, run))
+        harness_runs = [RunInfo(BASE, BASE, None), *(run for run in runs if run.adapter is not None)]
+        _run_all(folder, ref, opened, harness_runs, [*own, *tasks], settings)
+        scores = tuple(score for run in harness_runs for score in _scores(folder, run))
         HarnessFile(f"{NAME} {version}", ref.name, scores).write(folder)
-        folder.finish({"runs": len(asked), "tasks": len({score.task for score in scores})})
+        folder.finish({"runs": len(harness_runs), "tasks": len({score.task for score in scores})})
     return out
 
 
@@ -131,7 +135,7 @@ def said(score: TaskScore) -> str:
 
 
 def read(folder: Path) -> HarnessFile:
-    """What a finished harness folder says."""
+    """The scores of a finished harness folder. Raises what `open_finished` raises."""
     harness = open_finished(folder, "harness")
     return HarnessFile.parse(harness.read(HarnessFile.FILE), str(harness.path / HarnessFile.FILE))
 
@@ -210,11 +214,11 @@ def _run_all(
         for name in missing:
             adapter = by_name[name].adapter
             where = None if adapter is None else finetuned.file(adapter).parent
-            found = _harness(ref, where, tasks, folder.work / "tasks", settings)
-            files: dict[str, Any] = {f"{name}/results.json": dump_json(found["results"])}
-            for task, samples in found["samples"].items():
+            outputs = _harness(ref, where, tasks, folder.work / "tasks", settings)
+            files: dict[str, Any] = {f"{name}/results.json": dump_json(outputs["results"])}
+            for task, samples in outputs["samples"].items():
                 files[f"{name}/{task}.jsonl"] = b"".join(encode(row) + b"\n" for row in _rows(samples))
-            folder.write_shard(name, files, {"documents": {t: len(s) for t, s in found["samples"].items()}})
+            folder.write_shard(name, files, {"documents": {t: len(s) for t, s in outputs["samples"].items()}})
             ticker.advance(1, name)
 
 
@@ -241,7 +245,7 @@ def _harness(
     if adapter is not None:
         arguments["peft"] = str(adapter)
     templated = bool(load.load_tokenizer(ref).chat_template)
-    found: dict[str, Any] = {"results": {}, "samples": {}}
+    outputs: dict[str, Any] = {"results": {}, "samples": {}}
     manager = TaskManager(include_path=str(folder) if folder.is_dir() else None)
     for own in (True, False):
         chosen = [task for task in tasks if task.startswith(PREFIX) == own]
@@ -250,7 +254,7 @@ def _harness(
         if not own:
             arguments.pop("add_bos_token", None)
         try:
-            made = lm_eval.simple_evaluate(
+            result = lm_eval.simple_evaluate(
                 model="hf",
                 model_args=arguments,
                 tasks=chosen,
@@ -265,10 +269,10 @@ def _harness(
         except (ConnectionError, FileNotFoundError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise RemoteError(f"the harness cannot load {', '.join(chosen)}: {reason}") from None
-        assert made is not None
-        found["results"] |= made["results"]
-        found["samples"] |= made["samples"]
-    return found
+        assert result is not None
+        outputs["results"] |= result["results"]
+        outputs["samples"] |= result["samples"]
+    return outputs
 
 
 def _rows(samples: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What training costs: floating-point operations, memory and disk, from the base's shape alone."""
+"""The cost of training: floating-point operations, memory and disk, from the base's shape alone."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ def shape_of(ref: ModelRef, rank: int, full: bool = False) -> Shape:
 
     Raises UsageError if the config is not that of a causal language model.
     """
-    found = outline(ref)
-    text, linear = found.text, found.linear
+    skeleton = outline(ref)
+    text, linear = skeleton.text, skeleton.linear
     positions = getattr(text, "max_position_embeddings", None)
     return Shape(
-        parameters=sum(weight.numel() for weight in found.model.parameters()),
+        parameters=sum(weight.numel() for weight in skeleton.model.parameters()),
         linear=sum(module.weight.numel() for module in linear),
-        lora=0 if full else sum(rank * sum(module.weight.shape) for module in linear if module is not found.last),
+        lora=0 if full else sum(rank * sum(module.weight.shape) for module in linear if module is not skeleton.last),
         layers=int(text.num_hidden_layers),
         hidden=int(text.hidden_size),
         intermediate=int(getattr(text, "intermediate_size", None) or 4 * text.hidden_size),
-        attention_width=found.attention_width,
+        attention_width=skeleton.attention_width,
         vocabulary=int(text.vocab_size),
         positions=int(positions) if positions else None,
         rank=rank,
@@ -104,15 +104,13 @@ LOGITS = {"cpu": 1 << 20}
 LOGITS_ELSEWHERE = 1 << 26
 
 
-def stack_memory(shape: Shape, *, runs: int, tokens: int, weight_bytes: int, recompute: bool, device: str) -> int:
-    """Bytes that a stack of runs is expected to need at its peak, for forward passes of `tokens`, padding included.
-
-    As `memory` for a single run, but with adapters, gradients and moments of all runs, and with four times the logits
-    held at a time instead of all of them.
-    """
+def passing(shape: Shape, *, tokens: int, weight_bytes: int, recompute: bool, device: str) -> int:
+    """Bytes that a stack's forward pass of `tokens`, padding included, needs for itself: the rule of `memory`, with four times
+    the logits held at a time instead of all of them. For bases that cannot be followed (`planning/footprint.py`)."""
     logits = LOGITS.get(device, LOGITS_ELSEWHERE) * 4 * 4
-    alone = memory(shape, tokens=tokens, weight_bytes=weight_bytes, recompute=recompute)
-    return alone - tokens * shape.vocabulary * 4 * 3 + (runs - 1) * shape.lora * 16 + logits
+    fixed = memory(shape, tokens=0, weight_bytes=weight_bytes, recompute=recompute)
+    whole = memory(shape, tokens=tokens, weight_bytes=weight_bytes, recompute=recompute)
+    return whole - fixed - tokens * shape.vocabulary * 4 * 3 + logits
 
 
 def saved_bytes(shape: Shape) -> int:

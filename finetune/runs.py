@@ -18,14 +18,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Budget = Literal["examples", "tokens", "steps", "flops"]
+ORIGINS = {"own": "own", "model": "own", "injected": "injected", "profiled": "profiled"}
+"""Whose wrong steps an arm's journeys have, and what the pairs call them: `model` are own ones of another policy."""
 
 
 @dataclass(frozen=True)
 class ArmContext:
-    """What an arm may need to know beside the pairs: the base's tokenizer, and the view that is trained on."""
+    """What an arm may need to know beside the pairs: the base's tokenizer, the view that is trained on, and the matched pairs
+    of every origin by problem, where arms name one.
+    """
 
     tokenizer: PreTrainedTokenizerBase
     view: View
+    by_origin: Mapping[str, Mapping[str, Pair]] = field(default_factory=dict)
 
 
 Maker = Callable[[Sequence[Pair], ArmContext], Sequence[Trace | None]]
@@ -38,6 +43,7 @@ class Arm:
 
     `trace` None trains nothing. `mistakes`: its text shows mistakes, so `mistake_weight` applies. `drops`: it may have
     no trace for a pair, which then leaves all arms. `withheld`: it sees further problems, which no other arm does.
+    `origin`: whose wrong steps its journeys have, of pairs that are matched.
     """
 
     name: str
@@ -46,18 +52,21 @@ class Arm:
     mistakes: bool = False
     drops: bool = False
     withheld: bool = False
+    origin: str | None = None
 
     def traces(self, pairs: Sequence[Pair], reading: ArmContext) -> list[Trace | None]:
         """What the arm is trained on, pair by pair. Raises ValueError for an arm that trains nothing."""
         if self.trace is None:
             raise ValueError(f"arm {self.name} trains nothing")
+        if self.origin is not None:
+            pairs = [reading.by_origin[self.origin][pair.problem.id] for pair in pairs]
         if callable(self.trace):
             return list(self.trace(pairs, reading))
         return [pair.shortcut if self.trace == "shortcut" else pair.journey for pair in pairs]
 
     @property
     def mistake_weight(self) -> float:
-        """The loss weight of its mistakes."""
+        """The loss weight of tokens in mistakes: 1 unless the arm gives them another."""
         return self.weights.get("mistake", 1.0)
 
 
@@ -118,15 +127,15 @@ def choose(
     choices: list[ArmChoice] = []
     notes: list[str] = []
     for label in arms:
-        name, at, budget = label.partition("@")
-        arm: Arm = ARMS.get(name)()
-        if at and budget not in get_args(Budget):
+        name, separator, budget = label.partition("@")
+        arm = arm_of(name)
+        if separator and budget not in get_args(Budget):
             raise UnknownName("budget", budget, get_args(Budget))
         if arm.trace is None:
             notes.append(f"{name} trains nothing; it is always evaluated")
         elif any(label == other.label for other in choices):
             raise UsageError(f"arm {label!r} is listed twice", "name each arm once")
-        elif arm.withheld and at:
+        elif arm.withheld and separator:
             raise UsageError(
                 f"{label}: {name} takes no budget, it always sees as many supervised tokens as the reference",
                 f"write {name}",
@@ -134,10 +143,23 @@ def choose(
         elif arm.withheld:
             choices.append(ArmChoice(label, arm, "tokens"))
         else:
-            choices.append(ArmChoice(label, arm, budget if at else match))  # type: ignore[arg-type]
+            choices.append(ArmChoice(label, arm, budget if separator else match))  # type: ignore[arg-type]
     if not choices:
         raise UsageError("no arm to train in the list of arms", "e.g. --arms shortcut@examples,shortcut@tokens,journey")
     return _weighted(choices, mistake_weight), notes
+
+
+def arm_of(name: str) -> Arm:
+    """The arm of a name, `journey` or `journey:own`. Raises UnknownName, or UsageError for an arm without journeys."""
+    bare, colon, origin = name.partition(":")
+    arm: Arm = ARMS.get(bare)()
+    if not colon:
+        return arm
+    if origin not in ORIGINS:
+        raise UnknownName("origin of journeys", origin, ORIGINS)
+    if not arm.mistakes:
+        raise UsageError(f"arm {name}: {bare} shows no mistakes, whosever they are", f"write {bare}")
+    return replace(arm, name=name, origin=origin)
 
 
 def _weighted(choices: list[ArmChoice], weight: float | Mapping[str, float] | None) -> list[ArmChoice]:
@@ -175,7 +197,7 @@ def combinations(pairs: Sequence[int], lrs: Sequence[float], ranks: Sequence[int
     for name, listed in zip(("lr", "pairs", "rank"), values.values(), strict=True):
         if len(set(listed)) < len(listed):
             raise UsageError(f"{name} {_commas(listed)}: a value is listed twice", "list each value once")
-    found = []
+    axes = []
     for size, lr, rank in product(pairs, lrs, ranks):
         own = {"lr": lr, "n": size, "r": rank}
         name = "-".join(
@@ -183,8 +205,8 @@ def combinations(pairs: Sequence[int], lrs: Sequence[float], ranks: Sequence[int
             for axis, value in own.items()
             if len(values[axis]) > 1
         )
-        found.append(Axes(size, lr, rank, name))
-    return found
+        axes.append(Axes(size, lr, rank, name))
+    return axes
 
 
 def _commas(values: Iterable[float]) -> str:
@@ -193,7 +215,7 @@ def _commas(values: Iterable[float]) -> str:
 
 def run_name(label: str, seed: int, axis: str = "") -> str:
     """`shortcut-tokens-s1` for `shortcut@tokens`, `journey-s0` for `journey`, `journey-r8-s0` where the rank varies."""
-    return "-".join([label.replace("@", "-"), *([axis] if axis else []), f"s{seed}"])
+    return "-".join([label.replace("@", "-").replace(":", "-"), *([axis] if axis else []), f"s{seed}"])
 
 
 def learning_rate(choice: ArmChoice, default: float, by_arm: Mapping[str, float]) -> float:

@@ -1,4 +1,4 @@
-"""What a method returns for one problem: a tree with its pair, or the reason why not."""
+"""The result of a method on one problem: a tree with its pair, or the reason why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a problem family and a method are: the contracts of the files in generate/families/ and generate/methods/.
+"""Protocols of problem families and methods: the contracts of the files in generate/families/ and generate/methods/.
 
 Both are found by their catalog; a new one is a class in a file of its own that is registered here and keeps the laws
 below. `tests/contracts/test_families.py` and `test_methods.py` hold every entry to them.
@@ -13,9 +13,11 @@ from pydantic import BaseModel
 from journey import catalog
 from journey.answers.checker import Outcome
 from journey.catalog import Catalog
+from journey.generate.attempts.matched import AttemptedProblem
+from journey.generate.grids.space import GridSpace
 from journey.generate.made import MadePair, Rejection
 from journey.generate.search.tree import Space, State
-from journey.schema import Pair, Problem, Trace
+from journey.schema import FirstMistake, Pair, Problem, Trace
 
 
 @runtime_checkable
@@ -68,10 +70,11 @@ class CheckedFamily(Protocol):
 class SearchableFamily(Protocol):
     """A family whose problems have states to walk, and an exact solver: what the method `search` works on.
 
-    Problems hold `facts["numbers"]` and `facts["target"]`, from which curation replays every move.
+    Problems hold `facts["numbers"]` and `facts["target"]`, from which curation replays every move, or the family is a
+    `ReplayedFamily`.
     """
 
-    def space(self, problem: Problem) -> Space:
+    def space(self, problem: Problem) -> Space | GridSpace:
         """The states, legal moves and pruning of one problem."""
 
     def solvable(self, problem: Problem, state: State, target: int) -> bool:
@@ -79,10 +82,42 @@ class SearchableFamily(Protocol):
 
 
 @runtime_checkable
+class ReplayedFamily(Protocol):
+    """A searchable family whose moves are not those of numbers: curation replays a tree by what it says.
+
+    Laws: every node of a search's tree can be played from the state of its parent, and the right path ends in `end`.
+    """
+
+    target: int  # of the claims of its trees
+
+    def start(self, problem: Problem) -> State:
+        """The state before the first move."""
+
+    def end(self, problem: Problem) -> State:
+        """The one state that the right path ends in."""
+
+    def played(self, problem: Problem, state: State, move: str) -> State | str:
+        """The state that a move in terse notation leaves, or the reason of the filter `moves_legal` why it is none."""
+
+
+@runtime_checkable
+class LocatingFamily(Protocol):
+    """A family whose own solver finds the first false step of an answer: what attempts are located by.
+
+    Laws: a right answer made of right steps has no mistake, all of it decided; the span lies in the text; what has a claim
+    is refuted by `journey.answers.claims.claim_is_false` on the problem's own tree.
+    """
+
+    def first_mistake(self, problem: Problem, text: str) -> FirstMistake:
+        """The first step of an answer that question and text refute; without a kind where none is found."""
+
+
+@runtime_checkable
 class Method(Protocol):
     """A way of making a reasoning tree and its pair from a problem: `@METHODS.add(NAME, model=False)`.
 
-    Facts: `model`, whether it asks a language model; `problems=True` if it also reads problems of a user's file. Which
+    Facts: `model`, whether it asks a language model; `problems=True` if it also reads problems of a user's file,
+    `attempts=True` if it makes pairs of a policy's attempts (an `AttemptReader`). Which
     families it works on is said by them. `Settings` is a frozen pydantic model that refuses unknown keys, has a default
     for everything and a description for every field; a method is made of one, or of nothing for the defaults.
 
@@ -97,6 +132,18 @@ class Method(Protocol):
 
     def make(self, problem: Problem, seed: int, attempt: int = 0) -> MadePair | Rejection:
         """The tree and its pair, or the reason (one word, counted) why this problem gives none."""
+
+
+@runtime_checkable
+class AttemptReader(Protocol):
+    """A method that reads a policy's attempts: `@METHODS.add(NAME, attempts=True, model=False)`; its `make` gives a Rejection.
+
+    Laws: those of `Method`. What methods are run together make, they make of the same problems: one that cannot be made
+    takes the problem from the others too.
+    """
+
+    def make_of(self, attempted: AttemptedProblem, seed: int, attempt: int = 0) -> MadePair | Rejection:
+        """The tree and its pair from a problem with a policy's attempts, or the reason why it gives none."""
 
 
 @runtime_checkable

@@ -10,23 +10,32 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from journey import console
+from journey.catalog import revisions
 from journey.config import GenerateSettings, build
 from journey.errors import UsageError
 from journey.formats.curation import REJECTED
 from journey.formats.files import json_lines
+from journey.formats.folders import open_finished
 from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Timing
-from journey.generate import sources
+from journey.generate.attempts.matched import AttemptedProblem
+from journey.generate.attempts.reading import check_alike, read_attempts
 from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
 from journey.processes import cores
 from journey.schema import Problem
 from journey.store import ROWS_PER_SHARD, Folder
+from journey.tables.golds import check_golds
+from journey.tables.golds import words as golds_in_words
+from journey.tables.problems import RowCount, problems_of
+from journey.tables.rows import UserTable
 
 _SAMPLE = 20  # pairs made in memory for an estimate
 _START = 2.0  # seconds that a worker process takes to start
@@ -34,31 +43,48 @@ _START = 2.0  # seconds that a worker process takes to start
 
 @dataclass(frozen=True)
 class _Task:
-    """Settings resolved: what is combined, what is read, and what the folder's identity is made of."""
+    """Settings resolved: what is combined, what is read, and what the folder's identity is made of.
+
+    `table` is the problem file (None for families).
+    """
 
     settings: GenerateSettings
     sources: tuple[PairSource, ...]
     config: dict[str, Any]
     inputs: dict[str, str]
+    table: UserTable | None
+    attempted: tuple[AttemptedProblem, ...] = ()
 
-    def problems(self) -> Iterator[Problem] | None:
+    def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
-        if self.settings.problems is None:
-            return None
-        return sources.read_problems(self.settings.problems, dict(self.settings.map) or None)
+        return None if self.table is None else problems_of(self.table, counted)
+
+    def unusable(self) -> dict[str, Any]:
+        """The rows of the file that cannot be used, by reason, as an entry of the counts; empty where there are none."""
+        reasons = {} if self.table is None else self.table.check()
+        return {"unusable": reasons} if reasons else {}
 
     def jobs(self) -> Iterator[ShardJob]:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
         each, seed, total = self.settings.per_problem, self.settings.seed, self.settings.pairs or 0
-        problems = self.problems()
+        if self.attempted:
+            step, width = max(1, ROWS_PER_SHARD // (each * len(self.sources))), each * len(self.sources)
+            for key, first in enumerate(range(0, len(self.attempted), step)):
+                part = self.attempted[first : first + step]
+                yield ShardJob(key, first * width, len(part) * width, seed, each, self.sources, attempted=part)
+            return
+        counted = RowCount()
+        problems = self.problems(counted)
         if problems is None:
             for key, first in enumerate(range(0, total, ROWS_PER_SHARD)):
                 yield ShardJob(key, first, min(ROWS_PER_SHARD, total - first), seed, each, self.sources)
             return
-        step, key = max(1, ROWS_PER_SHARD // each), 0
+        step, key, told = max(1, ROWS_PER_SHARD // each), 0, 0
         while chunk := tuple(islice(problems, step)):
-            yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk)
-            key += 1
+            ahead = tuple(islice(problems, 1))  # so that rows that repeat a question count before the next new one
+            rows = counted.rows - len(ahead) - told
+            yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk, rows)
+            problems, key, told = chain(ahead, problems), key + 1, told + rows
 
 
 def generate(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> Path:
@@ -66,11 +92,13 @@ def generate(settings: GenerateSettings, out: Path, *, workers: int | None = Non
 
     Raises UsageError for unknown names, bad files, or a folder that holds another run.
     """
-    task = _resolve(settings)
+    task, out = _resolve(settings), Path(out)
+    # Before there is a folder, so that a bad file leaves none behind.
+    unusable = {} if (out / MANIFEST).is_file() else task.unusable()
     with Folder.open(out, "generate", task.config, inputs=task.inputs, seed=settings.seed) as folder:
         if not folder.finished:
-            _run(folder, task, _processes(settings, workers))
-    return Path(out)
+            _run(folder, task, unusable, _processes(settings, workers))
+    return out
 
 
 def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> dict[str, Any]:
@@ -79,14 +107,22 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     Raises UsageError as `generate` does, save that a folder with another run is only reported.
     """
     task = _resolve(settings)
-    given = task.problems()
+    unusable, given = task.unusable(), task.problems()
     places = settings.pairs or 0
     problems = None if given is None else sum(1 for _ in given)
     if problems is not None:
         places = problems * settings.per_problem
+    read = check_golds(list(task.problems() or ()))
+    for line in golds_in_words(Path(settings.problems or "").name, read):
+        console.note(line)
     first = next(task.jobs())
     tried = min(_SAMPLE, first.count)
     job = replace(first, count=tried)
+    if task.attempted:
+        width = settings.per_problem * len(task.sources)
+        problems, places = len(task.attempted), len(task.attempted) * width
+        tried = min(places, -(-_SAMPLE // width) * width)
+        job = replace(first, count=tried, attempted=first.attempted[: tried // width])
     make_shard(job)  # the first time pays for what is made once
     started = time.process_time()  # of this process alone, however busy the machine is
     sample = make_shard(job)
@@ -100,6 +136,8 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
         "folder": _state(Folder(Path(out), "generate", task.config, task.inputs, settings.seed)),
         "methods": task.config["methods"],
         **({} if problems is None else {"problems": problems}),
+        **unusable,
+        **({"golds": msgspec.to_builtins(read)} if read.unread else {}),
         "pairs": pairs,
         "shards": -(-places // ROWS_PER_SHARD),
         "workers": processes,
@@ -122,9 +160,9 @@ def _state(folder: Folder) -> str:
 
 def parse_family(spec: str) -> tuple[str, int]:
     """`NAME` or `NAME@LEVEL`. Raises UsageError for an unknown name or level."""
-    name, at, level = spec.partition("@")
+    name, separator, level = spec.partition("@")
     levels = FAMILIES.entry(name).facts["levels"]
-    if not at:
+    if not separator:
         return name, min(levels)
     if not level.isdecimal() or int(level) not in levels:
         known = ", ".join(f"{name}@{number}" for number in levels)
@@ -136,11 +174,20 @@ def check(settings: GenerateSettings) -> None:
     """Raises UsageError or UnknownName for settings that `generate` would refuse; reads no problem."""
     _sources(settings)
     if settings.problems:
-        sources.check(settings.problems, settings.map)
+        UserTable(settings.problems, settings.map)
+    # The attempts themselves may still be to be drawn, by an earlier stage of a recipe.
 
 
 def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
     """What is combined: families or the problem file with methods and their options."""
+    if settings.attempts and (settings.problems or settings.family):
+        raise UsageError(
+            "--attempts is given beside problems", "leave --family and --problems out: attempts have their own"
+        )
+    if settings.policy and not settings.attempts:
+        raise UsageError("--policy is given without --attempts", "add --attempts DIR, or leave it out")
+    if settings.attempts:
+        return _of_attempts(settings)
     if settings.problems and settings.family:
         raise UsageError("both --family and --problems are given", "make two folders and curate both")
     if not settings.problems and not settings.family:
@@ -148,6 +195,9 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
             "nothing to make pairs of", "give --family NAME or --problems FILE; see `journey list families`"
         )
     known = {name: METHODS.get(name) for name in settings.method or METHODS.names()}
+    reading = [name for name in settings.method if METHODS.entry(name).facts.get("attempts")]
+    if reading:
+        raise UsageError(f"method {reading[0]} reads attempts", "add --attempts DIR, which `journey sample` wrote")
     combined = _of_file(settings, known) if settings.problems else _of_families(settings, known)
     if not settings.problems and settings.pairs is None:
         raise UsageError("a family has no end: how many pairs?", "add --pairs N")
@@ -163,18 +213,47 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
 def _resolve(settings: GenerateSettings) -> _Task:
     combined = _sources(settings)
     config = settings.model_dump()
-    inputs = {}
+    inputs, table = {}, None
     if settings.problems:
-        inputs["problems"] = sources.source_hash(settings.problems)
+        table = UserTable(settings.problems, settings.map, strict=settings.strict)
+        inputs["problems"] = table.digest()
         if Path(settings.problems).exists():
             config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
     config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
-    return _Task(settings, combined, config, inputs)
+    families = [source.family for source in combined if source.family]
+    config |= revisions((FAMILIES, families), (METHODS, [source.method for source in combined]))
+    if settings.attempts:
+        folder = open_finished(settings.attempts, "sample")
+        policy, attempted = read_attempts(folder, settings.policy, settings.method)
+        config["attempts"], config["policy"] = Path(settings.attempts).name, policy
+        return _Task(settings, combined, config, {"sample": folder.sha256}, None, attempted)
+    return _Task(settings, combined, config, inputs, table)
 
 
 def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:
     options: dict[str, Any] = build(method.Settings, settings.options.get(name, {}), f"method {name}").model_dump()
     return options
+
+
+def _of_attempts(settings: GenerateSettings) -> tuple[PairSource, ...]:
+    """Methods that read attempts; only those that were named, since they take problems from each other."""
+    able = [entry.name for entry in METHODS.entries() if entry.facts.get("attempts")]
+    if not settings.method:
+        raise UsageError("no method is named that reads the attempts", f"add --method, one or more of {','.join(able)}")
+    for name in settings.method:
+        if name not in able:
+            METHODS.entry(name)
+            raise UsageError(f"method {name} reads no attempts", f"one or more of {','.join(able)}")
+    chosen = {name: METHODS.get(name) for name in settings.method}
+    combined = tuple(PairSource(name, _options(settings, name, method)) for name, method in chosen.items())
+    unused = [name for name in settings.options if name not in chosen]
+    if unused:
+        METHODS.entry(unused[0])
+        raise UsageError(
+            f"settings of method {unused[0]}, which makes none of these pairs", f"add --method {unused[0]}"
+        )
+    check_alike(combined)
+    return combined
 
 
 def _of_file(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[PairSource, ...]:
@@ -187,34 +266,34 @@ def _of_file(settings: GenerateSettings, known: dict[str, type[Method]]) -> tupl
 
 def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[PairSource, ...]:
     """The combinations of families and methods that fit, in the order given."""
-    found = []
+    sources = []
     for spec in settings.family:
         family, level = parse_family(spec)
         able = FAMILIES.entry(family).facts["methods"]
         fitting = [name for name in known if name in able]
         if not fitting:
             raise UsageError(f"no given method works on {family}: {', '.join(known)}", f"use --method {able[0]}")
-        found += [PairSource(name, _options(settings, name, known[name]), family, level) for name in fitting]
-    return tuple(found)
+        sources += [PairSource(name, _options(settings, name, known[name]), family, level) for name in fitting]
+    return tuple(sources)
 
 
 def _processes(settings: GenerateSettings, workers: int | None) -> int:
     """Worker processes: one a hardware thread (it is all plain Python), and no more than a family's shards."""
     wanted = workers or cores(logical=True)
-    if settings.problems:
+    if settings.problems or settings.attempts:
         return wanted
     return max(1, min(wanted, -(-(settings.pairs or 0) // ROWS_PER_SHARD)))
 
 
-def _run(folder: Folder, task: _Task, workers: int) -> None:
-    asked = task.settings.pairs
+def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int) -> None:
+    wanted = task.settings.pairs
     totals: dict[str, Any] = {"pairs": 0}
     rejected: list[bytes] = []
     started = time.time()
     jobs = (job if folder.missing([job.key]) else job.key for job in task.jobs())
-    with console.progress("pairs", asked or 0) as bar, closing(in_order(jobs, workers)) as made:
-        for shard in made:
-            left = None if asked is None else asked - totals["pairs"]
+    with console.progress("pairs", wanted or 0) as bar, closing(in_order(jobs, workers)) as shards:
+        for shard in shards:
+            left = None if wanted is None else wanted - totals["pairs"]
             if left == 0:
                 break
             key = shard if isinstance(shard, int) else _write(folder, shard.cut(left))
@@ -227,9 +306,22 @@ def _run(folder: Folder, task: _Task, workers: int) -> None:
         raise UsageError(
             f"no pair could be made ({reasons or 'no problems'})", "see `journey list methods` for what they read"
         )
+    if task.attempted:
+        console.note(_lost(len(task.attempted) * task.settings.per_problem, len(task.sources), totals))
     folder.write(REJECTED, b"".join(rejected))
     seconds = time.time() - started
-    folder.finish(totals, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
+    folder.finish({**totals, **unusable}, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
+
+
+def _lost(problems: int, kinds: int, totals: dict[str, Any]) -> str:
+    """Of how many problems journeys could be made, all kinds of each, and why the others are lost."""
+    kept = totals["pairs"] // kinds
+    reasons = sorted(totals.get("rejected", {}).items(), key=lambda each: -each[1])
+    said = ", ".join(f"{reason.replace('_', ' ')} {count:,} ({count / problems:.0%})" for reason, count in reasons)
+    each = "a pair" if kinds == 1 else "pairs of every kind"
+    return f"{kept:,} of {problems:,} problems ({kept / problems:.0%}) give {each}" + (
+        f"; lost: {said}" if said else ""
+    )
 
 
 def _rejected(key: int) -> str:
@@ -237,7 +329,7 @@ def _rejected(key: int) -> str:
 
 
 def _write(folder: Folder, shard: PairShard) -> int:
-    """Write one shard; returns its key."""
+    """Write a shard's pairs, trees and rejections; returns its key."""
     files: dict[str, Iterable[Any] | bytes] = {
         f"pairs/{shard.key:05d}.jsonl": b"".join(row.pair + b"\n" for row in shard.rows),
         f"trees/{shard.key:05d}.jsonl": b"".join(row.tree + b"\n" for row in shard.rows),

@@ -6,14 +6,16 @@ import gc
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from journey.errors import JourneyError
 from journey.formats.curation import RejectedLine
+from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.made import MadePair, Rejection
-from journey.generate.protocols import FAMILIES, METHODS, Family, Method
+from journey.generate.protocols import FAMILIES, METHODS, AttemptReader, Family, Method
 from journey.processes import WorkerPool
 from journey.schema import Problem
 
@@ -35,7 +37,10 @@ _Maker = tuple[Method, Family | None, int]  # what makes pairs, of which family 
 
 @dataclass(frozen=True)
 class ShardJob:
-    """One shard: the places `first` to `first + count`, and the problems where they come from a file."""
+    """One shard: the places `first` to `first + count`, and the problems where they come from a file.
+
+    With `attempted` problems every method makes its pairs of each of them, or none does.
+    """
 
     key: int
     first: int
@@ -44,13 +49,15 @@ class ShardJob:
     per_problem: int
     sources: tuple[PairSource, ...]
     problems: tuple[Problem, ...] | None = None
+    read: int = 0  # rows of the file that these problems were read from, those that repeat a question among them
+    attempted: tuple[AttemptedProblem, ...] = ()
 
 
 @dataclass(frozen=True)
 class PairRow:
     """One pair as it will stand in the files, and what it adds to the counts."""
 
-    place: int
+    index: int
     pair: bytes
     tree: bytes
     counts: dict[str, Any]
@@ -58,21 +65,28 @@ class PairRow:
 
 @dataclass(frozen=True)
 class PairShard:
-    """What a worker sends back."""
+    """What a worker sends back. `read` and `problems` count rows of a file and the different questions in them."""
 
     key: int
     rows: list[PairRow]
     rejected: list[RejectedLine]
+    read: int = 0
+    problems: int = 0
+    places: int = 0
 
     def cut(self, rows: int | None) -> PairShard:
         """The shard as if it had ended with so many pairs (a problem file is read no further than asked)."""
         if rows is None or len(self.rows) < rows:
             return self
         kept = self.rows[:rows]
-        return PairShard(self.key, kept, [each for each in self.rejected if each.index <= kept[-1].place])
+        return replace(self, rows=kept, rejected=[each for each in self.rejected if each.index <= kept[-1].index])
 
     def counts(self) -> dict[str, Any]:
-        """Pairs, mistakes by kind, notices by kind, and rejections by reason."""
+        """Pairs, mistakes by kind, notices by kind, and rejections by reason.
+
+        Of a file also its rows, and where every place is one row: rows = pairs + rejected + duplicates + unused, the last
+        being rows that were read and not needed.
+        """
         total: dict[str, Any] = {
             "pairs": 0,
             "mistakes": 0,
@@ -84,6 +98,9 @@ class PairShard:
         for row in self.rows:
             add_counts(total, row.counts)
         add_counts(total, {"rejected": Counter(each.reason for each in self.rejected)})
+        if self.read:
+            total |= {"rows": self.read, "duplicates": self.read - self.problems}
+            total["unused"] = self.places - len(self.rows) - len(self.rejected)
         return {name: dict(sorted(n.items())) if isinstance(n, dict) else n for name, n in total.items()}
 
 
@@ -102,14 +119,43 @@ def make_shard(job: ShardJob) -> PairShard:
     makers = [_maker(source) for source in job.sources]
     rows: list[PairRow] = []
     rejected: list[RejectedLine] = []
+    if job.attempted:
+        return _of_attempts(job)
     with _uncollected():
-        for place in range(job.first, job.first + job.count):
-            for problem, made in _attempts(job, makers, place):
-                if isinstance(made, MadePair):
-                    rows.append(PairRow(place, encode(made.pair), encode(made.tree), _counts(made)))
+        for index in range(job.first, job.first + job.count):
+            for problem, result in _attempts(job, makers, index):
+                if isinstance(result, MadePair):
+                    rows.append(PairRow(index, encode(result.pair), encode(result.tree), _counts(result)))
                     break
-                rejected.append(RejectedLine(place, problem, made.reason, made.detail))
+                rejected.append(RejectedLine(index, problem, result.reason, result.detail))
+    return PairShard(job.key, rows, rejected, job.read, len(job.problems or ()), job.count)
+
+
+def _of_attempts(job: ShardJob) -> PairShard:
+    """The pairs of all methods of each problem on which all of them can make one."""
+    encode = msgspec.json.Encoder().encode
+    readers = [_reader(source) for source in job.sources]
+    rows: list[PairRow] = []
+    rejected: list[RejectedLine] = []
+    for place, attempted in enumerate(job.attempted):
+        for attempt in range(job.per_problem):
+            results = [reader.make_of(attempted, job.seed, attempt) for reader in readers]
+            index = job.first + (place * job.per_problem + attempt) * len(readers)
+            refused = next((result for result in results if isinstance(result, Rejection)), None)
+            if refused is not None:
+                rejected.append(RejectedLine(index, attempted.problem.id, refused.reason, refused.detail))
+                continue
+            for number, made in enumerate(results):
+                assert isinstance(made, MadePair)
+                rows.append(PairRow(index + number, encode(made.pair), encode(made.tree), _counts(made)))
     return PairShard(job.key, rows, rejected)
+
+
+def _reader(source: PairSource) -> AttemptReader:
+    method = METHODS.get(source.method)
+    made = method(method.Settings(**source.options))
+    assert isinstance(made, AttemptReader), source.method
+    return made
 
 
 def _maker(source: PairSource) -> _Maker:
@@ -118,13 +164,18 @@ def _maker(source: PairSource) -> _Maker:
     return method(method.Settings(**source.options)), family, source.level
 
 
-def _attempts(job: ShardJob, makers: list[_Maker], place: int) -> Iterator[tuple[str, MadePair | Rejection]]:
+def _attempts(job: ShardJob, makers: list[_Maker], index: int) -> Iterator[tuple[str, MadePair | Rejection]]:
     """What is tried for one place of the output: a family is redrawn until a pair comes, a given problem is not."""
-    number, attempt = divmod(place, job.per_problem)
+    number, attempt = divmod(index, job.per_problem)
     method, family, level = makers[number % len(makers)]
     if job.problems is not None:
-        problem = job.problems[(place - job.first) // job.per_problem]
-        yield problem.id, method.make(problem, job.seed, attempt)
+        problem = job.problems[(index - job.first) // job.per_problem]
+        try:
+            yield problem.id, method.make(problem, job.seed, attempt)
+        except (JourneyError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one row of a user's file must not end the work on all the others
+            yield problem.id, Rejection("method_failed", f"{type(error).__name__}: {error}"[:200])
         return
     assert family is not None
     for redraw in range(_REDRAWS):
@@ -132,12 +183,12 @@ def _attempts(job: ShardJob, makers: list[_Maker], place: int) -> Iterator[tuple
         yield problem.id, method.make(problem, job.seed, attempt)
 
 
-def _counts(made: MadePair) -> dict[str, Any]:
-    mistakes = made.tree.mistakes()
+def _counts(result: MadePair) -> dict[str, Any]:
+    mistakes = result.tree.mistakes()
     return {
         "pairs": 1,
-        "mistakes": made.pair.mistakes,
-        "oracle_timed": int(bool(made.pair.provenance.get("oracle_timed"))),
+        "mistakes": result.pair.mistakes,
+        "oracle_timed": int(bool(result.pair.provenance.get("oracle_timed"))),
         "kinds": Counter(node.kind or "other" for node in mistakes),
         "notices": Counter(node.check.kind if node.check else "none" for node in mistakes),
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -23,13 +23,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry(Generic[T]):
-    """One catalog entry: the object, the module that defined it, a one-line summary and facts for `journey list`."""
+    """One catalog entry: the object, the module that defined it, a one-line summary and facts for `journey list`.
+
+    `revision` goes up when the same settings give other bytes; folders remember it, see `revisions`.
+    """
 
     name: str
     target: T
     module: str
     summary: str
     facts: dict[str, Any] = field(default_factory=dict)
+    revision: int = 1
 
 
 class Catalog(Generic[T]):
@@ -40,7 +44,7 @@ class Catalog(Generic[T]):
         self._entries: dict[str, Entry[T]] = {}
         self._loaded = False
 
-    def add(self, name: str, *, summary: str = "", **facts: Any) -> Callable[[T], T]:
+    def add(self, name: str, *, summary: str = "", revision: int = 1, **facts: Any) -> Callable[[T], T]:
         """Register the decorated object; the summary defaults to the first line of its docstring."""
 
         def register(target: T) -> T:
@@ -48,7 +52,7 @@ class Catalog(Generic[T]):
             if name in self._entries and self._entries[name].module != module:
                 raise RuntimeError(f"{self.kind} {name!r} is defined in {self._entries[name].module} and in {module}")
             text = summary or (getattr(target, "__doc__", None) or "").strip().split("\n")[0]
-            self._entries[name] = Entry(name, target, module, text, facts)
+            self._entries[name] = Entry(name, target, module, text, facts, revision)
             return target
 
         return register
@@ -63,7 +67,7 @@ class Catalog(Generic[T]):
         self._loaded = True
 
     def names(self) -> list[str]:
-        """All names, sorted."""
+        """The names that are registered, sorted; imports the folder first."""
         self.load()
         return sorted(self._entries)
 
@@ -79,7 +83,7 @@ class Catalog(Generic[T]):
         return self.entry(name).target
 
     def entries(self) -> list[Entry[T]]:
-        """All entries, sorted by name."""
+        """The entries with their facts and summaries, sorted by name."""
         return [self._entries[name] for name in self.names()]
 
 
@@ -90,3 +94,16 @@ ARMS: Catalog[Any] = Catalog("arm", "journey.finetune.arms")
 ENGINES: Catalog[Any] = Catalog("engine", "journey.finetune.engines")
 BENCHMARKS: Catalog[Any] = Catalog("benchmark", "journey.evaluate.benchmarks")
 STRATEGIES: Catalog[Any] = Catalog("strategy", "journey.evaluate.strategies")
+
+
+def revisions(*used: tuple[Catalog[Any], Iterable[str]]) -> dict[str, dict[str, int]]:
+    """What a folder's settings hold of the plug-ins that made it: `{"revisions": {"method slips": 2}}`.
+
+    A run that was begun under one revision is not gone on with under another. The first revision goes without saying,
+    so the manifests of plug-ins that never changed stay what they were.
+    """
+    numbers = {
+        f"{catalog.kind} {name}": catalog.entry(name).revision for catalog, names in used for name in sorted({*names})
+    }
+    changed = {name: number for name, number in numbers.items() if number > 1}
+    return {"revisions": changed} if changed else {}

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from annotated_types import Ge, Gt, Le, Len, Unit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from journey.errors import UnknownName, UsageError
+from journey.errors import UnknownName, UsageError, has_login
 from journey.settings import fields, plain_yaml
 from journey.settings.fields import Flag
 from journey.views import View
@@ -25,10 +25,26 @@ MOST = 10**9  # of anything counted: far above what is of use, far below what en
 PROCESSES = 1024
 
 
+# What other tools call the sharding of one model over several GPUs, which is not built; see `_refusal`.
+SHARDING = frozenset(
+    "fsdp fsdp_config deepspeed deepspeed_config device_map sharding zero_stage tensor_parallel tensor_parallel_size "
+    "pipeline_parallel_size".split()
+)
+
+
 class Settings(BaseModel):
     """Base of all settings: immutable, unknown keys refused, numbers finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_login(cls, value: Any) -> Any:
+        """Refuses a password in an address: settings are written into plans and manifests, which are published."""
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(text, str) and has_login(text):
+                raise ValueError("expected an address without a login or key; a server's key goes into JOURNEY_API_KEY")
+        return value
 
     @field_validator("*", mode="before")
     @classmethod
@@ -45,15 +61,134 @@ def unset(value: Any) -> bool:
     return value is None
 
 
+def built_in(value: Any) -> bool:
+    """The same for what answers, which is the built-in sampler where nothing is said."""
+    return bool(value == "built-in")
+
+
+def off(value: Any) -> bool:
+    """The same for switches and maps, which are off or empty where not given."""
+    return not value
+
+
+FieldNames = Annotated[dict[str, str], Flag("NAME=FIELD")]
+_FIELD_NAMES = "field names of the file or Hub dataset, dotted where a field lies in another"
+_STRICT = "stop at the first row of a file that cannot be used"
+
+
+# Settings of the use of servers that can change no answer: they stand in no manifest.
+SERVER_USE = frozenset({"in_flight", "answer_seconds", "price_in", "price_out", "max_cost", "vllm_memory"})
+
+
+class ServerSettings(Settings):
+    """How servers are asked, and the one that is started here. Only `sampler` and `vllm_args` can change an answer."""
+
+    sampler: Annotated[Literal["built-in", "vllm"], Flag("NAME")] = Field(
+        "built-in", exclude_if=built_in, description="what answers; vllm is started and ended by this command"
+    )
+    vllm_memory: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        exclude_if=unset,
+        description="share of the GPU's memory for vLLM (default: what is free, less a little)",
+    )
+    vllm_args: list[str] | None = Field(
+        None, exclude_if=unset, description="further options for vLLM, e.g. [--tensor-parallel-size, 2]"
+    )
+    in_flight: Annotated[int | None, Flag("N"), Unit("requests")] = Field(
+        None,
+        ge=1,
+        le=4096,
+        exclude_if=unset,
+        description="to one server at once, at most (default: 256 on this machine or network, else 32)",
+    )
+    answer_seconds: Annotated[float | None, Flag("N"), Unit("seconds")] = Field(
+        None,
+        gt=0,
+        le=MOST,
+        exclude_if=unset,
+        description="for one answer of a server, all tries and waits together (default: 600)",
+    )
+    price_in: Annotated[float | None, Flag("PRICE")] = Field(
+        None, ge=0, le=MOST, exclude_if=unset, description="what a server takes for a million tokens of prompt"
+    )
+    price_out: Annotated[float | None, Flag("PRICE")] = Field(
+        None, ge=0, le=MOST, exclude_if=unset, description="what it takes for a million tokens of answer"
+    )
+    max_cost: Annotated[float | None, Flag("COST")] = Field(
+        None, gt=0, le=MOST, exclude_if=unset, description="stop before servers have cost more, and keep what is there"
+    )
+
+
+class SampleSettings(ServerSettings):
+    """Which problems are put to which models, and how often."""
+
+    problems: Annotated[str | None, Flag("FILE")] = Field(
+        None, description="a file (jsonl, json, csv, tsv, parquet, arrow), folder or Hub dataset id of problems"
+    )
+    map: FieldNames = Field({}, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, description=_STRICT)
+    family: Annotated[str | None, Flag("NAME[@LEVEL]")] = Field(None, description="a problem family, instead of a file")
+    policy: Annotated[list[str], Flag("MODEL")] = Field(
+        [],
+        description="models that answer: catalog name, folder, Hub id, run (DIR/RUN) or NAME@http://HOST/v1; several at once",
+    )
+    k: Annotated[int, Flag("N"), Unit("attempts")] = Field(8, ge=2, le=10_000, description="attempts at each problem")
+    k_hard: Annotated[int | None, Flag("N"), Unit("attempts")] = Field(
+        None, ge=2, le=10_000, description="attempts at problems that are never right (default: no more than k)"
+    )
+    continuations: Annotated[int, Unit("attempts")] = Field(
+        8, ge=0, le=1000, description="continuations from the longest checked prefix, where k_hard found no right one"
+    )
+    shots: Annotated[int, Flag("N")] = Field(
+        0, ge=0, le=64, description="worked examples in front of each question, for bases that do not follow the format"
+    )
+    pilot: Annotated[int | None, Flag("N"), Unit("problems")] = Field(
+        None, ge=1, le=MOST, description="sample so many problems only, to see the profile before the rest is paid for"
+    )
+    limit: Annotated[int | None, Flag("N"), Unit("problems")] = Field(
+        None, ge=1, le=MOST, description="problems that are sampled (default: all of a file)"
+    )
+    split: Literal["train", "dev", "test"] = Field("train", description="which problems of a family: never test ones")
+    temperature: Annotated[float | None, Flag("T")] = Field(
+        None, gt=0, le=10, description="temperature (default: the model's own generation settings, else 1)"
+    )
+    top_p: Annotated[float | None, Flag("P")] = Field(
+        None, gt=0, le=1, description="top-p (default: the model's own generation settings, else 1)"
+    )
+    max_new_tokens: Annotated[int | None, Flag("N"), Unit("tokens")] = Field(
+        None, ge=1, le=MOST, description="cap of an attempt (default: 512, or what the model has room for)"
+    )
+    view: View | None = Field(None, description="view that is asked in (default: by model)")
+    batch: Annotated[int, Unit("attempts")] = Field(
+        64, ge=1, le=100_000, description="attempts of each model that are written together"
+    )
+    locate: Annotated[Literal["checked", "estimated"], Flag("HOW")] = Field(
+        "checked",
+        description="how first mistakes are found: by checks alone, or else where continuations stop succeeding",
+    )
+    locate_with: Annotated[str | None, Flag("MODEL")] = Field(
+        None, description="model that writes those continuations (default: the policy itself)"
+    )
+    seed: Annotated[int, Flag("N")] = Field(0, description="seed of all draws")
+
+
 class GenerateSettings(Settings):
     """What pairs are made of and how."""
 
     family: Annotated[list[str], Flag("NAME[@LEVEL]")] = Field([], description="problem families")
     problems: Annotated[str | None, Flag("FILE")] = Field(
-        None, description="a problem file (jsonl, json, parquet) or Hub dataset id"
+        None, description="a file (jsonl, json, csv, tsv, parquet, arrow), folder or Hub dataset id of problems"
     )
-    map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
-        {}, description="field names of the problem file", examples=["question=q,answer=a"]
+    map: FieldNames = Field({}, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, exclude_if=off, description=_STRICT)
+
+    attempts: Annotated[str | None, Flag("DIR")] = Field(
+        None, description="a folder of `journey sample`, for methods that read attempts", exclude_if=unset
+    )
+    policy: Annotated[str | None, Flag("NAME")] = Field(
+        None, description="whose attempts, where the folder holds those of several", exclude_if=unset
     )
     method: Annotated[list[str], Flag("NAME")] = Field([], description="how trees are made (default: all that fit)")
     pairs: Annotated[int | None, Flag("N")] = Field(
@@ -66,7 +201,32 @@ class GenerateSettings(Settings):
     options: dict[str, dict[str, Any]] = Field({}, description="settings of methods, e.g. slips.delay")
 
 
-class CurateSettings(Settings):
+class TemplateSettings(Settings):
+    """How a base's chat template is used."""
+
+    template: Annotated[str | None, Flag("FILE")] = Field(
+        None, description="chat template in place of the base's own, a Jinja file", exclude_if=unset
+    )
+    template_args: dict[str, Any] | None = Field(
+        None, description="what the chat template is given, e.g. enable_thinking", exclude_if=unset
+    )
+    template_date: str | None = Field(
+        None, description="what a template that writes the date takes for today (default: 2026-01-01)", exclude_if=unset
+    )
+    thinking: Literal["written", "opened", "closed"] | None = Field(
+        None,
+        description="who opens the thinking part: the answer, the prompt, or the prompt closes an empty one "
+        "(default: by template)",
+        exclude_if=unset,
+    )
+    separator: str | None = Field(
+        None,
+        description="between question and answer where there is no chat template (default: by tokenizer)",
+        exclude_if=unset,
+    )
+
+
+class CurateSettings(TemplateSettings):
     """Which pairs are kept."""
 
     base: Annotated[str | None, Flag("MODEL")] = Field(
@@ -79,8 +239,17 @@ class CurateSettings(Settings):
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
         [], description="benchmarks whose problems must not be trained on"
     )
+    map: FieldNames = Field({}, exclude_if=off, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
     preset: Annotated[Literal["standard", "strict"], Flag("NAME")] = Field(
         "standard", description="limits of the filters; strict ones are tighter"
+    )
+    attempts: Annotated[str | None, Flag("DIR")] = Field(
+        None,
+        exclude_if=unset,
+        description="a folder of `journey sample`: pass rates of problems for the filter pass_rate",
+    )
+    policy: Annotated[str | None, Flag("NAME")] = Field(
+        None, exclude_if=unset, description="whose attempts, where the folder holds several policies'"
     )
     seed: Annotated[int, Flag("N")] = Field(0, description="seed of procedural benchmarks")
     options: dict[str, dict[str, Any]] = Field({}, description="settings of filters, e.g. length.max_tokens")
@@ -92,7 +261,7 @@ Rows = Annotated[int, Ge(1), Le(MOST), Unit("pairs")]
 Weight = Annotated[float, Ge(0), Le(1)]
 
 
-class FinetuneSettings(Settings):
+class FinetuneSettings(TemplateSettings):
     """Which arms are trained, on what budget."""
 
     base: Annotated[str | None, Flag("MODEL")] = Field(
@@ -123,10 +292,18 @@ class FinetuneSettings(Settings):
         "token", description="mean over the weighted tokens of an optimiser step, or mean of the row means"
     )
     checkpointing: Annotated[bool | None, Flag()] = Field(
-        None, description="recompute activations (default: as the engine does)"
+        None, description="recompute activations (default: where memory needs it; engine trl: on a GPU)"
+    )
+    deterministic: bool = Field(
+        False,
+        exclude_if=off,
+        description="only algorithms that give the same bytes every time; slower, and a matter of GPUs alone",
     )
     pass_tokens: Annotated[int | None, Unit("tokens")] = Field(
-        None, ge=16, le=MOST, description="size of one forward pass of a stack, padding included (default: by device)"
+        None,
+        ge=16,
+        le=MOST,
+        description="size of one forward pass of a stack, padding included (default: by device and memory)",
     )
     stacks: int | None = Field(
         None, ge=1, le=MOST, description="stacks that the runs are dealt into (default: one a seed on a CPU)"
@@ -161,12 +338,14 @@ class FinetuneSettings(Settings):
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
         [], description="benchmarks that must not overlap the training prompts"
     )
+    map: FieldNames = Field({}, exclude_if=off, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, exclude_if=off, description=_STRICT)
     engine: Annotated[str, Flag("NAME")] = Field("stacked", description="what trains")
     full: Annotated[bool, Flag()] = Field(
         False, description="train every weight of the base instead of adapters (engine trl)"
     )
     processes: Annotated[int, Flag("N")] = Field(
-        1, ge=1, le=PROCESSES, description="processes, one a GPU, that share each run (engine trl)"
+        1, ge=1, le=PROCESSES, description="processes, one a GPU with the whole model, that share each run (engine trl)"
     )
     packing: Annotated[bool, Flag()] = Field(
         False, description="lay the rows of a forward pass end to end, without padding (engine trl)"
@@ -182,7 +361,8 @@ class FinetuneSettings(Settings):
         "joined", description="joined refuses prompts whose tokens change when the answer is joined to them"
     )
     warmup: Annotated[str | None, Flag("DIR")] = Field(
-        None, description="common start of all arms: a curate folder to train it on, or an adapter"
+        None,
+        description="common start of all arms: a curate folder or a file of worked solutions to train on, or an adapter",
     )
     warmup_epochs: Annotated[float, Unit("passes")] = Field(
         1.0, gt=0, le=10_000, description="how long the warm-up trains"
@@ -194,7 +374,10 @@ class FinetuneSettings(Settings):
         200, ge=1, le=1_000_000, description="size of the dev split that a trial of the sweep is scored on, at most"
     )
     checkpoint_seconds: Annotated[float, Unit("seconds")] = Field(
-        60.0, ge=0, le=MOST, description="time between checkpoints; changes no result"
+        60.0,
+        ge=0,
+        le=MOST,
+        description="longest time between checkpoints; where they cost little they come sooner; changes no result",
     )
     workers: Annotated[int | None, Flag("N")] = Field(
         None, ge=1, le=PROCESSES, description="groups trained at the same time; changes no result (default: by cores)"
@@ -226,14 +409,19 @@ class FinetuneSettings(Settings):
 Problems = Annotated[int, Ge(1), Le(1_000_000), Unit("problems")]
 
 
-class EvaluateSettings(Settings):
+class EvaluateSettings(ServerSettings):
     """What is asked, how it is sampled and compared."""
 
     benchmarks: Annotated[list[str], Flag("NAME")] = Field(
-        [], description="NAME, FAMILY@LEVEL, NAME=FILE.jsonl, reasoning-gym:TASK or Hub id"
+        [], description="NAME, FAMILY@LEVEL, NAME=FILE, reasoning-gym:TASK or Hub id"
     )
-    map: Annotated[dict[str, str], Flag("NAME=FIELD")] = Field(
-        {}, description="field names of a file or Hub dataset", examples=["question=q,answer=a"]
+    base: Annotated[str | None, Flag("MODEL")] = Field(
+        None, exclude_if=unset, description="where the base lies (default: where it lay when the runs were trained)"
+    )
+    map: FieldNames = Field({}, description=_FIELD_NAMES, examples=["question=q,answer=a.text"])
+    strict: Annotated[bool, Flag()] = Field(False, exclude_if=off, description=_STRICT)
+    allow_golds: Annotated[bool, Flag()] = Field(
+        False, exclude_if=off, description="evaluate on a file though many of its golds cannot be judged by"
     )
     fresh: Annotated[int | None, Flag("N")] = Field(
         None, description="seed of new problems of procedural benchmarks, none of them trained on"
@@ -248,7 +436,10 @@ class EvaluateSettings(Settings):
         None, ge=1, le=10_000_000, description="cap of an answer, the same for all arms (default: from the data)"
     )
     batch: Annotated[int, Flag("N"), Unit("answers")] = Field(
-        64, ge=1, le=1_000_000, description="how many of every run are decoded together"
+        64,
+        ge=1,
+        le=1_000_000,
+        description="how many of every run are decoded together (on a GPU by default: by its memory)",
     )
     stack: int | None = Field(None, ge=1, le=10_000, description="runs decoded together (default: all)")
     margin: Annotated[float, Flag("SHARE")] = Field(
@@ -268,6 +459,9 @@ class EvaluateSettings(Settings):
     samples: Annotated[int | None, Unit("samples")] = Field(
         None, ge=1, le=100_000, description="how many are drawn, of which k are used (default: 2 k)"
     )
+    base_bins: Annotated[bool, Flag()] = Field(
+        False, exclude_if=off, description="draw samples of the base too, and show accuracy by how often it is right"
+    )
     temperature: float = Field(0.7, gt=0, le=100, description="temperature of samples")
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of samples")
     sampled: list[str] | None = Field(
@@ -279,10 +473,18 @@ class EvaluateSettings(Settings):
         None, description="caps of budget-cap (default: 1/8, 1/4, 1/2 of the new tokens)"
     )
     logprob: Literal["mean", "sum"] = Field("mean", description="best-of-logprob: of a token, or of the whole answer")
+    sample_base: bool = Field(
+        False,
+        exclude_if=off,
+        description="draw the untuned base by chance too, where no comparison reads it (it is always answered greedily)",
+    )
     reward: str | None = Field(None, description="reward model: a folder, Hub id or NAME@http://HOST/v1")
     equal_tokens: bool = Field(True, description="compare at equal test tokens, where a strategy draws samples")
     dev: dict[str, str] = Field({}, description="dev problems of a benchmark, e.g. gsm8k: gsm8k_dev.jsonl")
     dev_problems: Problems = Field(200, description="size of the dev split on which policies are chosen, at most")
+    second_grader: Annotated[str | None, Flag("NAME")] = Field(
+        None, exclude_if=unset, description="math-verify judges every answer too: the report says how often it differs"
+    )
     larger: Annotated[str | None, Flag("MODEL")] = Field(
         None, description="a larger untuned model to compare with at equal FLOPs, or NAME@http://HOST/v1"
     )
@@ -296,7 +498,10 @@ class EvaluateSettings(Settings):
         None, description="precision of sampling (default: float32 on a CPU, bfloat16 on a GPU)"
     )
     flips: Annotated[int | None, Unit("problems")] = Field(
-        None, ge=0, le=1_000_000, description="how many are answered again one at a time (default: 16 in bfloat16)"
+        None,
+        ge=0,
+        le=1_000_000,
+        description="of each benchmark, answered again one at a time (default: 16 in all, in bfloat16)",
     )
     aa: Annotated[bool, Flag()] = Field(
         False, description="compare seeds of one arm with other seeds of the same arm; trains more if needed"
@@ -307,12 +512,31 @@ class EvaluateSettings(Settings):
     )
 
 
+class WarmSettings(Settings):
+    """A short training run whose model is the policy that is sampled, and what every arm starts from."""
+
+    generate: GenerateSettings = Field(GenerateSettings(), description="see `journey list settings generate`")
+    curate: CurateSettings = Field(CurateSettings(), description="see `journey list settings curate`")
+    finetune: FinetuneSettings = Field(
+        FinetuneSettings(), description="see `journey list settings finetune`; one arm with one seed"
+    )
+
+
 class RunSettings(Settings):
     """A recipe: one comparison from problems to report."""
 
     name: str = Field("run", description="name of the comparison and of its folder: letters, digits and . _ -")
     summary: str = Field("", description="one line for `journey list recipes`")
     base: str = Field("pocket", description="base of curate and finetune, unless they name one")
+    benchmarks: list[str] = Field(
+        [], description="what evaluate asks and curate keeps out of the training data, unless they name their own"
+    )
+    warm: WarmSettings | None = Field(
+        None, description="a run that comes first: the policy, and the start of all arms", exclude_if=unset
+    )
+    sample: SampleSettings | None = Field(
+        None, description="attempts that the pairs are made of: see `journey list settings sample`", exclude_if=unset
+    )
     generate: GenerateSettings = Field(GenerateSettings(), description="see `journey list settings generate`")
     curate: CurateSettings = Field(CurateSettings(), description="see `journey list settings curate`")
     finetune: FinetuneSettings = Field(FinetuneSettings(), description="see `journey list settings finetune`")
@@ -345,13 +569,19 @@ def _refusal(kind: type[BaseModel], data: Mapping[str, Any], error: ValidationEr
     first = error.errors()[0]
     if first["type"] == "extra_forbidden":
         path = ".".join(map(str, first["loc"]))
+        if str(first["loc"][-1]).lower() in SHARDING:
+            return UsageError(
+                f"{where}: {path}: one run, or one model that is asked, is not sharded over several GPUs here",
+                "training: --engine trl --processes N has the whole model on each of N GPUs; sampling: --sampler vllm "
+                "--set 'vllm_args=[--tensor-parallel-size, N]' shards it there",
+            )
         return UnknownName(f"setting of {where}", path, _keys_beside(kind, first["loc"]))
-    found = fields.at(kind, first["loc"])
+    innermost = fields.at(kind, first["loc"])
     path = fields.path_in(data, first["loc"])
     given = f"{path} = {fields.shown(first.get('input'))}: " if path else ""  # no path: a rule on several together
-    if found is None or first["type"] == "value_error":
+    if innermost is None or first["type"] == "value_error":
         return UsageError(f"{where}: {given}{first['msg'].removeprefix('Value error, ')}")
-    name, field = found
+    name, field = innermost
     takes, hint = fields.takes(field.annotation, field.metadata), f"{name}: {field.description}"
     if first["type"] == "missing":
         return UsageError(f"{where}: {name} is missing", hint)
@@ -376,15 +606,17 @@ def parse_set(pairs: Iterable[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"--set {pair!r} is not KEY=VALUE", "e.g. --set finetune.epochs=2")
-        at = data
+        nested = data
         *parents, last = key.strip().split(".")
         if len(parents) > plain_yaml.DEEPEST:
             raise UsageError(f"--set {fields.shown(pair)}: no setting lies {len(parents)} levels deep")
         for parent in parents:
-            at = at.setdefault(parent, {})
-            if not isinstance(at, dict):
+            nested = nested.setdefault(parent, {})
+            if not isinstance(nested, dict):
                 raise UsageError(f"--set {pair!r}: {parent} already has a value")
-        at[last] = plain_yaml.read(value, f"--set {fields.shown(pair)}", "quote the value, e.g. --set 'a.b=\"x: y\"'")
+        nested[last] = plain_yaml.read(
+            value, f"--set {fields.shown(pair)}", "quote the value, e.g. --set 'a.b=\"x: y\"'"
+        )
     return data
 
 
@@ -401,12 +633,33 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve_run(recipe: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> RunSettings:
-    """A recipe with overrides on top; `base` at the top is the base of curate and finetune unless they name one."""
+    """A recipe with overrides on top.
+
+    `base` at the top is the base of curate and finetune unless they name one, `benchmarks` what evaluate asks; and what
+    evaluate asks is what curate keeps out of the training data, unless it names its own.
+    """
     data = merge(recipe, overrides)
-    base = data.get("base", "pocket")
+    base, asked = data.get("base", "pocket"), _asked(data)
     for stage in ("generate", "curate", "finetune", "evaluate"):
         section = {} if data.get(stage) is None else data[stage]
         if isinstance(section, Mapping) and stage in ("curate", "finetune"):
             section = {"base": base, **section}
+        if isinstance(section, Mapping) and stage in ("curate", "evaluate") and asked is not None:
+            section = {"benchmarks": asked, **section}
         data[stage] = section
+    warm = data.get("warm")
+    if isinstance(warm, Mapping):
+        based = {
+            stage: {"base": base, **section}
+            for stage in ("curate", "finetune")
+            if isinstance(section := warm.get(stage) or {}, Mapping)
+        }
+        data["warm"] = {**warm, **based}
     return build(RunSettings, data, where)
+
+
+def _asked(data: Mapping[str, Any]) -> Any:
+    """The benchmarks of a recipe: evaluate's own, else those at the top; None where none are named."""
+    evaluation = data.get("evaluate")
+    own = evaluation.get("benchmarks") if isinstance(evaluation, Mapping) else None
+    return own if own is not None else data.get("benchmarks")

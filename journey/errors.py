@@ -14,13 +14,39 @@ The command line prints the message and exits with the code; a traceback means a
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Iterable
+
+_LOGIN = re.compile(r"(?<=://)[^/\s?#]*@(?=[^/\s@])")
+_KEY = re.compile(
+    r"\b(?:hf_|sk-|api_org_)[A-Za-z0-9_-]{12,}|(?<=[?&])(api_?key|token|key|password)=[^&\s]+", re.IGNORECASE
+)
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY", re.IGNORECASE)
+_HIDDEN = "***"
+
+
+def redacted(text: str) -> str:
+    """The text without logins in addresses, tokens and keys, and without secrets of this process's environment."""
+    text = _KEY.sub(_HIDDEN, _LOGIN.sub(f"{_HIDDEN}@", text)) if "://" in text or "_" in text or "sk-" in text else text
+    for name, value in os.environ.items():
+        if len(value) >= 12 and value in text and _SECRET_NAME.search(name):
+            text = text.replace(value, _HIDDEN)
+    return text
+
+
+def has_login(address: str) -> bool:
+    """Whether an address holds a login or a key, as in `http://user:password@host` or `http://host?api_key=...`."""
+    return "://" in address and (_LOGIN.search(address) is not None or _KEY.search(address) is not None)
 
 
 class JourneyError(Exception):
-    """Something failed that the user can read about in one message."""
+    """Something failed that the user can read about in one message, which never holds a password or a token."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
 
 class UsageError(JourneyError):

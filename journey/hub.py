@@ -37,7 +37,7 @@ class HubId:
 
     @property
     def repo(self) -> str:
-        """`OWNER/NAME`."""
+        """The id without its revision, `OWNER/NAME`."""
         return f"{self.owner}/{self.name}"
 
     def __str__(self) -> str:
@@ -46,13 +46,13 @@ class HubId:
 
 def parse_id(text: str) -> HubId:
     """The parts of a Hub id. Raises UsageError for anything that the Hub would not take as a name."""
-    found = _ID.fullmatch(text)
-    if found is None or found["name"].endswith(".git") or len(f"{found['owner']}/{found['name']}") > 96:
+    match = _ID.fullmatch(text)
+    if match is None or match["name"].endswith(".git") or len(f"{match['owner']}/{match['name']}") > 96:
         raise UsageError(
             f"{text!r} is no name on the Hub",
             "USER/NAME[@REVISION]: letters, digits, . _ -, no -- or .., at most 96 characters",
         )
-    return HubId(found["owner"], found["name"], found["revision"])
+    return HubId(match["owner"], match["name"], match["revision"])
 
 
 def is_id(text: str) -> bool:
@@ -64,10 +64,10 @@ def token() -> str:
     """The token of the login. Raises AuthError if there is none."""
     from huggingface_hub import get_token
 
-    found = get_token()
-    if not found:
+    saved = get_token()
+    if not saved:
         raise AuthError(f"no login to the Hub\n  {LOGIN}")
-    return found
+    return saved
 
 
 def api() -> HfApi:
@@ -100,64 +100,68 @@ def remote(doing: str) -> Iterator[None]:
 
 def status(error: BaseException) -> int | None:
     """The HTTP status behind an error, or None."""
-    found = getattr(getattr(error, "response", None), "status_code", None)
-    return found if isinstance(found, int) else None
+    code = getattr(getattr(error, "response", None), "status_code", None)
+    return code if isinstance(code, int) else None
 
 
 def explain(doing: str, error: Exception) -> JourneyError | None:
     """What an error of the client library means, or None if it is not the Hub's."""
     from huggingface_hub import errors
 
-    said = _first_line(error)
+    message = _first_line(error)
     if isinstance(error, errors.LocalTokenNotFoundError):
         return AuthError(f"{doing}: no login to the Hub\n  {LOGIN}")
     if isinstance(error, errors.OfflineModeIsEnabled):
         return RemoteError(f"{doing}: HF_HUB_OFFLINE is set, so the Hub is not asked\n  unset it, or work from folders")
     if isinstance(error, errors.HFValidationError):
-        return UsageError(f"{doing}: {said}", "USER/NAME[@REVISION]")
+        return UsageError(f"{doing}: {message}", "USER/NAME[@REVISION]")
     if isinstance(error, errors.GatedRepoError):
         return AuthError(f"{doing}: the repository is gated\n  accept its conditions on its page, then {LOGIN}")
     if isinstance(error, errors.RevisionNotFoundError):
-        return RemoteError(f"{doing}: no such revision ({said})\n  look at the repository's branches and tags")
+        return RemoteError(f"{doing}: no such revision ({message})\n  look at the repository's branches and tags")
     if isinstance(error, errors.RepositoryNotFoundError):
         return RemoteError(f"{doing}: no such repository, or your login may not see it\n  check the name; {LOGIN}")
-    if isinstance(error, ValueError) and said.startswith("Invalid metadata"):
+    if isinstance(error, ValueError) and message.startswith("Invalid metadata"):
         return RemoteError(f"{doing}: the Hub refuses the card's metadata ({' '.join(str(error).split())[:300]})")
     code = status(error)
     if code is not None:
-        return _of_status(doing, code, said, error)
+        return _of_status(doing, code, message, error)
     if _is_network(error):
-        return RemoteError(f"{doing}: the Hub cannot be reached ({said})\n  check the network and run it again")
+        return RemoteError(f"{doing}: the Hub cannot be reached ({message})\n  check the network and run it again")
     if isinstance(error, RuntimeError) and "upload" in str(error).lower():  # the client gave up on a part of a file
-        return RemoteError(f"{doing}: the upload failed ({said})\n  run it again: what arrived is not sent twice")
+        return RemoteError(f"{doing}: the upload failed ({message})\n  run it again: what arrived is not sent twice")
     if isinstance(error, errors.LocalEntryNotFoundError | errors.EntryNotFoundError):
-        return RemoteError(f"{doing}: a file is not there ({said})")
+        return RemoteError(f"{doing}: a file is not there ({message})")
     return None
 
 
 _MEANING: dict[int, Callable[[str, str, Any], JourneyError]] = {
-    400: lambda doing, said, _: RemoteError(f"{doing}: the Hub refused it (400: {said})"),
-    401: lambda doing, said, _: AuthError(f"{doing}: the Hub refuses the token (401: {said})\n  {LOGIN}"),
-    403: lambda doing, said, _: AuthError(
-        f"{doing}: the token may not do this (403: {said})\n  use a token with write access to this namespace"
+    400: lambda doing, message, _: RemoteError(f"{doing}: the Hub refused it (400: {message})"),
+    401: lambda doing, message, _: AuthError(f"{doing}: the Hub refuses the token (401: {message})\n  {LOGIN}"),
+    403: lambda doing, message, _: AuthError(
+        f"{doing}: the token may not do this (403: {message})\n  use a token with write access to this namespace"
     ),
-    404: lambda doing, said, _: RemoteError(f"{doing}: not found (404: {said})\n  check the name; {LOGIN}"),
-    409: lambda doing, said, _: RemoteError(f"{doing}: it conflicts with what is there (409: {said})\n  run it again"),
-    412: lambda doing, said, _: RemoteError(
-        f"{doing}: somebody else changed the repository meanwhile (412: {said})\n  run it again"
+    404: lambda doing, message, _: RemoteError(f"{doing}: not found (404: {message})\n  check the name; {LOGIN}"),
+    409: lambda doing, message, _: RemoteError(
+        f"{doing}: it conflicts with what is there (409: {message})\n  run it again"
     ),
-    429: lambda doing, said, error: RemoteError(
+    412: lambda doing, message, _: RemoteError(
+        f"{doing}: somebody else changed the repository meanwhile (412: {message})\n  run it again"
+    ),
+    429: lambda doing, message, error: RemoteError(
         f"{doing}: the Hub asks to wait{_wait(error)} (429: too many requests)\n  run it again then"
     ),
 }
 
 
-def _of_status(doing: str, code: int, said: str, error: Exception) -> JourneyError:
+def _of_status(doing: str, code: int, message: str, error: Exception) -> JourneyError:
     if code in _MEANING:
-        return _MEANING[code](doing, said, error)
+        return _MEANING[code](doing, message, error)
     if code >= 500:
-        return RemoteError(f"{doing}: the Hub failed ({code}: {said})\n  run it again later; see status.huggingface.co")
-    return RemoteError(f"{doing}: the Hub answered {code} ({said})")
+        return RemoteError(
+            f"{doing}: the Hub failed ({code}: {message})\n  run it again later; see status.huggingface.co"
+        )
+    return RemoteError(f"{doing}: the Hub answered {code} ({message})")
 
 
 def _wait(error: Any) -> str:
@@ -204,5 +208,5 @@ def secrets() -> list[str]:
     from huggingface_hub import get_token
 
     named = re.compile(r"TOKEN|SECRET|PASSWORD|API_KEY|ACCESS_KEY", re.IGNORECASE)
-    found = [value for name, value in os.environ.items() if named.search(name)]
-    return sorted({value for value in [get_token() or "", *found] if len(value) >= 12})
+    values = [value for name, value in os.environ.items() if named.search(name)]
+    return sorted({value for value in [get_token() or "", *values] if len(value) >= 12})

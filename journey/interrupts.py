@@ -1,4 +1,4 @@
-"""Ctrl-C. Once: the file being written is finished, then the command says what is kept. Twice: everything ends at once.
+"""Handling of Ctrl-C. Once: the file being written is finished, and what is kept is said. Twice: all ends at once.
 
 The command line calls `handle` first of all and `leave` at the end; stages say with `uninterrupted` what is written whole,
 and tell what is kept in a note to the KeyboardInterrupt that passes through them (`Folder` does for all that use it).

@@ -1,8 +1,9 @@
-"""The whole comparison: generate, curate, finetune, evaluate, report - each stage a folder, finished ones skipped."""
+"""The pipeline: generate, curate, finetune, evaluate, report - each stage a folder, finished ones skipped."""
 
 from __future__ import annotations
 
 import importlib.resources
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,17 +12,30 @@ from typing import Any
 
 import yaml
 
-from journey import console
+from journey import console, numbers
 from journey.catalog import ARMS
-from journey.config import EvaluateSettings, FinetuneSettings, RunSettings, build, folder_name, resolve_run
+from journey.config import (
+    CurateSettings,
+    EvaluateSettings,
+    FinetuneSettings,
+    GenerateSettings,
+    RunSettings,
+    SampleSettings,
+    WarmSettings,
+    build,
+    folder_name,
+    resolve_run,
+)
 from journey.errors import RemoteError, UnknownName, UsageError
 from journey.formats.files import write_atomic
 from journey.formats.folders import open_finished, read_manifest
+from journey.formats.manifest import MANIFEST
 from journey.models.load import MODELS, find
 from journey.settings import plain_yaml
 from journey.settings.fields import shown
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
+SAMPLED, WARM = "sample", "warm"  # folders of a recipe that makes its pairs of a model's own attempts
 
 
 @dataclass(frozen=True)
@@ -77,8 +91,17 @@ def check(settings: RunSettings) -> None:
     from journey.finetune.planning import check as training
     from journey.generate import run as generation
 
+    if settings.warm is not None:
+        _check_warm(settings.warm)
+    if settings.sample is not None:
+        from journey.generate import sample as sampling
+
+        with _in_stage("sample"):
+            sampling.check(settings.sample)
+            if not settings.sample.policy and settings.warm is None:
+                raise UsageError("no model is named that answers", "add policy: [MODEL], or a section warm")
     with _in_stage("generate"):
-        generation.check(settings.generate)
+        generation.check(_with_attempts(settings, Path(SAMPLED)))
     with _in_stage("curate"):
         rules.check(settings.curate)
     with _in_stage("finetune"):
@@ -86,6 +109,31 @@ def check(settings: RunSettings) -> None:
     with _in_stage("evaluate"):
         evaluation.check(settings.evaluate)
         _check_aa(settings, [choice.label for choice in choices])
+
+
+def _check_warm(warm: WarmSettings) -> None:
+    from journey.curate import rules
+    from journey.finetune.planning import check as training
+    from journey.generate import run as generation
+
+    with _in_stage("warm.generate"):
+        generation.check(warm.generate)
+    with _in_stage("warm.curate"):
+        rules.check(warm.curate)
+    with _in_stage("warm.finetune"):
+        choices, _ = training.check(warm.finetune)
+        if len(choices) != 1 or warm.finetune.seeds != 1:
+            raise UsageError(
+                f"{len(choices)} arms and {warm.finetune.seeds} seeds make several models, and one is the policy",
+                "arms: [shortcut] and seeds: 1",
+            )
+
+
+def _with_attempts(settings: RunSettings, sampled: Path) -> GenerateSettings:
+    """The settings of generate, with the attempts that the recipe draws."""
+    if settings.sample is None:
+        return settings.generate
+    return settings.generate.model_copy(update={"attempts": str(sampled)})
 
 
 @contextmanager
@@ -115,37 +163,92 @@ def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     resolved = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
-    steps: tuple[tuple[str, Callable[[Path], Path]], ...] = (
-        ("generate", lambda to: _generate(settings, to, workers)),
-        ("curate", lambda to: _curate(settings, out / "generate", to)),
-        ("finetune", lambda to: _finetune(settings, out / "curate", to, workers)),
-        ("evaluate", lambda to: _evaluate(settings, out / "finetune", to, workers)),
-    )
-    for number, (stage, step) in enumerate(steps, start=1):
-        there = (out / stage / "manifest.json").is_file()
-        console.note(f"[{number}/{len(steps)}] {stage}{' (finished)' if there else ''}")
-        step(out / stage)
-        console.note(f"      {_said(stage, out / stage)}")
+    steps = [*_warm_steps(settings, out, workers), *_steps(settings, out, workers)]
+    for number, step in enumerate(steps, start=1):
+        finished = (step.folder / MANIFEST).is_file()
+        console.note(f"[{number}/{len(steps)}] {step.shown}{' (finished)' if finished else ''}")
+        started = time.monotonic()
+        step.run(step.folder)
+        took = "" if finished else f"{numbers.seconds(time.monotonic() - started)} s: "
+        console.note(f"      {took}{_said(step.stage, step.folder)}")
     write_atomic(out / "recipe.yaml", resolved.encode())
     return out / "evaluate"
 
 
-def _generate(settings: RunSettings, to: Path, workers: int | None) -> Path:
+@dataclass(frozen=True)
+class StageStep:
+    """One stage of a recipe: its folder, and what fills it."""
+
+    stage: str
+    folder: Path
+    run: Callable[[Path], Path]
+    shown: str
+
+
+def _steps(settings: RunSettings, out: Path, workers: int | None) -> list[StageStep]:
+    """The stages of the comparison itself, the sampling of attempts before them where the recipe asks for it."""
+    start = None if settings.warm is None else _policy(out, settings.warm)
+    chosen = settings
+    if start is not None and settings.finetune.warmup is None:
+        trained = settings.finetune.model_copy(update={"warmup": str(start)})
+        chosen = settings.model_copy(update={"finetune": trained})
+    made = _with_attempts(settings, out / SAMPLED)
+    steps: list[tuple[str, Callable[[Path], Path]]] = [
+        ("generate", lambda to: _generate(made, to, workers)),
+        ("curate", lambda to: _curate(settings.curate, out / "generate", to)),
+        ("finetune", lambda to: _finetune(chosen.finetune, out / "curate", to, workers)),
+        ("evaluate", lambda to: _evaluate(settings, out / "finetune", to, workers)),
+    ]
+    sample = settings.sample
+    if sample is not None:
+        asked = sample if sample.policy or start is None else sample.model_copy(update={"policy": [str(start)]})
+        steps.insert(0, (SAMPLED, lambda to: _sample(asked, to, workers)))
+    return [StageStep(stage, out / stage, step, stage) for stage, step in steps]
+
+
+def _warm_steps(settings: RunSettings, out: Path, workers: int | None) -> list[StageStep]:
+    """The stages of the run that comes first; none without one."""
+    warm, root = settings.warm, out / WARM
+    if warm is None:
+        return []
+    steps: list[tuple[str, Callable[[Path], Path]]] = [
+        ("generate", lambda to: _generate(warm.generate, to, workers)),
+        ("curate", lambda to: _curate(warm.curate, root / "generate", to)),
+        ("finetune", lambda to: _finetune(warm.finetune, root / "curate", to, workers)),
+    ]
+    return [StageStep(stage, root / stage, step, f"{WARM}: {stage}") for stage, step in steps]
+
+
+def _policy(out: Path, warm: WarmSettings) -> Path:
+    """The folder of the one run of the part that comes first."""
+    from journey.finetune.runs import run_name
+
+    [arm] = warm.finetune.arms
+    return out / WARM / "finetune" / run_name(arm, 0)
+
+
+def _sample(settings: SampleSettings, to: Path, workers: int | None) -> Path:
+    from journey.generate.sample import sample
+
+    return sample(settings, to, workers=workers)
+
+
+def _generate(settings: GenerateSettings, to: Path, workers: int | None) -> Path:
     from journey.generate.run import generate
 
-    return generate(settings.generate, to, workers=workers)
+    return generate(settings, to, workers=workers)
 
 
-def _curate(settings: RunSettings, source: Path, to: Path) -> Path:
+def _curate(settings: CurateSettings, source: Path, to: Path) -> Path:
     from journey.curate.run import curate
 
-    return curate(source, settings.curate, to)
+    return curate(source, settings, to)
 
 
-def _finetune(settings: RunSettings, source: Path, to: Path, workers: int | None) -> Path:
+def _finetune(settings: FinetuneSettings, source: Path, to: Path, workers: int | None) -> Path:
     from journey.finetune.run import finetune
 
-    chosen = settings.finetune if workers is None else settings.finetune.model_copy(update={"workers": workers})
+    chosen = settings if workers is None else settings.model_copy(update={"workers": workers})
     return finetune(source, chosen, to)
 
 
@@ -182,7 +285,7 @@ def with_more_seeds(finetuned: Path, settings: EvaluateSettings, out: Path, *, d
         return finetuned
     from journey.finetune.run import finetune
 
-    trained = build(FinetuneSettings, {**opened.settings, **wanted}, "finetune")
+    trained = build(FinetuneSettings, {**opened.settings, "base": opened.base, **wanted}, "finetune")
     return finetune(curated.path, trained, out.with_name(out.name + "-finetune"))
 
 
@@ -198,14 +301,19 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
 
     Makes a few pairs in memory to estimate from; writes nothing. Raises UsageError for bad settings.
     """
-    from journey.evaluate.dry_run import expect
+    from journey.evaluate.dry_run import chances_of, expect
     from journey.generate.run import plan
 
-    out, asked = Path(out), settings.evaluate
-    finished = [stage for stage in STAGES if (out / stage / "manifest.json").is_file()]
-    sizes = {name: asked.sizes.get(name) or asked.limit for name in asked.benchmarks}
+    out, evaluation = Path(out), settings.evaluate
+    finished = [stage for stage in STAGES if (out / stage / MANIFEST).is_file()]
+    sizes = {name: evaluation.sizes.get(name) or evaluation.limit for name in evaluation.benchmarks}
     try:
-        pairs = plan(settings.generate, out / "generate")
+        made = settings.sample is not None and not (out / SAMPLED / MANIFEST).is_file()
+        pairs = (
+            {"made of": "attempts that are drawn first"}
+            if made
+            else plan(_with_attempts(settings, out / SAMPLED), out / "generate")
+        )
     except RemoteError as error:  # the plan does not need the network; the run will say so again
         pairs = {"not estimated": str(error).splitlines()[0]}
     expected = {name: expect(count, settings.finetune.seeds) for name, count in sizes.items() if count}
@@ -216,15 +324,26 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         "generate": pairs,
         "runs": _run_count(settings),
         "benchmarks": sizes,  # null: all of a published set
-        "detectable_points": {name: one and one["detectable_points"] for name, one in expected.items()},
-        "to_halve_it": {name: one and one["to_halve_it"] for name, one in expected.items()},
+        "detectable_points": {name: effect and effect["detectable_points"] for name, effect in expected.items()},
+        "to_halve_it": {name: effect and effect["to_halve_it"] for name, effect in expected.items()},
+        "chances": {
+            name: chances_of(count, settings.finetune.seeds, evaluation.margin, _questions(settings))
+            for name, count in sizes.items()
+            if count
+        },
         "settings": settings.model_dump(),
     }
+
+
+def _questions(settings: RunSettings) -> int:
+    """How many primary comparisons there will be, at least: a budget of the shortcut is a question, and equal test tokens."""
+    shortcuts = sum(arm.partition("@")[0] == "shortcut" for arm in settings.finetune.arms)
+    return max(1, shortcuts) + bool(settings.evaluate.equal_tokens and len(settings.evaluate.strategy) > 1)
 
 
 def _run_count(settings: RunSettings) -> int:
     """Arms that train, times seeds, times the values of every axis."""
     chosen = settings.finetune
-    arms = [arm for arm in chosen.arms if ARMS.entry(arm.partition("@")[0]).facts["trains"]]
+    arms = [arm for arm in chosen.arms if ARMS.entry(arm.partition("@")[0].partition(":")[0]).facts["trains"]]
     axes = len(chosen.ranks) * len(chosen.rates) * len(chosen.sizes or [1])
     return len(arms) * chosen.seeds * axes

@@ -22,7 +22,7 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,14 +156,14 @@ class WorkerPool:
         with their number.
         """
         early: dict[int, R] = {}  # results whose turn has not come
-        asked = given = 0
+        sent = given = 0
         for item in items:
-            self._ask(asked, function, item)
-            asked += 1
-            if asked - given > self.workers:
+            self._ask(sent, function, item)
+            sent += 1
+            if sent - given > self.workers:
                 yield self._result(given, early)
                 given += 1
-        while given < asked:
+        while given < sent:
             yield self._result(given, early)
             given += 1
 
@@ -191,8 +191,8 @@ class WorkerPool:
 
     def _result(self, number: int, early: dict[int, R]) -> R:
         while number not in early:
-            place, result = self._next()
-            early[place] = result
+            index, result = self._next()
+            early[index] = result
         return early.pop(number)
 
     def _next(self) -> tuple[int, Any]:
@@ -269,15 +269,15 @@ def _portable(error: Exception) -> Exception:
     Sending one calls its constructor with its message alone. Where that does not do, an error of ours becomes the nearest
     kind for which it does, and any other is put into words.
     """
-    told = "".join(traceback.format_exception(error))
+    text = "".join(traceback.format_exception(error))
     if _can_be_sent(error):
-        error.add_note(f"in a worker process:\n{told}")
+        error.add_note(f"in a worker process:\n{text}")
         return error
     for kind in type(error).__mro__:
         if issubclass(kind, JourneyError):
             with contextlib.suppress(TypeError):
                 return kind(str(error))
-    return RuntimeError(told)
+    return RuntimeError(text)
 
 
 def _can_be_sent(error: Exception) -> bool:
@@ -306,7 +306,7 @@ def _exit_when_gone(sentinel: int) -> NoReturn:
     os._exit(1)
 
 
-def map_in_threads(function: Callable[[T], R], items: Iterable[T], at_once: int) -> Iterator[R]:
+def map_in_threads(function: Callable[[T], R], items: Iterable[T], at_once: int) -> Generator[R, None, None]:
     """The results in order as they come, from so many threads: for requests to a server.
 
     An exception does not wait for the requests that are under way.
@@ -331,11 +331,18 @@ def python(module: str, *arguments: str) -> list[str]:
 
 
 def start_program(
-    command: Sequence[str], *, stderr: int | IO[bytes] | None = None, threads: int | None = None, bufsize: int = -1
+    command: Sequence[str],
+    *,
+    stderr: int | IO[bytes] | None = None,
+    threads: int | None = None,
+    bufsize: int = -1,
+    environ: Mapping[str, str] | None = None,
+    apart: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a program that reads requests from its stdin and writes answers to its stdout, both pipes.
 
-    It must end when its stdin does (`requests`, `end_with_stdin`), which is what ties it to its parent.
+    It must end when its stdin does (`requests`, `end_with_stdin`), which is what ties it to its parent. With `apart` that is
+    all that ends it: it has a session of its own, and is not killed by `kill_children`, so that it can end others in order.
     """
     with _without_interrupts():
         program = subprocess.Popen(
@@ -343,10 +350,12 @@ def start_program(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=environment(threads),
+            env={**environment(threads), **(environ or {})},
             bufsize=bufsize,
+            start_new_session=apart,
         )
-    _programs.add(program)
+    if not apart:
+        _programs.add(program)
     return program
 
 

@@ -1,4 +1,4 @@
-"""The records that hold everything together: frozen, typed, versioned, JSON round-trip.
+"""The core records (problems, trees, traces, pairs, samples, scores): frozen, typed, versioned, JSON round-trip.
 
 A pair is derived from one frozen reasoning tree. Mistakes carry a structured `claim` and the `truth`; a notice
 carries the `Check` that fails on the claim and passes on the truth. Numbers inside records are strings that
@@ -19,6 +19,7 @@ SCHEMA_VERSION = 1
 
 Role = Literal["plan", "step", "mistake", "consequence", "notice", "backtrack", "correction", "check", "answer"]
 Verdict = Literal["right", "wrong", "unknown"]
+BY_GOLD = ("value", "choice")  # checks that compare with the gold; any other is a family's own
 ROLES: tuple[Role, ...] = Role.__args__  # type: ignore[attr-defined]
 
 
@@ -40,7 +41,7 @@ class Quantity(Record, frozen=True):
 
 
 class Problem(Record, frozen=True):
-    """A question with its gold answer and the way an answer is judged (`check`: "value" or a family's name).
+    """A question with its gold answer and the way an answer is judged (`check`: "value", "choice" or a family's name).
 
     `brief` is the question in the terse notation of the compact view. `facts` holds the canonical instance. A problem
     with `held_out` is test, whatever its hash says (held-out targets, published test sets).
@@ -98,7 +99,10 @@ class Check(Record, frozen=True):
 
 
 class Node(Record, frozen=True):
-    """One step of thought. `text` is the terse notation; `parent` is the step it was tried from (None at the root)."""
+    """One step of thought. `text` is the terse notation; `parent` is the step it was tried from (None at the root).
+
+    A mistake made of a model's attempt says where it comes from (`origin`: own, injected) and how it is known (`proof`).
+    """
 
     id: int
     parent: int | None
@@ -110,6 +114,8 @@ class Node(Record, frozen=True):
     check: Check | None = None
     reason: str | None = None
     kind: str | None = None
+    origin: str | None = None
+    proof: str | None = None
 
 
 class Tree(Record, frozen=True):
@@ -175,7 +181,8 @@ class Sample(Record, frozen=True):
 
     `index` numbers several answers to a question: samples, rounds, continuations or caps. `tokens` are those generated,
     `flops` what prompt and answer cost (None for a model of unknown size), `logprob` the sum over the tokens where they
-    were drawn by chance, rounded to 4 places. `seconds` is 0 in files: timing.json has what was measured.
+    were drawn by chance, rounded to 4 places. `seconds` is 0 in files: timing.json has what was measured. `reason` is why it
+    ended in the word of the server that wrote it, where `finish` has another ("" where it has not).
     """
 
     question: str
@@ -183,11 +190,12 @@ class Sample(Record, frozen=True):
     text: str
     tokens: int
     seconds: float
-    finish: Literal["stop", "length"]
+    finish: Literal["stop", "length", "content_filter"]
     index: int = 0
     prompt_tokens: int = 0
     flops: int | None = None
     logprob: float | None = None
+    reason: str = ""
 
 
 class Reward(Record, frozen=True):
@@ -197,6 +205,62 @@ class Reward(Record, frozen=True):
     run: str
     index: int
     reward: float
+
+
+Proof = Literal["checked:question", "checked:solution", "estimated"]
+"""How a step is known to be wrong: refuted from question and text alone, with the help of the gold annotation, or by what
+share of continuations still comes out right."""
+
+
+class FirstMistake(Record, frozen=True):
+    """The earliest step of an answer that a check finds wrong; all None where none does.
+
+    `proof` says how it is known to be wrong and `before` whether every earlier step is known to be right (where no mistake is
+    found: whether every step is). Only both together say that the first mistake has been found. `span` is in the answer's
+    text. `claim` and `truth` are what curation refutes it by, where it is a claim. `counts` of an estimate: right ones and all
+    of the continuations before the step, and after it.
+    """
+
+    kind: str | None = None
+    span: tuple[int, int] | None = None
+    proof: Proof | None = None
+    before: bool = False
+    claim: Claim | None = None
+    truth: str | bool | None = None
+    counts: tuple[int, int, int, int] | None = None
+
+    @property
+    def checked_first(self) -> bool:
+        """Whether a check proves the step wrong and all steps before it right."""
+        return self.before and self.proof is not None and self.proof != "estimated"
+
+
+class Attempt(Record, frozen=True):
+    """One answer that a policy gave to a problem, drawn once and read by methods, curation and preference pairs.
+
+    `index` numbers the answers drawn by chance; the greedy one has -1. `steps` are the characters `[start, end)` of each
+    step of the text. `prefix` is how many characters of the text were given to go on from (0: none).
+    """
+
+    problem: str
+    policy: str
+    index: int
+    text: str
+    steps: tuple[tuple[int, int], ...]
+    tokens: int
+    finish: Literal["stop", "length", "content_filter"]
+    outcome: Literal["correct", "wrong", "no_answer", "undecided"]
+    answer: str | None
+    why: str
+    temperature: float
+    top_p: float
+    prefix: int = 0
+    mistake: FirstMistake = FirstMistake()
+
+    @property
+    def clean(self) -> bool:
+        """Whether it is right and no check finds a mistake in it: what a shortcut can be."""
+        return self.outcome == "correct" and self.mistake.kind is None
 
 
 class Score(Record, frozen=True):

@@ -1,4 +1,4 @@
-"""Which split a problem belongs to: decided here alone, by a hash of its id, for every stage."""
+"""The split of a problem (train, dev or test): decided here alone, by a hash of its id, for every stage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def split_of(problem: Problem) -> Split:
     """`test` for held-out problems, else by the hash of the id: 85 % train, 5 % dev, 10 % test."""
     if problem.held_out:
         return "test"
-    place = int.from_bytes(digest("split", problem.id)[:8], "big") / 2**64
-    if place < TEST_SHARE:
+    position = int.from_bytes(digest("split", problem.id)[:8], "big") / 2**64
+    if position < TEST_SHARE:
         return "test"
-    return "dev" if place < TEST_SHARE + DEV_SHARE else "train"
+    return "dev" if position < TEST_SHARE + DEV_SHARE else "train"

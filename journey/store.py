@@ -93,6 +93,7 @@ class Folder:
         self.out, self.work = out, out.with_name(out.name + ".partial")
         plain: dict[str, Any] = json.loads(dump_json(config))
         self.identity = Identity(stage, plain, dict(inputs), seed, SCHEMA_VERSION)
+        self.base_place: str | None = None  # see `Environment.base`
         self.finished = False
         self.started = time.time()
         self._goes_on = False  # whether shards that are there are kept: somebody has asked which are missing
@@ -188,7 +189,7 @@ class Folder:
 
     def begun(self) -> Identity | None:
         """What the folder, finished or not, says that it was made from; None where there is none that can be read."""
-        return next((known for place in (self.out, self.work) for known in self._known_identities(place)), None)
+        return next((known for folder in (self.out, self.work) for known in self._known_identities(folder)), None)
 
     def _check_identity(self, known: Identity) -> None:
         changed = _differences(known.plain(), self.identity.plain())
@@ -344,7 +345,7 @@ class Folder:
         The manifest lists every file that was written or marked through this folder, with the hash that it had then.
         """
         write_atomic(self.work / Timing.FILE, (timing or Timing()).encoded())
-        write_atomic(self.work / Environment.FILE, environment(time.time() - self.started).encoded())
+        write_atomic(self.work / Environment.FILE, environment(time.time() - self.started, self.base_place).encoded())
         hashes = {name: digest for mark in self.marks().values() for name, digest in mark.files.items()}
         files = {
             name: ListedFile(digest, (self.work / name).stat().st_size)
@@ -375,8 +376,8 @@ def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
     return [name for name, path in paths.items() if not path.is_file() or sha256(path) != manifest.files[name].sha256]
 
 
-def environment(seconds: float) -> Environment:
-    """Versions, machine and wall time; never hashed."""
+def environment(seconds: float, base: str | None = None) -> Environment:
+    """Versions, machine, place of the base and wall time; never hashed."""
     wanted = ("journey-learning", "torch", "transformers", "peft", "trl", "datasets", "scipy", "math-verify")
     versions = {}
     for name in wanted:
@@ -391,4 +392,5 @@ def environment(seconds: float) -> Environment:
         system=platform.system(),
         cores=os.cpu_count(),
         wall_seconds=round(seconds, 1),
+        base=base,
     )

@@ -97,11 +97,11 @@ def lay_out(pieces: Iterable[tuple[Role, str, str, int]]) -> tuple[Segment, ...]
     Prose carries its own spacing in front: every piece but the first and the answer starts with a blank or a line
     break, and none ends in one.
     """
-    segments, at = [], len(THINK_OPEN)
+    segments, start = [], len(THINK_OPEN)
     for role, text, brief, node in pieces:
         if role == "answer":
-            at += len(THINK_CLOSE)
-        end = at + len(text)
-        segments.append(Segment(role, text, brief, node, at, end))
-        at = end
+            start += len(THINK_CLOSE)
+        end = start + len(text)
+        segments.append(Segment(role, text, brief, node, start, end))
+        start = end
     return tuple(segments)

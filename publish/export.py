@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 from journey import console, hub
 from journey.errors import JourneyError, UsageError
 from journey.formats.files import sha256, write_atomic
-from journey.formats.finetune import ADAPTER
+from journey.formats.finetune import ADAPTER, TemplateFile
 from journey.formats.folders import open_finished, open_run
 from journey.formats.publication import ExportFile
-from journey.models import load
+from journey.models import load, places, policy
 from journey.models.load import ModelRef
 from journey.rng import rng_for
 
@@ -47,6 +47,7 @@ class Tuned:
     folder: Path
     name: str
     base: ModelRef
+    template: TemplateFile | None = None  # how the base's chat template was used
 
 
 def export(
@@ -63,16 +64,16 @@ def export(
         raise UsageError(f"{gguf} exists", "give another --gguf FILE, or remove it")
     converter = find_converter() if gguf is not None else None
     tuned = find(run, base)
-    told: dict[str, Any] = {"run": tuned.name, "base": tuned.base.name}
+    facts: dict[str, Any] = {"run": tuned.name, "base": tuned.base.name}
     if merge is not None:
-        told |= {**write_merged(tuned, merge, dtype), "folder": str(merge)}
+        facts |= {**write_merged(tuned, merge, dtype), "folder": str(merge)}
     if gguf is not None and converter is not None:
         gguf.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=gguf.absolute().parent) as spare:
             folder = merge or Path(spare) / "model"
-            told |= {} if merge is not None else write_merged(tuned, folder, dtype)
-            told |= write_gguf(converter, folder, gguf, outtype)
-    return told
+            facts |= {} if merge is not None else write_merged(tuned, folder, dtype)
+            facts |= write_gguf(converter, folder, gguf, outtype)
+    return facts
 
 
 def find(run: str, base: str | None = None) -> Tuned:
@@ -91,10 +92,10 @@ def find(run: str, base: str | None = None) -> Tuned:
     name = base or (opened[0].base if opened is not None else "")
     if not name:
         raise UsageError(f"{folder} does not say its base", "add --base NAME")
-    ref = load.find(name)
+    ref = load.find(name) if opened is None else places.base_of(opened[0], base)
     if facts is not None and facts.weights and ref.local and facts.weights != bases.digest(ref):
         raise UsageError(f"{ref.name} is not the base that {folder.name} was trained on", "name that one: --base NAME")
-    return Tuned(folder, folder.name, ref)
+    return Tuned(folder, folder.name, ref, None if opened is None else opened[0].template)
 
 
 def _of_hub(spec: str) -> Path:
@@ -119,7 +120,8 @@ def write_merged(tuned: Tuned, out: Path, dtype: str) -> dict[str, Any]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists", "give another --merge DIR, or remove it")
     stored = stored_dtype(tuned.base) if dtype == "auto" else dtype
-    tokenizer = load.load_tokenizer(tuned.base)
+    tokenizer = policy.attach(load.load_tokenizer(tuned.base), tuned.template)
+    tokenizer.chat_template = policy.exported(tokenizer)
     console.note(f"merging {tuned.name} into {tuned.base.name}, {stored}")
     wanted, model = _merged(tuned)
     work = out.with_name(out.name + ".partial")
@@ -128,14 +130,14 @@ def write_merged(tuned: Tuned, out: Path, dtype: str) -> dict[str, Any]:
         model.to(getattr(torch, stored)).save_pretrained(work, safe_serialization=True)
         tokenizer.save_pretrained(work)
         del model
-        found = _check(work, wanted, stored)
-        _go_along(tuned, work, stored, found)
+        measured = _check(work, wanted, stored)
+        _go_along(tuned, work, stored, measured)
         if out.is_dir():
             out.rmdir()
         os.rename(work, out)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return {"dtype": stored, **found}
+    return {"dtype": stored, **measured}
 
 
 def stored_dtype(ref: ModelRef) -> str:
@@ -187,10 +189,10 @@ def _check(folder: Path, wanted: torch.Tensor, dtype: str) -> dict[str, Any]:
     import torch
 
     again = load.load_model(ModelRef(folder.name, str(folder)), device="cpu", dtype=torch.float32)
-    found = _logits(again)
-    off = float((found - wanted).abs().max())
+    logits = _logits(again)
+    off = float((logits - wanted).abs().max())
     share = off / max(float(wanted.abs().max()), 1e-9)
-    same = float((found.argmax(-1) == wanted.argmax(-1)).float().mean())
+    same = float((logits.argmax(-1) == wanted.argmax(-1)).float().mean())
     if not share <= _TOLERANCE[dtype]:
         raise JourneyError(
             f"the merged model is not the tuned one: a logit is off by {off:.3g}, {100 * share:.2g} % of the largest\n"
@@ -199,7 +201,7 @@ def _check(folder: Path, wanted: torch.Tensor, dtype: str) -> dict[str, Any]:
     return {"largest_logit_difference": off, "share_of_largest_logit": share, "same_first_word": same}
 
 
-def _go_along(tuned: Tuned, folder: Path, dtype: str, found: dict[str, Any]) -> None:
+def _go_along(tuned: Tuned, folder: Path, dtype: str, measured: dict[str, Any]) -> None:
     """The facts of the export, a card, and the base's licence files."""
     from journey.publish.bundle import card_dataset
     from journey.publish.transfer import bases
@@ -210,7 +212,8 @@ def _go_along(tuned: Tuned, folder: Path, dtype: str, found: dict[str, Any]) -> 
         base=Path(base.name).name if base.local and base.name not in load.MODELS else base.name,
         adapter_sha256=sha256(adapter) if adapter.is_file() else None,
         dtype=dtype,
-        **found,
+        template=tuple(policy.sentences(tuned.template)) if tuned.template is not None else (),
+        **measured,
     )
     write_atomic(folder / ExportFile.FILE, facts.encoded())
     licence = tuned.base.licence or (bases.card_licence(Path(tuned.base.source)) if tuned.base.local else None)
@@ -251,9 +254,9 @@ def write_gguf(converter: list[str], folder: Path, out: Path, outtype: str) -> d
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=own)
     try:
         if done.returncode != 0 or not work.is_file():
-            said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+            lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
             raise JourneyError(
-                f"llama.cpp's converter failed: {said[-1] if said else f'exit code {done.returncode}'}\n"
+                f"llama.cpp's converter failed: {lines[-1] if lines else f'exit code {done.returncode}'}\n"
                 "  it knows most Llama, Qwen, Gemma and similar models with their own tokenizers, and not the embedded base"
             )
         with work.open("rb") as file:
@@ -275,8 +278,8 @@ def _read_gguf(path: Path, folder: Path) -> dict[str, Any]:
     from safetensors import safe_open
 
     reader = gguf.GGUFReader(str(path))
-    there = {tensor.name: tensor for tensor in reader.tensors}
-    written = there["token_embd.weight"]
+    by_name = {tensor.name: tensor for tensor in reader.tensors}
+    written = by_name["token_embd.weight"]
     got = gguf.quants.dequantize(written.data, written.tensor_type).astype(np.float32)
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(str(file), framework="pt") as tensors:
@@ -286,5 +289,5 @@ def _read_gguf(path: Path, folder: Path) -> dict[str, Any]:
                 off = float(np.abs(got.reshape(-1)[: wanted.size] - wanted.reshape(-1)).max() / np.abs(wanted).max())
                 if off > 0.02:
                     raise JourneyError(f"{path.name}: the embedding is off by {100 * off:.2g} % of its largest weight")
-                return {"tensors": len(there), "embedding_off": off}
-    return {"tensors": len(there)}
+                return {"tensors": len(by_name), "embedding_off": off}
+    return {"tensors": len(by_name)}

@@ -1,4 +1,4 @@
-"""What goes up, piece by piece: a dataset, an evaluation, adapters, a base; each with its repository and its folder here.
+"""The pieces of a publication: a dataset, an evaluation, adapters, a base; each with its repository and folder here.
 
 A piece is planned from finished folders alone (licences, names, links), so that everything that can be refused is refused
 before any work; it is built later, when the commits of the pieces before it are known.
@@ -68,13 +68,13 @@ class Upload:
 
 def dataset(curated: CuratedFolder, settings: PublishSettings, given: Given, out: Path) -> Upload:
     """A curated folder. Raises UsageError for licences that do not fit, or trees that are not found."""
-    found = provenance.survey(curated)
+    survey = provenance.survey(curated)
     chosen = preference.read(given.preference, curated) if given.preference else preference.Preference()
-    stated = {name: card_dataset.licence_of(settings, found.licences, name) for name in found.sources}
+    stated = {name: card_dataset.licence_of(settings, survey.licences, name) for name in survey.sources}
     licence = licences.choose(stated, settings.license)
-    teachers = found.policies + chosen.policies
+    teachers = survey.policies + chosen.policies
     licences.teachers_known({name: settings.source_license.get(name) for name in teachers})
-    source = BundleSource(curated, provenance.trees_of(curated, given.trees), found, licence, chosen)
+    source = BundleSource(curated, provenance.trees_of(curated, given.trees), survey, licence, chosen)
     return Upload(
         "dataset",
         settings.repo,
@@ -130,17 +130,17 @@ def adapters(
 
         def build(to: Path, api: HfApi | None, known: KnownUploads, run: str | None = run, repo: str = repo) -> Path:
             chosen = _with_base(settings, known)
-            found = bases.resolve(api, runs.base, chosen)
+            base = bases.resolve(api, runs.base, chosen)
             link, manifest = _data_link(folder.path, data, settings, api, known)
             teachers = {name: settings.source_license.get(name, terms) for name, terms in _teachers(manifest).items()}
-            owed = licences.duties(repo.rpartition("/")[2], (found.repo, found.licence), teachers, settings.license)
+            owed = licences.duties(repo.rpartition("/")[2], (base.repo, base.licence), teachers, settings.license)
             warm = known.links.get("warmup")
             plan = AdapterRepoPlan(
                 runs=runs,
-                base=found,
-                start=found if warm is None else bases.Base(WARMUP, warm.repo, warm.commit, found.licence),
+                base=base,
+                start=base if warm is None else bases.Base(WARMUP, warm.repo, warm.commit, base.licence),
                 duties=owed,
-                legal=_legal(api, found, runs) if owed.texts else {},
+                legal=_legal(api, base, runs) if owed.texts else {},
                 dataset=link,
                 evaluation=evaluated,
                 evaluation_link=_evaluation_link(evaluated, known),
@@ -148,8 +148,8 @@ def adapters(
             )
             return adapter_bundle.stage(plan, settings, repo, to)
 
-        place = out if run is None else out / run
-        pieces.append(Upload("adapters", repo, "model", place, folder.sha256, build))
+        path = out if run is None else out / run
+        pieces.append(Upload("adapters", repo, "model", path, folder.sha256, build))
     return pieces
 
 
@@ -160,12 +160,12 @@ def _warmup(runs: Runs, folder: Path, settings: PublishSettings, out: Path) -> U
     source = bases.digest(load.find(str(folder)))
 
     def build(to: Path, api: HfApi | None, known: KnownUploads) -> Path:
-        found = bases.resolve(api, runs.base, _with_base(settings, known))
-        asked = settings.model_copy(update={"base_license": found.licence, "license": None})
-        return base_model.stage(str(folder), asked, name, to)
+        base = bases.resolve(api, runs.base, _with_base(settings, known))
+        base_settings = settings.model_copy(update={"base_license": base.licence, "license": None})
+        return base_model.stage(str(folder), base_settings, name, to)
 
-    place = out.parent / WARMUP if out.name == "adapters" else out.with_name(f"{out.name}-{WARMUP}")
-    return Upload("warmup", name, "model", place, source, build)
+    path = out.parent / WARMUP if out.name == "adapters" else out.with_name(f"{out.name}-{WARMUP}")
+    return Upload("warmup", name, "model", path, source, build)
 
 
 def _with_base(settings: PublishSettings, known: KnownUploads) -> PublishSettings:
@@ -176,8 +176,8 @@ def _with_base(settings: PublishSettings, known: KnownUploads) -> PublishSetting
 
 
 def _legal(api: HfApi | None, base_: bases.Base, runs: Runs) -> dict[str, bytes]:
-    asked = Path(runs.folder.base_setting).expanduser()
-    return bases.legal_files(api, base_, asked if asked.is_dir() else None)
+    local = Path(runs.folder.base).expanduser()
+    return bases.legal_files(api, base_, local if local.is_dir() else None)
 
 
 def _evaluation_of(finetuned: FinetunedFolder) -> EvaluatedFolder | None:
@@ -208,8 +208,8 @@ def _data_link(
         return None, None
     link = known.links.get("dataset")
     if settings.dataset:
-        asked = hub.parse_id(settings.dataset)
-        link = Link(asked.repo, asked.revision)
+        hub_id = hub.parse_id(settings.dataset)
+        link = Link(hub_id.repo, hub_id.revision)
     link = link or published(folder, "dataset", data)
     if link is None:
         raise UsageError(

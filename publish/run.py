@@ -28,6 +28,7 @@ from journey.publish.pieces import KnownUploads, Upload
 from journey.publish.settings import Given, PublishSettings
 from journey.publish.tables import parquet, scan
 from journey.publish.transfer import upload
+from journey.publish.transfer.upload import Agreed
 from journey.store import OtherRun
 
 _STAGES = ("curate", "finetune", "evaluate")
@@ -42,10 +43,11 @@ def publish(
     everything: bool = False,
     out: Path | None = None,
     dry_run: bool = False,
+    agreed: Agreed | None = None,
 ) -> list[dict[str, Any]]:
     """Publish a folder (or, with `everything`, all of a run) and return what was done, or would be, piece by piece.
 
-    Raises UsageError, AuthError or RemoteError; a piece that was published before the error stays, and is named.
+    `agreed` is asked, in words, before most of the rows of a published version would go. Raises UsageError, AuthError or RemoteError; a piece that was published before the error stays, and is named.
     """
     hub.parse_id(settings.repo)
     if settings.create_pr and settings.revision:
@@ -62,21 +64,21 @@ def publish(
     targets = [upload.preflight(api, account, piece.repo, piece.type, settings) for piece in planned]
     known = _expected(planned)
     done: list[dict[str, Any]] = []
-    for piece, there in zip(planned, targets, strict=True):
+    for piece, destination in zip(planned, targets, strict=True):
         try:
             bundle = _build(piece, api, known)
             message = f"{piece.kind.capitalize()} from manifest {piece.source[:12]}"
-            made = upload.publish(api, there, _files(bundle), settings, message, piece.source)
+            publication = upload.publish(api, destination, _files(bundle), settings, message, piece.source, agreed)
         except JourneyError:
-            for sentence in _state(there, done):
+            for sentence in _state(destination, done):
                 console.note(sentence)
             raise
         except KeyboardInterrupt as error:
-            for sentence in _state(there, done):
+            for sentence in _state(destination, done):
                 error.add_note(sentence)
             raise
-        known.links[piece.kind] = Link(made.repo, made.commit)
-        done.append(_log(piece, made))
+        known.links[piece.kind] = Link(publication.repo, publication.commit)
+        done.append(_log(piece, publication))
     return done
 
 
@@ -102,8 +104,8 @@ def plan(target: str, settings: PublishSettings, given: Given, everything: bool,
             )
         ]
     if any((folder / stage / MANIFEST).is_file() for stage in _STAGES):
-        there = [str(folder / stage) for stage in _STAGES if (folder / stage / MANIFEST).is_file()]
-        raise UsageError(f"{folder} is a whole run", f"publish one of {', '.join(there)}, or add --all")
+        stages = [str(folder / stage) for stage in _STAGES if (folder / stage / MANIFEST).is_file()]
+        raise UsageError(f"{folder} is a whole run", f"publish one of {', '.join(stages)}, or add --all")
     stage = read_manifest(folder).stage
     if stage == "generate":
         raise UsageError(
@@ -114,12 +116,12 @@ def plan(target: str, settings: PublishSettings, given: Given, everything: bool,
             f"{folder} was written by `journey {stage}`, which is not published",
             "give a curate, finetune or evaluate folder",
         )
-    place = out or _place(folder, pieces.STAGE_KINDS[stage])
+    path = out or _place(folder, pieces.STAGE_KINDS[stage])
     if stage == "curate":
-        return [pieces.dataset(open_finished(folder, "curate"), settings, given, place)]
+        return [pieces.dataset(open_finished(folder, "curate"), settings, given, path)]
     if stage == "evaluate":
-        return [pieces.evaluation(open_finished(folder, "evaluate"), settings, settings.repo, place)]
-    return pieces.adapters(open_finished(folder, "finetune"), settings, given, place, own_base=False)
+        return [pieces.evaluation(open_finished(folder, "evaluate"), settings, settings.repo, path)]
+    return pieces.adapters(open_finished(folder, "finetune"), settings, given, path, own_base=False)
 
 
 def _place(folder: Path, kind: str) -> Path:
@@ -130,29 +132,27 @@ def _place(folder: Path, kind: str) -> Path:
 
 
 def _whole_run(folder: Path, settings: PublishSettings, given: Given, out: Path | None) -> list[Upload]:
-    there = {stage for stage in _STAGES if (folder / stage / MANIFEST).is_file()}
-    if not there:
+    stages = {stage for stage in _STAGES if (folder / stage / MANIFEST).is_file()}
+    if not stages:
         raise UsageError(f"{folder} holds no finished stage", "--all wants a folder that `journey run` or `demo` wrote")
-    place = out or folder / "publish"
-    found: list[Upload] = []
-    if "curate" in there:
+    path = out or folder / "publish"
+    uploads: list[Upload] = []
+    if "curate" in stages:
         curated = open_finished(folder / "curate", "curate")
-        found.append(pieces.dataset(curated, settings, given, place / "dataset"))
-    if "evaluate" in there:
+        uploads.append(pieces.dataset(curated, settings, given, path / "dataset"))
+    if "evaluate" in stages:
         evaluated = open_finished(folder / "evaluate", "evaluate")
-        found.append(pieces.evaluation(evaluated, settings, f"{settings.repo}-evaluation", place / "evaluation"))
-    if "finetune" in there:
+        uploads.append(pieces.evaluation(evaluated, settings, f"{settings.repo}-evaluation", path / "evaluation"))
+    if "finetune" in stages:
         finetuned = open_finished(folder / "finetune", "finetune")
         name = runs.read(finetuned).base.name
         own = settings.base_repo is None and name == "pocket"  # shipped with the package, and on no Hub otherwise
         if own:
-            found.append(
-                pieces.base(
-                    name, settings.model_copy(update={"license": None}), f"{settings.repo}-base", place / "base"
-                )
+            uploads.append(
+                pieces.base(name, settings.model_copy(update={"license": None}), f"{settings.repo}-base", path / "base")
             )
-        found += pieces.adapters(finetuned, settings, given, place / "adapters", own_base=own)
-    return pieces.order(found)
+        uploads += pieces.adapters(finetuned, settings, given, path / "adapters", own_base=own)
+    return pieces.order(uploads)
 
 
 def _build(piece: Upload, api: Any, known: KnownUploads) -> Path:
@@ -164,10 +164,10 @@ def _build(piece: Upload, api: Any, known: KnownUploads) -> Path:
     def build() -> Path:
         return piece.build(bundle, api, known)
 
-    made = open_finished(_again(build, bundle), "publish")
-    known.manifests[piece.kind] = made.manifest
-    _look_over(piece, made)
-    return made.path
+    built = open_finished(_again(build, bundle), "publish")
+    known.manifests[piece.kind] = built.manifest
+    _look_over(piece, built)
+    return built.path
 
 
 def _again(build: Callable[[], Path], bundle: Path) -> Path:
@@ -197,41 +197,41 @@ def _look_over(piece: Upload, bundle: PublishedFolder) -> None:
     card_dataset.check(files["README.md"].read_text(encoding="utf-8"), piece.type)
     for name, by_split in bundle.rows.items():
         for split, count in by_split.items():
-            found = sum(parquet.row_count(path) for path in sorted(bundle.path.glob(f"{name}/{split}-*.parquet")))
-            if found != count:
+            row_count = sum(parquet.row_count(path) for path in sorted(bundle.path.glob(f"{name}/{split}-*.parquet")))
+            if row_count != count:
                 raise JourneyError(
-                    f"{bundle.path}: {name} {split} has {found} rows, {count} were written; remove the folder"
+                    f"{bundle.path}: {name} {split} has {row_count} rows, {count} were written; remove the folder"
                 )
 
 
 def _tell(piece: Upload, bundle: Path, settings: PublishSettings) -> dict[str, Any]:
     """What would go up."""
     files = {name: path.stat().st_size for name, path in _files(bundle).items()}
-    made = open_finished(bundle, "publish")
+    built = open_finished(bundle, "publish")
     return {
         "piece": piece.kind,
         "repo": piece.repo,
         "type": piece.type,
         "visibility": "public" if settings.public else "private",
-        "licence": made.licence,
-        "counts": made.manifest.counts,
+        "licence": built.licence,
+        "counts": built.manifest.counts,
         "files": files,
         "bytes": sum(files.values()),
         "folder": str(bundle),
     }
 
 
-def _log(piece: Upload, made: Publication) -> dict[str, Any]:
+def _log(piece: Upload, publication: Publication) -> dict[str, Any]:
     """Append to published.json and return the line."""
-    line = msgspec.structs.replace(made, piece=piece.kind)
+    line = msgspec.structs.replace(publication, piece=piece.kind)
     add_publication(piece.out / PUBLISHED, line)
     plain: dict[str, Any] = json.loads(msgspec.json.encode(line))
     return plain
 
 
-def _state(there: upload.Target, done: list[dict[str, Any]]) -> list[str]:
+def _state(destination: upload.Target, done: list[dict[str, Any]]) -> list[str]:
     """After an error: what stands; the same command goes on from it."""
     sentences = [f"{line['repo']} is published ({line['commit'][:12]})" for line in done]
-    if not there.exists:
-        sentences.append(f"{there.repo}: nothing is published; if it was made, it is private and empty")
+    if not destination.exists:
+        sentences.append(f"{destination.repo}: nothing is published; if it was made, it is private and empty")
     return sentences

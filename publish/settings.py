@@ -1,4 +1,4 @@
-"""What `journey publish` is asked for."""
+"""The settings of `journey publish`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from journey.config import Settings
+from journey.config import Settings, unset
 from journey.settings.fields import Flag
 from journey.views import View
 
@@ -17,6 +17,11 @@ class PublishSettings(Settings):
 
     repo: Annotated[str, Flag("USER/NAME")] = Field(description="repository on the Hub")
     view: Annotated[View, Flag("VIEW")] = Field("think", description="how traces are written")
+    reasoning_content: Annotated[bool | None, Flag()] = Field(
+        None,
+        description="thinking in reasoning_content, beside the content of an answer, for templates that read it",
+        exclude_if=unset,
+    )
     license: Annotated[str | None, Flag("ID")] = Field(
         None, description="licence, checked against sources and base (default: theirs)"
     )

@@ -29,9 +29,9 @@ def answer_correct(item: Item) -> Iterator[Drop]:
             end = _end(item.text(half, view))
             if end not in graded:
                 graded[end] = grade(item.pair.problem, end)
-            found = graded[end]
-            if found.outcome != "correct":
-                yield Drop(_REASONS[found.outcome], found.answer, item.pair.problem.answer, half=half)
+            result = graded[end]
+            if result.outcome != "correct":
+                yield Drop(_REASONS[result.outcome], result.answer, item.pair.problem.answer, half=half)
                 break
 
 

@@ -34,9 +34,9 @@ def words(text: str) -> list[str]:
     return ["".join(word.split()) for word in _WORD.findall(plain)]
 
 
-def grams(found: list[str], size: int) -> Iterator[str]:
+def grams(word_list: list[str], size: int) -> Iterator[str]:
     """Every `size` words in a row."""
-    return (" ".join(found[at : at + size]) for at in range(len(found) - size + 1))
+    return (" ".join(word_list[start : start + size]) for start in range(len(word_list) - size + 1))
 
 
 @FILTERS.add(
@@ -69,19 +69,19 @@ class BenchmarkOverlap:
         self._ids: dict[str, str] = {}
         self._equal: dict[str, str] = {}
         self._grams: dict[int, dict[str, str]] = {}
-        for name, asked in context.questions.items():
-            for question in asked:
+        for name, questions in context.questions.items():
+            for question in questions:
                 self._ids.setdefault(question.problem.id, name)
-                found = words(question.problem.question)
-                self._equal.setdefault(" ".join(found), name)
+                question_words = words(question.problem.question)
+                self._equal.setdefault(" ".join(question_words), name)
                 if question.problem.source not in self._families:
-                    self._index(name, found, whole)
+                    self._index(name, question_words, whole)
 
-    def _index(self, name: str, found: list[str], whole: int) -> None:
-        size = min(self._size, len(found))
+    def _index(self, name: str, question_words: list[str], whole: int) -> None:
+        size = min(self._size, len(question_words))
         if size >= min(whole, self._size):
             kept = self._grams.setdefault(size, {})
-            for gram in grams(found, size):
+            for gram in grams(question_words, size):
                 kept.setdefault(gram, name)
 
     def __call__(self, item: Item) -> Iterator[Drop]:
@@ -90,20 +90,20 @@ class BenchmarkOverlap:
             yield Drop("same_problem", problem.id, self._ids[problem.id])
         if problem.source in self._families or not self._equal:
             return
-        found = words(problem.question)
-        text = " ".join(found)
+        question_words = words(problem.question)
+        text = " ".join(question_words)
         if text in self._equal:
             yield Drop("same_question", text[:200], self._equal[text])
             return
         for size, known in self._grams.items():
-            hit = next((gram for gram in grams(found, size) if gram in known), None)
+            hit = next((gram for gram in grams(question_words, size) if gram in known), None)
             if hit:
                 yield Drop("shared_words" if size == self._size else "whole_question", hit, known[hit])
                 return
         if self._traces and self._size in self._grams:
             known = self._grams[self._size]
             for half in HALVES:
-                told = words(item.text(half, "plain"))
-                hit = next((gram for gram in grams(told, self._size) if gram in known), None)
+                trace_words = words(item.text(half, "plain"))
+                hit = next((gram for gram in grams(trace_words, self._size) if gram in known), None)
                 if hit:
                     yield Drop("shared_words_in_trace", hit, known[hit], half=half)

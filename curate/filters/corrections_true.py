@@ -64,7 +64,8 @@ def _equations(node: Node) -> Iterator[Drop]:
 
 
 def _states(item: Item) -> Iterator[Drop]:
-    states, target = item.replay.states, item.pair.problem.facts["target"]
+    states, _, target, right_end = item.replay
+    assert target is not None
     for node in item.tree.nodes:
         if node.verdict != "right" or node.id not in states:
             continue
@@ -73,7 +74,7 @@ def _states(item: Item) -> Iterator[Drop]:
     for half in HALVES:
         steps = [segment.node for segment in item.trace(half).segments if segment.role != "answer"]
         end = states.get(steps[-1]) if steps else None
-        if end != (target,):
+        if end != right_end:
             yield Drop("target_not_reached", str(end), target, steps[-1] if steps else None, half)
 
 

@@ -16,7 +16,7 @@ from journey.config import CurateSettings, unset
 from journey.curate.item import HALVES, Drop, Half, Item
 from journey.curate.rules import FILTERS, Context
 from journey.errors import UsageError
-from journey.models import template
+from journey.models import policy, template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -144,13 +144,14 @@ class _Tokens:
         self._prompts = {}
         end = len([template.end_of_turn(self._tokenizer)])  # refuses a base that has none
         places = [(item, half) for item in items for half in HALVES]
-        self._unknown = {place: self._unknown_words(place[0].text(place[1], view)) for place in places}
-        carried = [place for place, words in self._unknown.items() if not words]
-        texts = [item.text(half, view) for item, half in carried]
+        self._unknown = {key: self._unknown_words(key[0].text(key[1], view)) for key in places}
+        carried = [key for key, words in self._unknown.items() if not words]
+        own = policy.of(self._tokenizer)
+        texts = [policy.unusual(item.text(half, view), own) for item, half in carried]
         encoded = (
             self._tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"] if texts else []
         )
-        self._tokens = {place: len(ids) + end for place, ids in zip(carried, encoded, strict=True)}
+        self._tokens = {key: len(ids) + end for key, ids in zip(carried, encoded, strict=True)}
 
     def unknown_in_prompt(self, item: Item, view: views.View) -> list[str]:
         return self._unknown_words(views.prompt(item.pair.problem, view))

@@ -27,11 +27,11 @@ class Markup:
         self._pattern = re.compile("|".join([*_KNOWN, *own]), re.IGNORECASE)
 
     def __call__(self, item: Item) -> Iterator[Drop]:
-        found = self._pattern.search(f"{item.pair.problem.question}\n{item.pair.problem.brief}")
-        if found:
-            yield Drop("markup", found[0])
+        match = self._pattern.search(f"{item.pair.problem.question}\n{item.pair.problem.brief}")
+        if match:
+            yield Drop("markup", match[0])
         for half in HALVES:
             for segment in item.trace(half).segments:
-                found = self._pattern.search(f"{segment.text}\n{segment.brief}")
-                if found:
-                    yield Drop("markup", found[0], node=segment.node, half=half)
+                match = self._pattern.search(f"{segment.text}\n{segment.brief}")
+                if match:
+                    yield Drop("markup", match[0], node=segment.node, half=half)

@@ -42,14 +42,14 @@ def notices_contradict(item: Item) -> Iterator[Drop]:
 
 def _unnoticed(item: Item) -> set[int]:
     """Mistakes that the journey tells and never takes back."""
-    told: set[int] = set()
+    mistakes: set[int] = set()
     for segment in item.pair.journey.segments:
         if segment.role == "mistake":
-            told.add(segment.node)
+            mistakes.add(segment.node)
         elif segment.role == "notice":
             node = item.nodes.get(segment.node)
-            told -= {segment.node, node.parent if node and node.role == "notice" else None}
-    return told
+            mistakes -= {segment.node, node.parent if node and node.role == "notice" else None}
+    return mistakes
 
 
 def _held(item: Item, node: Node, check: Check) -> tuple[bool | None, bool | None]:

@@ -19,7 +19,7 @@ _UNCLEAN = ("mistake", "consequence", "notice", "backtrack", "correction")
 )
 def shortcut_clean(item: Item) -> Iterator[Drop]:
     """The shortcut tells right nodes only, each once, none before a step that it was tried from."""
-    told: list[int] = []
+    seen: list[int] = []
     for segment in item.pair.shortcut.segments:
         if segment.role in _UNCLEAN:
             yield Drop("role_of_a_journey", segment.role, node=segment.node, half="shortcut")
@@ -28,10 +28,10 @@ def shortcut_clean(item: Item) -> Iterator[Drop]:
         node = item.nodes.get(segment.node)
         if node is None or node.verdict != "right" or node.role in ("mistake", "consequence"):
             yield Drop("node_not_right", node.verdict if node else None, "right", segment.node, "shortcut")
-        elif segment.node in told:
+        elif segment.node in seen:
             yield Drop("told_twice", segment.brief, node=segment.node, half="shortcut")
-        told.append(segment.node)
-    for place, number in enumerate(told):
-        later = set(told[place + 1 :]) - {number}
+        seen.append(segment.node)
+    for index, number in enumerate(seen):
+        later = set(seen[index + 1 :]) - {number}
         if number in item.nodes and any(node.id in later for node in item.ancestors(item.nodes[number])):
             yield Drop("out_of_order", number, node=number, half="shortcut")

@@ -40,9 +40,9 @@ def views_of_tree(item: Item) -> Iterator[Drop]:
             yield from _segment(item, half, segment)
             if (segment.start, segment.end) != (span.start, span.end):
                 yield Drop("span_differs", segment.start, span.start, segment.node, half)
-    told = {segment.node for segment in item.pair.journey.segments if segment.role != "answer"}
+    in_journey = {segment.node for segment in item.pair.journey.segments if segment.role != "answer"}
     for segment in item.pair.shortcut.segments:
-        if segment.role == "step" and segment.node not in told:
+        if segment.role == "step" and segment.node not in in_journey:
             yield Drop("step_not_in_journey", segment.brief, node=segment.node, half="shortcut")
 
 

@@ -1,4 +1,4 @@
-"""What the models do while they answer: going back, checking, first and final answers, loops, false steps.
+"""Reasoning behaviour in the models' answers: backtracking, verification, first and final answers, loops, false steps.
 
 Everything is read from the model's own text by rules, never from the phrase bank that training texts were made with.
 How often the rules err is measured in `docs/results/behaviour.md`. Import what is needed from:

@@ -1,4 +1,4 @@
-"""Countdown answers judged: every step against the numbers that are left, every claim about a branch against the solver.
+"""The judging of Countdown answers: each step against the numbers left, each claim about a branch against the solver.
 
 The state of the search is followed as the answer tells it: a step takes two of the numbers left and puts its result in; with
 two numbers left a step is a last one and leaves them; "back to 16 1 1" takes up those numbers, and "back" alone those before
@@ -60,6 +60,11 @@ class SearchReading:
     dead_tries: list[tuple[int, int]] = field(default_factory=list)
 
 
+def speaks_of_value(words: str) -> bool:
+    """Whether words behind a value judge it: too high, too low, a dead end, the target."""
+    return any(cue.search(words) is not None for cue in (_HIT, _HIGH, _LOW, _DEAD))
+
+
 def follow(text: str, problem: Problem, marks: Sequence[Mark]) -> SearchReading:
     """Follow the search that an answer tells."""
     return _Follower(text, problem).run(marks)
@@ -71,7 +76,7 @@ class _Follower:
         self.family: Any = FAMILIES.get(problem.check)()
         self.target = int(problem.facts["target"])
         self.path: list[State] = [_sorted(problem.facts["numbers"])]
-        self.found = SearchReading()
+        self.reading = SearchReading()
         self.reached = False  # the last step made the target of the last two numbers
 
     def run(self, marks: Sequence[Mark]) -> SearchReading:
@@ -87,37 +92,37 @@ class _Follower:
                 self._back(sentence)
             elif _DEAD.search(sentence):
                 self._claim("dead end", not self._solvable(self.path[-1]), start, end)
-        return self.found
+        return self.reading
 
     def _step(self, equation: Equation) -> None:
         numbers = equation.numbers
         usable = equation.true and len(numbers) == 2 and all(number.denominator == 1 for number in numbers)
         taken = Counter(int(number) for number in numbers) if usable else Counter()
-        at = next((n for n in range(len(self.path) - 1, -1, -1) if not taken - Counter(self.path[n])), None)
+        index = next((n for n in range(len(self.path) - 1, -1, -1) if not taken - Counter(self.path[n])), None)
         span = (equation.start, equation.end)
         self.reached = False
         # Sums of three or more numbers, as in `(16 - 1) - 1 = 14`, have to be right only.
-        if not equation.true or (usable and at is None):
-            self.found.steps.append(AnswerStep("false", equation.claimed, equation.left, None, *span))
+        if not equation.true or (usable and index is None):
+            self.reading.steps.append(AnswerStep("false", equation.claimed, equation.left, None, *span))
             return
-        self.found.steps.append(AnswerStep("true", equation.claimed, equation.left, None, *span))
-        if not usable or at is None:
+        self.reading.steps.append(AnswerStep("true", equation.claimed, equation.left, None, *span))
+        if not usable or index is None:
             self.reached = equation.claimed == self.target
             return
-        del self.path[at + 1 :]
-        left = Counter(self.path[at]) - taken
+        del self.path[index + 1 :]
+        left = Counter(self.path[index]) - taken
         if not left:
             self.reached = equation.claimed == self.target
             return
         alive = self._solvable(self.path[-1])
         self.path.append(_sorted([*left.elements(), _whole(equation.claimed)]))
         if alive and not self._solvable(self.path[-1]):  # what follows in a dead branch is a consequence
-            self.found.dead_tries.append(span)
+            self.reading.dead_tries.append(span)
 
     def _verdicts(self, equation: Equation, end: int) -> None:
         """What the rest of the sentence says of the value, up to the next number; a remark of a few words may follow."""
-        said = re.match(r"[^\d=]*", self.text[equation.end : end])
-        words = said[0] if said else ""
+        match = re.match(r"[^\d=]*", self.text[equation.end : end])
+        words = match[0] if match else ""
         remark = re.match(r"\W*(That \w+ \w+)[.!]", self.text[end:])
         words += f" {remark[1]}" if remark and not words.strip(" .!") else ""
         if _HIT.search(words):
@@ -129,15 +134,15 @@ class _Follower:
 
     def _back(self, sentence: str) -> None:
         listed = _sorted(int(digits) for digits in _NUMBERS.findall(sentence))
-        for at in range(len(self.path) - 1, -1, -1):
-            if self.path[at] == listed:
-                del self.path[at + 1 :]
+        for index in range(len(self.path) - 1, -1, -1):
+            if self.path[index] == listed:
+                del self.path[index + 1 :]
                 return
         if len(self.path) > 1 and _RETURNS.search(sentence):  # "No, 770 is above 57" leaves the numbers as they are
             self.path.pop()
 
     def _claim(self, kind: Literal["dead end", "hit", "size"], true: bool, start: int, end: int) -> None:
-        self.found.claims.append(Claim(kind, true, start, end))
+        self.reading.claims.append(Claim(kind, true, start, end))
 
     def _solvable(self, state: State) -> bool:
         if any(number < 1 for number in state):

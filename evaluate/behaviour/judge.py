@@ -1,4 +1,4 @@
-"""The habits counted by a model, on a sample of the answers, and how far it agrees with the rules.
+"""An LLM judge: the habits counted by a model on a sample of the answers, and how far it agrees with the rules.
 
     journey report data/runs/demo --judge qwen@http://localhost:8000/v1 --judge-answers 200
 
@@ -26,10 +26,12 @@ from journey.evaluate.behaviour.reading import read
 from journey.formats.behaviour import HABITS, Habit, JudgeAgreement, Judged
 from journey.formats.files import write_atomic
 from journey.formats.folders import EvaluatedFolder
-from journey.models import load
-from journey.models.endpoints import AT_ONCE, Endpoint, reference
+from journey.models import load, policy, template
+from journey.models.endpoints import Endpoint, NotServed, reference
 from journey.processes import map_in_threads
 from journey.rng import digest, seed_for
+from journey.servers.kept import KeptAnswers
+from journey.servers.use import ServerLimits, ServerUse
 
 REPLIES = "judge.jsonl"
 CAP = 512  # new tokens of a reply
@@ -68,27 +70,38 @@ Ask = Callable[[Sequence[str]], Iterator[tuple[int, str | None]]]  # prompts -> 
 
 
 def judge(
-    evaluated: EvaluatedFolder, model: str, count: int = ANSWERS, *, seed: int = 0, ask: Ask | None = None
+    evaluated: EvaluatedFolder,
+    model: str,
+    count: int = ANSWERS,
+    *,
+    seed: int = 0,
+    ask: Ask | None = None,
+    limits: ServerLimits | None = None,
 ) -> Judged:
     """Ask a model about `count` answers of an evaluation folder, and compare with the rules.
 
     `model` is a catalog name, a folder, a Hub id or NAME@http://HOST/v1. Raises UsageError for a model that is not there;
-    a request that fails is counted and asked again next time.
+    a request that fails is counted and asked again next time. Raises CostReached at the `limits` of a server, replies kept.
     """
     answers = chosen(evaluated, count, seed)
     prompts = [prompt(answer, evaluated.plan.view == "compact") for answer in answers]
     keys = [digest("judge", model, text).hex() for text in prompts]
     known = _known(evaluated.path / REPLIES)
-    missing = [place for place, key in enumerate(keys) if key not in known]
+    missing = [index for index, key in enumerate(keys) if key not in known]
     if missing:
-        ask = ask or asker(model)
-        with console.progress(f"answers judged by {model}", len(prompts), len(prompts) - len(missing)) as ticker:
-            for place, reply in ask([prompts[place] for place in missing]):
-                if reply is not None:
-                    known[keys[missing[place]]] = {"model": model, "reply": reply}
-                ticker.advance(1)
-        rows = (orjson.dumps({"key": key, **known[key]}) + b"\n" for key in sorted(known))
-        write_atomic(evaluated.path / REPLIES, b"".join(rows))
+        kept = KeptAnswers.beside(evaluated.path, "judge")
+        with ServerUse(limits, kept) as use:
+            ask = ask or asker(model, use)
+            with console.progress(f"answers judged by {model}", len(prompts), len(prompts) - len(missing)) as ticker:
+                for index, reply in ask([prompts[index] for index in missing]):
+                    if reply is not None:
+                        known[keys[missing[index]]] = {"model": model, "reply": reply}
+                    ticker.advance(1)
+            rows = (orjson.dumps({"key": key, **known[key]}) + b"\n" for key in sorted(known))
+            write_atomic(evaluated.path / REPLIES, b"".join(rows))
+            if (used := use.record()) is not None:
+                console.note(used.in_words())
+        kept.remove()
     return agreement(model, answers, [known.get(key, {}).get("reply") for key in keys])
 
 
@@ -96,7 +109,7 @@ def chosen(evaluated: EvaluatedFolder, count: int, seed: int) -> list[Answer]:
     """Answers drawn from all runs and benchmarks, without replacement, in the order drawn."""
     everything = [answer for _, _, _, answers in stored(evaluated) for answer in answers]
     order = np.random.default_rng(seed_for("judged answers", seed)).permutation(len(everything))
-    return [everything[place] for place in order[:count]]
+    return [everything[index] for index in order[:count]]
 
 
 def prompt(answer: Answer, compact: bool = False) -> str:
@@ -111,8 +124,8 @@ def prompt(answer: Answer, compact: bool = False) -> str:
 def parse(reply: str) -> dict[Habit, int] | None:
     """The four counts of a reply, the last of each; None where one is missing."""
     answer = reply.rpartition("</think>")[2]
-    found = {habit: pattern.findall(answer) for habit, pattern in _COUNT.items()}
-    return {habit: int(counts[-1]) for habit, counts in found.items()} if all(found.values()) else None
+    counts_of = {habit: pattern.findall(answer) for habit, pattern in _COUNT.items()}
+    return {habit: int(counts[-1]) for habit, counts in counts_of.items()} if all(counts_of.values()) else None
 
 
 def agreement(model: str, answers: Sequence[Answer], replies: Sequence[str | None]) -> Judged:
@@ -159,23 +172,25 @@ def cell(pairs: Sequence[tuple[bool, bool]]) -> JudgeAgreement:
     )
 
 
-def asker(model: str) -> Ask:
+def asker(model: str, use: ServerUse | None = None) -> Ask:
     """What asks a model. Raises UsageError where there is none of that name."""
     ref = reference(model)
     if ref is None:
         return _local(model)
-    endpoint = Endpoint(ref)
+    endpoint = Endpoint(ref, use=use)
     endpoint.models()  # a wrong address or key ends here, in one clear error
 
     def ask(prompts: Sequence[str]) -> Iterator[tuple[int, str | None]]:
         def one(text: str) -> str | None:
             try:
                 return endpoint.chat(text, cap=CAP).text
+            except NotServed:
+                raise
             except (RemoteError, UsageError) as error:  # e.g. an answer too long for the judge's context
                 console.note(f"a reply is missing: {error}")
                 return None
 
-        yield from enumerate(map_in_threads(one, prompts, AT_ONCE))
+        yield from enumerate(map_in_threads(one, prompts, endpoint.at_once))
 
     return ask
 
@@ -183,34 +198,30 @@ def asker(model: str) -> Ask:
 def _local(model: str) -> Ask:
     """A model in memory, greedily, one prompt after the other in small batches."""
     from journey.models.decode import Decoder
+    from journey.models.probe import check_sampler
 
     ref = load.find(model)
     tokenizer = load.load_tokenizer(ref)
+    policy.attach(tokenizer, policy.find(tokenizer, "plain", policy.Wishes()))
+    check_sampler(ref, tokenizer, load.best_device(), option="--judge")
     loaded: Any = load.load_model(ref)
 
     def ask(prompts: Sequence[str]) -> Iterator[tuple[int, str | None]]:
         decoder = Decoder.of(loaded, tokenizer, CAP)
-        for place, text in enumerate(prompts):
-            if tokenizer.chat_template:
-                said = tokenizer.apply_chat_template(
-                    [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
-                )
-            else:
-                said = f"{text}\n"
-            ids = list(tokenizer(said, add_special_tokens=False)["input_ids"])
-            (done,) = decoder.greedy([ids])
-            yield place, str(tokenizer.decode(list(done.ids), skip_special_tokens=True))
+        for index, text in enumerate(prompts):
+            (done,) = decoder.greedy([template.text_ids(tokenizer, text, "plain")])
+            yield index, str(tokenizer.decode(list(done.ids), skip_special_tokens=True))
 
     return ask
 
 
 def _known(path: Path) -> dict[str, dict[str, str]]:
     """Stored replies by key; a broken line is asked for again."""
-    found: dict[str, dict[str, str]] = {}
+    replies: dict[str, dict[str, str]] = {}
     for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
             row = orjson.loads(line)
-            found[row["key"]] = {"model": row["model"], "reply": row["reply"]}
+            replies[row["key"]] = {"model": row["model"], "reply": row["reply"]}
         except (orjson.JSONDecodeError, KeyError, TypeError):
             continue
-    return found
+    return replies

@@ -40,25 +40,25 @@ class Tally:
     steps: Counter[str] = field(default_factory=Counter)
     claims: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
-    def add(self, sample: Sample, problem: Problem, found: AnswerReading) -> None:
+    def add(self, sample: Sample, problem: Problem, reading: AnswerReading) -> None:
         """Count one answer."""
         self.answers += 1
         self.tokens += sample.tokens
         self.truncated += sample.finish == "length"
-        self.loops += found.loop
-        for habit, count in found.habits.items():
+        self.loops += reading.loop
+        for habit, count in reading.habits.items():
             self.counts[habit] += count
             self.answers_with[habit] += count > 0
-        if found.first is not None and found.first.right is not None:
+        if reading.first is not None and reading.first.right is not None:
             right = grade(problem, sample.text, sample.finish).outcome == "correct"
-            self.turns[found.first.right, right] += 1
-        verdicts = Counter(step.verdict for step in found.steps)
+            self.turns[reading.first.right, right] += 1
+        verdicts = Counter(step.verdict for step in reading.steps)
         self.steps.update(verdicts)
-        self.steps["noticed"] += len(found.noticed)
+        self.steps["noticed"] += len(reading.noticed)
         self.steps["answers with false"] += verdicts["false"] > 0
-        self.steps["doubts"] += len(found.doubted)
-        self.steps["false alarms"] += sum(step.verdict == "true" for step in found.doubted)
-        self.claims.update((claim.kind, claim.true) for claim in found.claims)
+        self.steps["doubts"] += len(reading.doubted)
+        self.steps["false alarms"] += sum(step.verdict == "true" for step in reading.doubted)
+        self.claims.update((claim.kind, claim.true) for claim in reading.claims)
 
     def merge(self, other: Tally) -> None:
         """Add what another tally counted."""

@@ -1,4 +1,4 @@
-"""How often the rules err: against generated traces, where every segment's role is known, and against hand labels.
+"""Precision and recall of the behaviour rules, against generated traces with known roles and against hand labels.
 
     python -P -m journey.evaluate.behaviour.quality data/runs/demo/generate
 
@@ -26,12 +26,12 @@ NONE = "none"
 
 @dataclass
 class Quality:
-    """Marks that are right, all marks, segments (or labelled sentences) found, and all of these."""
+    """Counts of right marks, of all marks, of the segments (or labelled sentences) that a mark touches, and of all segments."""
 
     right: int = 0
     marks: int = 0
-    found: int = 0
-    there: int = 0
+    recalled: int = 0
+    segments: int = 0
 
     @property
     def precision(self) -> float | None:
@@ -40,16 +40,16 @@ class Quality:
 
     @property
     def recall(self) -> float | None:
-        """Share of what is there that is found; None where nothing is."""
-        return self.found / self.there if self.there else None
+        """Share of the segments that a mark touches; None without a segment."""
+        return self.recalled / self.segments if self.segments else None
 
     def __str__(self) -> str:
-        return f"precision {self.right}/{self.marks}, recall {self.found}/{self.there}"
+        return f"precision {self.right}/{self.marks}, recall {self.recalled}/{self.segments}"
 
 
 def against_roles(pairs: Iterable[Pair], view: View) -> dict[str, Quality]:
     """The habits that our roles have, and `mistakes`: false steps and dead tries against segments of that role."""
-    found: dict[str, Quality] = {habit: Quality() for habit in [*ROLES, "mistakes"]}
+    by_habit: dict[str, Quality] = {habit: Quality() for habit in [*ROLES, "mistakes"]}
     for pair in pairs:
         for trace in (pair.journey, pair.shortcut):
             rendered = views.render(trace, view)
@@ -57,11 +57,11 @@ def against_roles(pairs: Iterable[Pair], view: View) -> dict[str, Quality]:
             for habit, roles in ROLES.items():
                 spans = [(m.start, m.end) for m in marks if m.kind in MARKS_OF[habit]]
                 truth = [(s.start, s.end) for s in rendered.spans if s.role in roles and s.end > s.start]
-                _count(found[habit], spans, truth)
+                _count(by_habit[habit], spans, truth)
             wrong = [(m.start, m.end) for m in read(rendered.text, pair.problem).marks if m.kind == "mistake"]
             truth = [(s.start, s.end) for s in rendered.spans if s.role == "mistake" and s.end > s.start]
-            _count(found["mistakes"], wrong, truth)
-    return found
+            _count(by_habit["mistakes"], wrong, truth)
+    return by_habit
 
 
 def _count(quality: Quality, spans: list[tuple[int, int]], truth: list[tuple[int, int]]) -> None:
@@ -70,8 +70,8 @@ def _count(quality: Quality, spans: list[tuple[int, int]], truth: list[tuple[int
 
     quality.right += sum(touches(span, truth) for span in spans)
     quality.marks += len(spans)
-    quality.found += sum(touches(span, spans) for span in truth)
-    quality.there += len(truth)
+    quality.recalled += sum(touches(span, spans) for span in truth)
+    quality.segments += len(truth)
 
 
 def against_labels(text: str, labels: Mapping[str, str], key: object) -> Iterable[tuple[str, str]]:

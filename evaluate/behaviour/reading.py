@@ -1,4 +1,4 @@
-"""One answer read: its marked places, its first committed answer, whether it loops, and its steps as far as they can be judged.
+"""The reading of one answer: its marked places, first committed answer, loops, and steps as far as they can be judged.
 
     read("<think>... So 21 is wrong ...</think> The result is \\\\boxed{61}.", problem).marks
 
@@ -73,21 +73,21 @@ class AnswerReading(msgspec.Struct, frozen=True):
 
 def read(text: str, problem: Problem) -> AnswerReading:
     """Read one answer to a problem, in prose or in the compact notation. Runs none of it and needs no model."""
-    told = marked(text)
+    marks = marked(text)
     search: SearchReading | None = None
     if problem.check == "countdown":
-        search = countdown.follow(text, problem, told)
+        search = countdown.follow(text, problem, marks)
         steps = search.steps
     else:
-        steps = judged(text, problem, told)
-    seen = [step for step in steps if step.verdict == "false" and noticed(step, steps, told, text)]
+        steps = judged(text, problem, marks)
+    seen = [step for step in steps if step.verdict == "false" and noticed(step, steps, marks, text)]
     return AnswerReading(
-        marks=_all_marks(text, told, steps, seen, search),
+        marks=_all_marks(text, marks, steps, seen, search),
         first=_first(text, problem, steps, search),
         loop=loops(text),
         steps=tuple(steps),
         noticed=tuple(seen),
-        doubted=tuple(doubted(steps, told, text)) if Graph.of(problem) is not None else (),
+        doubted=tuple(doubted(steps, marks, text)) if Graph.of(problem) is not None else (),
         claims=tuple(search.claims) if search else (),
     )
 
@@ -106,19 +106,19 @@ def _z(words: Sequence[str]) -> list[int]:
     """For every place, how many words from there equal those from the start (the Z algorithm, linear)."""
     reach = [0] * len(words)
     left = right = 0
-    for at in range(1, len(words)):
-        if at < right:
-            reach[at] = min(right - at, reach[at - left])
-        while at + reach[at] < len(words) and words[reach[at]] == words[at + reach[at]]:
-            reach[at] += 1
-        if at + reach[at] > right:
-            left, right = at, at + reach[at]
+    for index in range(1, len(words)):
+        if index < right:
+            reach[index] = min(right - index, reach[index - left])
+        while index + reach[index] < len(words) and words[reach[index]] == words[index + reach[index]]:
+            reach[index] += 1
+        if index + reach[index] > right:
+            left, right = index, index + reach[index]
     return reach
 
 
 def _all_marks(
     text: str,
-    told: Sequence[Mark],
+    marks: Sequence[Mark],
     steps: Sequence[AnswerStep],
     seen: Sequence[AnswerStep],
     search: SearchReading | None,
@@ -133,7 +133,7 @@ def _all_marks(
             (
                 s
                 for s in steps
-                if s.start > wrong.end and s.verdict == "true" and not _inside(s, told, "notice", "check")
+                if s.start > wrong.end and s.verdict == "true" and not _inside(s, marks, "notice", "check")
             ),
             None,
         )
@@ -143,7 +143,7 @@ def _all_marks(
     if boxes:
         close = text.find("}", boxes[-1].end())
         over.append(Mark("answer", boxes[-1].start(), len(text) if close < 0 else close + 1))
-    return _laid_over(told, over)
+    return _laid_over(marks, over)
 
 
 def _inside(step: AnswerStep, marks: Sequence[Mark], *kinds: Kind) -> bool:
@@ -169,24 +169,26 @@ def _laid_over(under: Sequence[Mark], over: Sequence[Mark]) -> tuple[Mark, ...]:
 
 def _first(text: str, problem: Problem, steps: Sequence[AnswerStep], search: SearchReading | None) -> First | None:
     """The earliest committed answer that is not the final statement itself."""
-    found = [first for first in (_stated(text, problem), _computed(problem, steps), _claimed(text, search)) if first]
-    return min(found, key=lambda first: first.end, default=None)
+    candidates = [
+        first for first in (_stated(text, problem), _computed(problem, steps), _claimed(text, search)) if first
+    ]
+    return min(candidates, key=lambda first: first.end, default=None)
 
 
 def _stated(text: str, problem: Problem) -> First | None:
     """The first statement of an answer in words or in a box, unless it is the last one too."""
-    told = []
+    statements = []
     for start, end in sentences(text):
         sentence = _MODAL.sub(r"\1 is", _TAG.sub("", text[start:end]))
         if put := _PUT.search(sentence.strip()):
-            told.append(First(next(group for group in put.groups() if group), end, None))
+            statements.append(First(next(group for group in put.groups() if group), end, None))
         elif "answer" in sentence.lower() or "####" in sentence or "boxed" in sentence or "fbox" in sentence:
             taken = checker.extract(sentence)
             if taken.answer is not None:
-                told.append(First(taken.answer, end, None))
-    if len(told) < 2:
+                statements.append(First(taken.answer, end, None))
+    if len(statements) < 2:
         return None
-    first = told[0]
+    first = statements[0]
     outcome = grade(problem, f"\\boxed{{{first.text}}}").outcome
     return first._replace(right={"correct": True, "wrong": False}.get(outcome))
 

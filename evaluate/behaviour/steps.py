@@ -1,4 +1,4 @@
-"""The steps of one answer, judged: equations everywhere, quantities where the problem's graph is known.
+"""Verdicts on the steps of one answer: equations everywhere, quantities where the problem's graph is known.
 
 A quantity problem states its graph in its brief form (`a = 18 ; b = a * 3 ; c = b - 2 ; find c :`), so that the true value of
 every quantity is known, and every number of the problem stands for one quantity. Then a right equation can still be a false
@@ -50,35 +50,37 @@ class Graph:
     @classmethod
     def of(cls, problem: Problem) -> Graph | None:
         """The graph of a problem's brief form, or None where it has none."""
-        found = _GRAPH.fullmatch(problem.brief)
-        if found is None:
+        match = _GRAPH.fullmatch(problem.brief)
+        if match is None:
             return None
-        definitions = dict(part.strip().split(" = ", 1) for part in found[1].split(";") if part.strip())
+        definitions = dict(part.strip().split(" = ", 1) for part in match[1].split(";") if part.strip())
         truth: dict[str, Fraction] = {}
         try:
             for name, expression in definitions.items():
                 truth[name] = _value(expression, truth)
         except (NotANumber, KeyError):
             return None
-        return cls(definitions, truth, found[2]) if found[2] in truth else None
+        return cls(definitions, truth, match[2]) if match[2] in truth else None
 
 
 def _value(expression: str, values: dict[str, Fraction]) -> Fraction:
     """The value of a definition. Raises KeyError for an unknown letter, NotANumber for what is no arithmetic."""
-    return evaluate(_LETTER.sub(lambda found: f"({values[found[0]]})", expression))
+    return evaluate(_LETTER.sub(lambda match: f"({values[match[0]]})", expression))
 
 
 def judged(text: str, problem: Problem, marks: Sequence[Mark]) -> list[AnswerStep]:
     """The steps of an answer to a problem, in order. A calculation inside a doubt or check only has to be right."""
     graph = Graph.of(problem)
-    found = list(equations(text))
+    all_equations = list(equations(text))
     tests = _tests(text, marks) if graph is not None else []
     if graph is None:
-        return [AnswerStep("true" if e.true else "false", e.claimed, e.left, None, e.start, e.end) for e in found]
+        return [
+            AnswerStep("true" if e.true else "false", e.claimed, e.left, None, e.start, e.end) for e in all_equations
+        ]
     believed = {name: value for name, value in graph.truth.items() if not _LETTER.search(graph.definitions[name])}
     wrong: set[Fraction] = set()
     steps = []
-    for equation in found:
+    for equation in all_equations:
         if any(start <= equation.start < end for start, end in tests):
             verdict: Verdict = "true" if equation.true else "false"
             steps.append(AnswerStep(verdict, equation.claimed, equation.left, None, equation.start, equation.end))
@@ -100,8 +102,8 @@ def _named(text: str, equation: Equation, graph: Graph) -> str | None:
     line = text[max(text.rfind("\n", 0, equation.start), text.rfind(". ", 0, equation.start)) + 1 : equation.start]
     if direct := re.search(r"(?<![A-Za-z])([a-z]) = *$", line):
         return direct[1] if direct[1] in graph.definitions else None
-    said = [letter for letter in _LETTER.findall(line) if _LETTER.search(graph.definitions.get(letter, ""))]
-    return said[0] if said else None
+    letters = [letter for letter in _LETTER.findall(line) if _LETTER.search(graph.definitions.get(letter, ""))]
+    return letters[0] if letters else None
 
 
 def _verdict(
@@ -123,18 +125,18 @@ def _verdict(
 
 def _tests(text: str, marks: Sequence[Mark]) -> list[tuple[int, int]]:
     """Where a doubt or check is carried out: its own sentences and the next one of the same line that has no mark."""
-    found = []
+    spans = []
     for mark in marks:
         if mark.kind in _TESTS:
             after = next(sentences(text[mark.end : _line_end(text, mark.end)]), (0, 0))
             end = mark.end + after[1]
             free = not any(mark.end <= other.start < end for other in marks)
-            found.append((mark.start, end if free else mark.end))
-    return found
+            spans.append((mark.start, end if free else mark.end))
+    return spans
 
 
-def _line_end(text: str, at: int) -> int:
-    end = text.find("\n", at)
+def _line_end(text: str, start: int) -> int:
+    end = text.find("\n", start)
     return len(text) if end < 0 else end
 
 
@@ -159,17 +161,17 @@ def noticed(step: AnswerStep, steps: Sequence[AnswerStep], marks: Sequence[Mark]
 
 def doubted(steps: Sequence[AnswerStep], marks: Sequence[Mark], text: str) -> list[AnswerStep]:
     """The steps that a notice doubts by naming their value, and no other's: "I doubt the 51." Once for each notice."""
-    found: list[AnswerStep] = []
+    steps_doubted: list[AnswerStep] = []
     for mark in marks:
         first = next(sentences(text[mark.start : mark.end]), None) if mark.kind == "notice" else None
-        said = text[mark.start : mark.start + first[1]] if first else ""
-        if not said or _CALCULATES.search(said):
+        sentence = text[mark.start : mark.start + first[1]] if first else ""
+        if not sentence or _CALCULATES.search(sentence):
             continue
-        named = {Fraction(digits.replace(",", "")) for digits in _NUMERAL.findall(said)}
+        named = {Fraction(digits.replace(",", "")) for digits in _NUMERAL.findall(sentence)}
         by_value = {step.value: step for step in steps if step.end <= mark.start and step.value in named}
         if len(by_value) == 1:
-            found += by_value.values()
-    return found
+            steps_doubted += by_value.values()
+    return steps_doubted
 
 
 def _same(one: str, other: str) -> bool:

@@ -19,7 +19,7 @@ from journey.catalog import BENCHMARKS
     fields=("problem", "answer"),
     rows=30,
     licence=None,
-    revision="2fe88a2f1091d5048c0f36abc874fb997b3dd99a",
+    source_revision="2fe88a2f1091d5048c0f36abc874fb997b3dd99a",
 )
 def aime24(row: Mapping[str, Any]) -> tuple[str, str]:
     """AIME 2024, both papers; 30 problems, so descriptive only."""

@@ -19,7 +19,7 @@ from journey.catalog import BENCHMARKS
     fields=("problem", "answer"),
     rows=30,
     licence="Apache-2.0",
-    revision="563bb8404243c5f09de6ec262f2db674fe5bce9b",
+    source_revision="563bb8404243c5f09de6ec262f2db674fe5bce9b",
 )
 def aime25(row: Mapping[str, Any]) -> tuple[str, str]:
     """AIME 2025, both papers; 30 problems, so descriptive only."""

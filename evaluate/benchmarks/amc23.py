@@ -19,7 +19,7 @@ from journey.catalog import BENCHMARKS
     fields=("question", "answer"),
     rows=40,
     licence=None,
-    revision="80815d37005feb82cd7f8fbc6901d5d3eff43057",
+    source_revision="80815d37005feb82cd7f8fbc6901d5d3eff43057",
 )
 def amc23(row: Mapping[str, Any]) -> tuple[str, str]:
     """AMC 12 of 2023 with numbers as answers; 40 problems, so descriptive only."""

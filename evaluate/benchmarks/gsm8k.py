@@ -18,8 +18,9 @@ from journey.catalog import BENCHMARKS
     split="test",
     fields=("question", "answer"),
     rows=1319,
+    content="76dd175709627d575b1cf70c6ec72b42",
     licence="MIT",
-    revision="cc7b047b6e5bb11b4f1af84efc572db110a51b3c",
+    source_revision="cc7b047b6e5bb11b4f1af84efc572db110a51b3c",
 )
 def gsm8k(row: Mapping[str, Any]) -> tuple[str, str]:
     """Grade-school word problems, test split."""

@@ -17,8 +17,9 @@ from journey.catalog import BENCHMARKS
     split="test",
     fields=("problem", "answer"),
     rows=500,
+    content="2297c6659b7c016a02feed192f213ba4",
     licence="MIT",
-    revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
+    source_revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
 )
 def math500(row: Mapping[str, Any]) -> tuple[str, str]:
     """Competition mathematics, 500 problems with LaTeX answers."""

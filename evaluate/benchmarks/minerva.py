@@ -19,7 +19,7 @@ from journey.catalog import BENCHMARKS
     fields=("question", "answer"),
     rows=272,
     licence=None,
-    revision="ee46ddc498933b1977577953250ca5c66be64f96",
+    source_revision="ee46ddc498933b1977577953250ca5c66be64f96",
 )
 def minerva(row: Mapping[str, Any]) -> tuple[str, str]:
     """Undergraduate science and mathematics with LaTeX answers."""

@@ -24,7 +24,7 @@ from journey.catalog import BENCHMARKS
     fields=("question", "final_answer"),
     rows=674,
     licence="Apache-2.0",
-    revision="91184b52131e7fc9455fef848035173aea8cc01a",
+    source_revision="91184b52131e7fc9455fef848035173aea8cc01a",
 )
 def olympiadbench(row: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
     """Olympiad problems in words alone; several answers in any order."""

@@ -40,20 +40,22 @@ def reasoning_gym(task: str, seed: int, count: int, left_out: Collection[str]) -
         offered = f"tasks with one number as their answer: {', '.join(TASKS)}"
         raise UsageError(f"reasoning-gym:{task} is no task that our checker can judge", offered)
     rows = _rows(task, seed % 2**31, _DRAWS * count)
-    found: dict[str, Problem] = {}
-    for place in range(_DRAWS * count):
-        row = rows[place]
+    problems: dict[str, Problem] = {}
+    for index in range(_DRAWS * count):
+        row = rows[index]
         question, answer = str(row["question"]).strip(), str(row["answer"]).strip()
         words = " ".join(question.split())
         identity = problem_id(f"reasoning-gym-{task}", words.lower())
-        if number(answer) is None or identity in left_out or identity in found:
+        if number(answer) is None or identity in left_out or identity in problems:
             continue
-        found[identity] = Problem(
+        problems[identity] = Problem(
             identity, question, answer, f"reasoning-gym-{task}", words, licence=LICENCE, held_out=True
         )
-        if len(found) == count:
-            return list(found.values())
-    raise UsageError(f"reasoning-gym:{task} has only {len(found)} problems, {count} are asked for", "lower the limit")
+        if len(problems) == count:
+            return list(problems.values())
+    raise UsageError(
+        f"reasoning-gym:{task} has only {len(problems)} problems, {count} are asked for", "lower the limit"
+    )
 
 
 def _rows(task: str, seed: int, size: int) -> Any:

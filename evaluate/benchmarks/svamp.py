@@ -19,7 +19,7 @@ from journey.catalog import BENCHMARKS
     fields=("Body", "Question", "Answer"),
     rows=300,
     licence="MIT",
-    revision="5e0bf1e5e7c0e9c4bc39180d224f41f3f801b7ef",
+    source_revision="5e0bf1e5e7c0e9c4bc39180d224f41f3f801b7ef",
 )
 def svamp(row: Mapping[str, Any]) -> tuple[str, str]:
     """One-step word problems of varied structure, test split of the Hub copy."""

@@ -8,14 +8,16 @@ source: the dev split of the curated folder that the runs were trained from, or 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 from journey.catalog import BENCHMARKS
 from journey.config import EvaluateSettings
 from journey.errors import UnknownName
 from journey.formats.folders import CuratedFolder, FinetunedFolder, find_folder, open_finished
+from journey.formats.manifest import MANIFEST
 from journey.questions import BenchmarkFacts, load_questions
-from journey.schema import Problem, Question
+from journey.schema import BY_GOLD, Problem, Question
 from journey.splits import split_of
 
 SUFFIX = ".dev"
@@ -29,31 +31,33 @@ def dev_questions(
     They are a benchmark called `NAME.dev`.
     """
     given = settings.dev.get(spec) or settings.dev.get(name)
-    limit, found = settings.dev_problems, None
+    limit, loaded = settings.dev_problems, None
     if given is not None:
-        found = load_questions(
+        loaded = load_questions(
             dev_spec(name, given),
             split="dev" if given in BENCHMARKS.names() else "test",
             seed=settings.seed,
             limit=limit,
+            fields=settings.map,
+            strict=settings.strict,
         )
     elif settings.split == "dev":
         return None  # the benchmark itself is dev
     elif "=" not in spec and name in BENCHMARKS.names() and "family" in BENCHMARKS.entry(name).facts:
         source = BENCHMARKS.entry(name).facts.get("dev", name)
-        found = load_questions(source, split="dev", seed=settings.seed, limit=limit)
+        loaded = load_questions(source, split="dev", seed=settings.seed, limit=limit)
     else:
         problems = list(islice(_curated(finetuned), limit))
         if problems:
             questions = [Question(problem.id, name, problem) for problem in problems]
             facts = BenchmarkFacts(name, "dev problems of the curated data", licence=problems[0].licence)
-            found = questions, facts
-    if found is None:
+            loaded = questions, facts
+    if loaded is None:
         return None
-    questions, facts = found
+    questions, facts = loaded
     own_name = f"{name}{SUFFIX}"
     renamed = [Question(question.id, own_name, question.problem) for question in questions]
-    return renamed, BenchmarkFacts(own_name, facts.source, facts.check, facts.revision, facts.licence, facts.summary)
+    return renamed, replace(facts, name=own_name)
 
 
 def dev_spec(name: str, given: str) -> str:
@@ -70,14 +74,14 @@ def check_dev(settings: EvaluateSettings) -> None:
 
 
 def _curated(finetuned: FinetunedFolder) -> Iterator[Problem]:
-    """The dev problems, judged by value, of the folder that was trained from, where it lies beside the finetune folder."""
+    """The dev problems, judged by their gold, of the folder that was trained from, where it lies beside the finetune folder."""
     curated = curated_folder(finetuned)
     if curated is None:
         return
     seen: set[str] = set()
     for pair in curated.pairs("dev"):
         problem = pair.problem
-        if problem.id not in seen and problem.check == "value" and split_of(problem) == "dev":
+        if problem.id not in seen and problem.check in BY_GOLD and split_of(problem) == "dev":
             seen.add(problem.id)
             yield problem
 
@@ -86,6 +90,6 @@ def curated_folder(finetuned: FinetunedFolder) -> CuratedFolder | None:
     """The folder beside this one whose manifest is the finetune stage's input. Raises PartialError if it is damaged."""
     if finetuned.curated is None:
         return None
-    beside = (path.parent for path in sorted(finetuned.path.resolve().parent.glob("*/manifest.json")))
+    beside = (path.parent for path in sorted(finetuned.path.resolve().parent.glob(f"*/{MANIFEST}")))
     path = find_folder(finetuned.curated, beside)
     return None if path is None else open_finished(path, "curate")

@@ -1,4 +1,4 @@
-"""A larger untuned model beside the arms: is it better to sample a small one more, or to take a large one once?
+"""The comparison with a larger untuned model at equal FLOPs: sample a small model more, or a large one once?
 
 Snell et al. 2024 (arXiv 2408.03314, section 7) ask it of a model 14 times as large. Here the larger model answers the test
 problems once, greedily, in its own prompt format, and every arm gets its best policy of at most the same FLOPs at test
@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from journey import views
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
+from journey.formats.finetune import TemplateFile
 from journey.formats.plan import LargerInfo
-from journey.models import load, template
+from journey.models import load, policy, template
 from journey.models.endpoints import EndpointRef, reference
 from journey.models.flops import Cost, by_parameters, cost_of
 from journey.schema import Question
 from journey.views import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class LargerModel:
     cost: Cost | None
     prompts: dict[str, dict[str, tuple[int, ...]]]
     texts: dict[str, dict[str, str]]
+    template: TemplateFile | None = None  # how its chat template is used, where that is not as it is
 
 
 def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Question]]) -> LargerModel:
@@ -43,16 +49,28 @@ def find_larger(settings: EvaluateSettings, questions: Mapping[str, Sequence[Que
         view: View = "plain"
         info = LargerInfo(str(server), view, size)
         cost = None if size is None else by_parameters(size)
-        texts = {of: {q.id: views.prompt(q.problem, view) for q in asked} for of, asked in questions.items()}
+        texts = {
+            of: {q.id: views.prompt(q.problem, view) for q in of_benchmark} for of, of_benchmark in questions.items()
+        }
         return LargerModel(info, view, None, server, cost, {}, texts)
     ref = load.find(name)
     tokenizer = load.load_tokenizer(ref)
-    view = template.default_view(tokenizer)
+    view, own = _asked_in(tokenizer)
+    policy.attach(tokenizer, own)
     prompts = {}
-    for of, asked in questions.items():
-        for question in asked if view == "compact" else ():
+    for of, of_benchmark in questions.items():
+        for question in of_benchmark if view == "compact" else ():
             if not template.covers(tokenizer, views.prompt(question.problem, view)):
                 raise UsageError(f"{name} cannot read {of}", "name another model as --larger")
-        prompts[of] = {q.id: tuple(template.prompt_ids(tokenizer, q.problem, view)) for q in asked}
+        prompts[of] = {q.id: tuple(template.prompt_ids(tokenizer, q.problem, view)) for q in of_benchmark}
     cost = cost_of(ref)
-    return LargerModel(LargerInfo(name, view, cost.parameters, ref.revision), view, ref, None, cost, prompts, {})
+    return LargerModel(LargerInfo(name, view, cost.parameters, ref.revision), view, ref, None, cost, prompts, {}, own)
+
+
+def _asked_in(tokenizer: PreTrainedTokenizerBase) -> tuple[View, TemplateFile | None]:
+    """The view that a model is asked in and its template policy: thinking, unless its template leaves no room for that."""
+    view = template.default_view(tokenizer)
+    try:
+        return view, policy.find(tokenizer, view, policy.Wishes())
+    except UsageError:
+        return "plain", policy.find(tokenizer, "plain", policy.Wishes())

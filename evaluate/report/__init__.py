@@ -1,36 +1,10 @@
-"""The report on an evaluation folder: report.html and report.md, rebuilt at will from what is stored, without a model.
+"""The report on an evaluation folder, as HTML, Markdown and terminal text.
 
-The training behind it (budgets, curves, curation, some pairs and trees) is read from the folders that the evaluation goes
-back to, while they are there, and kept in `training.json`.
+Import what is needed from:
 
-journey report DIR
+    build      report.html and report.md of a folder
+    content    what every form of the report says, as text ready to print
+    html, markdown, terminal    its three forms
+    training, lineage, examples    the training behind it
+    costs, behaviour, viewer, answers    test-time compute, habits, and the browsable answers
 """
-
-from __future__ import annotations
-
-from pathlib import Path
-
-from journey.evaluate.report import behaviour, costs, html, lineage, markdown, training, viewer
-from journey.evaluate.report.content import content
-from journey.formats.files import write_atomic
-from journey.formats.folders import EvaluatedFolder
-
-
-def build(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> list[Path]:
-    """Write report.html and report.md into the folder and return their paths.
-
-    `finetuned` is where the finetune folder lies if not beside this one. Raises PartialError naming the line where stored
-    questions or samples cannot be read.
-    """
-    plan, scores = evaluated.plan, evaluated.scores
-    told = content(plan, scores, plan_sha256=evaluated.plan_sha256)
-    spent = costs.costs(plan, scores)
-    habits = behaviour.load(evaluated)
-    behind = training.trained(lineage.training(evaluated, finetuned), plan.view, [run.arm for run in plan.runs])  # type: ignore[arg-type]
-    pages = {
-        "report.html": html.page(told, spent, habits, behind, viewer.embedded(evaluated)),
-        "report.md": markdown.page(told, spent, habits, behind),
-    }
-    for name, data in pages.items():
-        write_atomic(evaluated.path / name, data)
-    return [evaluated.path / name for name in pages]

@@ -1,4 +1,4 @@
-"""One answer as the viewer gets it: graded and marked from its text, and short enough to be embedded.
+"""The viewer's record of one answer: graded and marked from its text, and short enough to be embedded.
 
 Many answers are dealt to worker processes, a run on a benchmark at a time: to mark one takes a millisecond or two.
 """
@@ -52,17 +52,17 @@ def _of_files(questions: Path, files: Sequence[Path]) -> dict[str, Answer]:
     for path in files:
         for sample in read_lines(path, Sample):
             samples.setdefault(sample.question, sample)
-    asked = read_lines(questions, Question) if samples else ()
-    return {one.id: answer(one.problem, samples[one.id]) for one in asked if one.id in samples}
+    all_questions = read_lines(questions, Question) if samples else ()
+    return {one.id: answer(one.problem, samples[one.id]) for one in all_questions if one.id in samples}
 
 
 def answer(problem: Problem, sample: Sample) -> Answer:
     """One answer, graded and marked."""
-    outcome, found, why = grade(problem, sample.text, sample.finish)
+    outcome, extracted, why = grade(problem, sample.text, sample.finish)
     text = shortened(sample.text)
     flat = [each for mark in _kept(sample.text, problem) for each in (KINDS.index(mark.kind), mark.start, mark.end)]
     cut = sample.finish == "length"
-    return [outcome, cut, sample.tokens, found and shortened(found), why, text, _in_units(text, flat)]
+    return [outcome, cut, sample.tokens, extracted and shortened(extracted), why, text, _in_units(text, flat)]
 
 
 def shortened(text: str) -> str:
@@ -96,4 +96,4 @@ def _in_units(text: str, flat: list[int]) -> list[int]:
     places = [0]
     for character in text:
         places.append(places[-1] + 1 + (character > "\uffff"))
-    return [each if at % 3 == 0 else places[each] for at, each in enumerate(flat)]
+    return [each if index % 3 == 0 else places[each] for index, each in enumerate(flat)]

@@ -1,4 +1,4 @@
-"""What behaviour.json says of the answers, as rows of text for every form of the report."""
+"""The report's section on behaviour.json, as rows of text for every form of the report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADS = {
     "subgoals": "Sets subgoals",
     "works_backward": "Works backward",
 }
-TURNS = ("Corrected", "Harmed", "Loops", "Truncated")
+TURNS = ("First answer right", "Then final right", "Corrected", "Harmed", "Loops", "Truncated")
 STEPS = ("Steps judged", "False", "Of these taken back", "Answers with a false step", "Doubts about what was right")
 CLAIMS = ("Claims on branches that are true", "Dead ends that are dead", "Hits that hit")
 JUDGED = ("Cohen's kappa", "Both yes", "Rules only", "Judge only", "Neither", "Mean count, rules", "Mean count, judge")
@@ -58,10 +58,10 @@ def load(evaluated: EvaluatedFolder) -> BehaviourSection:
         return BehaviourSection(missing=f"{BehaviourFile.FILE} is left out: {str(error).splitlines()[0]}")
     if file.plan_sha256 != evaluated.plan_sha256:
         return BehaviourSection(missing=f"{BehaviourFile.FILE} belongs to another plan, so it is left out")
-    return told(file)
+    return section(file)
 
 
-def told(file: BehaviourFile) -> BehaviourSection:
+def section(file: BehaviourFile) -> BehaviourSection:
     """The rows of a behaviour file."""
     return BehaviourSection(
         arms=tuple(_by_benchmark(file.arms)),
@@ -72,10 +72,10 @@ def told(file: BehaviourFile) -> BehaviourSection:
 
 
 def _by_benchmark(items: Iterable[Behaviour]) -> Iterable[HabitsTable]:
-    found: dict[str, list[Behaviour]] = {}
+    by_name: dict[str, list[Behaviour]] = {}
     for item in items:
-        found.setdefault(item.benchmark + ("" if item.draw == "greedy" else f", {item.draw}"), []).append(item)
-    for name, members in found.items():
+        by_name.setdefault(item.benchmark + ("" if item.draw == "greedy" else f", {item.draw}"), []).append(item)
+    for name, members in by_name.items():
         yield HabitsTable(
             name,
             tuple(map(_row, members)),
@@ -85,15 +85,17 @@ def _by_benchmark(items: Iterable[Behaviour]) -> Iterable[HabitsTable]:
 
 
 def _row(item: Behaviour) -> tuple[str, ...]:
-    """Name, answers, a share for each habit, corrected, harmed, loops, truncated."""
+    """Name, answers, a share for each habit, first and final answer, corrected, harmed, loops, truncated."""
     name = item.run or item.arm
     if not item.answers:
-        return (name, NO_DATA, *[""] * (len(HABITS) + 4))
+        return (name, NO_DATA, *[""] * (len(HABITS) + 6))
     habits = [numbers.percent(item.habits[habit].share) if habit in item.habits else NOT_KNOWN for habit in HABITS]
     c = item.commitment
-    turned = [NOT_KNOWN, NOT_KNOWN]
+    turned = [NOT_KNOWN] * 4
     if c is not None:
-        turned = [_of(c.correction_rate, c.corrected, c.first_wrong), _of(c.harm_rate, c.harmed, c.first_right)]
+        final = c.first_right - c.harmed + c.corrected
+        both = [_of(right / c.committed, right, c.committed) for right in (c.first_right, final)]
+        turned = [*both, _of(c.correction_rate, c.corrected, c.first_wrong), _of(c.harm_rate, c.harmed, c.first_right)]
     rates = [numbers.percent(item.loop_rate), numbers.percent(item.truncation_rate)]
     return (name, f"{item.answers:,}", *habits, *turned, *rates)
 
@@ -125,12 +127,12 @@ def _rates(item: Behaviour) -> tuple[str, ...]:
     """Benchmark, arm, and for each habit how often per answer and per 1,000 tokens."""
     cells = []
     for habit in HABITS:
-        found = item.habits.get(habit)
-        if found is None or not item.answers:
+        rate = item.habits.get(habit)
+        if rate is None or not item.answers:
             cells.append(NOT_KNOWN)
         else:
-            per_1k = NOT_KNOWN if found.per_1k_tokens is None else f"{found.per_1k_tokens:.2f}"
-            cells.append(f"{found.per_answer:.2f} / {per_1k}")
+            per_1k = NOT_KNOWN if rate.per_1k_tokens is None else f"{rate.per_1k_tokens:.2f}"
+            cells.append(f"{rate.per_answer:.2f} / {per_1k}")
     return (item.benchmark, item.arm, *cells)
 
 

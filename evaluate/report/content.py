@@ -1,19 +1,22 @@
-"""What every form of the report says: scores turned into words and rows once, for HTML, Markdown and the terminal.
+"""The content of every form of the report: scores turned into words and rows once, for HTML, Markdown and the terminal.
 
 All values are text that is ready to print (and not yet escaped). What could not be measured is "n = 0" or "n/a", never 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from journey import numbers
-from journey.evaluate.report import words
+from journey.evaluate.planning.comparisons import is_primary
+from journey.evaluate.planning.earlier_looks import in_words
+from journey.evaluate.report import recovery, words
+from journey.evaluate.report.recovery import RecoverySection
 from journey.evaluate.report.words import NO_DATA
-from journey.evaluate.statistics.verdict import BASE, EQUAL_TOKENS, LARGER, NO_DIFFERENCE
+from journey.evaluate.statistics.verdict import BASE, EQUAL, NO_DIFFERENCE
 from journey.formats.comparison import Declared
-from journey.formats.plan import EvaluationPlan, LargerInfo
+from journey.formats.plan import EarlierLook, EvaluationPlan, LargerInfo
 from journey.formats.scores import ArmScore, Compared, RunScore, Scores
 from journey.numbers import NOT_KNOWN
 
@@ -34,6 +37,12 @@ class AccuracyRow:
     undecided: str
     tokens: str
     seconds: str
+
+    @property
+    def with_undecided(self) -> str:
+        """The accuracy to stand alone, with the share of undecided answers where there are any."""
+        some = self.undecided not in ("", numbers.percent(0))
+        return f"{self.accuracy} ({self.undecided} undecided)" if some else self.accuracy
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class ComparedRow:
     holm: str = "1.000"
     detectable: str = NOT_KNOWN
     words: str = "no result"
-    tone: str = "open"  # "first", "second" (the better arm), "none" (no difference shown) or "open" (cannot tell)
+    tone: str = "open"  # "first", "second" (the better arm), "none" (equal within the margin) or "open" (cannot tell)
     notes: tuple[str, ...] = ()  # the qualifiers in plain words
     explanation: str = "Nothing was scored."
     permutation: str = NOT_KNOWN
@@ -121,6 +130,7 @@ class Content:
     margin: float
     primary: str
     base: str
+    recovery: tuple[RecoverySection, ...] = ()
 
     @property
     def between_arms(self) -> tuple[Group, ...]:
@@ -133,14 +143,19 @@ class Content:
         return grouped(row for row in self.compared if row.against_base)
 
 
-def content(plan: EvaluationPlan, scores: Scores, *, plan_sha256: str | None = None) -> Content:
-    """Everything the report says. `plan_sha256` is the hash of the plan file found; a caveat says if it has changed."""
+def content(
+    plan: EvaluationPlan, scores: Scores, *, plan_sha256: str | None = None, beside: Sequence[EarlierLook] = ()
+) -> Content:
+    """Everything the report says. `plan_sha256` is the hash of the plan file found; a caveat says if it has changed.
+
+    `beside` are earlier evaluations that the plan does not name and that lay about.
+    """
     compared = tuple(_compared_rows(plan, scores))
     tables = tuple(_accuracy_tables(plan, scores))
     return Content(
         headlines=_headlines(scores, compared, tables),
         qualifiers=tuple(words.plain_words(qualifier) for qualifier in scores.qualifiers),
-        caveats=tuple(_caveats(plan, scores, plan_sha256)),
+        caveats=tuple(_caveats(plan, scores, plan_sha256, beside)),
         facts=_facts(plan, scores),
         benchmarks=tuple(_benchmark_row(plan)),
         tables=tables,
@@ -149,15 +164,16 @@ def content(plan: EvaluationPlan, scores: Scores, *, plan_sha256: str | None = N
         margin=scores.margin,
         primary=plan.primary,
         base=plan.base,
+        recovery=recovery.sections(plan, scores),
     )
 
 
 def grouped(rows: Iterable[ComparedRow]) -> tuple[Group, ...]:
     """Comparisons by benchmark, both in the order in which they come."""
-    found: dict[str, list[ComparedRow]] = {}
+    by_benchmark: dict[str, list[ComparedRow]] = {}
     for row in rows:
-        found.setdefault(row.benchmark, []).append(row)
-    return tuple(Group(benchmark, tuple(members)) for benchmark, members in found.items())
+        by_benchmark.setdefault(row.benchmark, []).append(row)
+    return tuple(Group(benchmark, tuple(members)) for benchmark, members in by_benchmark.items())
 
 
 def _headlines(
@@ -169,29 +185,37 @@ def _headlines(
         return (Headline(f"Nothing could be compared ({NO_DATA}).", "open"),)
     if len(primary) != len(scores.headline):
         return tuple(Headline(sentence, "none") for sentence in scores.headline)
-    found = {(table.benchmark, row.arm): row.accuracy for table in tables if table.first for row in table.rows}
+    accuracies = {
+        (table.benchmark, row.arm): row.with_undecided for table in tables if table.first for row in table.rows
+    }
     lines = []
     for sentence, row in zip(scores.headline, primary, strict=True):
         names = {row.second: row.second, row.first: row.first, BASE: "the untuned base"}
         own = {} if not row.at else dict(zip((row.first, row.second), row.shares, strict=True))
-        known = {arm: own.get(arm) or found.get((row.benchmark, arm), NO_DATA) for arm in names}
+        known = {arm: own.get(arm) or accuracies.get((row.benchmark, arm), NO_DATA) for arm in names}
         shares = [f"{name} {known[arm]}" for arm, name in names.items()]
         explanation = "" if row.explanation in sentence else row.explanation
         lines.append(Headline(sentence, row.tone, f"Right answers: {', '.join(shares)}.", explanation))
     return tuple(lines)
 
 
-def _caveats(plan: EvaluationPlan, scores: Scores, plan_sha256: str | None) -> Iterable[str]:
+def _caveats(
+    plan: EvaluationPlan, scores: Scores, plan_sha256: str | None, beside: Sequence[EarlierLook]
+) -> Iterable[str]:
     if plan.aa:
         yield "An A/A comparison: the arms differ in their training seeds alone, so any difference shown is a false one."
     if scores.looked_before:
         yield scores.looked_before
+    if beside:
+        yield in_words(beside)
     if plan_sha256 is not None and plan_sha256 != scores.plan_sha256:
         yield "The plan beside these scores is not the one that they were made with: its hash has changed."
     if scores.failed_runs:
         yield f"Runs that failed: {', '.join(scores.failed_runs)}. Their seeds are left out of every arm they meet."
+    yield from _rows_caveats(plan)
     for arm in scores.arms:
-        if arm.strategy in plan.strategies[:1] and arm.n and arm.truncation_rate > CUT_OFTEN:
+        known = arm.conduct is not None  # then a qualifier says it, with the cause
+        if arm.strategy in plan.strategies[:1] and arm.n and arm.truncation_rate > CUT_OFTEN and not known:
             yield (
                 f"{arm.arm} reached the cap of {plan.max_new_tokens:,} new tokens in {numbers.percent(arm.truncation_rate)} "
                 f"of its answers on {arm.benchmark}; such answers seldom score."
@@ -200,6 +224,22 @@ def _caveats(plan: EvaluationPlan, scores: Scores, plan_sha256: str | None) -> I
     lost = [item.key for item in plan.comparisons if _key(plan, item) not in done]
     if lost:
         yield f"Declared but without a result, counted as p = 1 ({NO_DATA}): {'; '.join(lost)}."
+
+
+def _rows_caveats(plan: EvaluationPlan) -> Iterable[str]:
+    """What was wrong with the rows of the benchmarks: rows left out, golds that cannot be judged by."""
+    for name, rows in plan.rows.items():
+        if rows.unusable:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in rows.unusable.items())
+            left_out = numbers.plural(sum(rows.unusable.values()), "row")
+            yield f"{name}: {left_out} of its file could not be used and were not asked ({reasons})."
+        golds = rows.golds
+        if golds.unread:
+            allowed = " --allow-golds let the set through." if rows.golds_allowed else ""
+            yield (
+                f"{name}: {numbers.plural(golds.unread, 'gold answer')} of {golds.checked:,} cannot be judged by, e.g. "
+                f"{golds.issues[0].gold!r}, which {golds.issues[0].why}; right answers to them count as undecided.{allowed}"
+            )
 
 
 def _facts(plan: EvaluationPlan, scores: Scores) -> tuple[tuple[str, str], ...]:
@@ -218,6 +258,11 @@ def _facts(plan: EvaluationPlan, scores: Scores) -> tuple[tuple[str, str], ...]:
         ("Strategies", ", ".join(map(plan.policy, plan.strategies))),
         ("Cap", f"at most {plan.max_new_tokens:,} new tokens an answer, for every arm"),
         ("Sampler", f"{plan.backend}; {plan.batch} prompts together, {plan.dtype}, the same for every run"),
+        *(
+            [("Sampler, tried", "; ".join(f"{name}: {words}" for name, words in plan.sampler.items()))]
+            if plan.sampler
+            else []
+        ),
         ("Prompt view", plan.view),
         ("Seed of the evaluation", str(plan.seed)),
         ("Plan (sha256)", scores.plan_sha256),
@@ -236,12 +281,15 @@ def _benchmark_row(plan: EvaluationPlan) -> Iterable[tuple[str, ...]]:
 
 
 def _accuracy_tables(plan: EvaluationPlan, scores: Scores) -> Iterable[AccuracyTable]:
-    found = {(arm.benchmark, arm.strategy, arm.arm): arm for arm in scores.arms}
+    accuracies = {(arm.benchmark, arm.strategy, arm.arm): arm for arm in scores.arms}
     arms = dict.fromkeys([run.arm for run in plan.runs] + [arm.arm for arm in scores.arms])
     for benchmark in plan.benchmarks:
         for strategy in plan.strategies:
-            rows = tuple(_accuracy_row(name, found.get((benchmark.name, strategy, name))) for name in arms)
             first = strategy == plan.strategies[0]
+            known = {name: accuracies.get((benchmark.name, strategy, name)) for name in arms}
+            # The base is not drawn where no comparison needs it, which is no lack of data.
+            shown = [name for name in arms if first or name != BASE or known[name] is not None]
+            rows = tuple(_accuracy_row(name, known[name]) for name in shown)
             if first or any(row.share for row in rows):
                 oracle = any(info.name == strategy and info.oracle for info in plan.policies)
                 primary = benchmark.name == plan.primary
@@ -254,7 +302,7 @@ def _accuracy_row(name: str, arm: ArmScore | None) -> AccuracyRow:
     return AccuracyRow(
         arm=name,
         share=(arm.accuracy, arm.low, arm.high),
-        accuracy=numbers.percent(arm.accuracy),
+        accuracy=words.accuracy(arm),
         interval=numbers.interval(arm.low, arm.high, signed=False),
         n=f"{arm.n:,}" if arm.arm == BASE else f"{arm.n:,} x {numbers.plural(arm.seeds, 'seed')}",
         truncated=numbers.percent(arm.truncation_rate),
@@ -282,25 +330,30 @@ def _run_row(run: RunScore) -> tuple[str, ...]:
 
 def _key(plan: EvaluationPlan, item: Declared | Compared) -> tuple[str, str, str, str]:
     """What a comparison declared and the same one made have in common; the strategy is empty for the plan's first."""
-    at = item.at if isinstance(item, Declared) else item.strategy
-    return item.benchmark, item.first, item.second, "" if at in plan.strategies[:1] else at
+    strategy = item.at if isinstance(item, Declared) else item.strategy
+    return item.benchmark, item.first, item.second, "" if strategy in plan.strategies[:1] else strategy
 
 
 def _compared_rows(plan: EvaluationPlan, scores: Scores) -> Iterable[ComparedRow]:
     """The comparisons in the order declared; one without a result says so."""
-    found: dict[tuple[str, str, str, str], list[Compared]] = {_key(plan, item): [] for item in plan.comparisons}
+    by_key: dict[tuple[str, str, str, str], list[Compared]] = {_key(plan, item): [] for item in plan.comparisons}
     for item in scores.compared:
-        found.setdefault(_key(plan, item), []).append(item)
-    for (benchmark, first, second, at), items in found.items():
-        yield from (_compared_row(item, at) for item in items)
+        by_key.setdefault(_key(plan, item), []).append(item)
+    for (benchmark, first, second, strategy), items in by_key.items():
+        yield from (_compared_row(item, strategy) for item in items)
         if not items:
-            primary = benchmark == plan.primary and first not in (BASE, LARGER) and at in ("", EQUAL_TOKENS)
-            yield ComparedRow(benchmark, first, second, primary, at=at)
+            primary = is_primary(plan, Declared(benchmark, first, second, strategy))
+            yield ComparedRow(benchmark, first, second, primary, at=strategy)
 
 
-def _compared_row(item: Compared, at: str) -> ComparedRow:
+def _compared_row(item: Compared, strategy: str) -> ComparedRow:
     c, verdict = item.comparison, item.verdict
-    tones = {item.first: "first", item.second: "second", None: "none" if verdict.words == NO_DIFFERENCE else "open"}
+    tones = {
+        item.first: "first",
+        item.second: "second",
+        None: "none" if verdict.words.startswith((EQUAL, NO_DIFFERENCE)) else "open",
+    }
+    visible = c.detectable if verdict.detectable is None else verdict.detectable
     return ComparedRow(
         benchmark=item.benchmark,
         first=item.first,
@@ -312,7 +365,7 @@ def _compared_row(item: Compared, at: str) -> ComparedRow:
         interval=numbers.interval(c.low, c.high),
         p=numbers.p_value(c.p),
         holm=numbers.p_value(verdict.holm_p),
-        detectable=numbers.points(c.detectable, signed=False),
+        detectable=numbers.points(visible, signed=False),
         words=verdict.words,
         tone=tones.get(verdict.winner, "open"),
         notes=tuple(words.plain_words(qualifier) for qualifier in verdict.qualifiers),
@@ -323,7 +376,7 @@ def _compared_row(item: Compared, at: str) -> ComparedRow:
             f"seed {m.seed}: only {item.second} {m.only_second:,}, only {item.first} {m.only_first:,}, p {numbers.p_equals(m.p)}"
             for m in c.mcnemar
         ),
-        at=f"{at} ({item.policy})" if at and item.policy else at,
+        at=f"{strategy} ({item.policy})" if strategy and item.policy else strategy,
         shares=(numbers.percent(c.first_accuracy), numbers.percent(c.second_accuracy)),
     )
 

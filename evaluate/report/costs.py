@@ -1,4 +1,4 @@
-"""Test-time compute as the report shows it: accuracy against cost, equal budgets, difficulty, larger models."""
+"""The report's section on test-time compute: accuracy against cost, equal budgets, difficulty, larger models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from journey.formats.scores import (
 )
 from journey.numbers import NOT_KNOWN
 
-PASS_RATE = "pooled pass rate"
+PASS_RATE, BASE_RATE = "pooled pass rate", "pass rate of the base"
+ALL_ARMS = "all arms"
 UNITS = {"tokens": "generated tokens", "flops": "FLOPs", "seconds": "seconds"}
 
 
@@ -85,6 +86,8 @@ class LargerTable:
 class Costs:
     """Everything on test-time compute; a part without data is empty."""
 
+    spent: Markup | None = None
+    spent_on: str = ""  # the strategy whose samples its lines show
     legend: tuple[tuple[str, Markup], ...] = ()
     curves: tuple[Curves, ...] = ()
     equal: tuple[EqualCostTable, ...] = ()
@@ -102,17 +105,52 @@ def costs(plan: EvaluationPlan, scores: Scores) -> Costs:
     """What the report shows of costs and strategies."""
     arms = [run.arm for run in plan.runs]
     tones = chart.tones(arms)
-    there = [arm for arm in tones if any(curve.arm == arm for curve in scores.curves)]
+    shown = [arm for arm in tones if any(curve.arm == arm for curve in scores.curves)]
     return Costs(
-        legend=tuple((arm, chart.swatch(tones[arm])) for arm in there),
+        spent=_spent(plan, scores),
+        spent_on=_sampling(scores, plan),
+        legend=tuple((arm, chart.swatch(tones[arm])) for arm in shown),
         curves=tuple(_curves(plan, scores, tones)),
         equal=tuple(_choice(item) for item in scores.equal_tokens),
-        bins=tuple(map(_bins, scores.difficulty)),
+        bins=(*(_bins(one) for one in scores.difficulty if one.measure != BASE_RATE), *_by_base(scores)),
         optimal=tuple(_all_optimal(scores, tones)),
         larger=tuple(_larger(scores)),
         agreement=tuple(map(_agreement, scores.agreement)),
         skipped=tuple(f"{s.strategy} on {s.benchmark}: {s.why}." for s in plan.skipped),
     )
+
+
+def _spent(plan: EvaluationPlan, scores: Scores) -> Markup:
+    """Accuracy against generated tokens on the headline's benchmark: every arm's greedy answer, and what more samples buy.
+
+    The samples are those of the strategy that was chosen at equal test tokens, else of the first that draws any.
+    """
+    arms = [arm for arm in scores.arms if (arm.benchmark, arm.strategy) == (plan.primary, plan.strategies[0]) and arm.n]
+    tones = chart.tones(run.arm for run in plan.runs)
+    lines = []
+    strategy = _sampling(scores, plan)
+    for curve in scores.curves:
+        if (curve.benchmark, curve.strategy) == (plan.primary, strategy) and not curve.oracle:
+            lines.append(
+                chart.Line(f"{curve.arm}, {strategy}", tones.get(curve.arm, 2), _points(curve, "tokens"), dots=False)
+            )
+    for arm in arms:
+        if arm.mean_tokens > 0:
+            said = f"{arm.arm}: {numbers.percent(arm.accuracy)} at {numbers.short(arm.mean_tokens)} tokens"
+            point = chart.ChartPoint(arm.mean_tokens, arm.accuracy, arm.low, arm.high, said)
+            lines.append(chart.Line(arm.arm, tones.get(arm.arm, 2), (point,), joined=False))
+    axes = chart.ChartAxes("generated tokens per problem", "right answers", True, True)
+    return chart.chart(f"{plan.primary}: right answers against tokens", lines, axes)
+
+
+def _sampling(scores: Scores, plan: EvaluationPlan) -> str:
+    chosen = {c.strategy for item in scores.equal_tokens for c in item.candidates if c.chosen}
+    drawn = [
+        name
+        for name in plan.strategies[1:]
+        if any(curve.strategy == name and not curve.oracle for curve in scores.curves)
+    ]
+    return next((name for name in drawn if name in chosen), drawn[0] if drawn else "")
 
 
 def _curves(plan: EvaluationPlan, scores: Scores, tones: dict[str, int]) -> Iterable[Curves]:
@@ -125,8 +163,8 @@ def _curves(plan: EvaluationPlan, scores: Scores, tones: dict[str, int]) -> Iter
             axes = _axes(curves, unit)
             if axes is not None:
                 pictures = (_picture(curves, one, unit, axes, tones) for one in strategies if one != "greedy")
-                found = tuple(filter(None, pictures)) or (_picture(curves, "greedy", unit, axes, tones),)
-                yield Curves(name, unit, found)
+                charts = tuple(filter(None, pictures)) or (_picture(curves, "greedy", unit, axes, tones),)
+                yield Curves(name, unit, charts)
 
 
 def _cost(point: CurvePoint, unit: str) -> float | None:
@@ -160,15 +198,15 @@ def _picture(
 
 
 def _points(curve: ScoreCurve, unit: str) -> tuple[chart.ChartPoint, ...]:
-    found = []
+    points = []
     for point in curve.points:
         cost = _cost(point, unit)
         if cost is not None:
-            said = (
+            label = (
                 f"{curve.arm}, {point.policy}: {numbers.percent(point.accuracy)} at {numbers.short(cost)} {UNITS[unit]}"
             )
-            found.append(chart.ChartPoint(cost, point.accuracy, point.low, point.high, said))
-    return tuple(found)
+            points.append(chart.ChartPoint(cost, point.accuracy, point.low, point.high, label))
+    return tuple(points)
 
 
 def _choice(item: EqualBudget) -> EqualCostTable:
@@ -214,9 +252,18 @@ def _bins(item: Difficulty) -> Bins:
     return Bins(item.benchmark, item.arm, item.measure, heads, tuple(rows))
 
 
+def _by_base(scores: Scores) -> Iterable[Bins]:
+    """One table a benchmark, an arm a row: the problems are sorted by the base alone, the same for all arms."""
+    told = [item for item in scores.difficulty if item.measure == BASE_RATE]
+    for name in dict.fromkeys(item.benchmark for item in told):
+        arms = [(item, _bins(item)) for item in told if item.benchmark == name]
+        rows = tuple((item.arm, cells) for item, table in arms for _, cells in table.rows)
+        yield Bins(name, ALL_ARMS, BASE_RATE, arms[0][1].heads, rows)
+
+
 def _span(measure: str, one: Bin) -> str:
     """From where to where a bin reaches; pass rates are stored as difficulty, one minus the rate."""
-    if measure == PASS_RATE:
+    if measure in (PASS_RATE, BASE_RATE):
         return f"{100 * (1 - one.high):.0f} to {100 * (1 - one.low):.0f}% pass"
     return f"{one.low:.3g} to {one.high:.3g}"
 
@@ -242,10 +289,10 @@ def _all_optimal(scores: Scores, tones: dict[str, int]) -> Iterable[Optimal]:
 def _optimal_lines(item: ComputeOptimal, tone: int) -> list[chart.Line]:
     by_bin, single = [], []
     for point in item.points:
-        said = f"by difficulty: {numbers.percent(point.accuracy)}"
-        by_bin.append(chart.ChartPoint(max(point.tokens, 0.1), point.accuracy, words=said))
-        said = f"one policy: {numbers.percent(point.fixed_accuracy)}"
-        single.append(chart.ChartPoint(max(point.fixed_tokens, 0.1), point.fixed_accuracy, words=said))
+        label = f"by difficulty: {numbers.percent(point.accuracy)}"
+        by_bin.append(chart.ChartPoint(max(point.tokens, 0.1), point.accuracy, words=label))
+        label = f"one policy: {numbers.percent(point.fixed_accuracy)}"
+        single.append(chart.ChartPoint(max(point.fixed_tokens, 0.1), point.fixed_accuracy, words=label))
     return [
         chart.Line("best policy by bin", tone, tuple(by_bin)),
         chart.Line("best single policy", tone, tuple(single), dashed=True),

@@ -1,4 +1,4 @@
-"""A few training pairs with the trees that they come from, chosen by rule, to be shown in the report."""
+"""The report's example pairs: a few training pairs with the trees that they come from, chosen by rule."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def _spread(members: list[Pair]) -> list[Pair]:
     ordered = [pair for pair in ordered if len(pair.journey.segments) <= MOST_NODES] or ordered[:1]
     last = len(ordered) - 1
     places = dict.fromkeys((last // 2, 0, last * 9 // 10))
-    return [ordered[place] for place in places][:PER_KIND]
+    return [ordered[index] for index in places][:PER_KIND]
 
 
 def _trees(generated: Sequence[GeneratedFolder], wanted: set[str]) -> dict[str, Tree]:
     """The trees of those ids; lines are looked at as bytes, since there may be many."""
-    found: dict[str, Tree] = {}
+    trees: dict[str, Tree] = {}
     for folder in generated:
         for path in folder.shards("trees"):
-            if len(found) == len(wanted):
-                return found
-            found.update(_in_shard(path, wanted))
-    return found
+            if len(trees) == len(wanted):
+                return trees
+            trees.update(_in_shard(path, wanted))
+    return trees
 
 
 def _in_shard(path: Path, wanted: set[str]) -> Iterator[tuple[str, Tree]]:

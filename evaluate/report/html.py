@@ -14,20 +14,30 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from journey.evaluate.report import behaviour as behaviour_part
+from journey.evaluate.report import recovery as recovery_part
 from journey.evaluate.report.behaviour import HEADS, BehaviourSection
-from journey.evaluate.report.charts import plot
+from journey.evaluate.report.charts import chart, overview, plot
 from journey.evaluate.report.content import Content
 from journey.evaluate.report.costs import Costs
+from journey.evaluate.report.summary import record
+from journey.evaluate.report.summary.record import FirstScreen
 from journey.evaluate.report.training import TrainingSection
 from journey.evaluate.report.words import GUIDE, ONLY_THESE
 
 HERE = Path(__file__).parent
-_STYLES = ("style.css", "parts.css")
+_STYLES = ("style.css", "parts.css", "first.css")
 _SCRIPTS = ("text.js", "math.js", "viewer.js", "start.js")
 _POLICY = "default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
 
 
-def page(content: Content, costs: Costs, behaviour: BehaviourSection, training: TrainingSection, answers: str) -> bytes:
+def page(
+    first: FirstScreen,
+    content: Content,
+    costs: Costs,
+    behaviour: BehaviourSection,
+    training: TrainingSection,
+    answers: str,
+) -> bytes:
     """The whole page. `answers` is the viewer's data in base64 (see `viewer.embedded`)."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -40,12 +50,18 @@ def page(content: Content, costs: Costs, behaviour: BehaviourSection, training: 
     style, script = (
         "".join((HERE / f"{name}.j2").read_text(encoding="utf-8") for name in names) for names in (_STYLES, _SCRIPTS)
     )
+    tables = [table for table in content.tables if table.first]
+    tones = chart.tones(row.arm for table in tables for row in table.rows)
     text = environment.get_template("report.html.j2").render(
+        first=first,
+        words=record,
+        overview=[overview.overview(tables, tones, layout) for layout in (overview.WIDE, overview.NARROW)],
         content=content,
         costs=costs,
         behaviour=behaviour,
         training=training,
         behaviour_columns=behaviour_part,
+        recovery_part=recovery_part,
         habit_heads=list(HEADS.values()),
         answers=Markup(answers),
         style=Markup(style),

@@ -1,4 +1,4 @@
-"""How the compared runs came to be: the folders behind an evaluation, found by the hashes in their manifests.
+"""The lineage of the compared runs: the folders behind an evaluation, found by the hashes in their manifests.
 
 An evaluation names its finetune folder by hash, that one its curate folder, that one its generate folders. They are
 looked for beside the evaluation. What the report needs of them is kept as `training.json` in the evaluation folder, so
@@ -38,17 +38,34 @@ def training(evaluated: EvaluatedFolder, finetuned: Path | None = None) -> Train
     wanted = evaluated.finetuned
     if wanted is None:
         return None
-    kept = _kept(evaluated, wanted)
+    before = _kept(evaluated, wanted)
     missing: list[str] = []
     runs = _opened(wanted, "finetune", [finetuned] if finetuned else [], missing, evaluated.path)
     if runs is None:
-        return kept or TrainingView(wanted, missing=(*missing, "So the training is not shown."))
-    made = _gather(wanted, runs, evaluated.path)
-    if kept is not None and len(kept.missing) < len(made.missing):
-        return kept  # an earlier report saw more
-    if made != kept:
-        write_atomic(evaluated.path / TrainingView.FILE, made.encoded())
-    return made
+        return before or TrainingView(wanted, missing=(*missing, "So the training is not shown."))
+    gathered = _gather(wanted, runs, evaluated.path)
+    if before is not None and len(before.missing) < len(gathered.missing):
+        return before  # an earlier report saw more
+    if gathered != before:
+        write_atomic(evaluated.path / TrainingView.FILE, gathered.encoded())
+    return gathered
+
+
+def folders_behind(
+    evaluated: EvaluatedFolder, finetuned: Path | None = None
+) -> tuple[FinetunedFolder | None, CuratedFolder | None]:
+    """The finetune folder that was evaluated and the curate folder behind it, where they are found."""
+    if evaluated.finetuned is None:
+        return None, None
+    runs = _opened(evaluated.finetuned, "finetune", [finetuned] if finetuned else [], [], evaluated.path)
+    if runs is None or runs.curated is None:
+        return runs, None
+    return runs, _opened(runs.curated, "curate", [], [], runs.path, evaluated.path)
+
+
+def kept(evaluated: EvaluatedFolder) -> TrainingView | None:
+    """What the last report kept of the training; None if there is nothing, or of another training."""
+    return None if evaluated.finetuned is None else _kept(evaluated, evaluated.finetuned)
 
 
 def _gather(wanted: str, runs: FinetunedFolder, folder: Path) -> TrainingView:
@@ -113,10 +130,10 @@ def _opened(
 
 def _around(stage: str, near: Iterable[Path]) -> Iterator[Path]:
     """Folders beside those given and beside their parents, those named after the stage first."""
-    for place in dict.fromkeys(parent for path in near for parent in path.resolve().parents[:2]):
-        yield place / stage
+    for folder in dict.fromkeys(parent for path in near for parent in path.resolve().parents[:2]):
+        yield folder / stage
         try:
-            inside = sorted(path for path in place.iterdir() if path.is_dir())[:_MOST_FOLDERS]
+            inside = sorted(path for path in folder.iterdir() if path.is_dir())[:_MOST_FOLDERS]
         except OSError:
             continue
         yield from inside

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from journey.console import clean
+from journey.evaluate.report import recovery
 from journey.evaluate.report.behaviour import CLAIMS, HEADS, JUDGED, STEPS, TURNS, BehaviourSection
 from journey.evaluate.report.content import AccuracyTable, ComparedRow, Content
-from journey.evaluate.report.costs import Costs, EqualCostTable
+from journey.evaluate.report.costs import ALL_ARMS, Costs, EqualCostTable
+from journey.evaluate.report.summary.record import COST, OUTCOME_HEADS, TRUST, FirstScreen
+from journey.evaluate.report.summary.record import STEPS as NEXT
 from journey.evaluate.report.training import TrainingSection
 from journey.evaluate.report.words import GUIDE, ONLY_THESE
 from journey.numbers import NOT_KNOWN
@@ -41,9 +44,11 @@ _AGREEMENT = ["Against", "Run", "Benchmark", "Problems", "Other text", "Other an
 _SOURCES = ["Benchmark", "Problems", "Source", "Revision", "Licence", "Judged by", "sha256", "What it is"]
 
 
-def page(content: Content, costs: Costs, behaviour: BehaviourSection, training: TrainingSection) -> bytes:
+def page(
+    first: FirstScreen, content: Content, costs: Costs, behaviour: BehaviourSection, training: TrainingSection
+) -> bytes:
     """The whole page, ending in one line break."""
-    parts = ["# Verdict", *_verdict(content), "## What was compared"]
+    parts = ["# Verdict", *_first(first), "## The headline in full", *_verdict(content), "## What was compared"]
     parts.append("\n".join(f"- {name}: {escaped(value)}" for name, value in content.facts))
     parts.append(table(_SOURCES, content.benchmarks))
     parts.append("## Accuracy")
@@ -57,7 +62,7 @@ def page(content: Content, costs: Costs, behaviour: BehaviourSection, training: 
     ]
     parts.append(f"The sign-flip permutation and McNemar's exact test each {ONLY_THESE}; neither decides the verdict.")
     parts.append(table(_FURTHER, further))
-    parts += [*_costs(costs), *_behaviour(behaviour), *_training(training)]
+    parts += [*_costs(costs), *_behaviour(behaviour), *_recovery(content), *_training(training)]
     parts.append("## How to read this")
     parts.append("\n".join(f"- **{name}**: {escaped(meaning)}" for name, meaning in GUIDE.items()))
     return ("\n\n".join(parts) + "\n").encode()
@@ -73,6 +78,38 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table with escaped cells."""
     lines = [head, ["---"] * len(head), *([escaped(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _first(first: FirstScreen) -> Iterable[str]:
+    """The first screen: the same words as in the page and the terminal."""
+    yield f"**{escaped(first.sentence)}**"
+    if first.warnings:
+        yield _listed(first.warnings)
+    if first.outcomes:
+        rows = [
+            (o.matching, f"{o.second} v {o.first}", f"{o.shares[1]} v {o.shares[0]}", o.points, o.words)
+            for o in first.outcomes
+        ]
+        yield table(OUTCOME_HEADS, rows)
+    for head, sentences in ((TRUST, first.trust), (COST, first.cost)):
+        yield f"## {head}"
+        yield _listed(sentences)
+    if first.steps:
+        yield f"## {NEXT}"
+        for step in first.steps:
+            yield escaped(step.why)
+            yield "\n".join(f"    {clean(line)}" for line in step.lines)
+        yield first.where
+    if first.flipped is not None:
+        yield "## One problem, two answers"
+        yield f"{escaped(first.flipped.heading)} {escaped(first.flipped.question)} Right answer: {escaped(first.flipped.gold)}."
+        for side in first.flipped.sides:
+            yield f"{escaped(side.run)}: {escaped(side.facts)}"
+            yield "\n".join(f"    {line}" for line in side.text.splitlines())
+
+
+def _listed(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {escaped(sentence)}" for sentence in sentences)
 
 
 def _verdict(content: Content) -> Iterable[str]:
@@ -116,7 +153,7 @@ def _costs(costs: Costs) -> Iterable[str]:
         rows = [
             (policy, *(text + (" (best)" if best else "") for text, _, best in cells)) for policy, cells in bins.rows
         ]
-        yield table(["Policy", *bins.heads], rows)
+        yield table(["Arm" if bins.arm == ALL_ARMS else "Policy", *bins.heads], rows)
     for optimal in costs.optimal:
         yield f"### {escaped(f'{optimal.benchmark}, {optimal.arm}: the compute-optimal policy over bins')}"
         yield table(_OPTIMAL, optimal.rows)
@@ -153,6 +190,17 @@ def _behaviour(behaviour: BehaviourSection) -> Iterable[str]:
     if behaviour.judge:
         yield escaped(behaviour.judge[0])
         yield table(["Habit", *JUDGED], behaviour.judge[1])
+
+
+def _recovery(content: Content) -> Iterable[str]:
+    if content.recovery:
+        yield "## Recovery from mistakes"
+        yield escaped(recovery.ABOUT)
+    for part in content.recovery:
+        yield f"### {escaped(part.benchmark)}"
+        if part.rows:
+            yield table(recovery.HEADS, part.rows)
+        yield "\n".join(f"- {escaped(note)}" for note in part.notes)
 
 
 def _training(training: TrainingSection) -> Iterable[str]:

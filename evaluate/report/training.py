@@ -1,4 +1,4 @@
-"""What the report says on training: budgets, curves, curation, and pairs that were trained on, as text and pictures.
+"""The report's section on training: budgets, curves, curation, and pairs that were trained on, as text and pictures.
 
 All numbers of the audit are shown, under their own names where this module has no words for them.
 """
@@ -80,7 +80,7 @@ class FunnelRow:
 class FunnelTable:
     """Curation: what came in, what each rule dropped, what was kept in which split."""
 
-    made: tuple[str, ...]  # sentences on what was generated
+    generated: tuple[str, ...]  # sentences on what was generated
     rules: tuple[FunnelRow, ...]
     idle: tuple[str, ...]  # rules that dropped nothing
     came: str
@@ -123,16 +123,16 @@ class TrainingSection:
     missing: tuple[str, ...] = ()
 
 
-def trained(found: TrainingView | None, view: View, arms: Iterable[str] = ()) -> TrainingSection:
+def trained(behind: TrainingView | None, view: View, arms: Iterable[str] = ()) -> TrainingSection:
     """What the report shows of the training behind an evaluation; `arms` gives the order of its pictures."""
-    if found is None:
+    if behind is None:
         return TrainingSection(missing=("This evaluation does not name the training folder it was made from.",))
     return TrainingSection(
-        budget=None if not found.audit else _budget(found.audit),
-        panels=tuple(_panels(found.curves, arms)),
-        funnel=None if not found.funnel else _funnel(found.funnel, found.generated),
-        pairs=tuple(_shown(example, view) for example in found.examples),
-        missing=found.missing,
+        budget=None if not behind.audit else _budget(behind.audit),
+        panels=tuple(_panels(behind.curves, arms)),
+        funnel=None if not behind.funnel else _funnel(behind.funnel, behind.generated),
+        pairs=tuple(_shown(example, view) for example in behind.examples),
+        missing=behind.missing,
     )
 
 
@@ -190,9 +190,9 @@ def _line(curve: LossCurve, tone: int, top: float) -> chart.Line:
 
 
 def _ended(curve: LossCurve) -> str:
-    at = f" after step {curve.steps[-1]:,}" if curve.steps else ""
+    step = f" after step {curve.steps[-1]:,}" if curve.steps else ""
     of = f" of {curve.planned:,}" if curve.planned and curve.steps else ""
-    return f"{curve.run} failed{at}{of}: {curve.failed}"
+    return f"{curve.run} failed{step}{of}: {curve.failed}"
 
 
 def _funnel(funnel: FunnelFile, generated: Sequence[GenerateCounts]) -> FunnelTable:
@@ -207,9 +207,9 @@ def _funnel(funnel: FunnelFile, generated: Sequence[GenerateCounts]) -> FunnelTa
     splits = f"train {totals.train:,}, dev {totals.dev:,}, test {totals.test:,}"
     if totals.without_mistake:
         splits += f"; solved at the first try {totals.without_mistake:,}"
-    made = tuple(sentence for counts in generated for sentence in _made(counts))
+    sentences = tuple(sentence for counts in generated for sentence in _made(counts))
     share = totals.kept / totals.rows_in if totals.rows_in else None
-    return FunnelTable(made, tuple(rules), tuple(idle), f"{totals.rows_in:,}", f"{totals.kept:,}", share, splits)
+    return FunnelTable(sentences, tuple(rules), tuple(idle), f"{totals.rows_in:,}", f"{totals.kept:,}", share, splits)
 
 
 def _made(counts: GenerateCounts) -> Iterable[str]:
@@ -251,11 +251,11 @@ def _shown(example: TrainingExample, view: View) -> Shown:
 def _pieces(trace: Trace, view: View) -> tuple[TracePart, ...]:
     """The text as it is trained on, cut where a segment begins or ends; between segments the role is empty."""
     rendered = views.render(trace, view)
-    found, at = [], 0
+    parts, position = [], 0
     for span in rendered.spans:
         lead = len(rendered.text[span.start : span.end]) - len(rendered.text[span.start : span.end].lstrip())
-        found.append(TracePart("", rendered.text[at : span.start + lead]))
-        found.append(TracePart(span.role, rendered.text[span.start + lead : span.end]))
-        at = span.end
-    found.append(TracePart("", rendered.text[at:]))
-    return tuple(TracePart(piece.role, clean(piece.text)) for piece in found if piece.text)
+        parts.append(TracePart("", rendered.text[position : span.start + lead]))
+        parts.append(TracePart(span.role, rendered.text[span.start + lead : span.end]))
+        position = span.end
+    parts.append(TracePart("", rendered.text[position:]))
+    return tuple(TracePart(piece.role, clean(piece.text)) for piece in parts if piece.text)

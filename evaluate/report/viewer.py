@@ -1,4 +1,4 @@
-"""The browsable answers: which problems go into the page, with every run's answer to each, graded from its text.
+"""The answer viewer's data: which problems go into the page, with every run's answer to each, graded from its text.
 
 They are embedded compressed (gzip in base64, which browsers unpack themselves), since a page must stay small enough to
 open and to send. Where not all problems fit, those on which the arms disagree are preferred, two for each other one, in
@@ -58,30 +58,30 @@ def _candidates(evaluated: EvaluatedFolder, benchmark: str, pairs: Sequence[Sequ
     if not plan.strategies:
         return []
     draw = plan.draw_of(plan.strategies[0])
-    asked = list(evaluated.questions(benchmark))
+    questions = list(evaluated.questions(benchmark))
     folders = [(run.run, evaluated.shards(f"samples/{run.run}/{benchmark}/{draw}")) for run in plan.runs]
-    given = answers(evaluated.file(f"questions/{benchmark}.jsonl"), folders, len(asked))
-    found = []
-    for question in asked:
+    given = answers(evaluated.file(f"questions/{benchmark}.jsonl"), folders, len(questions))
+    rows = []
+    for question in questions:
         problem = question.problem
-        told = [of_run.get(question.id) for of_run in given]
-        found.append(
+        of_runs = [of_run.get(question.id) for of_run in given]
+        rows.append(
             {
                 "id": question.id,
                 "question": shortened((plan.view == "compact" and problem.brief) or problem.question),
                 "gold": problem.answer,
                 "check": problem.check,
-                "answers": told,
-                "differ": _disagree(plan, pairs, told),
+                "answers": of_runs,
+                "differ": _disagree(plan, pairs, of_runs),
             }
         )
-    return found
+    return rows
 
 
-def _disagree(plan: EvaluationPlan, pairs: Sequence[Sequence[str]], told: Sequence[Answer | None]) -> bool:
+def _disagree(plan: EvaluationPlan, pairs: Sequence[Sequence[str]], of_runs: Sequence[Answer | None]) -> bool:
     right = {
         (run.arm, run.seed): answer[0] == "correct"
-        for run, answer in zip(plan.runs, told, strict=True)
+        for run, answer in zip(plan.runs, of_runs, strict=True)
         if answer is not None
     }
     seeds = {run.seed for run in plan.runs}
@@ -106,7 +106,7 @@ def _fitting(
         benchmarks = []
         for name, problems, queue in zip(names, candidates, queues, strict=True):
             taken = sorted(queue[:most])
-            benchmarks.append({"name": name, "total": len(problems), "problems": [problems[at] for at in taken]})
+            benchmarks.append({"name": name, "total": len(problems), "problems": [problems[index] for index in taken]})
         data = encode({**frame, "benchmarks": benchmarks})
         text = base64.b64encode(gzip.compress(data, 6, mtime=0)).decode() if len(data) <= LARGEST or not most else ""
         if text and (len(text) <= budget or not most):

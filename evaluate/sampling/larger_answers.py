@@ -9,8 +9,7 @@ from journey import console
 from journey.evaluate.planning.plan import EvaluationSetup
 from journey.evaluate.sampling.run_samples import worker_model
 from journey.evaluate.statistics.verdict import LARGER
-from journey.models.endpoints import AT_ONCE, Endpoint, Reply
-from journey.processes import map_in_threads
+from journey.models.endpoints import Endpoint, Reply, ask_groups
 from journey.sampling import workers
 from journey.sampling.requests import PromptedQuestion, Text
 from journey.sampling.resume import unfinished
@@ -61,21 +60,22 @@ def _answers(prepared: EvaluationSetup, shards: Sequence[SamplingShard], count: 
             worker_model(prepared),
             ref=larger.ref,
             view=larger.view,
+            template=larger.template,
             positions=None,
             one_by_one=False,
             server=None,
+            use=None,
         )
         units = [shard.unit for shard in shards]
         yield from workers.answer_all(model, units, count or workers.default_workers(prepared.device))
         return
     assert larger.server is not None
-    endpoint, cap = Endpoint(larger.server), prepared.plan.max_new_tokens
+    endpoint, cap = Endpoint(larger.server, use=prepared.servers), prepared.plan.max_new_tokens
 
     def text(reply: Reply) -> Text:
         flops = None if larger.cost is None else larger.cost.flops(reply.prompt_tokens, reply.tokens)
         return Text(reply.text, (), reply.finish, reply.tokens, reply.prompt_tokens, flops, reply.seconds)
 
-    for shard in shards:
-        messages = [larger.texts[question.benchmark][question.id] for question in shard.questions]
-        replies = map_in_threads(lambda message: endpoint.chat(message, cap=cap), messages, AT_ONCE)
-        yield WorkUnitResult(shard.unit.key, {"greedy": [[[text(reply)] for reply in replies]]})
+    messages = [[larger.texts[question.benchmark][question.id] for question in shard.questions] for shard in shards]
+    for index, replies in ask_groups(lambda message: endpoint.chat(message, cap=cap), messages, endpoint.at_once):
+        yield WorkUnitResult(shards[index].unit.key, {"greedy": [[[text(reply)] for reply in replies]]})

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import msgspec
 
 from journey import console
 from journey.errors import UsageError
 from journey.evaluate.planning.plan import EvaluationSetup
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.formats.files import read_lines
-from journey.models import load, template
-from journey.models.endpoints import AT_ONCE, Endpoint, reference
-from journey.processes import map_in_threads
+from journey.models import load, policy, template
+from journey.models.endpoints import Endpoint, ask_groups, reference
 from journey.sampling.shards import samples_folder
 from journey.schema import Question, Reward, Sample
+from journey.servers.use import ServerUse
 from journey.store import Folder
 
 QUERY = "Problem:\n{question}\n\nProposed solution:\n{answer}\n\nIs the final answer of this solution correct? Answer yes or no."
@@ -35,12 +37,12 @@ def reward_all(folder: Folder, prepared: EvaluationSetup) -> None:
     missing = [str(key) for key in folder.missing(todo)]
     if not missing:
         return
-    model = RewardModel(plan.reward)
+    model = RewardModel(plan.reward, prepared.servers)
+    sampled = {key: list(read_lines(todo[key][0], Sample)) for key in missing}
+    asked = [[(todo[key][1][s.question], s.text) for s in sampled[key]] for key in missing]
     with console.progress("rewards", len(todo), len(todo) - len(missing)) as ticker:
-        for key in missing:
-            path, questions = todo[key]
-            samples = list(read_lines(path, Sample))
-            values = model.rate([(questions[s.question], s.text) for s in samples])
+        for index, values in model.rate_groups(asked):
+            key, samples = missing[index], sampled[missing[index]]
             records = [Reward(s.question, s.run, s.index, round(v, 6)) for s, v in zip(samples, values, strict=True)]
             folder.write_shard(key, {f"{key}.jsonl": records}, {"samples": len(records)})
             ticker.advance()
@@ -49,17 +51,30 @@ def reward_all(folder: Folder, prepared: EvaluationSetup) -> None:
 class RewardModel:
     """A sequence classifier (one output, or the last of several), or a server's probability of yes."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, use: ServerUse | None = None) -> None:
         server = reference(name)
-        self.endpoint = None if server is None else Endpoint(server)
+        self.endpoint = None if server is None else Endpoint(server, use=use)
         if server is None:
             self.model, self.tokenizer = load.load_classifier(load.find(name))
+            # A template that writes the date would give other rewards tomorrow.
+            dated = policy.tells_the_time(self.tokenizer)
+            self.template = msgspec.structs.replace(policy.PLAIN, date=policy.TODAY if dated else None)
 
-    def rate(self, answers: Sequence[tuple[Question, str]]) -> list[float]:
-        """One number for each (question, answer); higher is better. Raises UsageError where the model gives NaN."""
-        if self.endpoint is not None:
-            queries = [QUERY.format(question=question.problem.question, answer=text) for question, text in answers]
-            return list(map_in_threads(self.endpoint.says_yes, queries, AT_ONCE))
+    def rate_groups(self, groups: Sequence[Sequence[tuple[Question, str]]]) -> Iterator[tuple[int, list[float]]]:
+        """The index of every group, with one number for each (question, answer); higher is better.
+
+        Requests to a server are under way for all groups together. Raises UsageError where the model gives NaN.
+        """
+        if self.endpoint is None:
+            yield from ((index, self._rate(answers)) for index, answers in enumerate(groups))
+            return
+        yield from ask_groups(self._says_yes, groups, self.endpoint.at_once)
+
+    def _says_yes(self, answer: tuple[Question, str]) -> float:
+        assert self.endpoint is not None
+        return self.endpoint.says_yes(QUERY.format(question=answer[0].problem.question, answer=answer[1]))
+
+    def _rate(self, answers: Sequence[tuple[Question, str]]) -> list[float]:
         parts = [answers[start : start + _BATCH] for start in range(0, len(answers), _BATCH)]
         return [value for part in parts for value in self._classify(part)]
 
@@ -81,7 +96,7 @@ class RewardModel:
     def _ids(self, question: Question, text: str) -> list[int]:
         messages = [{"role": "user", "content": question.problem.question}, {"role": "assistant", "content": text}]
         if self.tokenizer.chat_template:
-            dialogue = self.tokenizer.apply_chat_template(messages, tokenize=False)
+            dialogue = policy.render(self.tokenizer, messages, self.template, False)
             return list(self.tokenizer(dialogue, add_special_tokens=False)["input_ids"])
         brief = question.problem.brief or question.problem.question
         words = question.problem.question if template.covers(self.tokenizer, question.problem.question) else brief

@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 from journey import console
-from journey.evaluate.planning.plan import ONE_BY_ONE, STACKED, EvaluationSetup
+from journey.evaluate.planning.plan import ONE_BY_ONE, EvaluationSetup
 from journey.evaluate.planning.runs import by_base
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder
 from journey.formats.plan import DrawInfo, EvaluationPlan, RunInfo
+from journey.models import policy
 from journey.sampling import workers
 from journey.sampling.identity import SampleOrigin, content_hash, weights_of
 from journey.sampling.requests import PromptedQuestion
@@ -29,14 +30,9 @@ def sample_all(
     *,
     count: int | None,
     stack: int | None,
-    earlier: Sequence[EvaluatedFolder] = (),
 ) -> None:
-    """Make every shard of samples that is not there; each is on disk as soon as it is made.
-
-    Shards that an earlier evaluation has, by their identities, are copied.
-    """
+    """Make every shard of samples that is not there; each is on disk as soon as it is made."""
     shards = run_shards(finetuned, prepared, stack)
-    take_over(folder, shards, earlier)
     left, missing = unfinished(folder, shards)
     by_key = {shard.unit.key: shard for shard in left}
     total, todo = sum(shard.answers for shard in shards), sum(shard.answers for shard in left)
@@ -48,6 +44,19 @@ def sample_all(
             shard = by_key[result.key]
             write_samples(folder, shard, result, missing)
             ticker.advance(shard.answers, result.key.partition("/")[0])
+
+
+def all_there(
+    folder: Folder,
+    finetuned: FinetunedFolder,
+    prepared: EvaluationSetup,
+    stack: int | None,
+    earlier: Sequence[EvaluatedFolder],
+) -> bool:
+    """Whether every shard is there, once those that an earlier evaluation has, by their identities, are copied."""
+    shards = run_shards(finetuned, prepared, stack)
+    take_over(folder, shards, earlier)
+    return not unfinished(folder, shards)[0]
 
 
 def sample_keys(finetuned: FinetunedFolder, prepared: EvaluationSetup, stack: int | None) -> list[str]:
@@ -110,7 +119,9 @@ def worker_model(prepared: EvaluationSetup) -> WorkerModel:
         prepared.positions,
         plan.dtype,
         one_by_one=plan.backend == ONE_BY_ONE,
-        server=None if plan.backend in (STACKED, ONE_BY_ONE) else plan.backend,
+        template=policy.of(prepared.tokenizer),
+        server=prepared.server,
+        use=None if prepared.server is None else prepared.servers,
     )
 
 
@@ -134,7 +145,7 @@ def _together(
 
 def _origin(plan: EvaluationPlan, draw: DrawInfo, run: RunInfo, prompts: str, weights: str) -> SampleOrigin:
     """All that a run's samples of one shard depend on; rounds and caps too, since a file holds all of them."""
-    chance = {name: plan.numbers[name] for name in ("temperature", "top_p") if name in plan.numbers}
+    sampling = {name: plan.numbers[name] for name in ("temperature", "top_p") if name in plan.numbers}
     return SampleOrigin(
         weights,
         run.adapter_sha256,
@@ -142,7 +153,7 @@ def _origin(plan: EvaluationPlan, draw: DrawInfo, run: RunInfo, prompts: str, we
         draw.name,
         draw.samples,
         draw.options,
-        (plan.seed, run.run, chance) if draw.temperature else (),
+        (plan.seed, run.run, sampling) if draw.temperature else (),
         plan.view,
         plan.max_new_tokens,
         plan.batch,

@@ -1,4 +1,4 @@
-"""Runs behind a vLLM server: the line that serves them, and a gate that its answers are those of the built-in sampler.
+"""The serving of runs by vLLM: the command line for it, and a gate that its answers are the built-in sampler's.
 
 A server is only as good as its numerics: transformers issue 45323 (a stale length in CUDA graphs) halved GSM8K scores, and
 vLLM's LoRA kernels may vary from run to run. So some problems of every run are answered by both, and an endpoint whose
@@ -10,39 +10,45 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from journey.config import EvaluateSettings
 from journey.errors import JourneyError, UsageError
-from journey.formats.adapter import read_adapter_config
+from journey.evaluate.planning.plan import EvaluationSetup
 from journey.formats.folders import FinetunedFolder
-from journey.formats.plan import EvaluationPlan, RunInfo
+from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Agreement
-from journey.models.load import ModelRef
+from journey.servers import vllm
 
-LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM accepts as --max-lora-rank
-BASE_NAME = "base"
-
-
-def serve_line(
-    finetuned: FinetunedFolder, ref: ModelRef, runs: Sequence[RunInfo], positions: int | None, dtype: str
-) -> str:
-    """The command that serves the base and every run under its name."""
-    trained = [run for run in runs if run.adapter is not None]
-    rank = max((_rank(finetuned, run) for run in trained), default=1)
-    allowed = next((size for size in LORA_RANKS if size >= rank), rank)
-    words = ["vllm", "serve", ref.source, "--served-model-name", BASE_NAME, "--dtype", dtype]
-    words += ["--revision", ref.revision] if ref.revision else []
-    words += ["--max-model-len", str(positions)] if positions else []
-    if trained:
-        words += ["--enable-lora", "--max-loras", str(len(trained)), "--max-lora-rank", str(allowed), "--lora-modules"]
-        words += [f"{run.run}={finetuned.file(str(run.adapter)).parent}" for run in trained]
-    return shlex.join(words)
+_WITHIN_CAP = {"greedy", "samples"}  # draws whose prompt and answer together are a question and the cap
 
 
-def _rank(finetuned: FinetunedFolder, run: RunInfo) -> int:
-    adapter = finetuned.file(str(run.adapter)).parent
-    try:
-        return read_adapter_config(adapter).rank
-    except (ValueError, KeyError) as error:
-        raise UsageError(f"{adapter} holds no readable adapter: {error!r}", "train it again") from None
+def serve_line(finetuned: FinetunedFolder, prepared: EvaluationSetup) -> str:
+    """The command that serves the base and every run under its name, for a person who starts the server."""
+    model = served_model(finetuned, prepared, prepared.positions)
+    return shlex.join(["vllm", "serve", model.source, *model.arguments()])
+
+
+def start_words(
+    finetuned: FinetunedFolder, prepared: EvaluationSetup, settings: EvaluateSettings, port: int
+) -> list[str]:
+    """The command that is carried out for `--sampler vllm`. Raises UsageError where the GPU has no room."""
+    assert prepared.vllm is not None
+    model = served_model(finetuned, prepared, _longest(prepared))
+    more = settings.vllm_args or ()
+    return vllm.command(prepared.vllm, model, port, share=settings.vllm_memory, more=more)
+
+
+def served_model(finetuned: FinetunedFolder, prepared: EvaluationSetup, positions: int | None) -> vllm.ServedModel:
+    """The base with every run that has an adapter."""
+    adapters = {run.run: finetuned.file(run.adapter).parent for run in prepared.plan.runs if run.adapter is not None}
+    return vllm.ServedModel(prepared.ref.source, prepared.ref.revision, adapters, positions, prepared.plan.dtype)
+
+
+def _longest(prepared: EvaluationSetup) -> int | None:
+    """The most tokens of a prompt and its answer: a server sets memory aside for so many, and has no need of all positions."""
+    if prepared.plan.probed or {draw.name for draw in prepared.plan.draws} - _WITHIN_CAP:
+        return prepared.positions  # what revisions and continuations grow to
+    longest = max(len(prompt) for of_one in prepared.prompts.values() for prompt in of_one.values())
+    return longest + prepared.plan.max_new_tokens
 
 
 def check_served(plan: EvaluationPlan, known: Sequence[str], wanted: Sequence[str], line: str) -> None:
@@ -55,9 +61,9 @@ def check_served(plan: EvaluationPlan, known: Sequence[str], wanted: Sequence[st
         )
 
 
-def check_parity(found: Sequence[Agreement], least: float) -> None:
+def check_parity(agreements: Sequence[Agreement], least: float) -> None:
     """Raises JourneyError where a run's answers differ from the built-in sampler's more often than is allowed."""
-    for one in found:
+    for one in agreements:
         same = 1 - one.other_answer / one.problems
         if same < least:
             raise JourneyError(

@@ -1,4 +1,4 @@
-"""Accuracy against what it costs: every arm, every strategy, every setting."""
+"""Accuracy-cost curves: every arm, every strategy, every setting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def all_curves(book: GradedSamples) -> Iterator[ScoreCurve]:
     for info in book.plan.benchmarks:
         for name in book.plan.strategies_on(info.name):
             one = strategy(name)
-            for arm in book.arms():
+            for arm in book.arms_with(info.name, name):
                 places = one.places(book.strategy_settings)
                 points = tuple(_point(book, info.name, name, arm, k) for k in places)
                 yield ScoreCurve(info.name, arm, name, one.axis, one.oracle, points)

@@ -1,4 +1,4 @@
-"""Problems by difficulty in five bins: which policy is best in each, and what choosing by bin gives for a budget.
+"""Analyses by difficulty, in five bins: which policy is best in each, and what choosing by bin gives for a budget.
 
 As Snell et al. 2024 (arXiv 2408.03314, section 3) do it: bins are quintiles of the pass rate, pooled over all trained runs.
 Cross-fitted: one half of the samples bins the problems, the other half is scored, and the other way round. Where more than
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from journey.catalog import FAMILIES
 from journey.evaluate.planning.comparisons import SAMPLES, strategy
+from journey.evaluate.planning.sample_sets import start_of
 from journey.evaluate.scoring.graded import GradedSamples
 from journey.evaluate.test_time.outcomes import Array
 from journey.formats.scores import Bin, BinScore, BudgetPoint, ComputeOptimal, Difficulty
@@ -28,6 +29,7 @@ BINS = 5
 TOO_FULL = 0.8  # of the problems in one bin: the pass rates do not tell them apart
 POINTS = 6  # budgets on the compute-optimal curve
 PASS_RATE, OWN = "pooled pass rate", "the family's own difficulty"
+BASE_RATE = "pass rate of the base"  # or of the warm start, which every arm begins at
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,37 @@ class Option:
 def all_difficulties(book: GradedSamples) -> Iterator[Difficulty]:
     """Every arm on every benchmark that has samples."""
     for benchmark, binning in _binned(book):
-        for arm in book.arms():
+        for arm in _arms(book, benchmark):
             options = _options(book, benchmark, arm, last_only=True)
             yield Difficulty(benchmark, arm, binning.measure, binning.largest_share, tuple(_bins(binning, options)))
+
+
+def by_base(book: GradedSamples) -> Iterator[Difficulty]:
+    """Every arm on every benchmark of which the base has samples, by how often they are right: always, a half or more, less,
+    never. The first strategy is scored; where it reads samples too, the base's own row would be of those that bin.
+    """
+    first = book.plan.strategies[0]
+    base = start_of(book.plan).run
+    if not any(":" in arm for arm in book.arms()) and any(True for _ in _binned(book)):
+        return  # pooled pass rates do for arms that are told apart by more than whose mistakes they have
+    for info in book.plan.benchmarks:
+        if not book.has(base, info.name, SAMPLES) or strategy(first).draw == SAMPLES:
+            continue
+        hardness = 1 - book.cells[base, info.name, SAMPLES].matrix.points.mean(axis=1)
+        numbers = np.select([hardness == 0, hardness <= 0.5, hardness < 1], [0, 1, 2], default=3)
+        share = float(np.bincount(numbers).max() / len(numbers))
+        for arm in book.arms():
+            applied = [book.applied(run.run, info.name, first) for run in book.runs_of(arm)]
+            scores, tokens = (np.mean([getattr(one, of) for one in applied], axis=0) for of in ("scores", "tokens"))
+            bins = []
+            for number in sorted(set(numbers.tolist())):
+                inside = numbers == number
+                cell = BinScore(
+                    book.plan.policy(first), first, float(scores[inside].mean()), float(tokens[inside].mean())
+                )
+                values = hardness[inside]
+                bins.append(Bin(number + 1, float(values.min()), float(values.max()), int(inside.sum()), (cell,), None))
+            yield Difficulty(info.name, arm, BASE_RATE, share, tuple(bins))
 
 
 def all_optimal(book: GradedSamples) -> Iterator[ComputeOptimal]:
@@ -65,17 +95,22 @@ def all_optimal(book: GradedSamples) -> Iterator[ComputeOptimal]:
         halves = _halves(book.questions(benchmark))
         if min(halves.sum(), (~halves).sum()) == 0:
             continue
-        for arm in book.arms():
+        for arm in _arms(book, benchmark):
             options = [one for one in _options(book, benchmark, arm, last_only=False) if not one.oracle]
             points = tuple(_budget_point(binning, options, halves, budget) for budget in _budgets(options))
             yield ComputeOptimal(benchmark, arm, binning.measure, points)
 
 
+def _arms(book: GradedSamples, benchmark: str) -> list[str]:
+    """The arms that have samples: policies by difficulty choose among their numbers."""
+    return [arm for arm in book.arms() if all(book.has(run.run, benchmark, SAMPLES) for run in book.runs_of(arm))]
+
+
 def _binned(book: GradedSamples) -> Iterator[tuple[str, Binning]]:
     for info in book.plan.benchmarks:
         runs = [run.run for run in book.runs() if run.seed is not None]
-        there = bool(runs) and all(book.has(run, info.name, SAMPLES) for run in runs)
-        if there and book.cells[runs[0], info.name, SAMPLES].matrix.samples >= 2:
+        complete = bool(runs) and all(book.has(run, info.name, SAMPLES) for run in runs)
+        if complete and book.cells[runs[0], info.name, SAMPLES].matrix.samples >= 2:
             yield info.name, _binning(book, info.name, runs)
 
 
@@ -117,7 +152,7 @@ def _own_difficulty(questions: Sequence[Question]) -> Array | None:
 
 def _options(book: GradedSamples, benchmark: str, arm: str, *, last_only: bool) -> list[Option]:
     """Every policy of an arm; fold 0 scores the odd samples (the even ones bin), fold 1 the even ones."""
-    found = []
+    options = []
     for name in dict.fromkeys(["greedy", *book.plan.strategies_on(benchmark)]):
         one = strategy(name)
         half = book.cells[book.runs_of(arm)[0].run, benchmark, SAMPLES].matrix.samples // 2
@@ -131,8 +166,8 @@ def _options(book: GradedSamples, benchmark: str, arm: str, *, last_only: bool) 
                 each = [one.apply(matrix, k, book.strategy_settings) for matrix in matrices]
                 scores.append(np.mean([applied.scores for applied in each], axis=0))
                 tokens.append(np.mean([applied.tokens for applied in each], axis=0))
-            found.append(Option(one.policy(k), name, one.oracle, (scores[0], scores[1]), (tokens[0], tokens[1])))
-    return found
+            options.append(Option(one.policy(k), name, one.oracle, (scores[0], scores[1]), (tokens[0], tokens[1])))
+    return options
 
 
 def _bins(binning: Binning, options: Sequence[Option]) -> Iterator[Bin]:

@@ -1,7 +1,7 @@
-"""Equal cost at test time: one arm's best policy for what the other's one greedy answer costs.
+"""Comparisons at equal test-time cost: one arm's best policy for what the other's one greedy answer costs.
 
 B is the journey's mean of generated tokens per problem under greedy. What the shortcut could do for at most B tokens a
-problem is tried on dev problems: greedy, every other strategy of the plan at each of its settings, and k samples
+problem is tried on dev problems: greedy, every other strategy of the plan and best-of-self at each setting, and k samples
 interpolated per problem between the two k on either side of B. The best of them there is compared on the test problems,
 by the same test, on scores in [0, 1]. No more than half of the samples drawn make a policy, so that every score is a mean
 over many subsets. The budget of a larger model works alike, in FLOPs.
@@ -24,16 +24,16 @@ from journey.formats.comparison import Comparison, Declared
 from journey.formats.plan import RunInfo
 from journey.formats.scores import Candidate, EqualBudget
 
-GREEDY = "greedy"
+GREEDY, OWN_WORDS = "greedy", "best-of-self"
 TO_BUDGET = " to the budget"
 TOLERANCE = 1e-9  # of a cost, relative: interpolated policies cost the budget itself
 
 
 @dataclass(frozen=True)
 class ComparedAtCost:
-    """What is told of one comparison at equal cost."""
+    """The record of one comparison at equal cost."""
 
-    told: EqualBudget
+    record: EqualBudget
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Policy:
 
     def cost(self, unit: str) -> float:
         """Mean per problem over the runs; infinite where it is not known."""
-        found = [one.cost(unit) for one in self.each]
-        return float("inf") if any(c is None for c in found) else float(np.mean([c for c in found if c is not None]))
+        costs = [one.cost(unit) for one in self.each]
+        return float("inf") if any(c is None for c in costs) else float(np.mean([c for c in costs if c is not None]))
 
     @property
     def accuracy(self) -> float:
@@ -60,13 +60,13 @@ class Policy:
 
 def all_budgets(book: GradedSamples) -> dict[str, ComparedAtCost]:
     """Every declared comparison at equal cost, by its key."""
-    found = {}
+    by_key = {}
     for item in book.plan.comparisons:
         if item.at == EQUAL_TOKENS:
-            found[item.key] = ComparedAtCost(_equal_tokens(book, item))
+            by_key[item.key] = ComparedAtCost(_equal_tokens(book, item))
         elif item.at == EQUAL_FLOPS:
-            found[item.key] = ComparedAtCost(_equal_flops(book, item))
-    return found
+            by_key[item.key] = ComparedAtCost(_equal_flops(book, item))
+    return by_key
 
 
 def _equal_tokens(book: GradedSamples, item: Declared) -> EqualBudget:
@@ -78,12 +78,12 @@ def _equal_tokens(book: GradedSamples, item: Declared) -> EqualBudget:
         return msgspec.structs.replace(empty, why="no training seed in common" if dev else "no dev problems")
     first, second = [r for r in first if r.seed in shared], [r for r in second if r.seed in shared]
     budget, dev_budget = (_greedy(book, second, name).cost("tokens") for name in (item.benchmark, dev))
-    told, chosen = _choose(book, empty, first, dev, budget, dev_budget)
+    record, chosen = _choose(book, empty, first, dev, budget, dev_budget)
     if chosen is None:
-        return msgspec.structs.replace(told, why="no policy of the arm costs so little")
+        return msgspec.structs.replace(record, why="no policy of the arm costs so little")
     scores = _greedy(book, second, item.benchmark)
     comparison = paired.compare(_matrix(chosen), _matrix(scores), **comparison_options(book.plan, item))
-    return msgspec.structs.replace(told, comparison=comparison)
+    return msgspec.structs.replace(record, comparison=comparison)
 
 
 def _equal_flops(book: GradedSamples, item: Declared) -> EqualBudget:
@@ -96,12 +96,12 @@ def _equal_flops(book: GradedSamples, item: Declared) -> EqualBudget:
     budget = large.cost("flops")
     if budget is None:
         return msgspec.structs.replace(empty, why="the larger model's FLOPs are not known")
-    told, chosen = _choose(book, empty, runs, dev, budget, budget)
+    record, chosen = _choose(book, empty, runs, dev, budget, budget)
     if chosen is None:
-        return msgspec.structs.replace(told, why="no policy of the arm costs so little")
+        return msgspec.structs.replace(record, why="no policy of the arm costs so little")
     options = comparison_options(book.plan, item)
     comparison: Comparison = paired.compare_to_base(_matrix(chosen), large.scores, **options)
-    return msgspec.structs.replace(told, comparison=comparison)
+    return msgspec.structs.replace(record, comparison=comparison)
 
 
 def _choose(
@@ -133,7 +133,7 @@ def _choose(
         )
         for key in keys
     )
-    told = msgspec.structs.replace(
+    record = msgspec.structs.replace(
         empty,
         budget=budget,
         dev_budget=dev_budget,
@@ -141,7 +141,7 @@ def _choose(
         chosen=None if chosen is None else on_test[chosen].name,
         limited=any(policy.short for policy in on_test.values()),
     )
-    return told, None if chosen is None else on_test[chosen]
+    return record, None if chosen is None else on_test[chosen]
 
 
 def _policies(
@@ -149,7 +149,14 @@ def _policies(
 ) -> Iterable[Policy]:
     """Greedy, and every strategy that the benchmark has: at its settings, and interpolated to the budget."""
     yield _greedy(book, runs, benchmark)
-    for name in book.plan.strategies_on(asked_of or benchmark):
+    named = book.plan.strategies_on(asked_of or benchmark)
+    # A model that calls its own answer wrong could use that: its best policy may, whether or not it was asked for. (Plans
+    # of 0.1, which have no primary family, did not have it.)
+    drawn = [
+        strategy(name) for name in named if not strategy(name).oracle
+    ]  # an oracle's samples are not on dev problems
+    shared = any(one.draw == SAMPLES for one in drawn) and book.plan.primary_family
+    for name in dict.fromkeys([*named, *([OWN_WORDS] if shared else [])]):
         one = strategy(name)
         if one.oracle or name == GREEDY:
             continue
@@ -182,7 +189,7 @@ def _of_samples(
             return
         below = policy
     if below is not None:
-        yield replace(below, short=True)
+        yield replace(below, short=not one.own_words)  # one that stops by itself may never use a larger budget
 
 
 def _between(below: Policy, above: Policy, budget: float, unit: str) -> Policy:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from journey import console
 from journey.answers import voting
-from journey.answers.grading import Grade, grade
+from journey.answers.grading import CHECKER_FAILED, EMPTY, WITHHELD, Grade, grade
 from journey.errors import PartialError
+from journey.evaluate.behaviour.own_verdict import calls_itself_wrong
 from journey.evaluate.planning.comparisons import settings_of, strategy
 from journey.evaluate.planning.sample_sets import all_benchmarks, draws_on, sampled_runs
+from journey.evaluate.scoring.conduct import AnswerConduct, conduct_of
 from journey.evaluate.statistics.verdict import LARGER
 from journey.evaluate.test_time.outcomes import NO_CLASS, Array, PolicyResult, SampleMatrix
 from journey.formats.comparison import Declared
@@ -41,7 +45,7 @@ class RunSamples:
 
     @cached_property
     def matrix(self) -> SampleMatrix:
-        """The arrays that policies work on."""
+        """The samples as arrays (question, number), which policies work on."""
         flat = [sample for of_one in self.samples for sample in of_one]
         shape = (len(self.samples), len(self.samples[0]))
         flops = None if any(sample.flops is None for sample in flat) else [sample.flops for sample in flat]
@@ -56,15 +60,30 @@ class RunSamples:
             rewards=self.rewards,
         )
 
+    @cached_property
+    def matrix_of_own_words(self) -> SampleMatrix:
+        """The same with what every text says of its own answer, which takes a reading of all of them."""
+        pairs = zip(self.questions, self.samples, strict=True)
+        flags = [[calls_itself_wrong(s.text, question.problem) for s in of_one] for question, of_one in pairs]
+        return replace(self.matrix, called_wrong=np.array(flags))
+
+    @cached_property
+    def conduct(self) -> list[list[AnswerConduct]]:
+        """What each answer does besides being right or wrong, by question and number."""
+        rows = zip(self.questions, self.samples, self.grades, strict=True)
+        return [
+            [conduct_of(question, *one) for one in zip(of_q, grades, strict=True)] for question, of_q, grades in rows
+        ]
+
     def _classes(self) -> np.ndarray:
-        found = []
+        rows = []
         for question, grades in zip(self.questions, self.grades, strict=True):
             answers = [None if g.outcome == "no_answer" else g.answer for g in grades]
             if len(answers) == 1:
-                found.append([NO_CLASS if answers[0] is None else 0])
+                rows.append([NO_CLASS if answers[0] is None else 0])
                 continue
-            found.append([NO_CLASS if c is None else c for c in voting.classes(question.problem, answers)])
-        return np.array(found, dtype=np.int64)
+            rows.append([NO_CLASS if c is None else c for c in voting.classes(question.problem, answers)])
+        return np.array(rows, dtype=np.int64)
 
 
 @dataclass
@@ -80,12 +99,19 @@ class GradedSamples:
         self.strategy_settings = settings_of(self.plan)
 
     def has(self, run: str, benchmark: str, draw: str) -> bool:
-        """Whether samples of this draw are there."""
+        """Whether a run has samples of a draw on a benchmark."""
         return (run, benchmark, draw) in self.cells
 
+    def arms_with(self, benchmark: str, name: str) -> list[str]:
+        """The arms that have what a strategy reads, the base first: it is not drawn where no comparison needs it."""
+        draw = self.plan.draw_of(name)
+        return [arm for arm in self.arms() if all(self.has(run.run, benchmark, draw) for run in self.runs_of(arm))]
+
     def matrix(self, run: str, benchmark: str, name: str) -> SampleMatrix:
-        """The samples that a strategy reads."""
-        return self.cells[run, benchmark, self.plan.draw_of(name)].matrix
+        """The samples of a run on a benchmark that a strategy reads: those of its draw."""
+        draw = self.plan.draw_of(name) if name in self.plan.strategies else strategy(name).draw
+        cell = self.cells[run, benchmark, draw]
+        return cell.matrix_of_own_words if strategy(name).own_words else cell.matrix
 
     def applied(self, run: str, benchmark: str, name: str, k: int | None = None) -> PolicyResult:
         """What a strategy gives at one setting; without one as the plan has it."""
@@ -109,7 +135,7 @@ class GradedSamples:
         return list(dict.fromkeys(run.arm for run in sampled_runs(self.plan)))
 
     def questions(self, benchmark: str) -> list[Question]:
-        """The questions of a benchmark."""
+        """The questions of a benchmark, in the order of the rows of its matrices."""
         return next(cell.questions for (_, name, _), cell in self.cells.items() if name == benchmark)
 
 
@@ -125,22 +151,33 @@ def read_book(stored: StoredFiles, plan: EvaluationPlan, seconds: Seconds) -> Gr
         if plan.larger is not None and info in plan.benchmarks:
             where = samples_folder(LARGER, info.name, "greedy")
             cells[LARGER, info.name, "greedy"] = _cell(stored, where, questions, seconds)
+    _say_unusual(cells.values())
     return GradedSamples(plan, cells)
+
+
+def _say_unusual(cells: Iterable[RunSamples]) -> None:
+    """How many answers the checker itself failed on, were empty or withheld, where there are any."""
+    grades = (grade for cell in cells for of_one in cell.grades for grade in of_one)
+    unusual = Counter(
+        (g.outcome, g.why) for g in grades if g.why in (WITHHELD, EMPTY) or g.why.startswith(CHECKER_FAILED)
+    )
+    for (outcome, why), count in sorted(unusual.items()):
+        console.note(f"{count} answer{'' if count == 1 else 's'} {outcome.replace('_', ' ')}: {why}")
 
 
 def _cell(stored: StoredFiles, name: str, questions: list[Question], seconds: Seconds) -> RunSamples:
     """Join samples to the questions by id and number."""
-    found: dict[str, dict[int, tuple[Sample, float]]] = {}
+    by_question: dict[str, dict[int, tuple[Sample, float]]] = {}
     spent = seconds[name]
     drawn = [sample for path in stored.shards(name) for sample in read_lines(path, Sample)]
     each = [float(spent)] * len(drawn) if isinstance(spent, int | float) else list(spent)
     for sample, one in zip(drawn, each, strict=False):
-        of_one = found.setdefault(sample.question, {})
+        of_one = by_question.setdefault(sample.question, {})
         if sample.index in of_one:
             raise PartialError(f"{name}: question {sample.question} has two samples{_number(sample.index)}")
         of_one[sample.index] = (sample, one)
-    _check_whole(name, found, questions, len(drawn), len(each))
-    ordered = [[found[q.id][n] for n in sorted(found[q.id])] for q in questions]
+    _check_whole(name, by_question, questions, len(drawn), len(each))
+    ordered = [[by_question[q.id][n] for n in sorted(by_question[q.id])] for q in questions]
     samples = [[sample for sample, _ in of_one] for of_one in ordered]
     pairs = zip(questions, samples, strict=True)
     grades = [[grade(question.problem, s.text, s.finish) for s in of_one] for question, of_one in pairs]
@@ -153,15 +190,15 @@ def _number(index: int) -> str:
 
 
 def _check_whole(
-    where: str, found: Mapping[str, Mapping[int, object]], questions: Iterable[Question], drawn: int, timed: int
+    where: str, by_question: Mapping[str, Mapping[int, object]], questions: Iterable[Question], drawn: int, timed: int
 ) -> None:
     """Raises PartialError unless every question has its samples, as many as the others."""
-    asked = [question.id for question in questions]
-    missing = [name for name in asked if name not in found]
-    counts = {len(of_one) for of_one in found.values()}
-    if missing or len(found) != len(asked) or len(counts) != 1 or drawn != timed:
+    ids = [question.id for question in questions]
+    missing = [name for name in ids if name not in by_question]
+    counts = {len(of_one) for of_one in by_question.values()}
+    if missing or len(by_question) != len(ids) or len(counts) != 1 or drawn != timed:
         raise PartialError(
-            f"{where}: {drawn} samples of {len(asked)} questions, {len(missing)} of them missing\n"
+            f"{where}: {drawn} samples of {len(ids)} questions, {len(missing)} of them missing\n"
             "  run `journey evaluate` again to repair it"
         )
 
@@ -172,23 +209,23 @@ def _rewards(stored: StoredFiles, name: str, samples: Sequence[Sequence[Sample]]
     paths = stored.shards(kind) if name.endswith("/samples") else []
     if not paths:
         return None
-    found = {(r.question, r.index): r.reward for path in paths for r in read_lines(path, Reward)}
+    reward_of = {(r.question, r.index): r.reward for path in paths for r in read_lines(path, Reward)}
     try:
-        return np.array([[found[s.question, s.index] for s in of_one] for of_one in samples], dtype=np.float64)
+        return np.array([[reward_of[s.question, s.index] for s in of_one] for of_one in samples], dtype=np.float64)
     except KeyError as error:
         raise PartialError(f"{kind} lacks the reward of {error}") from None
 
 
 def matrix(columns: Sequence[Array]) -> Array:
-    """(question, seed) from one array a seed."""
+    """Arrays (question,), one a seed, side by side: (question, seed)."""
     return np.stack(list(columns), axis=1)
 
 
 def comparison_options(plan: EvaluationPlan, item: Declared) -> dict[str, Any]:
-    """The streams of a comparison, and as many sign flips as its family needs for Holm's p to become small."""
+    """The streams of a comparison, and as many sign flips as the plan needs for Holm's p to become small."""
     return {"parts": (plan.seed, item.key), "flips": max(FLIPS, FLIPS_EACH * len(plan.comparisons))}
 
 
 def info_of(plan: EvaluationPlan, benchmark: str) -> BenchmarkInfo:
-    """The benchmark of a name."""
+    """What the plan says of a benchmark, by its name. Raises StopIteration for one that it does not have."""
     return next(info for info in plan.benchmarks if info.name == benchmark)

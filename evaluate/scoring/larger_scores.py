@@ -1,4 +1,4 @@
-"""Scores of what is asked beside the arms: the larger model, and the same questions answered in another way."""
+"""Scores beside those of the arms: the larger model, and the same questions answered in another way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def larger(book: GradedSamples, budgets: Mapping[str, ComparedAtCost]) -> Iterat
     for info in book.plan.benchmarks:
         cell, applied = book.cells[LARGER, info.name, GREEDY], book.applied(LARGER, info.name, GREEDY)
         accuracy = paired.accuracy_interval(applied.scores[:, None])
-        matched = [b.told for b in budgets.values() if b.told.unit == "flops" and b.told.benchmark == info.name]
+        matched = [b.record for b in budgets.values() if b.record.unit == "flops" and b.record.benchmark == info.name]
         yield LargerScore(
             benchmark=info.name,
             model=book.plan.larger.model,

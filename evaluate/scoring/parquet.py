@@ -53,8 +53,8 @@ def _rows(book: GradedSamples, key: tuple[str, str, str]) -> Iterator[dict[str, 
     run, benchmark, draw = key
     cell = book.cells[key]
     info = next((one for one in book.plan.runs if one.run == run), None)
-    for at, question in enumerate(cell.questions):
-        for number, (sample, grade) in enumerate(zip(cell.samples[at], cell.grades[at], strict=True)):
+    for position, question in enumerate(cell.questions):
+        for number, (sample, grade) in enumerate(zip(cell.samples[position], cell.grades[position], strict=True)):
             yield {
                 "run": run,
                 "arm": run if info is None else info.arm,
@@ -68,11 +68,11 @@ def _rows(book: GradedSamples, key: tuple[str, str, str]) -> Iterator[dict[str, 
                 "outcome": grade.outcome,
                 "answer": grade.answer,
                 "why": grade.why,
-                "answer_class": int(cell.matrix.classes[at, number]),
+                "answer_class": int(cell.matrix.classes[position, number]),
                 "tokens": sample.tokens,
                 "prompt_tokens": sample.prompt_tokens or None,
                 "flops": sample.flops,
-                "seconds": float(cell.seconds[at, number]),
+                "seconds": float(cell.seconds[position, number]),
                 "logprob": sample.logprob,
-                "reward": None if cell.rewards is None else float(cell.rewards[at, number]),
+                "reward": None if cell.rewards is None else float(cell.rewards[position, number]),
             }

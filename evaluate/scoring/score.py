@@ -2,26 +2,36 @@
 
 A sample scores 1 if it is correct; wrong, no answer, undecided and cut off score 0 and stay in n. A training seed that
 one arm lacks leaves both arms of a comparison, and the run is named. Verdicts are of the plan's first strategy, of the
-further ones that are no oracles, and of the comparisons at equal cost, all in one family.
+further ones that are no oracles, and of the comparisons at equal cost; Holm covers the primary ones and the others apart.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from journey import numbers
 from journey.errors import UsageError
-from journey.evaluate.planning.comparisons import strategy
-from journey.evaluate.planning.earlier_looks import looked, sentence
+from journey.evaluate.planning.comparisons import families, is_primary, strategy
+from journey.evaluate.planning.earlier_looks import in_words, looked
 from journey.evaluate.planning.sample_sets import sampled_runs
-from journey.evaluate.scoring import curves, difficulty, equal_cost, larger_scores
+from journey.evaluate.recovery import tables as recovery
+from journey.evaluate.scoring import conduct, curves, difficulty, equal_cost, larger_scores
 from journey.evaluate.scoring.graded import GradedSamples, comparison_options, matrix, read_book
 from journey.evaluate.statistics import paired, verdict
 from journey.evaluate.statistics.paired import Array
-from journey.evaluate.statistics.verdict import BASE, BELOW, EQUAL_FLOPS, EQUAL_TOKENS, LARGER, MIXED
+from journey.evaluate.statistics.verdict import (
+    AFTER_MISTAKE,
+    AGAINST_TWIN,
+    BASE,
+    BELOW,
+    EQUAL_FLOPS,
+    EQUAL_TOKENS,
+    LARGER,
+    MIXED,
+)
 from journey.formats.comparison import Comparison, Declared, Verdict
 from journey.formats.files import sha256
 from journey.formats.folders import EvaluatedFolder, StoredFiles
@@ -48,37 +58,55 @@ def score_book(stored: StoredFiles, book: GradedSamples) -> Scores:
     """Scores of samples that have been read."""
     plan = book.plan
     budgets = equal_cost.all_budgets(book)
-    compared = _compare_all(book, budgets)
+    recovered = recovery.read_all(stored, plan)
+    results = _results(book, budgets, recovered)
+    below = below_base(plan, results)
+    compared = _compare_all(plan, results, below, budgets)
+    arms = tuple(_arm_scores(book))
     headline = [item for item in compared if item.primary]
-    qualifiers = dict.fromkeys(words for item in headline for words in item.verdict.qualifiers)
-    # An arm that lost what the base could do elsewhere belongs beside the headline, with the place named.
-    elsewhere = ((words, item.benchmark) for item in compared if not item.primary for words in item.verdict.qualifiers)
-    qualifiers |= dict.fromkeys(
-        f"{words} on {name}" for words, name in elsewhere if words.endswith(BELOW) and name != plan.primary
-    )
-    same = [item for item in compared if item.strategy == plan.strategies[0]]
-    pairs = dict.fromkeys((item.first, item.second) for item in same if item.first != BASE)
-    if any(verdict.mixed(i.verdict for i in same if (i.first, i.second) == pair) for pair in pairs):
-        qualifiers[MIXED] = None
-    if plan.earlier:
-        qualifiers[looked(plan)] = None
     return Scores(
         plan_sha256=sha256(stored.file(EvaluationPlan.FILE)),
-        headline=tuple(map(_sentence, headline)),
-        qualifiers=tuple(qualifiers),
+        headline=tuple(_sentence(item, below) for item in headline),
+        qualifiers=tuple(dict.fromkeys(_qualifiers(plan, compared, below, arms))),
         margin=plan.margin,
         runs=tuple(_run_score(book, *row) for row in _rows(book)),
-        arms=tuple(_arm_scores(book)),
+        arms=arms,
         compared=tuple(compared),
         failed_runs=tuple(_failed(plan)),
         curves=tuple(curves.all_curves(book)),
-        equal_tokens=tuple(one.told for one in budgets.values() if one.told.unit == "tokens"),
-        difficulty=tuple(difficulty.all_difficulties(book)),
+        equal_tokens=tuple(one.record for one in budgets.values() if one.record.unit == "tokens"),
+        difficulty=(*difficulty.all_difficulties(book), *difficulty.by_base(book)),
         compute_optimal=tuple(difficulty.all_optimal(book)),
         larger=tuple(larger_scores.larger(book, budgets)),
         agreement=tuple(larger_scores.agreement(stored)),
-        looked_before=sentence(plan),
+        recovery=tuple(recovery.tables(stored, plan, recovered)),
+        looked_before=in_words(plan.earlier),
     )
+
+
+def _qualifiers(
+    plan: EvaluationPlan, compared: list[Compared], below: Mapping[tuple[str, str], bool], arms: Sequence[ArmScore]
+) -> Iterator[str]:
+    """What stands beside the headline: of its comparisons, of arms that lost what the base could, of the answers."""
+    headline = [item for item in compared if item.primary]
+    spoken = {arm for item in headline for arm in (item.first, item.second)}
+    for item in headline:
+        yield from item.verdict.qualifiers
+    for info in sorted(plan.benchmarks, key=lambda info: info.name != plan.primary):
+        primary = info.name == plan.primary
+        low = [arm for (name, arm), is_low in below.items() if name == info.name and is_low]
+        low = [arm for arm in low if not (primary and arm in spoken)]
+        if low:
+            yield f"{verdict.listed(low)} {BELOW}" + ("" if primary else f" on {info.name}")
+    same = [item for item in compared if item.strategy == plan.strategies[0]]
+    pairs = dict.fromkeys((item.first, item.second) for item in same if item.first != BASE)
+    if any(verdict.mixed(i.verdict for i in same if (i.first, i.second) == pair) for pair in pairs):
+        yield MIXED
+    first = [arm for arm in arms if arm.strategy == plan.strategies[0]]
+    for arm in sorted(first, key=lambda arm: arm.benchmark != plan.primary):
+        yield from (f"{arm.arm} {phrase} on {arm.benchmark}" for phrase in conduct.in_words(arm))
+    if plan.earlier:
+        yield looked(plan)
 
 
 def _rows(book: GradedSamples) -> list[tuple[RunInfo, str, str]]:
@@ -89,6 +117,7 @@ def _rows(book: GradedSamples) -> list[tuple[RunInfo, str, str]]:
         for benchmark in plan.benchmarks
         for name in plan.strategies_on(benchmark.name)
         for run in sampled_runs(plan)
+        if book.has(run.run, benchmark.name, plan.draw_of(name))
     ]
 
 
@@ -117,6 +146,7 @@ def _run_score(book: GradedSamples, run: RunInfo, benchmark: str, name: str) -> 
         samples=len(cell.questions) * len(columns),
         accuracy=float(applied.scores.mean()),
         mean_flops=applied.cost("flops"),
+        conduct=conduct.count(answers[n] for answers in cell.conduct for n in columns),
     )
 
 
@@ -149,32 +179,60 @@ def _arm_score(book: GradedSamples, names: tuple[str, str, str], runs: list[RunS
         mean_seconds=float(np.mean([run.mean_seconds for run in runs])),
         mean_flops=float(np.mean(flops)) if len(flops) == len(runs) else None,
         oracle=strategy(name).oracle,
+        conduct=conduct.added([run.conduct for run in runs if run.conduct is not None]),
     )
 
 
-def _compare_all(book: GradedSamples, budgets: Mapping[str, equal_cost.ComparedAtCost]) -> list[Compared]:
-    """Every declared comparison that has a result, with Holm's p over all that were declared."""
-    plan = book.plan
+def _results(
+    book: GradedSamples, budgets: Mapping[str, equal_cost.ComparedAtCost], recovered: Sequence[recovery.Recovered]
+) -> dict[str, Comparison]:
+    """The statistics of every declared comparison that has a result, by its key."""
     results: dict[str, Comparison] = {}
-    for item in plan.comparisons:
-        found = budgets[item.key].told.comparison if item.key in budgets else _compare(book, item)
-        if found is not None:
-            results[item.key] = found
-    adjusted = verdict.adjust(plan.comparisons, results)
-    below = {
-        (item.benchmark, item.second): verdict.below(results[item.key], adjusted[item.key])
-        for item in plan.comparisons
-        if item.first == BASE and item.key in results
-    }
+    by_name = {one.benchmark: one for one in recovered}
+    for item in book.plan.comparisons:
+        if item.at in (AFTER_MISTAKE, AGAINST_TWIN):
+            one, options = by_name[item.benchmark], comparison_options(book.plan, item)
+            comparison = recovery.compare(book.plan, one, item, **options)
+        else:
+            comparison = budgets[item.key].record.comparison if item.key in budgets else _compare(book, item)
+        if comparison is not None:
+            results[item.key] = comparison
+    return results
+
+
+def _compare_all(
+    plan: EvaluationPlan,
+    results: Mapping[str, Comparison],
+    below: Mapping[tuple[str, str], bool],
+    budgets: Mapping[str, equal_cost.ComparedAtCost],
+) -> list[Compared]:
+    """Every declared comparison that has a result, with Holm's p over the family in which it was declared."""
+    adjusted: dict[str, float] = {}
+    levels: dict[str, float] = {}
+    for family in families(plan):
+        own = {item.key: results[item.key] for item in family if item.key in results}
+        adjusted |= verdict.adjust(family, own)
+        levels |= verdict.asked(family, own)
     return [
-        _decided(plan, item, results[item.key], adjusted[item.key], below, _told(budgets, item))
+        _decided(
+            plan, item, results[item.key], (adjusted[item.key], levels[item.key]), below, _record_of(budgets, item)
+        )
         for item in plan.comparisons
         if item.key in results
     ]
 
 
-def _told(budgets: Mapping[str, equal_cost.ComparedAtCost], item: Declared) -> EqualBudget | None:
-    return budgets[item.key].told if item.key in budgets else None
+def below_base(plan: EvaluationPlan, results: Mapping[str, Comparison]) -> dict[tuple[str, str], bool]:
+    """By (benchmark, arm), whether the arm is below the untuned base there, with the plan's first strategy."""
+    return {
+        (item.benchmark, item.second): verdict.below(results[item.key], plan.margin)
+        for item in plan.comparisons
+        if item.first == BASE and item.key in results
+    }
+
+
+def _record_of(budgets: Mapping[str, equal_cost.ComparedAtCost], item: Declared) -> EqualBudget | None:
+    return budgets[item.key].record if item.key in budgets else None
 
 
 def _compare(book: GradedSamples, item: Declared) -> Comparison | None:
@@ -198,7 +256,7 @@ def _decided(
     plan: EvaluationPlan,
     item: Declared,
     comparison: Comparison,
-    holm_p: float,
+    holm: tuple[float, float],
     below: Mapping[tuple[str, str], bool],
     budget: EqualBudget | None,
 ) -> Compared:
@@ -207,16 +265,27 @@ def _decided(
     # The base was compared with the first strategy, so what it says of an arm says nothing of other policies.
     low = tuple(below.get((item.benchmark, arm), False) for arm in arms) if trained and not item.at else (False, False)
     decision: Verdict = verdict.decide(
-        comparison, holm_p, plan.margin, first=item.first, second=item.second, below_base=(low[0], low[1])
+        comparison,
+        holm[0],
+        plan.margin,
+        first=item.first,
+        second=item.second,
+        below_base=(low[0], low[1]),
+        level=holm[1],
     )
-    primary = item.benchmark == plan.primary and trained and item.at in ("", EQUAL_TOKENS)
+    primary = is_primary(plan, item)
     chosen = "" if budget is None else budget.chosen or ""
     return Compared(item.benchmark, item.at or plan.strategies[0], *arms, primary, comparison, decision, chosen)
 
 
-def _sentence(item: Compared) -> str:
+def _sentence(item: Compared, below: Mapping[tuple[str, str], bool]) -> str:
     """A headline, e.g. "On gsm8k, shortcut@tokens v journey: journey better (+3.1 points)."."""
-    also = "".join(f"; {words}" for words in item.verdict.qualifiers)
+    said = list(item.verdict.qualifiers)
+    for name in dict.fromkeys(name for name, _ in below if name != item.benchmark):
+        low = [arm for arm in (item.first, item.second) if below.get((name, arm))]
+        if low:
+            said.append(f"{'both' if len(low) == 2 else low[0]} {BELOW} on {name}")
+    also = "".join(f"; {words}" for words in said)
     points = f"{numbers.points(item.comparison.difference)} points"
     where, first = f"On {item.benchmark}", item.first
     if item.strategy in (EQUAL_TOKENS, EQUAL_FLOPS):
@@ -227,8 +296,8 @@ def _sentence(item: Compared) -> str:
 
 def _failed(plan: EvaluationPlan) -> list[str]:
     """Runs without weights, and the seeds that an arm lacks though others have them."""
-    there = {run.run for run in sampled_runs(plan)}
-    failed = [run.run for run in plan.runs if run.run not in there]
+    sampled = {run.run for run in sampled_runs(plan)}
+    failed = [run.run for run in plan.runs if run.run not in sampled]
     trained = [run for run in plan.runs if run.seed is not None]
     listed = {(run.arm, run.seed) for run in trained}
     arms, seeds = (

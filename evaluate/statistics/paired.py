@@ -1,4 +1,4 @@
-"""Do two ways of training differ? Paired tests over problems and training seeds.
+"""Paired tests of two ways of training, over problems and training seeds.
 
 Two things vary: problems (hard or easy, and better suited to one arm) and training runs (an adapter is lucky or not).
 A test that only resamples problems asks whether these adapters differ, not whether the methods do; the rule here
@@ -20,16 +20,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from journey.formats.comparison import Comparison, McNemar, MeanSquares, Size
+from journey.evaluate.statistics.sizes import ALPHA, EQUAL_CONFIDENCE, ROUNDING, detectable
+from journey.formats.comparison import ArmSquares, Comparison, McNemar, MeanSquares
 from journey.rng import seed_for
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
-POWER = 0.80
-MIN_SEEDS, MIN_PROBLEMS = 2, 100  # below either a comparison is too small to tell
-MAX_SEEDS, MAX_PROBLEMS = 200, 1_000_000  # `needed` looks no further
-ROUNDING = 1e-12  # a variance or a difference of sums below this is rounding
 
 
 class Accuracy(msgspec.Struct, frozen=True):
@@ -75,9 +72,11 @@ def compare_to_base(
     """Compare a trained arm (n, S) with the untuned base (n,), one run without a seed; positive = arm better."""
     b = _scores(arm, "arm")
     run = np.asarray(base, dtype=np.float64)
+    # (n,) to (n, 1): the base is one run, as a column beside the seeds of the arm
     a = _scores(run[:, None] if run.ndim == 1 else run, "base")
     if a.shape != (len(b), 1):
         raise ValueError(f"base has shape {run.shape}, expected one score for each of {len(b)} problems")
+    # (n, 1) seen as (n, S): the same base score stands against every seed, without a copy
     return _compare(np.broadcast_to(a, b.shape), b, (b,), parts, flips, resamples, signs)
 
 
@@ -89,11 +88,11 @@ def accuracy_interval(scores: npt.ArrayLike) -> Accuracy:
     """
     y = _scores(scores, "arm")
     n, seeds = y.shape
-    mean = float(y.mean())
+    mean = float(y.mean())  # (n, seeds) to a scalar; every seed has every problem, so this is the mean of seed means
     squares = _mean_squares(y, (y,))
-    if squares is not None and squares.seeds is not None and squares.noise is not None:
+    if squares is not None and squares.arms:
         method: Literal["two-way", "t over problems"] = "two-way"
-        se, df = _standard_error(squares.problems, squares.seeds, squares.noise, n, seeds, 1)
+        se, df = _standard_error(squares, n, seeds)
     else:
         method = "t over problems"
         se, df = (0.0 if squares is None or _binary(y) else math.sqrt(squares.problems / n)), n - 1.0
@@ -132,38 +131,11 @@ def holm(pvalues: Mapping[str, float | None]) -> dict[str, float]:
     return {name: adjusted[name] for name in filled}
 
 
-def needed(comparison: Comparison, margin: float) -> tuple[Size, ...]:
-    """Sizes of experiment at which the minimum detectable effect is expected within the margin; rough, for planning.
-
-    First more seeds on the same problems, then more problems with the same seeds; where neither would do, more of
-    both; empty where nothing within reach would, or where the scores do not vary at all. The mean squares are split
-    into their components, and one seed alone (which shows no variation between runs) is taken as if runs did not
-    vary: at least so many.
-    """
-    if not margin > 0:
-        raise ValueError(f"margin is {margin}, expected more than 0")
-    squares, n, seeds = comparison.mean_squares, comparison.problems, comparison.seeds
-    if squares is None or squares.problems + (squares.seeds or 0.0) <= ROUNDING:
-        return ()
-    noise = squares.problems if squares.noise is None else squares.noise
-    per_problem = max(0.0, squares.problems - noise) / seeds
-    per_run = max(0.0, (noise if squares.seeds is None else squares.seeds) - noise) / n
-
-    def enough(s: npt.NDArray[Any], m: npt.NDArray[Any]) -> list[Size]:
-        effect = _detectable(s * per_problem + noise, m * per_run + noise, m, s, comparison.trained_arms)
-        found = np.flatnonzero(effect <= margin)[:1]
-        return [Size(int(s[i]), int(m[i])) for i in found]
-
-    fewest_seeds, fewest_problems = max(seeds, MIN_SEEDS), max(n, MIN_PROBLEMS)
-    grow = (fewest_seeds, fewest_problems) == (seeds, n)  # this size was just found too small
-    more_seeds = np.arange(fewest_seeds + grow, MAX_SEEDS + 1)
-    more_problems = _round_counts(fewest_problems, grow)
-    found = enough(more_seeds, np.full_like(more_seeds, fewest_problems))
-    found += enough(np.full_like(more_problems, fewest_seeds), more_problems)
-    for count in (5, 10, 20, 50, 100):
-        if not found and count > fewest_seeds:
-            found = enough(np.full_like(more_problems, count), more_problems)
-    return tuple(dict.fromkeys(found))
+def levels(pvalues: Mapping[str, float | None]) -> dict[str, float]:
+    """The level that Holm would have asked of each member of a family: 5 % over the ranks from its own to the last."""
+    filled = {name: 1.0 if p is None else float(p) for name, p in pvalues.items()}
+    asked = {name: ALPHA / (len(filled) - rank) for rank, name in enumerate(sorted(filled, key=filled.__getitem__))}
+    return {name: asked[name] for name in filled}
 
 
 def _scores(values: npt.ArrayLike, name: str) -> Array:
@@ -195,21 +167,23 @@ def _compare(
     n, seeds = first.shape
     arms = len(trained)
     difference = second - first
-    d = float(difference.mean())
+    d = float(difference.mean())  # (n, S) to a scalar
     if signs is None:
         signs = sign_flips(n, flips, parts)
+    # (n, S) to (n,): a problem is flipped as a whole, since its seeds share whatever suits one arm better
     p_permutation = _permutation(difference.mean(axis=1), signs)
     squares = _mean_squares(difference, trained)
-    se = df = low = high = p = p_t = detectable = bootstrap = None
-    if squares is not None and squares.seeds is not None and squares.noise is not None:
-        se, df = _standard_error(squares.problems, squares.seeds, squares.noise, n, seeds, arms)
-        half = float(_quantile(df)) * se
-        low, high = d - half, d + half
-        p_t = float(2 * stats.t.sf(abs(d) / se, df)) if se else None
-        p = p_permutation if p_t is None else max(p_permutation, p_t)
-        detectable = float(_detectable(squares.problems, squares.seeds, n, seeds, arms))
+    se = df = low = high = low90 = high90 = p = p_t = bootstrap = None
+    if squares is not None and squares.arms:
+        se, df = _standard_error(squares, n, seeds)
+        varies = se > 0
+        if varies:
+            (low, high), (low90, high90) = (_ends(d, se, df, share) for share in (CONFIDENCE, EQUAL_CONFIDENCE))
+            p_t = float(2 * stats.t.sf(abs(d) / se, df))
+        # The same score everywhere is no evidence of anything; a difference that never varies has its permutation.
+        p = max(p_permutation, p_t or 0.0) if varies or abs(d) > ROUNDING else None
         bootstrap = _bootstrap(first, second, parts, resamples) if resamples else None
-    return Comparison(
+    comparison = Comparison(
         difference=d,
         first_accuracy=float(first.mean()),
         second_accuracy=float(second.mean()),
@@ -223,11 +197,15 @@ def _compare(
         p=p,
         p_permutation=p_permutation,
         p_t=p_t,
-        detectable=detectable,
+        detectable=None,
         bootstrap=bootstrap,
         mcnemar=_mcnemar(first, second),
         mean_squares=squares,
+        low90=low90,
+        high90=high90,
+        run_intervals=_run_intervals(difference) if arms == 1 else (),
     )
+    return msgspec.structs.replace(comparison, detectable=detectable(comparison))
 
 
 def _mean_squares(values: Array, trained: Sequence[Array]) -> MeanSquares | None:
@@ -235,43 +213,53 @@ def _mean_squares(values: Array, trained: Sequence[Array]) -> MeanSquares | None
     n, seeds = values.shape
     if n < 2:
         return None
+    # (n, S) to (n,), problem means; their variance times S is the mean square between problems
     problems = float(seeds * values.mean(axis=1).var(ddof=1))
     if seeds < 2:
         return MeanSquares(problems, None, None)
-    between = float(n * sum(y.mean(axis=0).var(ddof=1) for y in trained))
-    return MeanSquares(problems, between, float(sum(_residual_mean_square(y) for y in trained)))
+    # (n, S) to (S,) of each arm, seed means; an arm at a time, because runs of two arms need not spread alike
+    arms = tuple(ArmSquares(float(n * y.mean(axis=0).var(ddof=1)), _residual_mean_square(y)) for y in trained)
+    return MeanSquares(problems, sum(arm.seeds for arm in arms), sum(arm.noise for arm in arms), arms)
 
 
 def _residual_mean_square(y: Array) -> float:
     """What is left of scores (n, S) after the problem's mean and the seed's mean."""
     n, seeds = y.shape
+    # (n, S) - (n, 1) - (S,) + scalar: both main effects taken out, what is left is the interaction with noise
     residual = y - y.mean(axis=1, keepdims=True) - y.mean(axis=0) + y.mean()
     return float((residual**2).sum() / ((n - 1) * (seeds - 1)))
 
 
-def _standard_error(problems: float, a: float, e: float, n: int, seeds: int, arms: int) -> tuple[float, float]:
-    """Standard error of the mean and Satterthwaite's degrees of freedom, from the mean squares (A: seeds, E: noise)."""
+def _standard_error(squares: MeanSquares, n: int, seeds: int) -> tuple[float, float]:
+    """Standard error of the mean and Satterthwaite's degrees of freedom, with a term for every trained arm's runs."""
+    a, e = (sum(getattr(arm, name) for arm in squares.arms) for name in ("seeds", "noise"))
     # With 2 seeds A has 1 degree of freedom an arm: taking the noise out of it would too often leave nothing.
     extra = a if seeds == 2 else max(0.0, a - e)
-    total = problems + extra
+    total = squares.problems + extra
     if total <= ROUNDING:
         return 0.0, n - 1.0
-    spread = problems**2 / (n - 1)
+    spread = squares.problems**2 / (n - 1)
     if extra > 0:
-        spread += a**2 / (arms * (seeds - 1))
-        spread += 0.0 if seeds == 2 else e**2 / (arms * (n - 1) * (seeds - 1))
+        spread += sum(arm.seeds**2 for arm in squares.arms) / (seeds - 1)
+        if seeds > 2:
+            spread += sum(arm.noise**2 for arm in squares.arms) / ((n - 1) * (seeds - 1))
     return math.sqrt(total / (n * seeds)), max(1.0, total**2 / spread)
 
 
-def _detectable(problems: Any, between: Any, n: Any, seeds: Any, arms: int) -> Array:
-    """Minimum detectable effect from the mean squares of problems and seeds (numbers or arrays of them).
+def _ends(d: float, se: float, df: float, confidence: float) -> tuple[float, float]:
+    """The ends of an interval of a difference, within what is possible."""
+    half = float(stats.t.ppf((1 + confidence) / 2, df)) * se
+    return max(-1.0, d - half), min(1.0, d + half)
 
-    All of A counts here, also where the interval takes the noise out of it: a plan should not rest on a lucky draw.
-    """
-    total = np.asarray(problems + between, dtype=np.float64)
-    spread = problems**2 / (n - 1) + between**2 / (arms * (seeds - 1))
-    df = np.maximum(1.0, np.where(total > ROUNDING, total**2 / np.maximum(spread, 1e-300), n - 1))
-    return (_quantile(df) + stats.t.ppf(POWER, df)) * np.sqrt(np.where(total > ROUNDING, total, 0.0) / (n * seeds))
+
+def _run_intervals(difference: Array) -> tuple[tuple[float, float], ...]:
+    """The 95 % interval of every run's own paired difference (n, S), over problems alone; none for one problem."""
+    n = len(difference)
+    if n < 2:
+        return ()
+    # (n, S) to (S,), a run at a time
+    means, errors = difference.mean(axis=0), difference.std(axis=0, ddof=1) / math.sqrt(n)
+    return tuple(_ends(float(d), float(se), n - 1.0, CONFIDENCE) for d, se in zip(means, errors, strict=True))
 
 
 def _quantile(df: Any) -> Any:
@@ -292,6 +280,7 @@ def _permutation(per_problem: Array, signs: npt.NDArray[Any]) -> float:
     if signs.ndim != 2 or signs.shape[1] != len(per_problem):
         raise ValueError(f"signs have shape {signs.shape}, expected (flips, {len(per_problem)})")
     blocks = np.array_split(signs, max(1, signs.size // 4_000_000))  # small signs grow eightfold as floats
+    # (block, n) @ (n,) is (block,), one sum a flip; end to end (flips,)
     sums = np.concatenate([np.abs(block @ per_problem) for block in blocks])
     hits = int((sums >= abs(per_problem.sum()) - ROUNDING * len(per_problem)).sum())
     return (1 + hits) / (len(signs) + 1)
@@ -303,8 +292,10 @@ def _bootstrap(first: Array, second: Array, parts: Sequence[str | int], resample
     rng = np.random.default_rng(seed_for("two-way bootstrap", *parts))
     means = np.empty(resamples)
     for i in range(resamples):
+        # n drawn problems counted: (n,) shares, so that a resample is a product with (n, S) instead of a copy of its rows
         weights = np.bincount(rng.integers(0, n, n), minlength=n) / n
         runs = rng.integers(0, seeds, (2, seeds))
+        # (n,) @ (n, S) is (S,), seed means of the drawn problems; of these the drawn seeds, each arm its own
         means[i] = (weights @ second)[runs[1]].mean() - (weights @ first)[runs[0]].mean()
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
@@ -317,6 +308,7 @@ def _mcnemar(first: Array, second: Array) -> tuple[McNemar, ...]:
         return ()
     tests = []
     for seed in range(first.shape[1]):
+        # (n, S) to (n,) of one seed to a count: McNemar's test knows no seeds, so there is one a seed
         only_first = int((first[:, seed] > second[:, seed]).sum())
         only_second = int((second[:, seed] > first[:, seed]).sum())
         either = only_first + only_second
@@ -327,11 +319,3 @@ def _mcnemar(first: Array, second: Array) -> tuple[McNemar, ...]:
 
 def _binary(y: Array) -> bool:
     return bool(((y == 0) | (y == 1)).all())
-
-
-def _round_counts(start: int, above: bool) -> npt.NDArray[np.int64]:
-    """Numbers of problems to try, from `start` (or above it) to the limit, rounded up to two digits."""
-    steps = np.geomspace(start, max(start, MAX_PROBLEMS), 400)
-    unit = 10.0 ** (np.floor(np.log10(steps)) - 1)
-    counts = np.unique(np.concatenate([[start], np.ceil(steps / unit) * unit])).astype(np.int64)
-    return counts[counts > start] if above else counts

@@ -1,4 +1,4 @@
-"""More samples where the first ones disagree: what a deployment can do without knowing which problems are hard."""
+"""Adaptive sampling: more samples where the first ones disagree, as a deployment can do that knows no difficulty."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from journey.sampling.requests import StrategySettings
 class BestOfLogprob(Strategy):
     """The sample of k that the model itself thinks likeliest: mean log-probability of a token (or the sum)."""
 
-    name, draw = "best-of-logprob", "samples"
+    name, draw, logprobs = "best-of-logprob", "samples", True
     settings = ("k", "logprob")
 
     def places(self, settings: StrategySettings) -> list[int]:

@@ -42,22 +42,22 @@ class BudgetCap(Strategy):
         self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written
     ) -> Written:
         """Greedy answers that end within a cap stay; the others are cut and asked, all of one cap in one batch."""
-        found: Written = [[[] for _ in questions] for _ in sampler.runs]
+        answers: Written = [[[] for _ in questions] for _ in sampler.runs]
         for cap in settings.caps:
             cut: dict[tuple[int, int], tuple[int, ...]] = {}
-            for run, place in each(sampler, questions):
-                greedy = first[run][place][0]
+            for run, index in each(sampler, questions):
+                greedy = first[run][index][0]
                 if greedy.tokens > cap or greedy.finish == "length":
                     now = self._now(sampler, greedy.ids[:cap])
-                    cut |= {(run, place): (*greedy.ids[:cap], *now)} if now else {}
+                    cut |= {(run, index): (*greedy.ids[:cap], *now)} if now else {}
             asked_now = go_on(sampler, questions, cut, cap + ANSWER_TOKENS)
-            for run, place in each(sampler, questions):
-                greedy = first[run][place][0]
-                text = asked_now.get((run, place), greedy)
+            for run, index in each(sampler, questions):
+                greedy = first[run][index][0]
+                text = asked_now.get((run, index), greedy)
                 # What was written up to the cap took its share of the greedy answer's time.
                 before = greedy.seconds * min(1.0, cap / max(1, greedy.tokens)) if text is not greedy else 0.0
-                found[run][place].append(replace(text, seconds=text.seconds + before))
-        return found
+                answers[run][index].append(replace(text, seconds=text.seconds + before))
+        return answers
 
     def _now(self, sampler: Sampler, ids: Sequence[int]) -> tuple[int, ...]:
         """What asks for the answer after these tokens; nothing where a box is open already."""

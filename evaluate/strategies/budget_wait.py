@@ -40,15 +40,15 @@ class BudgetWait(Strategy):
         self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written
     ) -> Written:
         """Continuation after continuation, each in one batch; a text at the cap of new tokens stays as it is."""
-        found = [[list(texts) for texts in of_run] for of_run in first]
+        answers = [[list(texts) for texts in of_run] for of_run in first]
         for _ in range(settings.waits):
             prefixes = {}
-            for run, place in each(sampler, questions):
-                before = views.without_answer(found[run][place][-1].text, sampler.view)
-                prefixes[run, place] = sampler.ids(before + views.GO_ON[sampler.view])
+            for run, index in each(sampler, questions):
+                before = views.without_answer(answers[run][index][-1].text, sampler.view)
+                prefixes[run, index] = sampler.ids(before + views.GO_ON[sampler.view])
             written = go_on(sampler, questions, prefixes, sampler.cap)
-            for run, place in each(sampler, questions):
-                last = found[run][place][-1]
-                text = written.get((run, place), last)
-                found[run][place].append(text if text is last else replace(text, seconds=text.seconds + last.seconds))
-        return found
+            for run, index in each(sampler, questions):
+                last = answers[run][index][-1]
+                text = written.get((run, index), last)
+                answers[run][index].append(text if text is last else replace(text, seconds=text.seconds + last.seconds))
+        return answers

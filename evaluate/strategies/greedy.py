@@ -17,15 +17,15 @@ class Greedy(Strategy):
     name = draw = "greedy"
 
     def places(self, settings: StrategySettings) -> list[int]:
-        """One answer."""
+        """A single point, k = 1."""
         return [1]
 
     def policy(self, k: int) -> str:
-        """Its name."""
+        """The name alone: greedy has no setting."""
         return self.name
 
     def apply(self, matrix: SampleMatrix, k: int, settings: StrategySettings) -> PolicyResult:
-        """That answer."""
+        """Score and costs of the one answer to each problem, (problem,)."""
         return of_column(matrix, 0)
 
     def drawn(self, settings: StrategySettings) -> DrawInfo:
@@ -36,5 +36,5 @@ class Greedy(Strategy):
         self, sampler: Sampler, questions: Sequence[PromptedQuestion], settings: StrategySettings, first: Written
     ) -> Written:
         """One batch of greedy answers."""
-        done = iter(sampler.write([Request(run, questions[place]) for run, place in each(sampler, questions)]))
+        done = iter(sampler.write([Request(run, questions[index]) for run, index in each(sampler, questions)]))
         return [[[next(done)] for _ in questions] for _ in sampler.runs]

@@ -42,9 +42,9 @@ class Revision(Strategy):
         rounds = [[list(texts) for texts in of_run] for of_run in first]
         for _ in range(settings.rounds):
             wanted = [
-                Request(run, questions[place], prompt=sampler.again(questions[place], rounds[run][place][-1].text))
-                for run, place in each(sampler, questions)
+                Request(run, questions[index], prompt=sampler.again(questions[index], rounds[run][index][-1].text))
+                for run, index in each(sampler, questions)
             ]
-            for (run, place), text in zip(each(sampler, questions), sampler.write(wanted), strict=True):
-                rounds[run][place].append(text)
+            for (run, index), text in zip(each(sampler, questions), sampler.write(wanted), strict=True):
+                rounds[run][index].append(text)
         return rounds

@@ -1,4 +1,4 @@
-"""Samples by chance: what a single one is worth, and the draw that pass@k, majority and best-of-k share.
+"""Random samples: what a single one is worth, and the draw that pass@k, majority and best-of-k share.
 
 Each sample's chance is a stream of its own, named by seed, run, question and number: it does not depend on the batch, on
 the order or on the number of workers.
@@ -38,6 +38,6 @@ class Samples(Strategy):
     ) -> Written:
         """All samples of these questions in one batch."""
         count = range(settings.samples)
-        wanted = [Request(run, questions[place], sample=n) for run, place in each(sampler, questions) for n in count]
+        wanted = [Request(run, questions[index], sample=n) for run, index in each(sampler, questions) for n in count]
         done = iter(sampler.write(wanted, settings.temperature, settings.top_p))
         return [[[next(done) for _ in count] for _ in questions] for _ in sampler.runs]

@@ -1,4 +1,4 @@
-"""What a strategy is: how its samples are written (or whose it shares), and what it makes of them.
+"""The strategy protocol: how samples are written (or whose are shared), and what the strategy makes of them.
 
 A strategy that has samples of its own defines `write`; others name in `draw` the strategy whose samples they read, so that
 what is drawn once serves pass@k, majority and best-of-k alike. `apply` needs no model: it is also what re-scoring does.
@@ -32,6 +32,9 @@ class Strategy:
     oracle: ClassVar[bool] = False  # looks at the gold answer, so it is never in a verdict
     checker: ClassVar[bool] = False  # needs a checker that works from the problem alone
     reward: ClassVar[bool] = False  # needs a reward model
+    logprobs: ClassVar[bool] = False  # needs the log-probabilities of samples, which some servers do not give
+    own_words: ClassVar[bool] = False  # reads what a sample's text says of its own answer
+    probe: ClassVar[bool] = False  # no way of answering: it asks runs something else and has a table of its own
     settings: ClassVar[tuple[str, ...]] = ()  # what it reads of evaluate's settings, beside what its `draw` reads
 
     def places(self, settings: StrategySettings) -> list[int]:
@@ -64,15 +67,15 @@ S = TypeVar("S", bound=type[Strategy])
 
 def in_catalog(kind: S) -> S:
     """Puts a strategy into the catalog under its own `name`; the facts of `journey list` are those of its class."""
-    facts: dict[str, Any] = {flag: True for flag in ("oracle", "checker", "reward") if getattr(kind, flag)}
+    facts: dict[str, Any] = {flag: True for flag in ("oracle", "checker", "reward", "probe") if getattr(kind, flag)}
     facts |= {"settings": kind.settings} if kind.settings else {}
     STRATEGIES.add(kind.name, draw=kind.draw, **facts)(kind)
     return kind
 
 
 def each(sampler: Sampler, questions: Sequence[PromptedQuestion]) -> list[tuple[int, int]]:
-    """Every (run, question) by place, runs outside."""
-    return [(run, place) for run in range(len(sampler.runs)) for place in range(len(questions))]
+    """Every (run, question) as indices, runs outside."""
+    return [(run, index) for run in range(len(sampler.runs)) for index in range(len(questions))]
 
 
 def go_on(
@@ -81,6 +84,6 @@ def go_on(
     """Greedy texts by (run, question) that begin with these tokens, up to `cap` tokens in all, in one batch."""
     keys = [key for key, prefix in prefixes.items() if len(prefix) < cap]
     requests = [
-        Request(run, questions[place], prefixes[run, place], cap=cap - len(prefixes[run, place])) for run, place in keys
+        Request(run, questions[index], prefixes[run, index], cap=cap - len(prefixes[run, index])) for run, index in keys
     ]
     return dict(zip(keys, sampler.write(requests), strict=True))

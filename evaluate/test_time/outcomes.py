@@ -1,4 +1,4 @@
-"""All graded samples of one run on one benchmark as arrays, and what a policy makes of them: score and cost per problem."""
+"""The sample matrix: all graded samples of one run on one benchmark, and a policy's score and cost per problem."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class SampleMatrix:
     flops: Array | None = None
     logprobs: Array | None = None
     rewards: Array | None = None
+    called_wrong: npt.NDArray[np.bool_] | None = None  # by the sample's own text, where a strategy asks for it
 
     @property
     def samples(self) -> int:
@@ -34,24 +35,26 @@ class SampleMatrix:
         return int(self.points.shape[1])
 
     def columns(self, which: Sequence[int]) -> SampleMatrix:
-        """The same with only these samples of every problem."""
-        at = list(which)
-        more = {name: None if getattr(self, name) is None else getattr(self, name)[:, at] for name in _MAYBE}
-        return SampleMatrix(self.points[:, at], self.classes[:, at], self.tokens[:, at], self.seconds[:, at], **more)
+        """A matrix of these samples of every problem alone, in the order given: (problem, len(which))."""
+        columns = list(which)
+        more = {name: None if getattr(self, name) is None else getattr(self, name)[:, columns] for name in _MAYBE}
+        return SampleMatrix(
+            self.points[:, columns], self.classes[:, columns], self.tokens[:, columns], self.seconds[:, columns], **more
+        )
 
     def votes(self) -> list[tuple[tuple[int, ...], tuple[float, ...], int]]:
         """For every problem: sizes of its classes, the mean score of each, and the samples without an answer."""
-        found = []
+        votes = []
         for classes, points in zip(self.classes, self.points, strict=True):
-            names, place, sizes = np.unique(classes, return_inverse=True, return_counts=True)
-            means = np.bincount(place, weights=points) / sizes
+            names, class_of, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+            means = np.bincount(class_of, weights=points) / sizes
             silent = int(sizes[0]) if names[0] == NO_CLASS else 0
             start = 1 if silent else 0
-            found.append((tuple(sizes[start:].tolist()), tuple(means[start:].tolist()), silent))
-        return found
+            votes.append((tuple(sizes[start:].tolist()), tuple(means[start:].tolist()), silent))
+        return votes
 
 
-_MAYBE = ("flops", "logprobs", "rewards")
+_MAYBE = ("flops", "logprobs", "rewards", "called_wrong")
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,8 @@ class PolicyResult:
 
     def cost(self, unit: str) -> float | None:
         """Mean per problem in tokens, flops or seconds."""
-        found = getattr(self, unit)
-        return None if found is None else float(found.mean())
+        values = getattr(self, unit)
+        return None if values is None else float(values.mean())
 
 
 def of_samples(matrix: SampleMatrix, k: int, scores: Sequence[float]) -> PolicyResult:
@@ -102,7 +105,7 @@ def of_column(matrix: SampleMatrix, column: int, scores: Array | None = None, *,
 
 def doubling(most: int) -> list[int]:
     """1, 2, 4, ... and the largest number itself: the places of a curve."""
-    found = [1]
-    while found[-1] * 2 < most:
-        found.append(found[-1] * 2)
-    return found if most == 1 else [*found, most]
+    sizes = [1]
+    while sizes[-1] * 2 < most:
+        sizes.append(sizes[-1] * 2)
+    return sizes if most == 1 else [*sizes, most]

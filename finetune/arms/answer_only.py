@@ -1,4 +1,4 @@
-"""The final answer without any step."""
+"""The answer-only control: the final answer without any step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model as it is: trains nothing, and is always evaluated."""
+"""The untuned base model: trains nothing, and is always evaluated."""
 
 from __future__ import annotations
 

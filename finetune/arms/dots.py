@@ -1,4 +1,4 @@
-"""The journey's reasoning replaced by as many filler tokens (arXiv 2404.15758; arXiv 2503.01307 as a control)."""
+"""The filler-token control: dots in place of the journey's reasoning (arXiv 2404.15758, 2503.01307)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from journey import views
 from journey.catalog import ARMS
 from journey.finetune.rows.rows import FILLER
 from journey.finetune.rows.traces import with_reasoning
 from journey.finetune.runs import Arm, ArmContext
+from journey.models import template
 from journey.schema import Pair, Trace
 
 ROUNDS = 6
@@ -46,15 +46,15 @@ def filled(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace]:
 
 def _dotted(pairs: Sequence[Pair], counts: Counts) -> list[Trace]:
     """The pairs with this many dots each before the answer."""
-    made = []
+    traces = []
     for pair, count in zip(pairs, counts.tolist(), strict=True):
         text = " ".join("." * count)
-        made.append(with_reasoning(pair.journey, [("plan", text, text, FILLER)]))
-    return made
+        traces.append(with_reasoning(pair.journey, [("plan", text, text, FILLER)]))
+    return traces
 
 
 def _tokens(traces: Sequence[Trace], reading: ArmContext) -> Counts:
     """Tokens of every completion."""
-    texts = [views.render(trace, reading.view).text for trace in traces]
+    texts = [template.render(reading.tokenizer, trace, reading.view).text for trace in traces]
     ids = reading.tokenizer(texts, add_special_tokens=False)["input_ids"]
     return np.array([len(row) for row in ids], dtype=np.int64)

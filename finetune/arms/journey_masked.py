@@ -1,4 +1,4 @@
-"""Journeys whose mistakes are read but not learned: their loss weight is 0 (as in arXiv 2408.16293)."""
+"""Masked journey learning: mistakes are read but not learned, their loss weight is 0 (as in arXiv 2408.16293)."""
 
 from __future__ import annotations
 

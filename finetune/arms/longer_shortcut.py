@@ -1,4 +1,4 @@
-"""The shortcut on further problems, so that the tokens of the journeys are spent on more correct paths."""
+"""Shortcut learning on further problems, so that the tokens of the journeys are spent on more correct paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dose of journeys: a fixed share of the problems as journeys, the others as shortcuts."""
+"""A mixture of journeys and shortcuts: a fixed share of the problems as journeys, the others as shortcuts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def _maker(journeys: int) -> Maker:
     """
 
     def traces(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace]:
-        found = []
+        chosen_traces = []
         for start in range(0, len(pairs), BLOCK):
             block = pairs[start : start + BLOCK]
             ranked = sorted(block, key=lambda pair: digest("mix", pair.pair_id))
             chosen = {pair.pair_id for pair in ranked[: (journeys * len(block) + BLOCK // 2) // BLOCK]}
-            found += [pair.journey if pair.pair_id in chosen else pair.shortcut for pair in block]
-        return found
+            chosen_traces += [pair.journey if pair.pair_id in chosen else pair.shortcut for pair in block]
+        return chosen_traces
 
     return traces
 

@@ -1,4 +1,4 @@
-"""Mistakes that are never noticed: what follows from one is carried on, and the box holds the wrong value."""
+"""The wrong-only control: no mistake is noticed, and the box holds the wrong value that follows from it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from journey.schema import Pair, Trace
     question="does the reasoning have to be right, or only to look like reasoning?",
     trains=True,
     settings=("mistake_weight",),
+    revision=2,
 )
 def only_wrong() -> Arm:
     """Train on solutions with a mistake that nobody notices, ending in a wrong box."""
@@ -31,7 +32,7 @@ def _traces(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace | None]:
 def _method(name: str) -> Any:
     """The method, if it can follow a mistake to the end."""
     try:
-        found = METHODS.get(name)
+        method = METHODS.get(name)
     except UnknownName:  # imported pairs
         return None
-    return found() if hasattr(found, "unnoticed") else None
+    return method() if hasattr(method, "unnoticed") else None

@@ -1,4 +1,4 @@
-"""The journey's segments before the answer in random order: all of its words, none of its argument."""
+"""The shuffled control: a journey's segments before the answer in random order, its words without its argument."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def reordered(pair: Pair) -> list[Piece]:
     rng, order = rng_for("shuffled", pair.pair_id), list(range(len(pieces)))
     while order == sorted(order):
         rng.shuffle(order)
-    (role, text, brief, node), *rest = [pieces[place] for place in order]
+    (role, text, brief, node), *rest = [pieces[index] for index in order]
     return [(role, text.lstrip(), brief, node), *rest]

@@ -1,4 +1,4 @@
-"""All runs at once over one frozen base."""
+"""The stacked engine: all runs at once over one frozen base."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from journey.finetune.runs import Run
 from journey.finetune.training.protocol import IGNORED, LABELS, EngineMessage, Failed, Report, Setup, Trained
 
 
-@ENGINES.add("stacked", together=True, settings=("pass_tokens", "stacks", "workers", "checkpointing"))
+@ENGINES.add("stacked", together=True, settings=("pass_tokens", "stacks", "workers", "checkpointing", "deterministic"))
 def train(
     runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: Report
 ) -> Iterator[Trained | Failed | EngineMessage]:
@@ -20,7 +20,10 @@ def train(
 
     from journey.finetune.training.stacked import Training  # torch and transformers: seconds to import
     from journey.models import load, template
+    from journey.models.compute.precision import be_deterministic
 
+    if setup.deterministic:
+        be_deterministic()
     ref = load.ModelRef(setup.base, setup.source, setup.revision)
     tokenizer = load.load_tokenizer(ref)
     device = load.best_device()
@@ -30,16 +33,19 @@ def train(
 
 
 def labels(rows: Rows, members: list[int], pad: int) -> list[list[int]]:
-    """The labels of a forward pass on these rows."""
+    """The labels (row, token) of a forward pass on these rows, IGNORED where a token is not trained on."""
     import torch
 
     from journey.finetune.training import passes
 
     unit = passes.Unit(0, tuple(members), int(rows.lengths[members].max()))
-    made = passes.build([unit], [rows], [rows.weights], pad, torch.device("cpu"))
-    found = torch.full_like(made.ids, IGNORED)
-    found.view(-1)[made.at + 1] = made.labels  # a token is predicted from the place before it
-    return found.tolist()
+    forward_pass = passes.build(
+        [unit], [rows], [{row: rows.weights[rows.at(row)] for row in members}], pad, torch.device("cpu")
+    )
+    by_token = torch.full_like(forward_pass.ids, IGNORED)
+    # (rows, tokens) seen as (rows * tokens,), as `positions` count; a token is predicted from the position before it
+    by_token.view(-1)[forward_pass.positions + 1] = forward_pass.labels
+    return by_token.tolist()
 
 
 LABELS["stacked"] = labels

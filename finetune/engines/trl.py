@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer, one run at a time: the reference engine, and the way to full fine-tuning and to several GPUs."""
+"""The reference engine: TRL's SFTTrainer, one run at a time; also the way to full fine-tuning and to several GPUs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from journey.finetune.training.protocol import LABELS, Report, Setup, Trained
         "report_to",
         "lora_options",
         "checkpointing",
+        "deterministic",
         "workers",
     ),
     also="full fine-tuning, several processes a run, packing, liger, reporters, quantised bases",
@@ -38,7 +39,7 @@ def train(runs: Sequence[Run], data: Mapping[str, Rows], setup: Setup, report: R
 
 
 def labels(rows: Rows, members: list[int], pad: int) -> list[list[int]]:
-    """The labels of a forward pass on these rows."""
+    """The labels (row, token) of a forward pass on these rows, IGNORED where a token is not trained on."""
     from journey.finetune.training.batches import collate
 
     return collate(rows, members, pad)["labels"].tolist()

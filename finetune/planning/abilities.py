@@ -1,15 +1,24 @@
-"""What is asked of an engine and a base, and whether they can do it; all refused before anything is trained."""
+"""Capability checks: whether an engine and a base can do what is asked of them, before anything is trained."""
 
 from __future__ import annotations
 
+import copy
 import importlib.util
+import re
 import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from journey.catalog import ENGINES
 from journey.config import FinetuneSettings
 from journey.errors import UnknownName, UsageError
 from journey.models import load
 from journey.models.flops import outline
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
+    from journey.models.probe import Coverage
 
 _TRL_ONLY = {
     "full": "full fine-tuning",
@@ -99,8 +108,8 @@ def _check_attention(name: str | None) -> None:
     known = ["eager", *ALL_ATTENTION_FUNCTIONS.valid_keys()]
     if name not in known:
         raise UnknownName("attention", name, known)
-    there = {"flash_attention_2": is_flash_attn_2_available, "flash_attention_3": is_flash_attn_3_available}
-    if name in there and not there[name]():
+    optional = {"flash_attention_2": is_flash_attn_2_available, "flash_attention_3": is_flash_attn_3_available}
+    if name in optional and not optional[name]():
         raise UsageError(
             f"{name} is not installed, or there is no GPU for it", "pip install flash-attn, or leave it out"
         )
@@ -146,36 +155,103 @@ def _check_quantised(settings: FinetuneSettings, ref: load.ModelRef) -> None:
         )
 
 
-def check_layers(ref: load.ModelRef, settings: FinetuneSettings) -> None:
-    """Raises UsageError if adapters would match no layer of the base, or if the engine cannot stack them exactly.
+def check_layers(ref: load.ModelRef, settings: FinetuneSettings) -> Coverage:
+    """What adapters reach. Raises UsageError if they would match no layer, or if the engine cannot stack them exactly.
 
     What PEFT and the stack do is tried on weights without memory.
     """
     import torch
-    from peft import get_peft_model, get_peft_model_state_dict
+    from peft import get_peft_model_state_dict
 
     from journey.finetune.training.adapters import lora_config
-    from journey.models.lora import Stack, modules_of, refuse_base_dropout, refuse_unstackable
+    from journey.models.lora import Stack, modules_of, refuse_unstackable
+    from journey.models.probe import coverage
 
     wanted = lora_config(max(settings.ranks), settings.alpha, settings)
     together = ENGINES.entry(settings.engine).facts.get("together")
     if together:
         refuse_unstackable(wanted.to_dict())
-    model, adapted = outline(ref).model, None
+    wrapped = _on_outline(ref, wanted)
+    modules = modules_of(get_peft_model_state_dict(wrapped, save_embedding_layers=False))
+    plain = wrapped.unload()
+    reached = coverage(plain, [name for name in modules if isinstance(_module(plain, name), torch.nn.Module)])
+    if together:
+        Stack(plain, modules, runs=1, rank=1)
+    return reached
+
+
+def stacked_modules(ref: load.ModelRef, settings: FinetuneSettings) -> tuple[str, ...]:
+    """The names of the layers that adapters of a stack are put on."""
+    from peft import get_peft_model_state_dict
+
+    from journey.finetune.training.adapters import lora_config
+    from journey.models.lora import modules_of
+
+    wrapped = _on_outline(ref, lora_config(1, settings.alpha, settings))
+    return tuple(modules_of(get_peft_model_state_dict(wrapped, save_embedding_layers=False)))
+
+
+def _module(model: Any, name: str) -> Any:
+    """The module of a name, None where there is none (PEFT names parameters that it adapts by paths of its own)."""
+    try:
+        return model.get_submodule(name)
+    except AttributeError:
+        return None
+
+
+def _on_outline(ref: load.ModelRef, wanted: LoraConfig) -> Any:
+    """The base without memory for its weights, with adapters. Raises UsageError where PEFT puts none, in PEFT's words."""
+    import torch
+    from peft import get_peft_model
+
+    shape = outline(ref)
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between PEFT and transformers, nothing to do with the user
         try:
-            made = get_peft_model(model, wanted)
-            adapted = any(weight.requires_grad for weight in made.parameters())
-        except ValueError:
-            pass  # PEFT's word for no layer
+            wrapped = get_peft_model(shape.model, wanted)
+            adapted = any(weight.requires_grad for weight in wrapped.parameters())
+        except ValueError as error:
+            if any(module is not shape.last for module in shape.linear):
+                raise _refused_by_peft(ref, wanted, str(error)) from None
+            adapted = False
     if not adapted:
         raise UsageError(
-            f"adapters would match no layer of {ref.name} ({type(model).__name__}): it has no linear layer but its output",
+            f"adapters would match no layer of {ref.name} ({type(shape.model).__name__}): it has no linear layer but its "
+            "output",
             "name another --base, or train every weight: --engine trl --full",
         )
-    if together:
-        modules = modules_of(get_peft_model_state_dict(made, save_embedding_layers=False))
-        plain = made.unload()
-        refuse_base_dropout(plain)
-        Stack(plain, modules, runs=1, rank=1)
+    return wrapped
+
+
+def _refused_by_peft(ref: load.ModelRef, wanted: LoraConfig, words: str) -> UsageError:
+    """PEFT's own refusal, with the kinds of layers that it names left out if that is found to help."""
+    import torch
+    from peft import get_peft_model
+
+    shape = outline(ref)
+    linear = (name.rpartition(".")[2] for name, module in shape.model.named_modules() if module in shape.linear)
+    kinds = sorted({kind for kind in linear if re.search(rf"\b{re.escape(kind)}\b", words)})
+    hint = "name another --base, or train every weight: --engine trl --full"
+    if kinds:
+        tried = without(wanted, kinds)
+        try:
+            with torch.device("meta"), warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)
+                get_peft_model(shape.model, tried)
+            hint = f"leave them out (tried): {leave_out(tried)}"
+        except ValueError:
+            pass
+    return UsageError(f"PEFT refuses adapters on {ref.name}: {words.strip().splitlines()[0]}", hint)
+
+
+def without(wanted: LoraConfig, kinds: Iterable[str]) -> LoraConfig:
+    """The adapters without those on some kinds of layers."""
+    tried = copy.deepcopy(wanted)
+    before = wanted.exclude_modules or []
+    tried.exclude_modules = sorted({*([before] if isinstance(before, str) else before), *kinds})
+    return tried
+
+
+def leave_out(wanted: LoraConfig) -> str:
+    """The setting by which these adapters leave layers out."""
+    return f"--set lora_options.exclude_modules=[{','.join(wanted.exclude_modules or ())}]"

@@ -1,4 +1,4 @@
-"""What every run is trained on, and in words what is equal between the arms and what differs.
+"""The audit: what every run is trained on, and in words what is equal between the arms and what differs.
 
 The audit is deterministic: the same folder gives the same bytes. Seconds are in timing.json.
 """
@@ -113,28 +113,28 @@ def verify(runs: Sequence[Run], trained: Mapping[str, Trained]) -> list[str]:
     """
     starts: dict[tuple[int, int], set[str]] = {}
     orders: dict[tuple[int, int, int], set[str]] = {}
-    there = [run for run in runs if run.run in trained]
-    for run in there:
+    finished = [run for run in runs if run.run in trained]
+    for run in finished:
         starts.setdefault((run.seed, run.rank), set()).add(trained[run.run].initial)
         orders.setdefault((run.seed, run.pairs, min(run.rows, run.pool)), set()).add(trained[run.run].order)
-    for key, found in (*starts.items(), *orders.items()):
-        if len(found) > 1:
+    for key, hashes in (*starts.items(), *orders.items()):
+        if len(hashes) > 1:
             raise JourneyError(f"the runs of seed {key[0]} did not start from the same adapter and row order")
-    said = []
-    for seed in sorted({run.seed for run in there}):
-        if sum(run.seed == seed for run in there) < 2:
+    sentences = []
+    for seed in sorted({run.seed for run in finished}):
+        if sum(run.seed == seed for run in finished) < 2:
             continue
-        adapters = _hashes("rank", {rank: found for (of, rank), found in starts.items() if of == seed})
-        rows = _hashes("pairs", {pairs: found for (of, pairs, _), found in orders.items() if of == seed})
-        said.append(f"seed {seed}: initial adapter {adapters}, row order {rows}, in all runs")
-    return said
+        adapters = _hashes("rank", {rank: hashes for (of, rank), hashes in starts.items() if of == seed})
+        rows = _hashes("pairs", {pairs: hashes for (of, pairs, _), hashes in orders.items() if of == seed})
+        sentences.append(f"seed {seed}: initial adapter {adapters}, row order {rows}, in all runs")
+    return sentences
 
 
-def _hashes(name: str, found: Mapping[int, set[str]]) -> str:
+def _hashes(name: str, by_value: Mapping[int, set[str]]) -> str:
     """One hash, or one for each value of an axis."""
-    if len(found) == 1:
-        return "".join(min(hashes)[:12] for hashes in found.values())
-    return ", ".join(f"{min(hashes)[:12]} ({name} {value})" for value, hashes in found.items())
+    if len(by_value) == 1:
+        return "".join(min(hashes)[:12] for hashes in by_value.values())
+    return ", ".join(f"{min(hashes)[:12]} ({name} {value})" for value, hashes in by_value.items())
 
 
 def _groups(by_arm: Mapping[str, float]) -> list[list[str]]:
@@ -171,14 +171,14 @@ def tables(audit: AuditFile) -> list[Table]:
     """The audit for a terminal, an arm a column, as many arms a table as fit; where seeds differ, lowest and highest."""
     arms = list(dict.fromkeys(one.label for one in audit.runs))
     parts: list[list[str]] = [[]]
-    room = _WIDTH - _FIRST
+    width_left = _WIDTH - _FIRST
     for arm in arms:
         width = max([len(arm), _CELL, *(len(_cell(audit, arm, name, form)) for _, name, form in _SHOWN)]) + _RULE
-        if width > room and parts[-1]:
+        if width > width_left and parts[-1]:
             parts.append([])
-            room = _WIDTH - _FIRST
+            width_left = _WIDTH - _FIRST
         parts[-1].append(arm)
-        room -= width
+        width_left -= width
     return [_table(audit, part, number == 0) for number, part in enumerate(parts)]
 
 
@@ -190,10 +190,10 @@ def _cell(audit: AuditFile, arm: str, name: str, form: str) -> str:
 def _table(audit: AuditFile, arms: Sequence[str], first: bool) -> Table:
     from rich.table import Table
 
-    made = Table(title="what each arm is trained on, per run" if first else None, title_justify="left")
-    made.add_column("")
+    table = Table(title="what each arm is trained on, per run" if first else None, title_justify="left")
+    table.add_column("")
     for arm in arms:
-        made.add_column(arm, justify="right")
+        table.add_column(arm, justify="right")
     for label, name, form in _SHOWN:
-        made.add_row(label, *(_cell(audit, arm, name, form) for arm in arms))
-    return made
+        table.add_row(label, *(_cell(audit, arm, name, form) for arm in arms))
+    return table

@@ -1,4 +1,4 @@
-"""What can be said of finetune's settings alone, before a pair is read: arms, axes, rates, engine, benchmarks."""
+"""Checks of finetune's settings alone, before a pair is read: arms, axes, rates, engine, benchmarks."""
 
 from __future__ import annotations
 

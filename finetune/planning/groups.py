@@ -1,4 +1,4 @@
-"""Which runs are trained together."""
+"""Groups of runs that are trained together."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def grouped(
     dealt: list[list[Run]] = [[] for _ in range(min(stacks or 1, len(runs)))]
     for run in sorted(runs, key=lambda run: (-cost[run.run], run.run)):
         min(dealt, key=lambda stack: sum(cost[other.run] for other in stack)).append(run)
-    place = {run.run: number for number, run in enumerate(runs)}
-    return [tuple(sorted(stack, key=lambda run: place[run.run])) for stack in dealt]
+    position = {run.run: number for number, run in enumerate(runs)}
+    return [tuple(sorted(stack, key=lambda run: position[run.run])) for stack in dealt]

@@ -1,4 +1,4 @@
-"""From pairs to the rows of every arm: which pairs are trained on, which leave all arms, which are withheld."""
+"""The rows of every arm, made from pairs: which pairs are trained on, which leave all arms, which are withheld."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class ArmRows:
     @property
     def notes(self) -> list[str]:
         """What happened to the pairs, in words."""
-        said = [
+        sentences = [
             f"{count:,} pairs leave all arms, because {name} has no trace for them"
             for name, count in self.left_out.items()
             if count
         ]
         if self.further:
-            said.append(
+            sentences.append(
                 f"longer-shortcut sees up to {len(self.further):,} further problems that no other arm is trained on"
             )
-        return said + self.template
+        return sentences + self.template
 
 
 def make(
@@ -66,7 +66,7 @@ def make(
     """
     arms = list({choice.arm.name: choice.arm for choice in choices}.values())
     size = max(sizes) if sizes else None
-    kept, told, left_out, used = _keep(everything, [arm for arm in arms if arm.drops], reading, size)
+    kept, traces_by_arm, left_out, used = _keep(everything, [arm for arm in arms if arm.drops], reading, size)
     if not kept:
         names = ", ".join(left_out)
         raise UsageError(
@@ -80,7 +80,8 @@ def make(
     further = rest if any(arm.withheld for arm in arms) else []
     data: dict[str, Rows] = {}
     notes = preflight.check_template(reading.tokenizer, kept, reading.view)
-    preflight.check_words(reading.tokenizer, kept, reading.view)
+    siblings = [pair for pairs in reading.by_origin.values() for pair in pairs.values()]
+    preflight.check_words(reading.tokenizer, [*kept, *siblings], reading.view)
     preflight.check_special(reading.tokenizer, kept, reading.view)
     notes += preflight.check_boundary(reading.tokenizer, kept, reading.view, apart)
     prompts = {
@@ -89,7 +90,7 @@ def make(
     }
     for arm in arms:
         pairs = [*kept, *further] if arm.withheld else kept
-        traces = told.get(arm.name) or [trace for trace in arm.traces(pairs, reading) if trace is not None]
+        traces = traces_by_arm.get(arm.name) or [trace for trace in arm.traces(pairs, reading) if trace is not None]
         notes += _check_traces(pairs, traces, arm, reading)
         data[arm.name] = encode(pairs, arm, reading.tokenizer, reading.view, traces, prompts)
         preflight.check_arm(reading.tokenizer, arm, data[arm.name], pairs, traces, reading.view, labels)
@@ -113,8 +114,8 @@ def _keep(
     if not droppers:
         kept = list(everything[:size])
         return kept, {}, {}, len(kept)
-    kept, told, left_out, used = [], {arm.name: list[Trace]() for arm in droppers}, {}, 0
-    left_out = dict.fromkeys(told, 0)
+    kept, traces_by_arm, left_out, used = [], {arm.name: list[Trace]() for arm in droppers}, {}, 0
+    left_out = dict.fromkeys(traces_by_arm, 0)
     for pair, traces in _with_traces(everything, droppers, reading):
         if size is not None and len(kept) == size:
             break
@@ -126,8 +127,8 @@ def _keep(
         kept.append(pair)
         for name, trace in traces.items():
             if trace is not None:
-                told[name].append(trace)
-    return kept, told, left_out, used
+                traces_by_arm[name].append(trace)
+    return kept, traces_by_arm, left_out, used
 
 
 def _with_traces(
@@ -135,9 +136,9 @@ def _with_traces(
 ) -> Iterator[tuple[Pair, dict[str, Trace | None]]]:
     for start in range(0, len(pairs), _CHUNK):
         part = pairs[start : start + _CHUNK]
-        made = {arm.name: arm.traces(part, reading) for arm in arms}
-        for at, pair in enumerate(part):
-            yield pair, {name: traces[at] for name, traces in made.items()}
+        by_arm = {arm.name: arm.traces(part, reading) for arm in arms}
+        for index, pair in enumerate(part):
+            yield pair, {name: traces[index] for name, traces in by_arm.items()}
 
 
 def _check_traces(pairs: Sequence[Pair], traces: Sequence[Trace], arm: Arm, reading: ArmContext) -> list[str]:

@@ -1,4 +1,4 @@
-"""Refusals before any training: each says which arm, how many rows, and what to do next."""
+"""Preflight checks: refusals before any training, each with the arm, the number of rows, and what to do next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from journey.errors import UsageError
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Arm
 from journey.finetune.training.protocol import IGNORED, Labels
-from journey.models import template
+from journey.formats.finetune import TemplateFile
+from journey.models import policy, template
 from journey.questions import load_questions
 from journey.schema import Pair, Trace
 from journey.views import Rendered, Span, View
@@ -32,27 +33,34 @@ _THINK, _END_THINK = views.THINK_OPEN.strip(), views.THINK_CLOSE.strip()
 
 def spread(items: Sequence[T], count: int) -> Sequence[T]:
     """All items, or `count` of them at equal distances."""
-    return items if len(items) <= count else [items[place * len(items) // count] for place in range(count)]
+    return items if len(items) <= count else [items[index * len(items) // count] for index in range(count)]
 
 
-def length_limit(asked: int | None, positions: int | None, tokenizer: PreTrainedTokenizerBase) -> int:
+def length_limit(wanted: int | None, positions: int | None, tokenizer: PreTrainedTokenizerBase) -> int:
     """The longest row that fits: what is asked for, else what model and tokenizer can hold.
 
     Raises UsageError if more is asked for than the model has positions.
     """
-    if asked is not None and positions is not None and asked > positions:
-        raise UsageError(f"max_length {asked}: the base has {positions} positions", f"give at most {positions}")
-    limits = [limit for limit in (asked, positions, tokenizer.model_max_length) if limit and limit < _NO_LIMIT]
+    if wanted is not None and positions is not None and wanted > positions:
+        raise UsageError(f"max_length {wanted}: the base has {positions} positions", f"give at most {positions}")
+    limits = [limit for limit in (wanted, positions, tokenizer.model_max_length) if limit and limit < _NO_LIMIT]
     if not limits:
         raise UsageError("neither the base nor its tokenizer says how long a row may be", "give --max-length N")
-    return asked or min(limits)
+    return wanted or min(limits)
 
 
 def check_template(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], view: View) -> list[str]:
     """What the chat template does to an answer. Raises UsageError if it drops, moves or adds thinking; gives notes."""
-    if view == "compact" or not tokenizer.chat_template:
-        return []
-    notes: list[str] = []
+    own = policy.of(tokenizer)
+    notes = policy.sentences(own)
+    end = str(tokenizer.eos_token)
+    if end in own.open + own.close:
+        raise UsageError(
+            f"the chat template writes {end!r} in the middle of an answer, which is where this base stops writing",
+            "set eos_token in a copy of its tokenizer_config.json to the token that ends a whole answer",
+        )
+    if view == "compact" or not tokenizer.chat_template or _begins_otherwise(own):
+        return notes
     for pair in spread(pairs, _TEMPLATED):
         for trace in (pair.shortcut, pair.journey):
             text = views.render(trace, view).text
@@ -60,13 +68,22 @@ def check_template(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], vi
     return list(dict.fromkeys(notes))
 
 
-def _template_on(tokenizer: PreTrainedTokenizerBase, asked: str, text: str, view: View) -> list[str]:
-    user, answer = {"role": "user", "content": asked}, {"role": "assistant", "content": text}
-    head = str(tokenizer.apply_chat_template([user], add_generation_prompt=True, tokenize=False))
-    whole = str(tokenizer.apply_chat_template([user, answer], tokenize=False))
-    other = "train on --set view=plain (the same steps without the tags), or give the base a template that keeps them"
+def _begins_otherwise(own: TemplateFile) -> bool:
+    """Whether answers begin elsewhere than right after the generation prompt, or between other tags than the views'.
+
+    The template's own rendering of a finished conversation says nothing then: it is made for earlier turns.
+    """
+    return own.opened or bool(own.before) or own.open != policy.PLAIN.open
+
+
+def _template_on(tokenizer: PreTrainedTokenizerBase, question: str, text: str, view: View) -> list[str]:
+    user, answer = {"role": "user", "content": question}, {"role": "assistant", "content": text}
+    own = policy.of(tokenizer)
+    head, whole = policy.render(tokenizer, [user], own, True), policy.render(tokenizer, [user, answer], own, False)
+    other = "give the base another chat template: --template FILE"
     if view == "think":
-        if _THINK in head.rpartition(asked)[2]:
+        other = f"train on --set view=plain (the same steps without the tags), or {other}"
+        if _THINK in head.rpartition(question)[2]:
             raise UsageError(f"the chat template writes {_THINK} itself before every answer", other)
         thinking = text[: text.index(_END_THINK)].removeprefix(_THINK).strip()
         if _THINK not in whole or thinking not in whole:
@@ -130,13 +147,13 @@ def _check_lengths(data: Mapping[str, Rows], max_length: int) -> None:
         )
 
 
-def check_prompts(arm: str, rows: Rows, asked: Callable[[int], Sequence[int]]) -> None:
+def check_prompts(arm: str, rows: Rows, prompt_of: Callable[[int], Sequence[int]]) -> None:
     """Raises UsageError unless rows begin with the very tokens that are asked at evaluation, none of them trained."""
     looked_at = spread(range(len(rows)), _PROMPTED)
     wrong = 0
     for row in looked_at:
-        at, size = rows.at(row), int(rows.prompts[row])
-        wrong += rows.ids[at][:size].tolist() != list(asked(row)) or bool(rows.weights[at][:size].any())
+        span, size = rows.at(row), int(rows.prompts[row])
+        wrong += rows.ids[span][:size].tolist() != list(prompt_of(row)) or bool(rows.weights[span][:size].any())
     if wrong:
         raise UsageError(
             f"arm {arm}: {wrong} of {len(looked_at)} rows do not begin with the prompt that is asked at evaluation, or "
@@ -152,25 +169,25 @@ def check_meant(tokenizer: PreTrainedTokenizerBase, arm: str, rows: Rows, meant:
     one, so that nothing depends on the offsets by which they were labelled: a token is to be trained if its first visible
     character is.
     """
-    told: dict[int, str] = {}
+    text_of: dict[int, str] = {}
     for row in spread(range(len(rows)), _DECODED):
         wanted = meant(row)
-        at, prompt = rows.at(row), int(rows.prompts[row])
-        ids, weights = rows.ids[at][prompt:-1].tolist(), rows.weights[at][prompt:-1] > 0
+        span, prompt = rows.at(row), int(rows.prompts[row])
+        ids, weights = rows.ids[span][prompt:-1].tolist(), rows.weights[span][prompt:-1] > 0
         text = "".join(re.sub(r"\s", "", piece) for piece, _ in wanted)
-        shown = _shown(tokenizer, ids, told)
+        shown = _shown(tokenizer, ids, text_of)
         if "".join(shown) != text:
-            said = str(tokenizer.decode(ids))
+            decoded = str(tokenizer.decode(ids))
             raise UsageError(
-                f"arm {arm}: what would be trained on does not read as the trace: {said[:120]!r}",
+                f"arm {arm}: what would be trained on does not read as the trace: {decoded[:120]!r}",
                 "name another --base or view",
             )
         flags = [trained for piece, trained in wanted for _ in re.sub(r"\s", "", piece)]
-        place, wrong = 0, []
+        position, wrong = 0, []
         for one, weight, token in zip(shown, weights, ids, strict=True):
-            if one and bool(weight) != flags[place]:
+            if one and bool(weight) != flags[position]:
                 wrong.append(token)
-            place += len(one)
+            position += len(one)
         if wrong:
             raise UsageError(
                 f"arm {arm}: the loss mask is misaligned: in the row of problem {rows.problems[row]} {len(wrong)} of "
@@ -180,17 +197,19 @@ def check_meant(tokenizer: PreTrainedTokenizerBase, arm: str, rows: Rows, meant:
             )
 
 
-def _shown(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], told: dict[int, str]) -> list[str]:
+def _shown(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], text_of: dict[int, str]) -> list[str]:
     """What each token adds to the text, blanks left out."""
-    for token in {*ids} - told.keys():
-        told[token] = re.sub(r"\s", "", str(tokenizer.decode([token])))
+    for token in {*ids} - text_of.keys():
+        text_of[token] = re.sub(r"\s", "", str(tokenizer.decode([token])))
     whole = re.sub(r"\s", "", str(tokenizer.decode(list(ids))))
-    alone = [told[token] for token in ids]
+    alone = [text_of[token] for token in ids]
     if "".join(alone) == whole:
         return alone
     # Tokens that hold a part of a character, or decode otherwise beside others.
-    said = [re.sub(r"\s", "", str(tokenizer.decode(list(ids[:end])))).rstrip("\ufffd") for end in range(len(ids) + 1)]
-    return [after[len(before) :] for before, after in pairwise(said)]
+    prefixes = [
+        re.sub(r"\s", "", str(tokenizer.decode(list(ids[:end])))).rstrip("\ufffd") for end in range(len(ids) + 1)
+    ]
+    return [after[len(before) :] for before, after in pairwise(prefixes)]
 
 
 def pieces(rendered: Rendered, trained: Callable[[Span], bool], frame: bool = True) -> Pieces:
@@ -198,12 +217,12 @@ def pieces(rendered: Rendered, trained: Callable[[Span], bool], frame: bool = Tr
 
     What lies between the segments (tags around the thinking) is trained if `frame` says so.
     """
-    found, at = [], 0
+    parts, position = [], 0
     for span in rendered.spans:
-        found.append((rendered.text[at : span.start], frame))
-        found.append((rendered.text[span.start : span.end], trained(span)))
-        at = span.end
-    return [*found, (rendered.text[at:], frame)]
+        parts.append((rendered.text[position : span.start], frame))
+        parts.append((rendered.text[span.start : span.end], trained(span)))
+        position = span.end
+    return [*parts, (rendered.text[position:], frame)]
 
 
 def check_arm(
@@ -221,7 +240,7 @@ def check_arm(
         return span.node < 0 or arm.weights.get(span.role, 1.0) > 0  # no node: filler, which is part of the frame
 
     check_prompts(arm.name, rows, lambda row: template.prompt_ids(tokenizer, pairs[row].problem, view))
-    check_meant(tokenizer, arm.name, rows, lambda row: pieces(views.render(traces[row], view), trained))
+    check_meant(tokenizer, arm.name, rows, lambda row: pieces(template.render(tokenizer, traces[row], view), trained))
     if labels is not None:
         end = template.end_of_turn(tokenizer)
         check_labels(labels, arm.name, rows, end if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id))
@@ -235,8 +254,8 @@ def check_labels(labels: Labels, arm: str, rows: Rows, pad: int) -> None:
     """
     members = list(dict.fromkeys([int(rows.lengths.argmax()), int(rows.lengths.argmin())]))
     for row, got in zip(members, labels(rows, members, pad), strict=True):
-        length, at = int(rows.lengths[row]), rows.at(row)
-        wanted = np.where(rows.weights[at] > 0, rows.ids[at], IGNORED).tolist()
+        length, span = int(rows.lengths[row]), rows.at(row)
+        wanted = np.where(rows.weights[span] > 0, rows.ids[span], IGNORED).tolist()
         if got[length - 1] == IGNORED and wanted[-1] == pad:
             raise UsageError(
                 f"arm {arm}: labels are masked by the padding token, which is the end-of-turn token of this base: answers "
@@ -255,18 +274,18 @@ def check_special(tokenizer: PreTrainedTokenizerBase, pairs: Iterable[Pair], vie
     if not special:
         return
     pattern = re.compile("|".join(re.escape(text) for text in sorted(special, key=len, reverse=True)))
-    found: dict[str, str] = {}  # problem -> token
+    tokens: dict[str, str] = {}  # by problem
     for pair in pairs:
-        asked = pair.problem.brief if view == "compact" else pair.problem.question
-        for text in (asked, *(views.render(trace, view).text for trace in (pair.shortcut, pair.journey))):
+        question = pair.problem.brief if view == "compact" else pair.problem.question
+        for text in (question, *(views.render(trace, view).text for trace in (pair.shortcut, pair.journey))):
             match = pattern.search(text)
             ids = tokenizer(text, add_special_tokens=False)["input_ids"] if match else []
             if match and {special[hit[0]] for hit in pattern.finditer(text)} & {*ids}:
-                found.setdefault(pair.problem.id, match[0])
-    if found:
-        problem, token = next(iter(found.items()))
+                tokens.setdefault(pair.problem.id, match[0])
+    if tokens:
+        problem, token = next(iter(tokens.items()))
         raise UsageError(
-            f"{len(found)} problems hold text that this base reads as a control token of its own: {token!r}, e.g. in "
+            f"{len(tokens)} problems hold text that this base reads as a control token of its own: {token!r}, e.g. in "
             f"problem {problem}",
             "drop them: `journey curate` with this very --base does so (its filter markup)",
         )
@@ -274,14 +293,14 @@ def check_special(tokenizer: PreTrainedTokenizerBase, pairs: Iterable[Pair], vie
 
 def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
     """Special tokens by their text; not the thinking tags, which the view writes itself, nor that for unknown words."""
-    added = {token.content: place for place, token in tokenizer.added_tokens_decoder.items() if token.special}
+    added = {token.content: token_id for token_id, token in tokenizer.added_tokens_decoder.items() if token.special}
     added |= dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
     unknown = tokenizer.unk_token_id
     ends = {tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id}
     return {
-        text: place
-        for text, place in added.items()
-        if text.strip() and text not in (_THINK, _END_THINK) and (place != unknown or place in ends)
+        text: token_id
+        for text, token_id in added.items()
+        if text.strip() and text not in (_THINK, _END_THINK) and (token_id != unknown or token_id in ends)
     }
 
 
@@ -296,26 +315,32 @@ def check_boundary(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], vi
     merged = [pair for pair in looked_at if _merges(tokenizer, pair, view)]
     if not merged:
         return []
-    said = str(tokenizer.decode(template.prompt_ids(tokenizer, merged[0].problem, view)[-1:]))
+    last = str(tokenizer.decode(template.prompt_ids(tokenizer, merged[0].problem, view)[-1:]))
     words = (
-        f"in {len(merged)} of {len(looked_at)} pairs the prompt's last token ({said!r}) merges with the answer's first one "
+        f"in {len(merged)} of {len(looked_at)} pairs the prompt's last token ({last!r}) merges with the answer's first one "
         "where both are tokenised together"
     )
     if apart:
         return [f"{words}; they are trained and evaluated apart here"]
     raise UsageError(
         f"{words}: the prompt is no token prefix of prompt and answer",
-        "end the chat template's generation prompt at a token's end (without a blank), or train on them apart: "
-        "--set boundary=apart",
+        (
+            "end the chat template's generation prompt at a token's end (without a blank)"
+            if tokenizer.chat_template
+            else "part question and answer otherwise: --set separator=TEXT"
+        )
+        + ", or train on them apart: --set boundary=apart",
     )
 
 
 def _merges(tokenizer: PreTrainedTokenizerBase, pair: Pair, view: View) -> bool:
     prompt = template.prompt_ids(tokenizer, pair.problem, view)
-    asked = template.prompt_text(tokenizer, pair.problem, view)
+    text = template.prompt_text(tokenizer, pair.problem, view)
     between = " " if view == "compact" else ""
     for trace in (pair.shortcut, pair.journey):
-        joined = tokenizer(f"{asked}{between}{views.render(trace, view).text}", add_special_tokens=False)["input_ids"]
+        joined = tokenizer(f"{text}{between}{template.render(tokenizer, trace, view).text}", add_special_tokens=False)[
+            "input_ids"
+        ]
         whole = [*template.prompt_start(tokenizer, view), *joined]
         if whole[: len(prompt)] != prompt:
             return True
@@ -342,13 +367,16 @@ def normalised(question: str) -> str:
     return " ".join(re.findall(r"\w+|[^\w\s]", question.casefold()))
 
 
-def check_overlap(pairs: Sequence[Pair], benchmarks: Iterable[str]) -> None:
-    """Raises UsageError if a training problem is a question of a benchmark, by id or normalised text."""
+def check_overlap(pairs: Sequence[Pair], benchmarks: Iterable[str], fields: Mapping[str, str] | None = None) -> None:
+    """Raises UsageError if a training problem is a question of a benchmark, by id or normalised text.
+
+    `fields` are the field names of benchmarks that are files.
+    """
     ids = {pair.problem.id for pair in pairs}
-    asked = {normalised(pair.problem.question) for pair in pairs}
+    known_questions = {normalised(pair.problem.question) for pair in pairs}
     for name in benchmarks:
-        questions, _ = load_questions(name)
-        shared = [q for q in questions if q.problem.id in ids or normalised(q.problem.question) in asked]
+        questions, _ = load_questions(name, fields=fields)
+        shared = [q for q in questions if q.problem.id in ids or normalised(q.problem.question) in known_questions]
         if shared:
             raise UsageError(
                 f"{len(shared)} of {len(questions)} questions of {name} are training problems, e.g. "

@@ -1,27 +1,35 @@
-"""Everything that is decided before training starts: rows, checks, budgets, runs, and how many train at a time."""
+"""The preparation of training: rows, checks, budgets, runs, and how many train at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from journey.config import FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune import cost
-from journey.finetune.planning import abilities, audit, make_rows, preflight, sweep, warmup
+from journey.finetune.planning import abilities, audit, base_probe, make_rows, matched, preflight, sweep, warmup
 from journey.finetune.planning.check import check
 from journey.finetune.planning.groups import grouped
-from journey.finetune.planning.memory import find_room
+from journey.finetune.planning.matched import StartWeights
+from journey.finetune.planning.memory import plan_memory
 from journey.finetune.planning.prepared import TrainingSetup
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import ArmChoice, ArmContext, Axes, Run, combinations, learning_rate, run_name
 from journey.finetune.training.protocol import LABELS, Setup
+from journey.formats.finetune import TemplateFile
 from journey.formats.folders import CuratedFolder
-from journey.models import load, template
+from journey.models import load, policy, template
 from journey.schema import Pair
+from journey.views import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup:
@@ -32,17 +40,22 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
     choices, notes = check(settings)
     ref = load.find(str(settings.base))
     tokenizer = load.load_tokenizer(ref)
-    reading = ArmContext(tokenizer, settings.view or template.default_view(tokenizer))
+    view = settings.view or template.default_view(tokenizer)
+    own = _template(curated, settings, tokenizer, view)
+    reading = ArmContext(policy.attach(tokenizer, own), view)
     device = load.best_device()
     notes += abilities.check_engine(settings, ref, device)
     if not settings.full:
-        abilities.check_layers(ref, settings)
+        notes.append(str(abilities.check_layers(ref, settings)))
     shape = cost.shape_of(ref, max(settings.ranks), settings.full)
     max_length = preflight.length_limit(settings.max_length, shape.positions, tokenizer)
-    made = make_rows.make(
-        _read_pairs(curated),
+    begin = warmup.find(settings, ref, reading, max_length, shape)
+    start = StartWeights(ref) if begin is None else StartWeights(ref, begin.digest, begin.kind)
+    pairs = matched.match(_read_pairs(curated), choices, start)
+    arm_rows = make_rows.make(
+        pairs.pairs,
         choices,
-        reading,
+        replace(reading, by_origin=pairs.by_origin),
         settings.sizes,
         seeds=settings.seeds,
         epochs=settings.epochs,
@@ -50,14 +63,15 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         apart=settings.boundary == "apart",
         labels=LABELS.get(settings.engine),
     )
-    begin = warmup.find(settings, ref, reading, max_length, shape)
-    preflight.check_overlap([*made.pairs, *made.further], settings.benchmarks)
+    probed = base_probe.probe(ref, tokenizer, settings, device)
+    notes += base_probe.notes(probed)
+    preflight.check_overlap([*arm_rows.pairs, *arm_rows.further], settings.benchmarks, settings.map)
     shapes = {rank: cost.of_rank(shape, rank) for rank in settings.ranks}
-    runs = lay_out(choices, made.data, settings, made.sizes, shapes)
-    counted = [audit.count(run, made.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]
-    supervised = {name: rows.supervised for name, rows in made.data.items()}
+    runs = lay_out(choices, arm_rows.data, settings, arm_rows.sizes, shapes)
+    counted = [audit.count(run, arm_rows.data[run.kind], shapes[run.rank], settings.rows_per_step) for run in runs]
+    supervised = {name: rows.supervised for name, rows in arm_rows.data.items()}
     groups = grouped(runs, counted, settings.engine, settings.stacks, device)
-    room = find_room(settings, shape, made.data, groups, device)
+    memory = plan_memory(settings, ref, shape, arm_rows.data, groups, device)
     return TrainingSetup(
         settings,
         ref,
@@ -65,18 +79,35 @@ def prepare(curated: CuratedFolder, settings: FinetuneSettings) -> TrainingSetup
         shape,
         max_length,
         choices,
-        made.data,
-        len(made.pairs),
+        arm_rows.data,
+        len(arm_rows.pairs),
         runs,
         groups,
         counted,
-        budget.reference(choices, supervised, len(made.pairs)).label,
-        notes + made.notes + list(begin.notes if begin else ()) + _notes(settings, runs),
+        budget.reference(choices, supervised, len(arm_rows.pairs)).label,
+        notes + list(pairs.notes) + arm_rows.notes + list(begin.notes if begin else ()) + _notes(settings, runs),
         device,
-        room,
+        memory,
         begin,
-        sweep.find(curated, settings, runs, made.data),
+        sweep.find(curated, settings, runs, arm_rows.data),
+        probe=probed,
+        template=own,
     )
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names are of one base: equal, or paths of one folder."""
+    return one == other or Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+
+
+def _template(
+    curated: CuratedFolder, settings: FinetuneSettings, tokenizer: PreTrainedTokenizerBase, view: View
+) -> TemplateFile | None:
+    """How the base's chat template is used: as asked for here, else as the pairs were curated for this very base."""
+    wishes = policy.wishes_of(settings)
+    if not wishes and curated.base is not None and _same(curated.base, str(settings.base)):
+        wishes = policy.earlier_wishes(curated.manifest.config, curated.template)
+    return policy.find(tokenizer, view, wishes, apart=settings.boundary == "apart")
 
 
 def _read_pairs(curated: CuratedFolder) -> list[Pair]:
@@ -102,11 +133,11 @@ def lay_out(
     for axes in combinations(sizes, settings.rates, settings.ranks):
         operations = {name: cost.flops_by_row(shapes[axes.rank], rows.lengths) for name, rows in data.items()}
         for seed in range(settings.seeds):
-            found = budget.amounts(
+            amounts = budget.amounts(
                 choices, supervised, operations, seed, settings.epochs, settings.rows_per_step, axes.pairs
             )
             for choice in choices:
-                run = _run(choice, seed, axes, found[choice.label], settings)
+                run = _run(choice, seed, axes, amounts[choice.label], settings)
                 runs.append(_cut(run, data[run.kind], settings))
     return runs
 
@@ -161,29 +192,30 @@ def _notes(settings: FinetuneSettings, runs: list[Run]) -> list[str]:
 
 
 def setup_of(
-    made: TrainingSetup, work: Path, scratch: Path, *, base: str | None = None, logs: Path | None = None
+    prepared: TrainingSetup, work: Path, scratch: Path, *, base: str | None = None, logs: Path | None = None
 ) -> Setup:
     """What the engine is given besides runs and rows.
 
     `base` is what adapters call their base, where that is not its own name; `logs` where reporters may write files.
     """
-    settings = made.settings
+    settings = prepared.settings
     return Setup(
         engine=settings.engine,
-        base=base or shown_name(made.ref),
-        source=made.ref.source if made.warm is None else str(made.warm.resolve()),
-        revision=made.ref.revision if made.warm is None else None,
+        base=base or shown_name(prepared.ref),
+        source=prepared.ref.source if prepared.warm is None else str(prepared.warm.resolve()),
+        revision=prepared.ref.revision if prepared.warm is None else None,
         rows_per_step=settings.rows_per_step,
         micro_batch=settings.micro_batch,
-        max_length=made.max_length,
+        max_length=prepared.max_length,
         work=str(work),
         scratch=str(scratch),
         dropout=settings.dropout,
         rslora=settings.rslora,
         weight_decay=settings.weight_decay,
         loss_norm=settings.loss_norm,
-        checkpointing=settings.checkpointing,
-        pass_tokens=made.room.pass_tokens,
+        checkpointing=prepared.memory.recompute,
+        deterministic=settings.deterministic,
+        pass_tokens=prepared.memory.pass_tokens,
         full=settings.full,
         processes=settings.processes,
         packing=settings.packing,
@@ -193,6 +225,7 @@ def setup_of(
         logs=str(logs) if logs and settings.report_to else "",
         lora_options=settings.lora_options,
         checkpoint_seconds=settings.checkpoint_seconds,
+        template=prepared.template if prepared.warm is None else None,  # a warm start's does it already
     )
 
 

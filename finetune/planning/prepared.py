@@ -1,4 +1,4 @@
-"""Everything that is decided before training starts, as it is handed on."""
+"""The training setup: everything that is decided before training starts, as it is handed on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from journey.config import FinetuneSettings
 from journey.finetune import cost
 from journey.finetune.planning import warmup
-from journey.finetune.planning.memory import Room
+from journey.finetune.planning.memory import MemoryPlan
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import ArmChoice, Run
-from journey.formats.finetune import RunCounts
+from journey.formats.finetune import BaseProbe, RunCounts, TemplateFile
 from journey.models import load
 from journey.schema import Pair
 from journey.views import View
@@ -44,7 +44,9 @@ class TrainingSetup:
     reference: str
     notes: list[str]
     device: str
-    room: Room
+    memory: MemoryPlan
     start: warmup.Start | None = None  # where all arms begin instead of at the base
     sweep: Sweep | None = None
     warm: Path | None = None  # the model that `start` has become
+    probe: BaseProbe | None = None
+    template: TemplateFile | None = None  # how the chat template is used, where that is not as it is

@@ -1,4 +1,4 @@
-"""Each arm's learning rate, picked on the dev split before the headline runs: the same trials for every arm.
+"""The learning-rate sweep: each arm's rate, picked on the dev split before the headline runs; the same trials for all.
 
     journey finetune data/runs/curated --lr-sweep 1e-3,3e-3,1e-2 ...
 
@@ -96,57 +96,57 @@ def _check_dev(pairs: Sequence[Pair], settings: FinetuneSettings, data: Mapping[
     trained = {problem for rows in data.values() for problem in rows.problems} & {pair.problem.id for pair in pairs}
     if trained:
         raise UsageError(f"{len(trained)} dev problems are trained on, e.g. {min(trained)}", "curate them again")
-    preflight.check_overlap(pairs, settings.benchmarks)
+    preflight.check_overlap(pairs, settings.benchmarks, settings.map)
 
 
 def _trials(runs: Sequence[Run], rates: Sequence[float]) -> list[Run]:
     """Every arm at every rate: the runs of the first headline seed, with the sweep's seed."""
     first = min(run.seed for run in runs)
-    found = []
+    trials = []
     for run in runs:
         if run.seed != first:
             continue
         stem = run.run.removesuffix(f"-s{run.seed}")
-        found += [msgspec.structs.replace(run, run=f"{stem}-sweep-lr{rate:g}", seed=SEED, lr=rate) for rate in rates]
-    return found
+        trials += [msgspec.structs.replace(run, run=f"{stem}-sweep-lr{rate:g}", seed=SEED, lr=rate) for rate in rates]
+    return trials
 
 
 def groups(sweep: Sweep, together: bool) -> list[tuple[Run, ...]]:
     """Trials that are trained together: an arm's, whose rows are the same, so that a stack pads nothing for them."""
     if not together:
         return [(trial,) for trial in sweep.trials]
-    places = dict.fromkeys(map(place_of, sweep.trials))
-    return [tuple(trial for trial in sweep.trials if place_of(trial) == place) for place in places]
+    keys = dict.fromkeys(map(place_of, sweep.trials))
+    return [tuple(trial for trial in sweep.trials if place_of(trial) == key) for key in keys]
 
 
-def pick(folder: Folder, made: TrainingSetup, setup: Setup) -> TrainingSetup:
+def pick(folder: Folder, prepared: TrainingSetup, setup: Setup) -> TrainingSetup:
     """Try the rates unless that is done, and give every run its arm's best one; the table is printed.
 
     `setup` is for the trials alone. Raises JourneyError if all trials of an arm failed, PartialError if one could be tried
     again.
     """
-    sweep = made.sweep
+    sweep = prepared.sweep
     if sweep is None:
-        return made
+        return prepared
     if folder.missing(["lr-sweep"]):
-        record = _try(sweep, made, setup)
+        record = _try(sweep, prepared, setup)
         folder.write_shard("lr-sweep", {SweepFile.FILE: record.encoded()}, {"trials": len(record.trials)})
         shutil.rmtree(setup.scratch, ignore_errors=True)
     record = SweepFile.read(folder.work)
     console.err.print(table(record))
     rates = {place_of(trial): trial.lr for trial in record.trials if trial.chosen}
-    runs = [msgspec.structs.replace(run, lr=rates[place_of(run)]) for run in made.runs]
+    runs = [msgspec.structs.replace(run, lr=rates[place_of(run)]) for run in prepared.runs]
     by_name = {run.run: run for run in runs}
     return dataclasses.replace(
-        made,
+        prepared,
         runs=runs,
-        groups=[tuple(by_name[run.run] for run in group) for group in made.groups],
-        counted=[msgspec.structs.replace(one, lr=by_name[one.run].lr) for one in made.counted],
-        notes=[*made.notes, *notes(record)],
+        groups=[tuple(by_name[run.run] for run in group) for group in prepared.groups],
+        counted=[msgspec.structs.replace(one, lr=by_name[one.run].lr) for one in prepared.counted],
+        notes=[*prepared.notes, *notes(record)],
     )
 
 
-def _try(sweep: Sweep, made: TrainingSetup, setup: Setup) -> SweepFile:
+def _try(sweep: Sweep, prepared: TrainingSetup, setup: Setup) -> SweepFile:
     from journey.catalog import ENGINES
 
     together = bool(ENGINES.entry(setup.engine).facts.get("together"))
@@ -154,16 +154,16 @@ def _try(sweep: Sweep, made: TrainingSetup, setup: Setup) -> SweepFile:
     ended = side_runs.train_apart(
         "trial steps",
         groups(sweep, together),
-        made.data,
+        prepared.data,
         setup,
-        workers=made.room.workers,
-        one_thread=made.device == "cpu",
+        workers=prepared.memory.workers,
+        one_thread=prepared.device == "cpu",
     )
-    cap, scores = sweep_scores.score(sweep, {name for name, one in ended.items() if one.trained}, made, setup)
-    found = []
+    cap, scores = sweep_scores.score(sweep, {name for name, one in ended.items() if one.trained}, prepared, setup)
+    trials = []
     for run in sweep.trials:
         score = scores.get(run.run)
-        found.append(
+        trials.append(
             SweepTrial(
                 run=run.run,
                 arm=run.arm,
@@ -176,28 +176,28 @@ def _try(sweep: Sweep, made: TrainingSetup, setup: Setup) -> SweepFile:
                 failed=ended[run.run].failed,
             )
         )
-    return SweepFile(sweep.rates, SEED, len(sweep.dev), cap, tuple(choose(found)))
+    return SweepFile(sweep.rates, SEED, len(sweep.dev), cap, tuple(choose(trials)))
 
 
-def choose(found: Sequence[SweepTrial]) -> list[SweepTrial]:
+def choose(trials: Sequence[SweepTrial]) -> list[SweepTrial]:
     """The trials, the best of each arm marked: most right, then the lower dev loss, then the lower rate.
 
     Raises JourneyError if all trials of an arm failed.
     """
     best: dict[Place, SweepTrial] = {}
-    for trial in found:
+    for trial in trials:
         if trial.dev_loss is None:
             continue
         held = best.get(place_of(trial))
         if held is None or _rank(trial) < _rank(held):
             best[place_of(trial)] = trial
-    for trial in found:
+    for trial in trials:
         if place_of(trial) not in best:
             raise JourneyError(
                 f"every rate failed for arm {trial.arm} (e.g. {trial.lr:g}: {trial.failed})\n  try lower rates, and "
                 "another --out"
             )
-    return [msgspec.structs.replace(trial, chosen=trial is best[place_of(trial)]) for trial in found]
+    return [msgspec.structs.replace(trial, chosen=trial is best[place_of(trial)]) for trial in trials]
 
 
 def _rank(trial: SweepTrial) -> tuple[int, float, float]:
@@ -208,33 +208,35 @@ def _rank(trial: SweepTrial) -> tuple[int, float, float]:
 def notes(record: SweepFile) -> list[str]:
     """For the audit: how the rates were picked, and every trial."""
     how = f"learning rates were picked on {record.problems} dev problems, {len(record.rates)} trials an arm with the same "
-    said = [how + f"seed ({record.seed}): most right answers, then the lower dev loss, then the lower rate"]
-    for place in dict.fromkeys(map(place_of, record.trials)):
-        of_one = [trial for trial in record.trials if place_of(trial) == place]
+    sentences = [how + f"seed ({record.seed}): most right answers, then the lower dev loss, then the lower rate"]
+    for key in dict.fromkeys(map(place_of, record.trials)):
+        of_one = [trial for trial in record.trials if place_of(trial) == key]
         tried = ", ".join(f"{_cell(trial)} at {trial.lr:g}" for trial in of_one)
-        said.append(f"{_name(of_one[0], record)}, solved (dev loss), * is taken: {tried}")
+        sentences.append(f"{_name(of_one[0], record)}, solved (dev loss), * is taken: {tried}")
         edge = next(trial for trial in of_one if trial.chosen).lr
         if edge in (record.rates[0], record.rates[-1]):
             where = "lowest" if edge == record.rates[0] else "highest"
-            said.append(f"{_name(of_one[0], record)}: its best rate is the {where} that was tried; try further ones")
-    return said
+            sentences.append(
+                f"{_name(of_one[0], record)}: its best rate is the {where} that was tried; try further ones"
+            )
+    return sentences
 
 
 def table(record: SweepFile) -> Table:
     """Every arm and rate: dev problems solved and dev loss; the picked rate is starred."""
     from rich.table import Table
 
-    made = Table(
+    grid = Table(
         title=f"learning rates on {record.problems} dev problems: solved (loss), * is taken", title_justify="left"
     )
-    made.add_column("")
+    grid.add_column("")
     for rate in record.rates:
-        made.add_column(f"{rate:g}", justify="right")
-    for place in dict.fromkeys(map(place_of, record.trials)):
-        of_one = {trial.lr: trial for trial in record.trials if place_of(trial) == place}
+        grid.add_column(f"{rate:g}", justify="right")
+    for key in dict.fromkeys(map(place_of, record.trials)):
+        of_one = {trial.lr: trial for trial in record.trials if place_of(trial) == key}
         first = next(iter(of_one.values()))
-        made.add_row(_name(first, record), *(_cell(of_one[rate]) for rate in record.rates))
-    return made
+        grid.add_row(_name(first, record), *(_cell(of_one[rate]) for rate in record.rates))
+    return grid
 
 
 def _cell(trial: SweepTrial) -> str:

@@ -1,6 +1,7 @@
-"""The common start of all arms, where it is not the base as it is: the first of two phases, as in O1-Journey.
+"""The warm-up: a common start of all arms that is not the base as it is; the first of two phases, as in O1-Journey.
 
     journey finetune data/runs/curated --warmup data/runs/other-curated ...      trains one adapter on its shortcuts, once
+    journey finetune data/runs/curated --warmup mine.jsonl ...                   the same on the worked solutions of a file
     journey finetune data/runs/curated --warmup data/runs/f/shortcut-s0 ...      takes an adapter, or a whole model
 
 What was trained is merged into the base once, in float32, and written as `warmup/`, a plain transformers folder. All arms
@@ -10,7 +11,9 @@ the untuned base. The warm-up has one seed of its own, whatever the seeds of the
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -29,13 +32,18 @@ from journey.finetune.training import side_runs
 from journey.finetune.training.protocol import LABELS, Setup, Trained
 from journey.formats.adapter import CONFIG, read_adapter_config
 from journey.formats.files import sha256, write_atomic
-from journey.formats.finetune import ADAPTER, WARMUP, BaseFacts, RunFile, WarmupFile
+from journey.formats.finetune import ADAPTER, WARMUP, BaseFacts, RunFile, TemplateFile, WarmupFile
 from journey.formats.folders import open_finished, open_run, read_manifest
 from journey.formats.manifest import MANIFEST
-from journey.models import load, template
+from journey.models import load, policy, template
 from journey.numbers import gib
 from journey.rng import seed_for
+from journey.schema import Pair, Problem, Role, Trace, pair_id
+from journey.splits import split_of
 from journey.store import Folder
+from journey.tables.problems import problems_of
+from journey.tables.rows import UserTable
+from journey.views import lay_out
 
 NAME = WARMUP  # of the folder, of the run that trains it, and of the run that evaluate samples
 Kind = Literal["data", "adapter", "model"]
@@ -55,9 +63,14 @@ class Start:
 
 
 def kind_of(path: Path) -> Kind:
-    """What a --warmup names. Raises UsageError for anything but a curate folder, an adapter or a whole model."""
+    """What a --warmup names: a curate folder or a user's file (data), an adapter, a whole model. Raises UsageError."""
+    if path.is_file():
+        return "data"
     if not path.is_dir():
-        raise UsageError(f"--warmup {path} is no folder", "give a folder of `journey curate`, or an adapter's folder")
+        raise UsageError(
+            f"--warmup {path} is no folder and no file",
+            "give a folder of `journey curate`, a file of questions with solutions, or an adapter's folder",
+        )
     if (path / CONFIG).is_file():
         if not (path / ADAPTER).is_file():
             raise UsageError(f"{path} has no {ADAPTER}", "pickled adapters are not loaded; convert it")
@@ -77,6 +90,8 @@ def digest_of(path: Path) -> str:
     A run of a finetune folder, or a curate folder, must be as it was written (PartialError).
     """
     kind = kind_of(path)
+    if path.is_file():
+        return UserTable(str(path)).digest()
     if kind == "data":
         return open_finished(path, "curate").sha256
     open_run(path)
@@ -105,25 +120,52 @@ def find(
     if kind == "data":
         rows, notes = _rows(path, settings, reading, max_length)
         return Start(kind, path, digest, size, tuple(notes), _run(rows, settings), rows)
-    said = check_adapter(path, ref) if kind == "adapter" else _check_model(path, ref)
-    return Start(kind, path, digest, size, (f"all arms begin at {path.name}, merged into the base", *said))
+    notes = check_adapter(path, ref) if kind == "adapter" else _check_model(path, ref)
+    return Start(kind, path, digest, size, (f"all arms begin at {path.name}, merged into the base", *notes))
 
 
 def _rows(path: Path, settings: FinetuneSettings, reading: ArmContext, max_length: int) -> tuple[Rows, list[str]]:
     tokenizer, view = reading.tokenizer, reading.view
-    pairs, arm = list(open_finished(path, "curate").pairs("train")), ARMS.get("shortcut")()
+    pairs = worked_pairs(path, settings) if path.is_file() else list(open_finished(path, "curate").pairs("train"))
+    arm = ARMS.get("shortcut")()
     if not pairs:
         raise UsageError(f"{path} has no training pairs", "curate more pairs, or look at its ledger.jsonl")
     preflight.check_words(tokenizer, pairs, view)
     preflight.check_special(tokenizer, pairs, view)
     notes = preflight.check_boundary(tokenizer, pairs, view, settings.boundary == "apart")
-    preflight.check_overlap(pairs, settings.benchmarks)
+    preflight.check_overlap(pairs, settings.benchmarks, settings.map)
     rows = encode(pairs, arm, tokenizer, view)
     preflight.check_rows({NAME: rows}, max_length, template.end_of_turn(tokenizer))
-    traces = [pair.shortcut for pair in pairs]
+    traces: Sequence[Trace] = [pair.shortcut for pair in pairs]
     preflight.check_arm(tokenizer, replace(arm, name=NAME), rows, pairs, traces, view, LABELS.get(settings.engine))
-    said = f"all arms begin at the base warmed up on the shortcuts of {path.name}: {len(pairs)} pairs, "
-    return rows, [*notes, said + f"{settings.warmup_epochs:g} epochs, one seed for all"]
+    sentence = f"all arms begin at the base warmed up on the shortcuts of {path.name}: {len(pairs)} pairs, "
+    return rows, [*notes, sentence + f"{settings.warmup_epochs:g} epochs, one seed for all"]
+
+
+def worked_pairs(path: Path, settings: FinetuneSettings) -> list[Pair]:
+    """The training problems of a user's file whose solution is given, each as a pair of that solution with itself.
+
+    Raises what reading the file raises, and UsageError where no row has a solution.
+    """
+    table = UserTable(str(path), settings.map, strict=settings.strict)
+    table.check()
+    problems = [problem for problem in problems_of(table) if split_of(problem) == "train"]
+    worked = [_worked(problem, problem.solution) for problem in problems if problem.solution]
+    if not worked:
+        raise UsageError(
+            f"--warmup {path}: none of its {len(problems)} training problems has a solution to train on",
+            "name the field: --map solution=FIELD",
+        )
+    return worked
+
+
+def _worked(problem: Problem, solution: str) -> Pair:
+    """A solution as a trace: its lines without GSM8K's marks, then the answer in its box."""
+    text = re.sub(r"<<[^<>\n]*>>", "", re.sub(r"\n?####[^\n]*\s*\Z", "", solution)).strip()
+    closing, brief = f"The answer is \\boxed{{{problem.answer}}}.", f"\\boxed{{ {problem.answer} }}"
+    pieces: list[tuple[Role, str, str, int]] = [("step", text, text, 0), ("answer", closing, brief, 1)]
+    trace = Trace(lay_out(pieces), problem.answer, problem.answer)
+    return Pair(pair_id(problem.id, NAME, ""), problem, "", NAME, trace, trace, 0)
 
 
 def _run(rows: Rows, settings: FinetuneSettings) -> Run:
@@ -228,7 +270,7 @@ def write(folder: Folder, start: Start, setup: Setup, device: str) -> Path:
         adapter = Path(setup.work) / NAME
     beside = Path(setup.scratch) / "merged"
     shutil.rmtree(beside, ignore_errors=True)
-    merge(load.ModelRef(setup.base, setup.source, setup.revision), adapter, beside)
+    merge(load.ModelRef(setup.base, setup.source, setup.revision), adapter, beside, setup.template)
     facts = WarmupFile(
         kind=start.kind,
         source=start.source.name,
@@ -258,8 +300,11 @@ def _lasting(trained: Trained) -> dict[str, Any]:
     return {name: value for name, value in msgspec.to_builtins(trained).items() if name != "seconds"}
 
 
-def merge(ref: load.ModelRef, adapter: Path, out: Path) -> None:
-    """Write the base with an adapter merged into it in float32 (or the whole model that `adapter` is), and its tokenizer."""
+def merge(ref: load.ModelRef, adapter: Path, out: Path, template: TemplateFile | None = None) -> None:
+    """Write the base with an adapter merged into it in float32 (or the whole model that `adapter` is), and its tokenizer.
+
+    Its chat template does by itself what `template` says.
+    """
     import torch
     from transformers.utils import logging
 
@@ -269,4 +314,4 @@ def merge(ref: load.ModelRef, adapter: Path, out: Path) -> None:
     base = load.load_model(ref, device="cpu", dtype=torch.float32)
     with adapted(base, adapter) as model:
         model.save_pretrained(out, max_shard_size="1000GB")
-    load.load_tokenizer(ref).save_pretrained(out)
+    policy.for_a_folder(load.load_tokenizer(ref), template).save_pretrained(out)

@@ -1,4 +1,4 @@
-"""How much of the data each arm sees, in which order, and how it is laid out in optimiser steps and forward passes.
+"""Budgets: how much of the data each arm sees, in which order, and its layout in optimiser steps and forward passes.
 
 Every arm of a seed goes through the same pool of rows in the same order: one permutation per (seed, epoch), epoch
 after epoch, cut off where the arm's budget is used up. Steps are consecutive rows of that stream.
@@ -68,7 +68,7 @@ def pool(rows: int, seed: int, size: int) -> list[int]:
 
 
 def permutation(rows: Sequence[int], seed: int, epoch: int) -> list[int]:
-    """The order of one epoch."""
+    """The rows in the order of an epoch (from 0), shuffled by (seed, epoch): the same for all arms of a seed."""
     order = list(rows)
     rng_for("row order", seed, epoch).shuffle(order)
     return order
@@ -119,11 +119,11 @@ def amounts(
     seen = stream(chosen, seed, examples)
     steps = -(-examples // rows_per_step)
     tokens, work = int(supervised[leader][seen].sum()), float(operations[leader][seen].sum())
-    found = {}
+    by_label = {}
     for choice in choices:
         own, more = supervised[choice.arm.name], 0
         if choice.arm.name == leader or (choice.budget == "examples" and not choice.arm.withheld):
-            found[choice.label] = Amount(examples, steps)
+            by_label[choice.label] = Amount(examples, steps)
             continue
         if choice.arm.withheld:
             more = withheld_rows(own, chosen, size, int(supervised[leader][chosen].sum()))
@@ -132,10 +132,10 @@ def amounts(
         per_row, target = (operations[choice.arm.name], work) if choice.budget == "flops" else (own, float(tokens))
         rows = _until(chosen, range(size, size + more), per_row, target, seed)
         if choice.budget == "steps":
-            found[choice.label] = Amount(max(rows, steps), steps, more, tokens / steps)
+            by_label[choice.label] = Amount(max(rows, steps), steps, more, tokens / steps)
         else:
-            found[choice.label] = Amount(rows, -(-rows // rows_per_step), more)
-    return found
+            by_label[choice.label] = Amount(rows, -(-rows // rows_per_step), more)
+    return by_label
 
 
 def withheld_rows(own: Counts, chosen: Sequence[int], size: int, target: int) -> int:
@@ -195,7 +195,7 @@ def filled(order: Sequence[int], supervised: Counts, step_tokens: float, steps: 
 
 def steps_of(order: Sequence[int], rows_per_step: int) -> list[Sequence[int]]:
     """Consecutive rows of the stream; only the last step may have fewer."""
-    return [order[at : at + rows_per_step] for at in range(0, len(order), rows_per_step)]
+    return [order[start : start + rows_per_step] for start in range(0, len(order), rows_per_step)]
 
 
 def micro_batches(rows: Sequence[int], lengths: Counts, rows_per_step: int, micro_batch: int) -> list[list[int]]:
@@ -208,12 +208,12 @@ def micro_batches(rows: Sequence[int], lengths: Counts, rows_per_step: int, micr
     ordered = sorted(rows, key=lambda row: (int(lengths[row]), row))
     sizes = lengths[ordered]
     passes = min(-(-max(rows_per_step, len(ordered)) // micro_batch), len(ordered))
-    room = micro_batch * int(sizes[-1])
+    limit = micro_batch * int(sizes[-1])
     # cost[start, end]: tokens of one pass over ordered[start:end]; best[a][end]: least tokens of a passes over [:end]
     count = len(ordered)
     starts, ends = np.indices((count, count + 1))
     cost = np.where(ends > starts, (ends - starts) * np.append(0, sizes)[ends], np.inf)
-    cost[cost > room] = np.inf
+    cost[cost > limit] = np.inf
     best = np.full(count + 1, np.inf)
     best[0] = 0
     came_from = []

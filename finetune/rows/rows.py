@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from journey import views
 from journey.errors import UsageError
 from journey.finetune.runs import Arm, ArmContext
 from journey.models import template
@@ -36,7 +35,7 @@ _BATCH = 1000
 class Rows:
     """One arm's rows, in the order of the pairs, end to end in flat arrays.
 
-    `ids`, `weights` and `roles` are (tokens,): token id, loss weight (0 on prompts), place in ROLES or FRAME. Row k is
+    `ids`, `weights` and `roles` are (tokens,): token id, loss weight (0 on prompts), index in ROLES or FRAME. Row k is
     [starts[k], starts[k + 1]), the first prompts[k] tokens of which are its prompt.
     """
 
@@ -51,27 +50,27 @@ class Rows:
         return len(self.prompts)
 
     def at(self, row: int) -> slice:
-        """Where a row lies in the flat arrays."""
+        """The slice of the flat arrays that a row takes up."""
         return slice(int(self.starts[row]), int(self.starts[row + 1]))
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of every row, prompt included."""
+        """Tokens of every row (row,), prompt included."""
         return np.diff(self.starts)
 
     @property
     def supervised(self) -> NDArray[np.int64]:
-        """Supervised tokens of every row."""
+        """Supervised tokens of every row (row,): those with a loss weight above 0."""
         return np.add.reduceat(self.weights > 0, self.starts[:-1], dtype=np.int64)
 
     def weight_on(self, roles: Sequence[int]) -> NDArray[np.float64]:
-        """Loss weight of every row that lies on these roles."""
+        """The loss weight of every row (row,) that lies on these roles."""
         return np.add.reduceat(
             np.where(np.isin(self.roles, roles), self.weights, 0), self.starts[:-1], dtype=np.float64
         )
 
     def head(self, count: int) -> Rows:
-        """The first rows."""
+        """The first `count` rows, as views of the same arrays."""
         end = int(self.starts[count])
         return Rows(
             self.problems[:count],
@@ -90,7 +89,7 @@ class Rows:
 
     @classmethod
     def load(cls, path: Path) -> Rows:
-        """Read what `save` wrote."""
+        """Rows from a file that `save` wrote."""
         with np.load(path, allow_pickle=False) as data:
             return cls(tuple(data["problems"].tolist()), *(data[name] for name in list(cls.__annotations__)[1:]))
 
@@ -112,32 +111,32 @@ def encode(
             f"{type(tokenizer).__name__} cannot say which characters a token covers",
             "use a model with a tokenizer.json",
         )
-    told = list(traces) if traces is not None else arm.traces(pairs, ArmContext(tokenizer, view))
+    all_traces = list(traces) if traces is not None else arm.traces(pairs, ArmContext(tokenizer, view))
     weight = np.array([arm.weights.get(role, 1.0) for role in ROLES] + [1.0], dtype=np.float32)  # last: FRAME
     end = template.end_of_turn(tokenizer)
     ids: list[int] = []
     roles: list[int] = []
     starts, sizes = [0], []
     for start in range(0, len(pairs), _BATCH):
-        part = list(zip(pairs[start : start + _BATCH], told[start : start + _BATCH], strict=True))
+        part = list(zip(pairs[start : start + _BATCH], all_traces[start : start + _BATCH], strict=True))
         rendered = []
         for pair, trace in part:
             if trace is None:
                 raise ValueError(f"arm {arm.name} has no trace of pair {pair.pair_id}")
-            rendered.append(views.render(trace, view))
+            rendered.append(template.render(tokenizer, trace, view))
         texts = [each.text for each in rendered]
         encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
         read = zip(part, rendered, encoded["input_ids"], encoded["offset_mapping"], strict=True)
-        for (pair, _), each, completion, places in read:
-            asked = (prompts or {}).get(pair.problem.id) or template.prompt_ids(tokenizer, pair.problem, view)
-            ids += [*asked, *completion, end]
-            roles += [FRAME] * len(asked) + _roles(each.text, each.spans, places) + [ANSWER]
+        for (pair, _), each, completion, offsets in read:
+            prompt_ids = (prompts or {}).get(pair.problem.id) or template.prompt_ids(tokenizer, pair.problem, view)
+            ids += [*prompt_ids, *completion, end]
+            roles += [FRAME] * len(prompt_ids) + _roles(each.text, each.spans, offsets) + [ANSWER]
             starts.append(len(ids))
-            sizes.append(len(asked))
+            sizes.append(len(prompt_ids))
     flat = np.array(roles, dtype=np.int8)
     weights = weight[flat]
-    for at, prompt in zip(starts, sizes, strict=False):
-        weights[at : at + prompt] = 0
+    for start_of_row, prompt in zip(starts, sizes, strict=False):
+        weights[start_of_row : start_of_row + prompt] = 0
     return Rows(
         tuple(pair.problem.id for pair in pairs),
         np.array(ids, dtype=np.int32),
@@ -148,26 +147,26 @@ def encode(
     )
 
 
-def _roles(text: str, spans: Sequence[Span], places: Sequence[tuple[int, int]]) -> list[int]:
+def _roles(text: str, spans: Sequence[Span], offsets: Sequence[tuple[int, int]]) -> list[int]:
     """The role of every token: that of the segment its first visible character lies in."""
-    found, at = [], 0
-    for start, end in places:
+    roles, index = [], 0
+    for start, end in offsets:
         while start < end - 1 and text[start].isspace():
             start += 1
-        while at < len(spans) and spans[at].end <= start:
-            at += 1
-        inside = at < len(spans) and spans[at].start <= start
-        found.append(ROLES.index(spans[at].role) if inside and spans[at].node != FILLER else FRAME)
-    return found
+        while index < len(spans) and spans[index].end <= start:
+            index += 1
+        inside = index < len(spans) and spans[index].start <= start
+        roles.append(ROLES.index(spans[index].role) if inside and spans[index].node != FILLER else FRAME)
+    return roles
 
 
 def draw(rows: Rows, row: int, tokenizer: PreTrainedTokenizerBase) -> str:
     """A row's text with what is supervised in double brackets, for people and tests."""
-    at = rows.at(row)
-    said, inside = "", False
-    for token, weight in zip(rows.ids[at].tolist(), rows.weights[at].tolist(), strict=True):
+    span = rows.at(row)
+    text, inside = "", False
+    for token, weight in zip(rows.ids[span].tolist(), rows.weights[span].tolist(), strict=True):
         if (weight > 0) != inside:
-            said += " [[" if weight > 0 else " ]]"
+            text += " [[" if weight > 0 else " ]]"
             inside = weight > 0
-        said += " " + str(tokenizer.decode([token])).strip()
-    return (said + (" ]]" if inside else "")).strip()
+        text += " " + str(tokenizer.decode([token])).strip()
+    return (text + (" ]]" if inside else "")).strip()

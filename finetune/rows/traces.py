@@ -1,4 +1,4 @@
-"""Traces made from those of a pair, for arms that train on neither as it is."""
+"""Derived traces: made from those of a pair, for arms that train on neither as it is."""
 
 from __future__ import annotations
 

@@ -97,15 +97,15 @@ def adapter_state(model: PeftModel) -> dict[str, Tensor]:
 
 def initial_states(base: Any, runs: Sequence[Run], setup: Setup) -> dict[Origin, dict[str, Tensor]]:
     """The tensors that PEFT begins each of the runs with; the base is as before afterwards."""
-    found: dict[Origin, dict[str, Tensor]] = {}
+    states: dict[Origin, dict[str, Tensor]] = {}
     for run in runs:
-        if origin(run) not in found:
-            made = new_adapter(base, run, setup)
-            found[origin(run)] = {name: tensor.clone() for name, tensor in adapter_state(made).items()}
-            made.unload()
+        if origin(run) not in states:
+            adapter = new_adapter(base, run, setup)
+            states[origin(run)] = {name: tensor.clone() for name, tensor in adapter_state(adapter).items()}
+            adapter.unload()
     if hasattr(base, "peft_config"):
         del base.peft_config  # left behind by unload
-    return found
+    return states
 
 
 def short_names(modules: Iterable[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Forward passes as tensors: which rows share one, and the labels and loss weights that a trainer is given.
+"""Training batches: which rows share a forward pass, and the labels and loss weights that a trainer is given.
 
 Labels go by position, never by the padding id, which in SmolLM2 and others is the end-of-turn token.
 """
@@ -44,9 +44,9 @@ def collate(
     to end in one row without padding, by TRL's collator; `position_ids`, which begin anew with every row, take the
     mask's place.
     """
-    found = [_row(rows, row, norm) for row in members] or [_blank(pad)]
-    items = torch.tensor([one.pop("items") for one in found], dtype=torch.float64)
-    batch = _end_to_end(found, pad) if packed else _side_by_side(found, pad)
+    encoded = [_row(rows, row, norm) for row in members] or [_blank(pad)]
+    items = torch.tensor([one.pop("items") for one in encoded], dtype=torch.float64)
+    batch = _end_to_end(encoded, pad) if packed else _side_by_side(encoded, pad)
     if norm is None:
         del batch["weights"]
         return batch
@@ -54,8 +54,8 @@ def collate(
 
 
 def _row(rows: Rows, row: int, norm: str | None) -> dict[str, Any]:
-    at = rows.at(row)
-    ids, weights = rows.ids[at].astype(np.int64), rows.weights[at].astype(np.float64)
+    span = rows.at(row)
+    ids, weights = rows.ids[span].astype(np.int64), rows.weights[span].astype(np.float64)
     total = float(weights.sum())
     return {
         "input_ids": ids,
@@ -70,27 +70,29 @@ def _blank(pad: int) -> dict[str, Any]:
     return {"input_ids": ids, "labels": np.full(2, IGNORED, dtype=np.int64), "weights": np.zeros(2), "items": 0.0}
 
 
-def _side_by_side(found: list[dict[str, Any]], pad: int) -> dict[str, torch.Tensor]:
-    width = max(len(one["input_ids"]) for one in found)
+def _side_by_side(encoded: list[dict[str, Any]], pad: int) -> dict[str, torch.Tensor]:
+    width = max(len(one["input_ids"]) for one in encoded)
     filler = {"input_ids": pad, "labels": IGNORED, "weights": 0.0, "attention_mask": 0}
     batch = {}
     for name, value in filler.items():
-        table = np.full((len(found), width), value, dtype=np.float64 if name == "weights" else np.int64)
-        for place, one in enumerate(found):
-            table[place, : len(one["input_ids"])] = one.get(name, 1)
+        # (rows, longest row): rows of unequal length stacked, the filler after each
+        table = np.full((len(encoded), width), value, dtype=np.float64 if name == "weights" else np.int64)
+        for index, one in enumerate(encoded):
+            table[index, : len(one["input_ids"])] = one.get(name, 1)
         batch[name] = torch.from_numpy(table)
     return batch
 
 
-def _end_to_end(found: list[dict[str, Any]], pad: int) -> dict[str, torch.Tensor]:
+def _end_to_end(encoded: list[dict[str, Any]], pad: int) -> dict[str, torch.Tensor]:
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
     flat = DataCollatorForLanguageModeling(pad_token_id=pad, padding_free=True)
-    batch = flat([{name: one[name] for name in ("input_ids", "labels")} for one in found])
-    return {**batch, "weights": torch.from_numpy(np.concatenate([one["weights"] for one in found]))[None]}
+    batch = flat([{name: one[name] for name in ("input_ids", "labels")} for one in encoded])
+    # (tokens,) of every row, end to end and under one row of the batch: (1, tokens), as the collator lays out the ids
+    return {**batch, "weights": torch.from_numpy(np.concatenate([one["weights"] for one in encoded]))[None]}
 
 
 def padding_id(tokenizer: Any) -> int:
     """The tokenizer's padding token, or its end of turn where it has none; padding is never looked at."""
-    found = tokenizer.pad_token_id
-    return int(tokenizer.eos_token_id if found is None else found)
+    pad = tokenizer.pad_token_id
+    return int(tokenizer.eos_token_id if pad is None else pad)

@@ -1,4 +1,4 @@
-"""What is done beside a trainer's steps: reporting them, stopping a run that has diverged, checkpoints by the clock."""
+"""Trainer callbacks: reports of steps, the end of a run that has diverged, checkpoints by the clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from journey.finetune.runs import Run
 from journey.finetune.training.adapters import dropout_seed
-from journey.finetune.training.protocol import NotFinite, Report, Setup, seal
+from journey.finetune.training.protocol import CheckpointClock, NotFinite, Report, Setup, seal
 
 
 class Watch(TrainerCallback):
@@ -23,7 +23,8 @@ class Watch(TrainerCallback):
 
     def __init__(self, run: Run, report: Report, setup: Setup) -> None:
         self.run, self.report, self.setup = run, report, setup
-        self.saved = time.monotonic()
+        self.clock = CheckpointClock(setup.checkpoint_seconds)
+        self.began = 0.0  # of the checkpoint that is being written
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -34,13 +35,13 @@ class Watch(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        due = time.monotonic() - self.saved >= self.setup.checkpoint_seconds and state.global_step < state.max_steps
+        due = self.clock.due() and state.global_step < state.max_steps
         if _shared():
-            said = torch.tensor(int(due), device=args.device)
-            torch.distributed.broadcast(said, src=0)
-            due = bool(said)
+            decision = torch.tensor(int(due), device=args.device)
+            torch.distributed.broadcast(decision, src=0)
+            due = bool(decision)
         if due:
-            control.should_save = True
+            control.should_save, self.began = True, time.monotonic()
         return control
 
     def on_log(
@@ -63,7 +64,7 @@ class Watch(TrainerCallback):
             torch.distributed.barrier()  # every process writes a file of its own into the checkpoint
         if state.is_world_process_zero:
             seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
-        self.saved = time.monotonic()
+        self.clock.written(time.monotonic() - self.began)
 
 
 def _shared() -> bool:

@@ -1,4 +1,4 @@
-"""One run on several processes, started by `accelerate launch`: each has the whole model and a share of every step.
+"""Data-parallel training of one run by `accelerate launch`: each process has the whole model and a share of every step.
 
     python -P -m accelerate.commands.launch --multi_gpu --num_processes 2 ... -m journey.finetune.training.distributed DIR
 

@@ -1,4 +1,4 @@
-"""What a training process tells its parent, a JSON line each on its stdout."""
+"""Events from a training process to its parent, a JSON line each on its stdout."""
 
 from __future__ import annotations
 

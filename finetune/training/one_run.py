@@ -28,9 +28,12 @@ from journey.finetune.training import adapters
 from journey.finetune.training.batches import IGNORED, collate, laid_out, padding_id
 from journey.finetune.training.callbacks import Watch
 from journey.finetune.training.packing import check_packing
-from journey.finetune.training.protocol import Report, Setup, Trained, checkpoints, newest_whole
+from journey.finetune.training.protocol import NotFinite, Report, Setup, Trained, checkpoints, newest_whole
 from journey.formats.files import json_lines, write_atomic
-from journey.models import load
+from journey.formats.finetune import TRAJECTORY
+from journey.models import load, policy
+from journey.models.compute.precision import be_deterministic
+from journey.models.diverged import why_diverged
 from journey.rng import seed_for
 
 
@@ -45,9 +48,9 @@ class _Weighted:
         self.model, self.scale, self.exact = model, scale, exact
 
     def __call__(self, **inputs: Any) -> FusedCausalLMOutput:
-        found = self._exactly(inputs) if self.exact else self.model(**inputs)
-        assert found.log_probs is not None
-        return replace(found, log_probs=found.log_probs * self.scale.to(found.log_probs.dtype))
+        outputs = self._exactly(inputs) if self.exact else self.model(**inputs)
+        assert outputs.log_probs is not None
+        return replace(outputs, log_probs=outputs.log_probs * self.scale.to(outputs.log_probs.dtype))
 
     def _exactly(self, inputs: dict[str, Any]) -> FusedCausalLMOutput:
         given = {name: value for name, value in inputs.items() if name not in ("labels", "fused_lm_head")}
@@ -93,7 +96,7 @@ class _Trainer(SFTTrainer):
 
 def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
     gpu = device != "cpu"
-    made = SFTConfig(
+    arguments = SFTConfig(
         output_dir=str(checkpoints(setup, [run])),
         per_device_train_batch_size=1,  # one item is one forward pass
         gradient_accumulation_steps=passes // setup.processes,
@@ -126,14 +129,15 @@ def _arguments(run: Run, setup: Setup, passes: int, device: str) -> SFTConfig:
         report_to=setup.report_to,
         run_name=run.run,
         disable_tqdm=True,
+        router_aux_loss_coef=0.0,  # a stack has none: mixtures of experts get one loss, whatever trains them
         save_strategy="no",  # checkpoints are asked for by time
         save_total_limit=2,
     )
     if setup.processes == 1 and gpu:
-        made._n_gpu = (
+        arguments._n_gpu = (
             1  # on a machine with several the trainer would spread the run over all of them, which TRL refuses
         )
-    return made
+    return arguments
 
 
 def _collator(rows: Rows, setup: Setup, pad: int, exact: bool) -> Callable[[list[dict[str, Any]]], Any]:
@@ -161,6 +165,8 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report, dtype: torch.d
     TRL's, which casts to float32. Raises NotFinite when the loss is no number, UsageError if rows cannot be packed.
     """
     started = time.monotonic()
+    if setup.deterministic:
+        be_deterministic()
     ref = load.ModelRef(setup.base, setup.source, setup.revision)
     tokenizer = load.load_tokenizer(ref)
     device, pad = load.best_device(), padding_id(tokenizer)
@@ -185,9 +191,11 @@ def train_run(run: Run, rows: Rows, setup: Setup, report: Report, dtype: torch.d
     checkpoint = newest_whole(checkpoints(setup, [run]))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     logged = [entry for entry in trainer.state.log_history if "loss" in entry]
+    if why := why_diverged(_state(model, setup)):
+        raise NotFinite(why)
     if trainer.is_world_process_zero():
         folder = Path(setup.work) / run.run
-        write_atomic(folder / "trajectory.jsonl", json_lines(_trajectory(logged, steps, rows)))
+        write_atomic(folder / TRAJECTORY, json_lines(_trajectory(logged, steps, rows)))
         if setup.full:
             save_model(model, folder, setup)
         else:
@@ -242,7 +250,8 @@ def save_model(model: PreTrainedModel, folder: Path, setup: Setup) -> None:
     beside = Path(setup.scratch) / "saved" / folder.name
     shutil.rmtree(beside, ignore_errors=True)
     model.save_pretrained(beside, max_shard_size="1000GB")
-    load.load_tokenizer(load.ModelRef(setup.base, setup.source, setup.revision)).save_pretrained(beside)
+    tokenizer = load.load_tokenizer(load.ModelRef(setup.base, setup.source, setup.revision))
+    policy.for_a_folder(tokenizer, setup.template).save_pretrained(beside)
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(beside.iterdir(), key=lambda path: path.suffix == ".safetensors"):
         with path.open("rb") as file:

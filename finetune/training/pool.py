@@ -1,4 +1,4 @@
-"""Groups of runs side by side in worker processes of one thread each: on a CPU two threads in one process can be slower.
+"""The worker pool: groups of runs in processes of one thread each; on a CPU two threads in one process can be slower.
 
 A worker that dies takes only its own group with it; an interrupted command leaves no worker behind.
 """

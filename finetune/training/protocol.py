@@ -1,4 +1,4 @@
-"""What an engine is given and gives back, and the checkpoints it goes on from.
+"""The engine protocol: what an engine is given and gives back, and the checkpoints it goes on from.
 
 An engine is registered in ENGINES and has one interface:
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ from journey.errors import JourneyError
 from journey.finetune.rows.rows import Rows
 from journey.finetune.runs import Run
 from journey.formats.files import dump_json, sha256, write_atomic
+from journey.formats.finetune import TemplateFile
 from journey.rng import digest
 
 Report = Callable[[str, int, float], None]  # run, optimiser step (from 1), loss
@@ -33,6 +35,8 @@ Labels = Callable[[Rows, list[int], int], list[list[int]]]
 LABELS: dict[str, Labels] = {}
 IGNORED = -100  # label of tokens that are not supervised
 _SEAL = "complete.json"
+_FIRST_CHECKPOINT = 3.0  # seconds
+_CHECKPOINT_COSTS = 20  # the time between checkpoints over the time that one takes, at least
 
 
 class NotFinite(JourneyError):
@@ -69,6 +73,8 @@ class Setup(msgspec.Struct, frozen=True):
     report_to: str = "none"
     logs: str = ""  # where reporters that write files put them
     lora_options: dict[str, Any] = {}  # further fields of LoraConfig
+    template: TemplateFile | None = None  # what a whole model's chat template is to do by itself
+    deterministic: bool = False  # only algorithms that give the same bytes every time
 
 
 class Trained(msgspec.Struct, frozen=True):
@@ -119,16 +125,41 @@ def checkpoints(setup: Setup, runs: Sequence[Run]) -> Path:
     return Path(setup.scratch) / "checkpoints" / group_name(runs)
 
 
+class CheckpointClock:
+    """When the next checkpoint is due: after `longest` seconds, and sooner where writing one costs little.
+
+    A checkpoint that takes c seconds is written again after 20 c, so that it costs five percent at most; the first one
+    after a few seconds, since nobody knows yet what it costs.
+    """
+
+    def __init__(self, longest: float) -> None:
+        self.longest, self._wait = longest, _FIRST_CHECKPOINT
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether one should be written now."""
+        return time.monotonic() - self._last >= min(self.longest, self._wait)
+
+    def written(self, seconds: float) -> None:
+        """One has been written, in so many seconds."""
+        self._last, self._wait = time.monotonic(), _CHECKPOINT_COSTS * seconds
+
+
 def seal(checkpoint: Path) -> None:
     """Mark a checkpoint as whole, with the hashes of its files."""
     files = {path.name: sha256(path) for path in sorted(checkpoint.iterdir()) if path.is_file() and path.name != _SEAL}
     write_atomic(checkpoint / _SEAL, dump_json(files))
 
 
+def checkpoint_step(checkpoint: Path) -> int:
+    """The optimiser step of a checkpoint `NAME-STEP`."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
 def newest_whole(folder: Path) -> Path | None:
     """The newest checkpoint `NAME-STEP` whose files are what its seal says; broken ones are removed."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    for checkpoint in found:
+    newest_first = sorted(folder.glob("checkpoint-*"), key=checkpoint_step, reverse=True)
+    for checkpoint in newest_first:
         if _whole(checkpoint):
             return checkpoint
         shutil.rmtree(checkpoint)

@@ -46,7 +46,7 @@ def train_apart(
     if left:
         for kind in {run.kind for run in runs}:
             data[kind].save(scratch / f"{kind}.npz")
-        write_atomic(scratch / "plan.json", dump_json(WorkerPlan(setup, tuple(runs))))
+        write_atomic(scratch / WorkerPlan.FILE, dump_json(WorkerPlan(setup, tuple(runs))))
         waiting = [run for group in left for run in group]
         with console.progress(what, sum(run.steps for run in waiting)) as ticker:
 
@@ -59,15 +59,15 @@ def train_apart(
 
             pool.train_all(
                 left,
-                scratch / "plan.json",
+                scratch / WorkerPlan.FILE,
                 workers,
                 one_thread=one_thread,
                 on_step=pool.show_on(ticker),
                 on_end=on_end,
             )
     if again:
-        said = "; ".join(f"{name} failed: {reason}" for name, reason in again.items())
-        raise PartialError(f"{said}\n  the same command tries again (logs: {scratch})")
+        message = "; ".join(f"{name} failed: {reason}" for name, reason in again.items())
+        raise PartialError(f"{message}\n  the same command tries again (logs: {scratch})")
     return {name: one for name, one in ended.items() if one is not None}
 
 

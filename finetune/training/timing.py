@@ -1,4 +1,4 @@
-"""How long a training will take, from a step of it on one and on two layers of the base, timed here."""
+"""The training-time estimate: from a step on one and on two layers of the base, timed here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program that trains runs: requests come in on stdin as lists of their names, events go out on stdout, JSON lines both.
+"""The training worker: requests come in on stdin as lists of run names, events go out on stdout, JSON lines both.
 
     python -P -m journey.finetune.training.worker DIR/plan.json
 
@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ from journey.finetune.training.protocol import Engine, Failed, NotFinite, Setup,
 
 class WorkerPlan(msgspec.Struct, frozen=True):
     """Everything a worker must know; the rows lie beside it as KIND.npz."""
+
+    FILE: ClassVar[str] = "worker_plan.json"
 
     setup: Setup
     runs: tuple[Run, ...]

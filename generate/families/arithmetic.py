@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from journey.answers.grading import grade
+from journey.generate.first_mistake import quantities
 from journey.generate.protocols import FAMILIES
 from journey.rng import rng_for
-from journey.schema import Problem, problem_id
+from journey.schema import FirstMistake, Problem, problem_id
 
 _DRAWS = 10_000  # drafts for one problem before giving up; some 5 are needed
 
@@ -165,10 +167,10 @@ def _compare(draft: Draft, steps: int) -> None:
     letters = [draft.given(3)]
     draft.say(f"{names[0]} {verb} {draft.values[letters[0]]} {things}.")
     closing = rng.choice(("sum", "difference", "last")) if steps > 1 else "last"
-    for place in range(1, steps + (closing == "last")):
-        other = rng.randrange(max(0, place - 2), place)
+    for index in range(1, steps + (closing == "last")):
+        other = rng.randrange(max(0, index - 2), index)
         sign, number = draft.change(draft.values[letters[other]], "+-*/")
-        who, than = names[place], names[other]
+        who, than = names[index], names[other]
         text = {
             "+": f"{who} {verb} {number} more {things} than {than}.",
             "-": f"{who} {verb} {number} fewer {things} than {than}.",
@@ -180,15 +182,15 @@ def _compare(draft: Draft, steps: int) -> None:
     if closing == "last":
         draft.say(f"How many {things} {'does' if have == 'have' else 'did'} {names[steps]} {have}?")
         return
-    first, second = sorted(rng.sample(range(len(letters)), 2), key=lambda at: -draft.values[letters[at]])
+    first, second = sorted(rng.sample(range(len(letters)), 2), key=lambda person: -draft.values[letters[person]])
     do = "do" if have == "have" else "did"
     if closing == "sum":
-        asked = f"How many {things} {do} {names[first]} and {names[second]} {have} together?"
+        question = f"How many {things} {do} {names[first]} and {names[second]} {have} together?"
         line = f"Together {names[first]} and {names[second]} {have if do == 'do' else verb} {{calc}} {things}."
     else:
-        asked = f"How many more {things} {'does' if do == 'do' else do} {names[first]} {have} than {names[second]}?"
+        question = f"How many more {things} {'does' if do == 'do' else do} {names[first]} {have} than {names[second]}?"
         line = f"{names[first]} {verb} {{calc}} more {things} than {names[second]}."
-    draft.step(letters[first], "+" if closing == "sum" else "-", letters[second], line, draft.say(asked))
+    draft.step(letters[first], "+" if closing == "sum" else "-", letters[second], line, draft.say(question))
 
 
 def _stock(draft: Draft, steps: int) -> None:
@@ -198,17 +200,17 @@ def _stock(draft: Draft, steps: int) -> None:
     letter = draft.given(5)
     draft.say(f"A {place} has {draft.values[letter]} {things}.")
     when = ["On Monday", "On Tuesday", "On Wednesday", "On Thursday", "On Friday", "On Saturday"]
-    for at in range(steps):
-        sign, number = draft.change(draft.values[letter], "+-" if at % 2 or rng.random() < 0.6 else "*-")
+    for day in range(steps):
+        sign, number = draft.change(draft.values[letter], "+-" if day % 2 or rng.random() < 0.6 else "*-")
         if sign == "*":
-            text = f"{when[at]} a delivery brings it to {number} times as many {things}."
-            line = f"{when[at]} it has {{calc}} {things}."
+            text = f"{when[day]} a delivery brings it to {number} times as many {things}."
+            line = f"{when[day]} it has {{calc}} {things}."
         elif sign == "+":
-            text = f"{when[at]} it {gains} {number} more."
-            line = f"{when[at]} the {place} has {{calc}} {things}."
+            text = f"{when[day]} it {gains} {number} more."
+            line = f"{when[day]} the {place} has {{calc}} {things}."
         else:
-            text = f"{when[at]} it {loses} {number} of them."
-            line = f"{when[at]} there are {{calc}} {things} left."
+            text = f"{when[day]} it {loses} {number} of them."
+            line = f"{when[day]} there are {{calc}} {things} left."
         letter = draft.step(letter, sign, number, line, draft.say(text))
     draft.say(f"How many {things} does the {place} have after that?")
 
@@ -276,14 +278,17 @@ def _storage(draft: Draft, steps: int) -> None:
     sentence = draft.say(f"There are {count} {holders} with {draft.values[each]} {things} each.")
     letter = draft.step(each, "*", count, f"All {holders} together hold {{calc}} {things}.", sentence)
     names = rng.sample(NAMES, steps)
-    for at in range(steps - 1):
-        sign, number = draft.change(draft.values[letter], "+-" if at < steps - 2 else "+-/")
+    for index in range(steps - 1):
+        sign, number = draft.change(draft.values[letter], "+-" if index < steps - 2 else "+-/")
         text, line = {
             "+": (
-                f"{names[at]} brings {number} more {things}.",
-                f"With {names[at]}'s {things} there are {{calc}} {things}.",
+                f"{names[index]} brings {number} more {things}.",
+                f"With {names[index]}'s {things} there are {{calc}} {things}.",
             ),
-            "-": (f"{names[at]} takes {number} {things} away.", f"After {names[at]} there are {{calc}} {things} left."),
+            "-": (
+                f"{names[index]} takes {number} {things} away.",
+                f"After {names[index]} there are {{calc}} {things} left.",
+            ),
             "/": (f"The rest is shared equally by {number} people.", f"Each of them gets {{calc}} {things}."),
         }[sign]
         letter = draft.step(letter, sign, number, line, draft.say(text))
@@ -325,13 +330,18 @@ class Arithmetic:
         """The number of steps."""
         return float(len(problem.facts["letters"]))
 
+    def first_mistake(self, problem: Problem, text: str) -> FirstMistake:
+        """The first false equation, or quantity that is not what the question's graph makes it."""
+        right = grade(problem, text).outcome == "correct"
+        return quantities.first_mistake(problem, text, right, stated=True)
+
 
 def _problem(draft: Draft, level: int, form: str) -> Problem:
     question, starts = _joined(draft.sentences)
     letter = draft.results[-1][0]
     answer = str(draft.values[letter])
     brief = f"{' '.join(draft.brief)} find {letter} :"
-    spans = [list(_said(draft.sentences[at], starts[at], form)) for _, at in draft.results]
+    spans = [list(_said(draft.sentences[index], starts[index], form)) for _, index in draft.results]
     facts = {
         "form": form,
         "letters": [each for each, _ in draft.results],
@@ -360,8 +370,8 @@ def _said(sentence: str, start: int, form: str) -> tuple[int, int]:
 
 def _joined(sentences: Sequence[str]) -> tuple[str, list[int]]:
     """The sentences as one text, and where each begins."""
-    starts, at = [], 0
+    starts, start = [], 0
     for sentence in sentences:
-        starts.append(at)
-        at += len(sentence) + 1
+        starts.append(start)
+        start += len(sentence) + 1
     return " ".join(sentences), starts

@@ -9,14 +9,17 @@ forward from a random solution, so they are solvable by construction; a tenth of
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 
 from journey.answers.checker import Outcome, number
+from journey.answers.grading import grade
+from journey.generate.first_mistake import searches
 from journey.generate.protocols import FAMILIES
 from journey.rng import digest, rng_for
-from journey.schema import Problem, problem_id
+from journey.schema import FirstMistake, Problem, problem_id
 
 HELD_OUT_TARGETS = 0.10
 _DRAWS = 100_000  # per problem, before giving up; level 2 needs a few hundred
@@ -54,16 +57,16 @@ LEVELS = {
 
 def _up(a: int, b: int, rules: CountdownLevel) -> list[Move]:
     product, total = a * b, a + b
-    found: list[Move] = [(a, "*", b, product, (product,)), (a, "+", b, total, (total,))]
+    steps: list[Move] = [(a, "*", b, product, (product,)), (a, "+", b, total, (total,))]
     limit = rules.ceiling
-    return found if limit is None else [move for move in found if move[3] <= limit]
+    return steps if limit is None else [move for move in steps if move[3] <= limit]
 
 
 def _down(a: int, b: int, rules: CountdownLevel) -> list[Move]:
-    found: list[Move] = [(a, "-", b, a - b, (a - b,))] if a > b else []
+    steps: list[Move] = [(a, "-", b, a - b, (a - b,))] if a > b else []
     if b > 1 and a % b == 0 and "/" in rules.operations:  # a / 1 would only repeat a * 1
-        found.append((a, "/", b, a // b, (a // b,)))
-    return found
+        steps.append((a, "/", b, a // b, (a // b,)))
+    return steps
 
 
 def results(a: int, b: int, rules: CountdownLevel) -> list[Move]:
@@ -72,8 +75,8 @@ def results(a: int, b: int, rules: CountdownLevel) -> list[Move]:
 
 
 def _tried(a: int, b: int, rules: CountdownLevel) -> list[Move]:
-    found = results(a, b, rules)
-    return found if rules.idle else [move for move in found if move[3] != a and move[3] != b]
+    steps = results(a, b, rules)
+    return steps if rules.idle else [move for move in steps if move[3] != a and move[3] != b]
 
 
 def moves(state: State, rules: CountdownLevel, *, every: bool = False) -> list[Move]:
@@ -81,27 +84,27 @@ def moves(state: State, rules: CountdownLevel, *, every: bool = False) -> list[M
 
     Idle steps are left out where the level says so, unless `every`.
     """
-    found: list[Move] = []
+    legal: list[Move] = []
     for a, b, rest in _pairs(state):
         steps = results(a, b, rules) if every else _tried(a, b, rules)
         if len(rest) == 1:  # most states that are expanded
             d = rest[0]
-            found += [(a, op, b, c, (c, d) if c > d else (d, c)) for _, op, _, c, _ in steps]
+            legal += [(a, op, b, c, (c, d) if c > d else (d, c)) for _, op, _, c, _ in steps]
         else:
-            found += [(a, op, b, c, put_in(rest, c)) for _, op, _, c, _ in steps]
-    return found
+            legal += [(a, op, b, c, put_in(rest, c)) for _, op, _, c, _ in steps]
+    return legal
 
 
 def _pairs(state: State) -> list[tuple[int, int, State]]:
     """Every different pair, the larger first, with the numbers it leaves; equal numbers stand side by side."""
-    found = []
+    pairs = []
     for i, a in enumerate(state):
         if i and a == state[i - 1]:
             continue
         for j in range(i + 1, len(state)):
             if j == i + 1 or state[j] != state[j - 1]:
-                found.append((a, state[j], state[:i] + state[i + 1 : j] + state[j + 1 :]))
-    return found
+                pairs.append((a, state[j], state[:i] + state[i + 1 : j] + state[j + 1 :]))
+    return pairs
 
 
 def last_moves(a: int, b: int, target: int, rules: CountdownLevel, *, every: bool = False) -> list[Move]:
@@ -110,23 +113,23 @@ def last_moves(a: int, b: int, target: int, rules: CountdownLevel, *, every: boo
     A step that hits the target is never left out, so nothing that can be made is missed.
     """
     if every:
-        found = results(a, b, rules)
+        steps = results(a, b, rules)
     elif target > a:
-        found = _up(a, b, rules)
+        steps = _up(a, b, rules)
     else:
-        found = _down(a, b, rules)
+        steps = _down(a, b, rules)
         if b == 1 and a == target:
-            found.insert(0, (a, "*", 1, a, (a,)))
+            steps.insert(0, (a, "*", 1, a, (a,)))
     if rules.idle:
-        return found
-    return [move for move in found if move[3] == target or (move[3] != a and move[3] != b)]
+        return steps
+    return [move for move in steps if move[3] == target or (move[3] != a and move[3] != b)]
 
 
 def put_in(rest: State, value: int) -> State:
     """Descending numbers with one more put in its place."""
-    for place, other in enumerate(rest):
+    for index, other in enumerate(rest):
         if value >= other:
-            return rest[:place] + (value,) + rest[place:]
+            return rest[:index] + (value,) + rest[index:]
     return (*rest, value)
 
 
@@ -139,25 +142,25 @@ def _hits(a: int, b: int, target: int, rules: CountdownLevel) -> bool:
 
 def _partners(c: int, target: int, rules: CountdownLevel) -> set[int]:
     """The numbers that make the target with c in one step."""
-    found = {target - c, target + c, c - target}
+    partners = {target - c, target + c, c - target}
     if target % c == 0:
-        found.add(target // c)
+        partners.add(target // c)
     if "/" in rules.operations:
-        found.add(target * c)
+        partners.add(target * c)
         if c % target == 0:
-            found.add(c // target)
-    return found
+            partners.add(c // target)
+    return partners
 
 
 def _values(a: int, b: int, rules: CountdownLevel) -> list[int]:
     """The results of one step on a >= b."""
-    found = [a + b, a * b]
+    values = [a + b, a * b]
     if a > b:
-        found.append(a - b)
+        values.append(a - b)
     if b > 1 and a % b == 0 and "/" in rules.operations:
-        found.append(a // b)
+        values.append(a // b)
     limit = rules.ceiling
-    return found if limit is None else [value for value in found if value <= limit]
+    return values if limit is None else [value for value in values if value <= limit]
 
 
 @lru_cache(maxsize=_CACHED)
@@ -231,7 +234,7 @@ _EXPRESSION = re.compile(r"(?:[0-9\s()+*/{}-]|\\frac)+", re.ASCII)
 
 def _plain(expression: str) -> str:
     replaced = {"\\times": "*", "\\cdot": "*", "\\div": "/", "\\dfrac": "\\frac", "\\tfrac": "\\frac"}
-    return _LATEX.sub(lambda found: replaced.get(found.group(), " "), expression.translate(_SIGNS)).strip()
+    return _LATEX.sub(lambda match: replaced.get(match.group(), " "), expression.translate(_SIGNS)).strip()
 
 
 class CountdownSpace:
@@ -305,7 +308,7 @@ class Countdown:
         """Each given number exactly once, and the exact value is the target; the bare target is wrong."""
         expression, equals, right = _plain(answer).partition("=")
         numbers, target = problem.facts["numbers"], problem.facts["target"]
-        if equals and number(right) != target:
+        if equals and ("=" in right or number(right) != target):
             return Outcome.DIFFERENT, f"says it equals {right.strip()[:50]!r}, not {target}"
         if len(expression) > 200 or not _EXPRESSION.fullmatch(expression) or re.search(r"\*\s*\*|\d\s+\d", expression):
             return Outcome.DIFFERENT, "not an expression of the numbers"
@@ -337,6 +340,16 @@ class Countdown:
         """Exact: whether `target` can be made from `state` under the rules of the problem's level."""
         return can_make(state, target, LEVELS[problem.level or 1])
 
+    def first_mistake(self, problem: Problem, text: str) -> FirstMistake:
+        """The first false equation, number that is not there, or branch from which the target is out of reach."""
+        right = grade(problem, text).outcome == "correct"
+        return searches.first_mistake(problem, text, right, self.reaches(problem))
+
+    def reaches(self, problem: Problem) -> Callable[[State], bool]:
+        """Exact: whether the target can be made from a state by the question's rules, which limit no result."""
+        rules, target = replace(LEVELS[problem.level or 1], ceiling=None), problem.facts["target"]
+        return lambda state: can_make(state, target, rules)
+
 
 def _words(operations: str) -> str:
     words = [
@@ -351,8 +364,8 @@ def _solve(terms: tuple[tuple[int, str], ...], target: int, rules: CountdownLeve
     if len(terms) == 1:
         return terms[0][1]
     values = tuple(value for value, _ in terms)
-    found = moves(values, rules, every=True)
-    a, op, b, c, _ = next(move for move in found if _can_make(move[4], target, rules))
+    legal = moves(values, rules, every=True)
+    a, op, b, c, _ = next(move for move in legal if _can_make(move[4], target, rules))
     kept = list(terms)
     first = kept.pop([value for value, _ in kept].index(a))
     second = kept.pop([value for value, _ in kept].index(b))

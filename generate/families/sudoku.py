@@ -26,8 +26,8 @@ from journey.answers.checker import Outcome
 from journey.generate.first_mistake import grids
 from journey.generate.grids.guesses import fill
 from journey.generate.grids.making import full, with_holes
-from journey.generate.grids.narrate import rows
-from journey.generate.grids.space import Grid, GridSpace, Order, brief_cell, solve
+from journey.generate.grids.narrate import WHOLE, rows
+from journey.generate.grids.space import Grid, GridSpace, Order, brief_cell, candidates, filled, size_of, solve
 from journey.generate.protocols import FAMILIES
 from journey.generate.search.tree import LimitReached
 from journey.rng import rng_for
@@ -68,6 +68,8 @@ _SEPARATORS = re.compile(r"[\s,;/|&]+|\\\\|\\[,;! ]")
 )
 class Sudoku:
     """Fill a grid so that every row, column and box has each digit once; the checker reads the rows."""
+
+    target = WHOLE
 
     def problem(self, seed: int, index: int, level: int = 1, attempt: int = 0) -> Problem:
         """The problem of this place in the seed's stream; another attempt is an independent draw."""
@@ -141,6 +143,27 @@ class Sudoku:
         given = problem.facts["grid"]
         kept = len(state) == len(given) and all(not g or g == s for g, s in zip(given, state, strict=True))
         return kept and solve(tuple(state)) is not None
+
+    def start(self, problem: Problem) -> Grid:
+        """The grid as it is given."""
+        return tuple(problem.facts["grid"])
+
+    def end(self, problem: Problem) -> Grid:
+        """The one completion."""
+        return self.space(problem).solution
+
+    def played(self, problem: Problem, state: Grid, move: str) -> Grid | str:
+        """The grid with one more digit; only an empty cell can get one, and only one that its units allow."""
+        size = size_of(state)
+        written = {
+            f"{brief_cell(cell, size)} = {digit}": (cell, digit)
+            for cell in range(size * size)
+            for digit in range(1, size + 1)
+        }
+        if move not in written:
+            return "move_unreadable"
+        cell, digit = written[move]
+        return "move_not_allowed" if state[cell] or digit not in candidates(state, cell) else filled(state, cell, digit)
 
     def first_mistake(self, problem: Problem, text: str) -> FirstMistake:
         """The first digit that is not the one of the completion, or a wrong answer."""

@@ -13,7 +13,9 @@ from journey.schema import Check, Node, Reachable, Role, Trace
 from journey.views import lay_out
 
 WHOLE = 0  # as the target of a claim: the grid can be completed
-_CHECKS = {tried: Check(kind, "x", "solves", str(WHOLE)) for tried, kind in ((False, "contradiction"), (True, "exhausted"))}
+_CHECKS = {
+    tried: Check(kind, "x", "solves", str(WHOLE)) for tried, kind in ((False, "contradiction"), (True, "exhausted"))
+}
 
 
 def rows(grid: Grid) -> tuple[str, str]:

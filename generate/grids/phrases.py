@@ -35,7 +35,7 @@ FORCED: Bank = (
 GUESSES: Bank = (
     "{c} can be {o}. Try {e}.",
     "{c} could be {o}; I try {e}.",
-    "For {c} both the row and the rest allow {o}. Say {e}.",
+    "Nothing says yet whether {c} is {o}. Say {e}.",
     "{o} fit in {c}. Suppose {e}.",
     "{c} is open: {o}. I start with {e}.",
     "{c} may be {o}. Let me try {e}.",

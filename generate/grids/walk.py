@@ -13,7 +13,7 @@ from journey.generate.grids.guesses import (
     wrong_guesses,
 )
 from journey.generate.grids.narrate import answer_piece, narrate, prose, rows, text_of
-from journey.generate.grids.space import Grid, GridSpace, candidates, filled, next_cell
+from journey.generate.grids.space import Grid, GridSpace, filled, next_cell
 from journey.generate.search.narrate import NarratedSearch, Piece
 from journey.generate.search.settings import SearchSettings
 from journey.generate.search.walks import TooFew
@@ -81,7 +81,9 @@ class GridWalk:
             cell, options = chosen
             role: Role = "consequence" if options else "mistake"
             digit = (options or self._least_seen(grid, cell))[0]
-            each = Placement(-1, cell, digit, "forced" if len(options) == 1 else "guess", False, tuple(options or [digit]))
+            each = Placement(
+                -1, cell, digit, "forced" if len(options) == 1 else "guess", False, tuple(options or [digit])
+            )
             text = prose(each, grid, rng, again=not options)
             pieces.append((role, text, f"{text_of(each, self.space.size)} .", 0))
             grid = filled(grid, cell, digit)

@@ -1,5 +1,8 @@
 """Mistakes with known truth, put into annotated solutions: made, carried on, noticed for a reason, corrected.
 
+A share of the journeys has none (`slips.clean`), and right steps are doubted and re-checked too (`slips.rechecks`): a doubt must
+not mean that something is wrong.
+
 The wrong value flows through the following steps (`consequence`) until it is noticed after `delay` of them, for a
 structured reason that fails on the wrong value and passes on the right one; then back, corrected, and on to the answer.
 
@@ -8,66 +11,24 @@ structured reason that fails on the wrong value and passes on the right one; the
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel
 
 from journey.answers.equations import Unreadable
-from journey.config import Settings
-from journey.errors import UnknownName
 from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import METHODS
-from journey.generate.slips.annotated import Annotated, annotated
-from journey.generate.slips.kinds import KINDS
+from journey.generate.slips.annotated import annotated
+from journey.generate.slips.draw import SlipDraw, SlipsSettings
 from journey.generate.slips.narrate import Voice
-from journey.generate.slips.notices import choose, reasons
-from journey.generate.slips.slip import Refused, Slip, usable
-from journey.generate.slips.text import WrongStep, following_steps, wrong_step
-from journey.generate.slips.tree import Episode, assemble, tree_id
+from journey.generate.slips.slip import Slip
+from journey.generate.slips.tree import assemble, tree_id
 from journey.generate.slips.unnoticed import unnoticed
 from journey.rng import rng_for
 from journey.schema import Pair, Problem, Trace
 
-MAX_DELAY = 3
-DELAY_WEIGHTS = (0.6, 1, 1, 1)  # short solutions cap most delays, so 0 comes out at about half all the same
 
-
-class SlipsSettings(Settings):
-    """How many mistakes of which kinds are made, and how long they go unnoticed."""
-
-    rate: float = Field(
-        default=0.2, ge=0, le=1, description="share of the steps that get a mistake; every journey has one"
-    )
-    most: int = Field(default=3, ge=1, le=1_000_000, description="mistakes in one journey at most")
-    delay: int | None = Field(
-        default=None,
-        ge=0,
-        le=1_000_000,
-        description=f"steps between mistake and notice, capped by the steps left; none: 0 to {MAX_DELAY}",
-    )
-    kinds: tuple[str, ...] | None = Field(
-        default=None, description="kinds of mistakes to make, e.g. digit,operation; none: all"
-    )
-
-    @field_validator("kinds", mode="before")
-    @classmethod
-    def _listed(cls, value: object) -> object:
-        return tuple(value.split(",")) if isinstance(value, str) else value
-
-    @field_validator("kinds")
-    @classmethod
-    def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for name in names or ():
-            if name not in KINDS:
-                raise UnknownName("kind of mistake", name, KINDS)
-        return names
-
-
-@METHODS.add("slips", problems=True, model=False)
+@METHODS.add("slips", problems=True, model=False, revision=2)
 class Slips:
     """Mistakes with known truth in annotated solutions, noticed for a reason and corrected."""
 
@@ -82,13 +43,23 @@ class Slips:
             graph = annotated(problem)
         except Unreadable as error:
             return Rejection(error.reason, error.detail)
+        settings = self.settings
+        steps, wanted = len(graph.steps), max(settings.at or 0, settings.mistakes or 0)
+        if wanted > steps:
+            return Rejection("too_few_steps", f"{steps} steps, {wanted} needed")
         rng = rng_for("slips", seed, problem.id, attempt)
-        draw = _Draw(graph, self.settings, rng)
-        episodes = draw.episodes()
-        if not episodes:
+        draw = SlipDraw(graph, settings, rng)
+        episodes = [] if settings.without else draw.episodes()
+        if not episodes and not settings.without:
             reason, count = draw.refused.most_common(1)[0] if draw.refused else ("no_place_for_a_mistake", 0)
             return Rejection(reason, f"{count} of {sum(draw.refused.values())} places refused for this")
-        return assemble(graph, episodes, Voice(rng), seed, attempt, self.settings.model_dump(mode="json"))
+        # Drawn apart, so that clean journeys and re-checks change nothing in the mistakes of the others.
+        chance = rng_for("slips clean", seed, problem.id, attempt)
+        if chance.random() < settings.clean:
+            episodes = []
+        rechecked = [step for step in range(steps) if chance.random() < settings.rechecks]
+        told = settings.model_dump(mode="json")
+        return assemble(graph, episodes, Voice(rng), seed, attempt, told, rechecked=rechecked)
 
     def unnoticed(self, pair: Pair) -> Trace | None:
         """The pair's solution with a mistake that is never noticed, and what follows from it in the box.
@@ -99,104 +70,11 @@ class Slips:
             graph = annotated(pair.problem)
         except Unreadable:
             return None
-        told, problem = pair.provenance, pair.problem
-        settings = SlipsSettings(**told.get("settings", {}))
-        seed, attempt = told.get("seed", 0), told.get("attempt", 0)
+        provenance, problem = pair.provenance, pair.problem
+        settings = SlipsSettings(**provenance.get("settings", {}))
+        seed, attempt = provenance.get("seed", 0), provenance.get("attempt", 0)
         slips: list[Slip] = []
         if tree_id(problem, seed, attempt, settings.model_dump(mode="json")) == pair.tree:
-            draw = _Draw(graph, settings, rng_for("slips", seed, problem.id, attempt))
-            slips = [episode.slip for episode in draw.episodes()]
+            draw = SlipDraw(graph, settings, rng_for("slips", seed, problem.id, attempt))
+            slips = [] if settings.without else [episode.slip for episode in draw.episodes()]
         return unnoticed(graph, pair, slips, rng_for("unnoticed", pair.pair_id))
-
-
-@dataclass
-class _Draw:
-    """The mistakes of one journey, drawn from one stream."""
-
-    graph: Annotated
-    settings: SlipsSettings
-    rng: random.Random
-
-    def __post_init__(self) -> None:
-        self.refused: Counter[str] = Counter()
-
-    def episodes(self) -> list[Episode]:
-        """One mistake, and by `rate` more of them in the steps that are left, in the order of the steps."""
-        count = len(self.graph.steps)
-        wanted = sum(self.rng.random() < self.settings.rate for _ in range(count))
-        wanted = max(1, min(wanted, self.settings.most))
-        found: list[Episode] = []
-        for _ in range(wanted):
-            free = [at for at in range(count) if not any(each.first <= at <= each.last for each in found)]
-            episode = self._episode(free)
-            if episode is None:
-                break
-            found.append(episode)
-        return sorted(found, key=lambda each: each.first)
-
-    def _episode(self, free: Sequence[int]) -> Episode | None:
-        """One mistake at a free step, of a kind drawn by weight, with the delay drawn first."""
-        delay = self.settings.delay
-        if delay is None:
-            delay = self.rng.choices(range(MAX_DELAY + 1), DELAY_WEIGHTS)[0]
-        names = [name for name in KINDS if not self.settings.kinds or name in self.settings.kinds]
-        best: Episode | None = None
-        while names:
-            kind = self.rng.choices(names, [KINDS[name][0] for name in names])[0]
-            names.remove(kind)
-            for at in self._places(free, delay):
-                episode = self._at(kind, at, delay, set(free))
-                if episode is not None and episode.delay == min(delay, self._room(at, set(free))):
-                    return episode
-                best = best or episode
-        return best
-
-    def _places(self, free: Sequence[int], delay: int) -> list[int]:
-        """Free steps in random order, those with room for the delay first."""
-        places = list(free)
-        self.rng.shuffle(places)
-        return sorted(places, key=lambda at: self._room(at, set(free)) < delay)
-
-    def _room(self, at: int, free: set[int]) -> int:
-        """How many steps could be written after step `at` before its mistake must be noticed."""
-        room = 0
-        while at + room + 1 in free and at + room + 1 < len(self.graph.steps):
-            room += 1
-        return room
-
-    def _at(self, kind: str, at: int, delay: int, free: set[int]) -> Episode | None:
-        for equation in self.graph.steps[at].equations:
-            try:
-                for slip in KINDS[kind][1](self.graph, at, equation, self.rng):
-                    episode = self._attempt(slip, delay, free)
-                    if episode is not None:
-                        return episode
-            except Refused as refused:
-                self.refused[refused.reason] += 1
-        return None
-
-    def _attempt(self, slip: Slip, delay: int, free: set[int]) -> Episode | None:
-        """The slip followed as far as its text stays clear, up to `delay` steps, with a reason to notice it."""
-        try:
-            if slip.back not in free:
-                raise Refused("step_already_used")
-            usable(slip, self.graph.problem.facts.get("limit"))
-            first = None if slip.kind == "early" else wrong_step(self.graph, slip)
-        except Refused as refused:
-            self.refused[refused.reason] += 1
-            return None
-        window = self._window(slip, first, min(delay, self._room(slip.step, free)))
-        found = reasons(self.graph, slip, window)
-        if not found:
-            self.refused["nothing_contradicts"] += 1
-            return None
-        return Episode(slip, first, tuple(window), choose(found, self.rng))
-
-    def _window(self, slip: Slip, first: WrongStep | None, delay: int) -> list[WrongStep]:
-        while first is not None and delay > 0:
-            try:
-                return following_steps(self.graph, slip, first, delay)
-            except Refused as refused:
-                self.refused[refused.reason] += 1
-                delay -= 1
-        return []

@@ -1,4 +1,4 @@
-"""A search told in words: the same phrasing for both traces of a pair, chosen by the pair's own stream."""
+"""The narrator of a search: the same phrasing for both traces of a pair, chosen by the pair's own stream."""
 
 from __future__ import annotations
 
@@ -32,34 +32,34 @@ def listed(state: State) -> tuple[str, str]:
     return ", ".join(words[:-1]) + " and " + words[-1], " ".join(words)
 
 
-def expression_of(found: Found) -> str:
+def expression_of(search: Found) -> str:
     """The arithmetic of the right path as one expression, e.g. `(15 * 3) - 12`."""
-    made: list[tuple[int, str]] = []
+    terms: list[tuple[int, str]] = []
 
     def term(value: int) -> str:
-        for place, (result, text) in enumerate(made):
+        for index, (result, text) in enumerate(terms):
             if result == value:
-                made.pop(place)
+                terms.pop(index)
                 return text
         return str(value)
 
-    for place in found.path():
-        a, op, b, c, _ = found.visits[place][1]
+    for visit in search.path():
+        a, op, b, c, _ = search.visits[visit][1]
         first, second = term(a), term(b)
-        made.append((c, f"({first} {op} {second})"))
-    return made[-1][1][1:-1]
+        terms.append((c, f"({first} {op} {second})"))
+    return terms[-1][1][1:-1]
 
 
 class _Narrator:
     """Walks the events of a search once; every piece it writes belongs to one node (place of the visit, plus one)."""
 
-    def __init__(self, found: Found, space: Space, plan: Plan, complete: bool, rng: Random) -> None:
-        self.visits, self.space, self.strategy, self.complete = found.visits, space, plan.strategy, complete
+    def __init__(self, search: Found, space: Space, plan: Plan, complete: bool, rng: Random) -> None:
+        self.visits, self.space, self.strategy, self.complete = search.visits, space, plan.strategy, complete
         self.by_size = not (plan.exhaust or plan.prune)  # last steps are left out for their size, and for nothing else
         self.target, self.bits = space.target, rng.getrandbits
         self.spoken = phrases.spoken(space.target)
-        self.closed = {~event for event in found.events if event < 0}
-        self.on_path = set(found.path())
+        self.closed = {~event for event in search.events if event < 0}
+        self.on_path = set(search.path())
         self.failed: set[int] = set()  # places where a child of theirs has already failed
         self.pieces: list[Piece] = []
         self.steps: list[int] = []  # which of them are the right path
@@ -75,9 +75,9 @@ class _Narrator:
     def pick(self, bank: Sequence[str]) -> str:
         return bank[self.bits(8) % len(bank)]
 
-    def sound(self, place: int) -> bool:
+    def sound(self, visit: int) -> bool:
         """Whether the target can be made from where this visit leads."""
-        return place < 0 or self.visits[place][2]
+        return visit < 0 or self.visits[visit][2]
 
     def tell(self, events: Sequence[int]) -> None:
         """Write the pieces and nodes of the whole search."""
@@ -101,36 +101,36 @@ class _Narrator:
             else:
                 self.doomed_steps(event)
 
-    def enter(self, place: int) -> None:
+    def enter(self, visit: int) -> None:
         """A move that leaves two numbers or more."""
-        parent, (a, op, b, c, left), right = self.visits[place]
+        parent, (a, op, b, c, left), right = self.visits[visit]
         equation = f"{a} {op} {b} = {c}"
         role: Role = "step"
         if right:
-            role = self.right_step(place)
-            node = Node(place + 1, parent + 1, role, equation)
-        elif place not in self.closed:  # left before it was refuted: not known to be a mistake
-            node = Node(place + 1, parent + 1, role, equation, "unknown", reason="set aside")
+            role = self.right_step(visit)
+            node = Node(visit + 1, parent + 1, role, equation)
+        elif visit not in self.closed:  # left before it was refuted: not known to be a mistake
+            node = Node(visit + 1, parent + 1, role, equation, "unknown", reason="set aside")
         else:
             claim, kind, role = Reachable(left, self.target), None, "consequence"
             if self.sound(parent):
                 kind, role = "wrong branch", "mistake"
                 self.mistakes += 1
-            node = Node(place + 1, parent + 1, role, equation, "wrong", claim, False, self.exhausted, "exhausted", kind)
+            node = Node(visit + 1, parent + 1, role, equation, "wrong", claim, False, self.exhausted, "exhausted", kind)
         self.nodes.append(node)
-        self.names[place] = numbers, brief = listed(left)
+        self.names[visit] = numbers, brief = listed(left)
         before, between, after = phrases.TRIES[self.bits(4)]
         text = f"\n{before}{equation}{between}{numbers}{after}"
-        self.pieces.append((role, text, f"try {equation} left {brief} .", place + 1))
-        self.at = self.entered = place
+        self.pieces.append((role, text, f"try {equation} left {brief} .", visit + 1))
+        self.at = self.entered = visit
         self.told = 0
 
-    def right_step(self, place: int) -> Role:
+    def right_step(self, visit: int) -> Role:
         """The role of a step from which the target can be made, whose piece comes next."""
-        if place not in self.on_path:
+        if visit not in self.on_path:
             return "step"
         self.steps.append(len(self.pieces))
-        return "correction" if self.visits[place][0] in self.failed else "step"
+        return "correction" if self.visits[visit][0] in self.failed else "step"
 
     def doomed_steps(self, branch: int) -> None:
         """The last steps of two numbers that cannot make the target. Most visits are these, so they are told fast."""
@@ -152,39 +152,39 @@ class _Narrator:
 
     def last_steps(self, branch: int) -> None:
         """The last steps of two numbers that can make the target: mistakes, noticed at once, and the one that does."""
-        for place in range(branch + 1, len(self.visits)):
-            parent, (a, op, b, result, left), right = self.visits[place]
+        for visit in range(branch + 1, len(self.visits)):
+            parent, (a, op, b, result, left), right = self.visits[visit]
             if parent != branch:
                 return
-            number, equation = place + 1, f"{a} {op} {b} = {result}"
+            number, equation = visit + 1, f"{a} {op} {b} = {result}"
             if right:
-                role = self.right_step(place)
+                role = self.right_step(visit)
                 self.pieces.append((role, f" {equation}{self.pick(self.spoken.hits)}", f"{equation} yes .", number))
                 self.nodes.append(Node(number, branch + 1, role, equation))
                 return
             word, bank = ("high", phrases.LAST_HIGH) if result > self.target else ("low", phrases.LAST_LOW)
             slots = {"e": equation, "c": result, "t": self.target, "d": abs(result - self.target)}
-            said = phrases.capital(self.pick(phrases.LAST_OPENINGS) + self.pick(bank) % slots)
+            sentence = phrases.capital(self.pick(phrases.LAST_OPENINGS) + self.pick(bank) % slots)
             self.pieces.append(("mistake", " " + self.pick(phrases.LAST_TRIES) % slots, equation, number))
-            self.pieces.append(("notice", f" {said}.", f"{word} .", number))
+            self.pieces.append(("notice", f" {sentence}.", f"{word} .", number))
             claim = Reachable(left, self.target)
             why = (self.size, f"too {word}", "wrong branch")
             self.nodes.append(Node(number, branch + 1, "mistake", equation, "wrong", claim, False, *why))
             self.mistakes += 1
             self.failed.add(branch)
 
-    def leave(self, place: int) -> None:
+    def leave(self, visit: int) -> None:
         """A branch in which nothing is left to try."""
         self.at = None
-        parent, (_, _, _, _, left), right = self.visits[place]
+        parent, (_, _, _, _, left), right = self.visits[visit]
         if right:  # pruned away, not refuted
-            self.given_up = place
+            self.given_up = visit
             return
         self.given_up = None
         mistake = self.sound(parent)
         if mistake:
             self.failed.add(parent)
-        numbers, bank, reason, bits = self.names[place][0], self.spoken.findings, "", self.bits
+        numbers, bank, reason, bits = self.names[visit][0], self.spoken.findings, "", self.bits
         if self.by_size and len(left) == 2:
             reason = self.size_reason(*left)
         elif self.complete:
@@ -197,24 +197,24 @@ class _Narrator:
             text = f"{phrases.CRIES[bits(5)]}{reason}, so {before}{numbers}{after}."
         else:
             text = f"{phrases.CRIES[bits(5)]}{before}{numbers}{after}, since {reason}."
-        self.pieces.append(("notice", f" {text[0].upper()}{text[1:]}", "dead end .", place + 1))
+        self.pieces.append(("notice", f" {text[0].upper()}{text[1:]}", "dead end .", visit + 1))
 
     def size_reason(self, a: int, b: int) -> str:
         """Why the last steps that were not told cannot reach the target."""
-        told, bits, dividing = self.told, self.bits, "/" in self.space.operations
+        count, bits, dividing = self.told, self.bits, "/" in self.space.operations
         facts: list[str] = []
         if self.target > a:
-            if told == 1:  # the sum alone: the product is beyond the level's ceiling
+            if count == 1:  # the sum alone: the product is beyond the level's ceiling
                 facts = [f"{a} * {b} is {a * b}" if bits(1) else f"the product would be {a * b}"]
-            elif not told:
+            elif not count:
                 facts = [f"{a} + {b} is {a + b}", f"{a} * {b} is {a * b}"]
             reasons = self.spoken.only_lower_dividing if dividing else self.spoken.only_lower
         else:
-            if not told or a == b:
+            if not count or a == b:
                 facts = [f"{a} - {b} is {a - b}"]
             if dividing and a % b:
                 facts.append(f"{b} does not divide {a}")
-            elif dividing and b > 1 and not told:
+            elif dividing and b > 1 and not count:
                 facts.append(f"{a} / {b} is {a // b}")
             reasons = self.spoken.only_higher
         reason = reasons[bits(2)]
@@ -249,19 +249,19 @@ class _Narrator:
         return phrases.BACKS if dead else phrases.BESIDES
 
 
-def narrate(found: Found, space: Space, plan: Plan, complete: bool, rng: Random) -> NarratedSearch:
+def narrate(search: Found, space: Space, plan: Plan, complete: bool, rng: Random) -> NarratedSearch:
     """Nodes and traces of a solved search. The journey tells every event, the shortcut the right path alone.
 
     `complete` says that each branch is told to its end, so that the text itself may say that all was tried.
     """
-    narrator = _Narrator(found, space, plan, complete, rng)
-    narrator.tell(found.events)
-    told = narrator.pieces
-    steps: list[Piece] = [("step", *told[at][1:]) for at in narrator.steps]
-    expression = expression_of(found)
+    narrator = _Narrator(search, space, plan, complete, rng)
+    narrator.tell(search.events)
+    pieces = narrator.pieces
+    steps: list[Piece] = [("step", *pieces[index][1:]) for index in narrator.steps]
+    expression = expression_of(search)
     brief = " ".join(expression.replace("(", "( ").replace(")", " )").split())
     answer = narrator.pick(phrases.ANSWERS) % expression
-    last: Piece = ("answer", answer, f"\\boxed{{ {brief} }}", len(found.visits))
-    shortcut = Trace(lay_out([told[0], *steps, last]), expression, brief)
-    journey = Trace(lay_out([*told, last]), expression, brief)
+    last: Piece = ("answer", answer, f"\\boxed{{ {brief} }}", len(search.visits))
+    shortcut = Trace(lay_out([pieces[0], *steps, last]), expression, brief)
+    journey = Trace(lay_out([*pieces, last]), expression, brief)
     return NarratedSearch(tuple(narrator.nodes), shortcut, journey, narrator.mistakes)

@@ -1,4 +1,4 @@
-"""What a told search is made of: banks of phrases, each a choice made anew per step by the pair's own stream.
+"""The phrase banks of a narrated search: banks of phrases, each a choice made anew per step by the pair's own stream.
 
 Placeholders: %(e)s an equation, %(r)s the numbers left, %(s)s those gone back to, %(t)d the target, %(c)d a result and
 %(d)d its distance to the target. A bank has a power of two of entries, so that a choice is a

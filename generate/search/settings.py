@@ -35,7 +35,10 @@ class SearchSettings(Settings):
         "drawn from those that leave the right path; a problem with fewer is rejected",
     )
     depth: int | None = Field(
-        None, ge=1, le=1_000_000, description="with trials=K or backtracks=N: how many moves into a wrong branch are told"
+        None,
+        ge=1,
+        le=1_000_000,
+        description="with trials=K or backtracks=N: how many moves into a wrong branch are told",
     )
     limit: int = Field(
         2_000, ge=1, le=10_000_000, description="moves after which a search is given up, and the problem rejected"

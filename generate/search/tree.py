@@ -1,4 +1,4 @@
-"""The search itself: which moves are tried, in which order, and where each branch ends. No prose here."""
+"""The tree search: which moves are tried, in which order, and where each branch ends. No prose here."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class Found:
 
     def path(self) -> list[int]:
         """Places of the visits from the start to the goal."""
-        path, at = [], self.goal
-        while at >= 0:
-            path.append(at)
-            at = self.visits[at][0]
+        path, visit = [], self.goal
+        while visit >= 0:
+            path.append(visit)
+            visit = self.visits[visit][0]
         return path[::-1]
 
 
@@ -127,8 +127,8 @@ class _Search:
         distances, target = self.distances(moves, self.target), self.target
         places = sorted(range(len(moves)), key=distances.__getitem__)
         if self.plan.prune:
-            return [(distances[place], moves[place]) for place in places if distances[place] <= target]
-        return [(distances[place], moves[place]) for place in places]
+            return [(distances[index], moves[index]) for index in places if distances[index] <= target]
+        return [(distances[index], moves[index]) for index in places]
 
     def last_moves(self, state: State) -> list[Move]:
         """What to try from two numbers."""
@@ -143,12 +143,12 @@ class _Search:
     def visit(self, parent: int, move: Move) -> int:
         """Try a move that leaves two numbers or more."""
         visits = self.found.visits
-        place = len(visits)
-        if place >= self.limit:
+        visit = len(visits)
+        if visit >= self.limit:
             raise LimitReached(f"{self.limit} moves")
         visits.append((parent, move, self.space.solvable(move[4])))
-        self.found.events.append(place)
-        return place
+        self.found.events.append(visit)
+        return visit
 
     def finish(self, state: State, parent: int) -> bool:
         """Try the last moves of two numbers, up to the one that hits the target."""
@@ -173,10 +173,10 @@ class _Search:
             moves = [move for _, move in self.ranked(moves)]
         go_on = self.finish if len(state) == 3 else self.depth_first
         for move in moves:
-            place = self.visit(parent, move)
-            if go_on(move[4], place):
+            visit = self.visit(parent, move)
+            if go_on(move[4], visit):
                 return True
-            self.found.events.append(~place)
+            self.found.events.append(~visit)
         return False
 
     def best_first(self) -> None:
@@ -184,33 +184,33 @@ class _Search:
         heap: list[tuple[float, int, int, Move]] = []
         open_children: dict[int, int] = {}
         ticks = 0
-        state, place = self.space.start, -1
+        state, visit = self.space.start, -1
         while True:
             if len(state) == 2:
-                if self.finish(state, place):
+                if self.finish(state, visit):
                     return
-                self._close(place, open_children)
+                self._close(visit, open_children)
             else:
                 # Equal distances: the state found earlier comes first.
                 ranked = self.ranked(self.space.moves(state))
-                open_children[place] = len(ranked)
+                open_children[visit] = len(ranked)
                 for distance, move in ranked:
-                    heapq.heappush(heap, (distance, ticks, place, move))
+                    heapq.heappush(heap, (distance, ticks, visit, move))
                     ticks += 1
                 if not ranked:
-                    self._close(place, open_children)
+                    self._close(visit, open_children)
             if not heap:
                 return
             _, _, parent, move = heapq.heappop(heap)
-            place, state = self.visit(parent, move), move[4]
+            visit, state = self.visit(parent, move), move[4]
 
-    def _close(self, place: int, open_children: dict[int, int]) -> None:
+    def _close(self, visit: int, open_children: dict[int, int]) -> None:
         """A branch has died: so do the ancestors that it leaves with nothing open."""
-        while place >= 0:
-            self.found.events.append(~place)
-            place = self.found.visits[place][0]
-            open_children[place] -= 1
-            if open_children[place]:
+        while visit >= 0:
+            self.found.events.append(~visit)
+            visit = self.found.visits[visit][0]
+            open_children[visit] -= 1
+            if open_children[visit]:
                 return
 
     def beam(self) -> None:
@@ -225,68 +225,70 @@ class _Search:
             scored.sort()
             layer = []
             for _, _, parent, move in scored[: self.plan.width]:
-                place = self.visit(parent, move)
+                visit = self.visit(parent, move)
                 if len(move[4]) > 2:
-                    layer.append((move[4], place))
-                elif self.finish(move[4], place):
+                    layer.append((move[4], visit))
+                elif self.finish(move[4], visit):
                     return
                 else:
-                    self.found.events.append(~place)
+                    self.found.events.append(~visit)
 
 
-def sample_trials(found: Found, trials: int, depth: int | None, rng: Random) -> Found:
+def sample_trials(search: Found, trials: int, depth: int | None, rng: Random) -> Found:
     """At most `trials` tries at each state of the right path - sampled wrong ones, then the right one.
 
     Each wrong branch is told to `depth` moves. The reader cannot know when to stop trying: such pairs are marked
     `oracle_timed` (O1 Replication Journey, section 6.6, uses trials=2).
     """
     kept: list[int] = []
-    for wrong in _wrong_tries(found):
+    for wrong in _wrong_tries(search):
         kept += rng.sample(wrong, min(len(wrong), trials - 1))
-    return _with_branches(found, kept, depth)
+    return _with_branches(search, kept, depth)
 
 
-def exactly(found: Found, count: int, depth: int | None, rng: Random) -> Found | None:
-    """The right path with `count` of the wrong branches that leave it, sampled; None where there are fewer.
+def exactly(search: Found, count: int, depth: int | None, rng: Random) -> Found | None:
+    """The right path with `count` of the wrong branches that leave it; None where there are fewer.
 
-    Each is told to `depth` moves. Nothing else is told, so the journey has that many mistakes.
+    Each is told to `depth` moves. Nothing else is told, so the journey has that many mistakes. They are the first of one
+    order, so that from one stream a larger count has all branches of a smaller one.
     """
-    wrong = [place for tries in _wrong_tries(found) for place in tries]
-    return _with_branches(found, rng.sample(wrong, count), depth) if len(wrong) >= count else None
+    wrong = [visit for tries in _wrong_tries(search) for visit in tries]
+    rng.shuffle(wrong)
+    return _with_branches(search, wrong[:count], depth) if len(wrong) >= count else None
 
 
-def _wrong_tries(found: Found) -> list[list[int]]:
-    """For each place of the right path the places beside it that were tried, exhausted and found wrong."""
-    dead = {~event for event in found.events if event < 0}
-    children = _children(found)
+def _wrong_tries(search: Found) -> list[list[int]]:
+    """For each visit of the right path those beside it that were tried, exhausted and found wrong."""
+    dead = {~event for event in search.events if event < 0}
+    children = _children(search)
     return [
         [
             k
-            for k in children[found.visits[place][0]]
-            if not found.visits[k][2] and (k in dead or len(found.visits[k][1][4]) == 1)
+            for k in children[search.visits[visit][0]]
+            if not search.visits[k][2] and (k in dead or len(search.visits[k][1][4]) == 1)
         ]
-        for place in found.path()
+        for visit in search.path()
     ]
 
 
-def _children(found: Found) -> dict[int, list[int]]:
+def _children(search: Found) -> dict[int, list[int]]:
     children: dict[int, list[int]] = {}
-    for place, (parent, _, _) in enumerate(found.visits):
-        children.setdefault(parent, []).append(place)
+    for visit, (parent, _, _) in enumerate(search.visits):
+        children.setdefault(parent, []).append(visit)
     return children
 
 
-def _with_branches(found: Found, branches: list[int], depth: int | None) -> Found:
+def _with_branches(search: Found, branches: list[int], depth: int | None) -> Found:
     """The right path and these branches of it, each to `depth` moves."""
-    children, keep = _children(found), set(found.path())
-    frontier = [(place, 1) for place in branches]
+    children, keep = _children(search), set(search.path())
+    frontier = [(visit, 1) for visit in branches]
     while frontier:
-        place, level = frontier.pop()
-        keep.add(place)
+        visit, level = frontier.pop()
+        keep.add(visit)
         if depth is None or level < depth:
-            frontier += [(k, level + 1) for k in children.get(place, ())]
+            frontier += [(k, level + 1) for k in children.get(visit, ())]
     places = sorted(keep)
-    new = {old: place for place, old in enumerate(places)} | {-1: -1}
-    visits = [(new[parent], move, right) for parent, move, right in (found.visits[old] for old in places)]
-    events = [new[event] if event >= 0 else ~new[~event] for event in found.events if max(event, ~event) in new]
-    return Found(visits, events, new[found.goal])
+    new = {old: visit for visit, old in enumerate(places)} | {-1: -1}
+    visits = [(new[parent], move, right) for parent, move, right in (search.visits[old] for old in places)]
+    events = [new[event] if event >= 0 else ~new[~event] for event in search.events if max(event, ~event) in new]
+    return Found(visits, events, new[search.goal])

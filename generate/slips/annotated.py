@@ -8,12 +8,15 @@ result, that has its value; where two have it, the link is ambiguous and stays o
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 from journey.answers.equations import Unreadable
+from journey.answers.equations import equations as equations_in
 from journey.answers.prose_numbers import number_words, numerals, read_number
 from journey.generate.slips.calculations import Calculation, Operand, SolutionStep, read_step
 from journey.generate.slips.units import facts
@@ -22,6 +25,10 @@ from journey.schema import Problem, Quantity
 _SENTENCE_END = re.compile(
     r"(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)(?<=[.!?])\s+(?=[A-Z])"
 )
+
+
+MAX_CHARS = 20_000  # of a question, and of a solution: those of GSM8K have about a thousand at most
+MAX_CALCULATIONS = 200  # of a solution; of a question as many numbers
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,16 @@ class Annotated:
 
     def quantity(self, name: str | None) -> Quantity | None:
         """The quantity of this id."""
-        return next((each for each in self.quantities if each.id == name), None)
+        return self._by_id.get(name or "")
+
+    @cached_property
+    def _by_id(self) -> dict[str, Quantity]:
+        return {each.id: each for each in self.quantities}
+
+    @cached_property
+    def _uses(self) -> Counter[str]:
+        """How often the steps' operands could come from each quantity."""
+        return Counter(name for s in self.steps for e in s.equations for o in e.operands for name, _ in o.sources)
 
     def given(self, operand: Operand | None) -> Quantity | None:
         """The quantity of the question that an operand surely comes from.
@@ -44,18 +60,16 @@ class Annotated:
         A small number that the solution uses more than once may have that value by chance.
         """
         name = operand.link if operand else None
-        found = self.quantity(name)
-        if found is None or found.span is None:
+        quantity = self.quantity(name)
+        if quantity is None or quantity.span is None:
             return None
-        uses = sum(name == each for s in self.steps for e in s.equations for o in e.operands for each, _ in o.sources)
-        return found if uses == 1 or self.values[found.id] > 12 else None
+        return quantity if self._uses[quantity.id] == 1 or self.values[quantity.id] > 12 else None
 
 
 class _Source(NamedTuple):
-    """Where an operand can come from: a quantity, one of its readings, and whether it only ever multiplies."""
+    """Where an operand of some value can come from: a quantity, one of its readings, and whether it only ever multiplies."""
 
     id: str
-    value: Fraction
     text: str
     factor: bool = False
 
@@ -63,18 +77,28 @@ class _Source(NamedTuple):
 def annotated(problem: Problem) -> Annotated:
     """The graph of a problem's solution. Raises Unreadable with the reason it is counted under."""
     body = (problem.solution or "").rpartition("####")[0] or (problem.solution or "")
+    longest = max(len(problem.question), len(body))
+    if longest > MAX_CHARS:
+        raise Unreadable("too_long", f"{longest:,} characters, at most {MAX_CHARS:,}")
     givens = list(given_quantities(problem.question))
-    known = [
-        _Source(each.id, value, text, each.unit == "times") for each, readings in givens for value, text in readings
-    ]
+    if len(givens) > MAX_CALCULATIONS:
+        raise Unreadable("too_long", f"{len(givens)} numbers in the question, at most {MAX_CALCULATIONS}")
+    known: dict[Fraction, list[_Source]] = {}  # by value
+    for each, readings in givens:
+        for value, text in readings:
+            known.setdefault(value, []).append(_Source(each.id, text, each.unit == "times"))
     values = {each.id: readings[0][0] for each, readings in givens}
     steps: list[SolutionStep] = []
     quantities = [quantity for quantity, _ in givens]
     count = 0
     for step in _steps(body):
+        if (false := _false_line(step.text)) is not None:
+            raise Unreadable("false_line", false)
         equations = []
         for equation in step.equations:
             count += 1
+            if count > MAX_CALCULATIONS:
+                raise Unreadable("too_long", f"more than {MAX_CALCULATIONS} calculations")
             linked = tuple(
                 _link(equation, each, known, f"{problem.question} {step.text}") for each in equation.operands
             )
@@ -83,7 +107,7 @@ def annotated(problem: Problem) -> Annotated:
             values[equation.id] = equation.value
             quantities.append(Quantity(equation.id, str(equation.value), equation.linked))
             if len(equation.operands) > 1 or not equation.operands[0].link:  # `x = 24` only repeats what it links to
-                known.append(_Source(equation.id, equation.value, equation.id))
+                known.setdefault(equation.value, []).append(_Source(equation.id, equation.id))
         from_nowhere = any(len(each.operands) == 1 and not each.operands[0].link for each in equations)
         steps.append(replace(step, equations=tuple(equations), opaque=step.opaque or from_nowhere))
     if not count:
@@ -97,30 +121,35 @@ def annotated(problem: Problem) -> Annotated:
     return Annotated(problem, tuple(steps), tuple(quantities), values, last.id)
 
 
+def _false_line(text: str) -> str | None:
+    """An equation of a solution's own words that is false, though its annotation may be right."""
+    return next((f"{each.left} = {each.right}" for each in equations_in(text) if not each.true), None)
+
+
 def given_quantities(question: str) -> Iterator[tuple[Quantity, tuple[tuple[Fraction, str], ...]]]:
     """The numbers of a question, digits and words, each with its readings: (value, expression over its id)."""
-    found: list[tuple[int, int, tuple[Fraction, ...], str | None]] = []
+    numbers: list[tuple[int, int, tuple[Fraction, ...], str | None]] = []
     for number in numerals(question):
-        found.append((number.start, number.end, (number.value,), "%" if number.percent else None))
+        numbers.append((number.start, number.end, (number.value,), "%" if number.percent else None))
     for word in number_words(question):
-        found.append((word.start, word.end, word.values, "times" if word.factor else None))
-    for place, (start, end, values, unit) in enumerate(sorted(found), start=1):
-        name, value, percent = f"q{place}", str(values[0]), unit == "%"
+        numbers.append((word.start, word.end, word.values, "times" if word.factor else None))
+    for position, (start, end, values, unit) in enumerate(sorted(numbers), start=1):
+        name, value, percent = f"q{position}", str(values[0]), unit == "%"
         unit = "times" if question[end : end + 6].lower() == " times" else unit
-        readings = [(each, name if not at else f"(1 / {name})") for at, each in enumerate(values)]
+        readings = [(each, name if not index else f"(1 / {name})") for index, each in enumerate(values)]
         if percent:
             readings.append((Fraction(value) / 100, f"({name} / 100)"))
         yield Quantity(name, value, span=(start, end), unit=unit), tuple(readings)
 
 
-def _link(equation: Calculation, operand: Operand, known: list[_Source], context: str) -> Operand:
+def _link(equation: Calculation, operand: Operand, known: dict[Fraction, list[_Source]], context: str) -> Operand:
     """The operand with every quantity it could come from; a constant of nature counts as one more possibility."""
-    tokens, at = equation.tokens, operand.token
-    scales = bool({"*", "/"} & set(tokens[max(at - 1, 0) : at + 2]))
-    found = {each.id: each.text for each in known if each.value == operand.value and (scales or not each.factor)}
-    if found and facts(operand.value, context):
-        found["fact"] = ""
-    return replace(operand, sources=tuple(found.items()))
+    tokens, index = equation.tokens, operand.token
+    scales = bool({"*", "/"} & set(tokens[max(index - 1, 0) : index + 2]))
+    origins = {each.id: each.text for each in known.get(operand.value, ()) if scales or not each.factor}
+    if origins and facts(operand.value, context):
+        origins["fact"] = ""
+    return replace(operand, sources=tuple(origins.items()))
 
 
 def _steps(body: str) -> Iterator[SolutionStep]:

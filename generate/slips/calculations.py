@@ -55,14 +55,14 @@ class Calculation:
     @classmethod
     def of(cls, equation: Equation, numerals: Sequence[Numeral]) -> Calculation:
         """The calculation of an equation among the text's numerals; its id and links are still open."""
-        index = {numeral.start: at for at, numeral in enumerate(numerals)}
-        numbers = {at: span for at, span in equation.spans.items() if is_number(equation.tokens[at])}
+        index = {numeral.start: position for position, numeral in enumerate(numerals)}
+        numbers = {position: span for position, span in equation.spans.items() if is_number(equation.tokens[position])}
         operands = tuple(
-            Operand(at, Fraction(token.rstrip(".")), index[numbers[at][0]] if at in numbers else None)
-            for at, token in enumerate(equation.tokens)
+            Operand(position, Fraction(token.rstrip(".")), index[numbers[position][0]] if position in numbers else None)
+            for position, token in enumerate(equation.tokens)
             if is_number(token)
         )
-        signs = {at: span for at, span in equation.spans.items() if at not in numbers}
+        signs = {position: span for position, span in equation.spans.items() if position not in numbers}
         span = (min(numbers.values())[0], max(end for _, end in numbers.values())) if numbers else None
         result = index[equation.result[0]] if equation.result else None
         return cls("", equation.tokens, equation.claimed, operands, signs, result, span)

@@ -14,7 +14,7 @@ from journey.answers.claims import evaluate
 from journey.answers.equations import join
 from journey.answers.prose_numbers import places, show
 from journey.generate.slips.calculations import in_words
-from journey.generate.slips.slip import Slip, split, two
+from journey.generate.slips.slip import Slip, bare, split, two
 from journey.generate.slips.text import brief_number, brief_tokens
 from journey.schema import Check
 
@@ -55,6 +55,7 @@ def _inverse(slip: Slip, common: dict[str, str]) -> Iterator[Reason]:
         return
     left, sign, right = pieces
     hidden = {slip.equation.tokens[each.token] for each in slip.equation.operands if each.shown is None}
+    left, right = bare(left), bare(right)
     for kept, undone in ((left, right), (right, left)) if sign in "+*" else ((left, right),):
         part = join(undone) if len(undone) == 1 else f"({join(undone)})"
         want, by = evaluate(join(kept)), evaluate(join(undone))
@@ -72,8 +73,8 @@ def _inverse(slip: Slip, common: dict[str, str]) -> Iterator[Reason]:
                 **common,
             )
         if places(back) in (0, 1, 2) and places(want) in (0, 1, 2):
-            note = "" if len(kept) == 1 else f" (that is, {in_words(kept)})"
-            by_hand = part if len(undone) > 1 or by >= 0 else bracketed(by)
+            note = "" if len(kept) == 1 or ")" in kept else f" (that is, {in_words(kept)})"
+            by_hand = f"({in_words(undone)})" if len(undone) > 1 else bracketed(by)
             shown = f"{common['x']} {INVERSE[sign]} {by_hand}"
             yield reason(
                 "inverse",

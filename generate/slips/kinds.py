@@ -43,18 +43,65 @@ def _operation(graph: Annotated, step: int, equation: Calculation, rng: random.R
     _visible(equation)
     text = graph.steps[step].text
     others = {"+": "-*", "-": "+", "*": "+/", "/": "*-"}
-    found = [(at, other) for at in equation.signs for other in others[equation.tokens[at]]]
-    rng.shuffle(found)
+    choices = [(index, other) for index in equation.signs for other in others[equation.tokens[index]]]
+    rng.shuffle(choices)
     small = any(0 < each.value < 1 for each in equation.operands)
-    for at, other in found:
+    reworded = False
+    for index, other in choices:
+        if equation.tokens[index - 1] == "(":  # a sign of a number, not an operation
+            continue
         if other in "+-" and small:  # nobody adds 0.4 to 50 girls
             continue
-        if equation.tokens[at] == "/" and "".join(equation.tokens[at - 1 : at + 2]) in graph.problem.question:
+        if equation.tokens[index] == "/" and "".join(equation.tokens[index - 1 : index + 2]) in graph.problem.question:
             continue  # the fraction 3/4 is one number
-        start, end = equation.signs[at]
-        written = (*equation.tokens[:at], other, *equation.tokens[at + 1 :])
+        start, end = equation.signs[index]
+        written = (*equation.tokens[:index], other, *equation.tokens[index + 1 :])
+        words = _reworded(graph, step, equation.tokens[index], other)
+        if words is None:
+            continue
+        reworded = True
         edit = _spaced(text, start, end, "x" if other == "*" and _crosses(graph) else other)
-        yield _quantity("operation", step, equation, written, [edit], about={"wrong": other})
+        yield _quantity("operation", step, equation, written, [edit, *words], about={"wrong": other})
+    if choices and not reworded:
+        raise Refused("words_name_the_operation")
+
+
+_NAMES = {
+    "+": r"totals?|totall?ed|altogether|in all|together|sums?|plus|add(?:s|ed|ing|ition|itional)?|combin\w+|more|increas\w+"
+    r"|older|taller|longer|heavier|higher|both|extra|gain\w*|another|overall",
+    "-": r"left|leav\w+|remain\w*|fewer|less|subtract\w*|minus|differ\w+|younger|shorter|lighter|lower|discount\w*|decreas\w+"
+    r"|reduc\w+|without|rest|off|lost|loses?|away|los[st]|still",
+    "*": r"times|multipl\w+|products?|twice|doubl\w+|tripl\w+|quadrupl\w+|each|every|per|percent|an? (?:hour|day|week|month|year)",
+    "/": r"divid\w+|quotient|split\w*|shar\w+|half|thirds?|quarters?|fourths?|fifths?|equal\w*|averag\w*|each|per|ratio|evenly",
+}
+"""Words of a step that say which operation it is."""
+_RENAMED = {
+    ("+", "-"): {"plus": "minus", "sum": "difference", "adding": "subtracting", "more": "fewer", "older": "younger",
+                 "taller": "shorter", "longer": "shorter", "heavier": "lighter", "higher": "lower"},
+    ("-", "+"): {"minus": "plus", "difference": "sum", "subtracting": "adding", "fewer": "more", "less": "more",
+                 "younger": "older", "lighter": "heavier", "lower": "higher"},
+    ("*", "/"): {"multiplying": "dividing", "multiplied": "divided", "multiply": "divide", "twice": "half",
+                 "product": "quotient"},
+    ("/", "*"): {"dividing": "multiplying", "divided": "multiplied", "divide": "multiply", "half": "twice",
+                 "quotient": "product"},
+}  # fmt: skip
+_JOINED = re.compile(
+    r"\s+(?:to|from|into|among|between|of)\b", re.IGNORECASE
+)  # `subtracting 3 from 5` is not `adding 3 from 5`
+
+
+def _reworded(graph: Annotated, step: int, sign: str, other: str) -> list[Edit] | None:
+    """The changes that make a step's words name another operation; None where they cannot."""
+    text = graph.steps[step].text
+    named = list(re.finditer(rf"\b(?:{_NAMES[sign]})\b", text, re.IGNORECASE))
+    if not named:
+        return []
+    renamed = _RENAMED.get((sign, other), {})
+    edits = [(word.start(), word.end(), renamed.get(word[0].lower(), "")) for word in named]
+    verbs = any(new.endswith(("ing", "ed", "ly", "de")) for _, _, new in edits)
+    if not all(new for _, _, new in edits) or len(graph.steps[step].equations) > 1 or (verbs and _JOINED.search(text)):
+        return None
+    return [(start, end, new.capitalize() if text[start].isupper() else new) for start, end, new in edits]
 
 
 def _spaced(text: str, start: int, end: int, sign: str) -> Edit:
@@ -72,9 +119,9 @@ def _operand(graph: Annotated, step: int, equation: Calculation, rng: random.Ran
     mine = int(equation.id[1:])
     pool = [q for q in graph.quantities if q.id not in used and (q.id[0] == "q" or int(q.id[1:]) < mine)]
     slots = [o for o in equation.operands if o.shown is not None and (len(o.sources) == 1 and not _percent(o))]
-    found = [(operand, quantity) for operand in slots for quantity in pool]
-    rng.shuffle(found)
-    for operand, quantity in found[:12]:
+    choices = [(operand, quantity) for operand in slots for quantity in pool]
+    rng.shuffle(choices)
+    for operand, quantity in choices[:12]:
         value = graph.values[quantity.id]
         if value in {o.value for o in equation.operands} or quantity.unit == "%" or not _in_digits(graph, quantity.id):
             continue
@@ -133,9 +180,9 @@ def _misread(graph: Annotated, step: int, equation: Calculation, rng: random.Ran
     _visible(equation)
     known = set(graph.values.values())
     slots = [o for o in equation.operands if o.shown is not None and (given := graph.given(o)) and given.unit != "%"]
-    found = [(o, value) for o in slots if _in_digits(graph, o.link or "") for value in _misreadings(o.value)]
-    rng.shuffle(found)
-    for operand, value in found[:12]:
+    choices = [(o, value) for o in slots if _in_digits(graph, o.link or "") for value in _misreadings(o.value)]
+    rng.shuffle(choices)
+    for operand, value in choices[:12]:
         if value in known:
             continue
         about = {"wrong": show(value), "right": show(operand.value)}
@@ -144,9 +191,9 @@ def _misread(graph: Annotated, step: int, equation: Calculation, rng: random.Ran
 
 def _misreadings(value: Fraction) -> Iterator[Fraction]:
     digits, count = scaled(value)
-    for at in range(len(digits) - 1):
-        if digits[at] != digits[at + 1] and not (at == 0 and digits[1] == "0"):
-            yield Fraction(int(digits[:at] + digits[at + 1] + digits[at] + digits[at + 2 :]), 10**count)
+    for index in range(len(digits) - 1):
+        if digits[index] != digits[index + 1] and not (index == 0 and digits[1] == "0"):
+            yield Fraction(int(digits[:index] + digits[index + 1] + digits[index] + digits[index + 2 :]), 10**count)
     if len(digits) > 1 or value > 2:
         for other in CONFUSED.get(digits[-1], "48"):
             if digits[:-1] + other not in ("0", "1"):
@@ -161,7 +208,7 @@ def _forgotten(graph: Annotated, step: int, equation: Calculation, rng: random.R
     _visible(equation)
     tokens = equation.tokens
     plain = len(equation.operands) >= 3 and not {"(", ")"} & set(tokens)
-    signs = {tokens[at] for at in equation.signs}
+    signs = {tokens[index] for index in equation.signs}
     if not plain or not (signs <= set("+-") or signs <= {"*"}) or 2 * len(equation.operands) - 1 != len(tokens):
         raise Refused("nothing_to_forget")
     text, numerals = graph.steps[step].text, graph.steps[step].numerals
@@ -171,6 +218,8 @@ def _forgotten(graph: Annotated, step: int, equation: Calculation, rng: random.R
         repeated = sum(operand.value == each.value for each in equation.operands) > 1
         if operand.shown is None or operand.token - 1 not in equation.signs or repeated:
             continue
+        if any(each.value == operand.value for index, each in enumerate(numerals) if index != operand.shown):
+            continue  # what the sentence tells of is not forgotten in it
         start, end = equation.signs[operand.token - 1][0], numerals[operand.shown].end
         rest = text[end:].split("=")[0]
         if re.search(r"[A-Za-z%]", text[start:end]) or re.match(r"\s*[A-Za-z%]", rest):
@@ -212,6 +261,7 @@ def _skipped(graph: Annotated, step: int, equation: Calculation, rng: random.Ran
             about={
                 "wrong": show(stand_in.value),
                 "needed": in_words(before.tokens),
+                "signs": " ".join(before.tokens),
                 "should": join(
                     (*equation.tokens[: operand.token], "(", *before.tokens, ")", *equation.tokens[operand.token + 1 :])
                 ),

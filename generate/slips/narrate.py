@@ -1,4 +1,4 @@
-"""Telling a tree in prose: phrases drawn from the bank by the pair's own stream, in one style for both traces."""
+"""The narrator of slips: phrases drawn from the bank by the pair's own stream, in one style for both traces."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from journey.answers.doubts import doubt
 from journey.answers.prose_numbers import show
 from journey.generate.slips import phrases
 from journey.generate.slips.checks import Reason
@@ -14,6 +15,8 @@ from journey.generate.slips.checks import Reason
 _LED = re.compile(
     r"(?:So|Then|Thus|Therefore|Hence|And|Finally|Next|Now|After that|First|Second|Third|Lastly)\b", re.IGNORECASE
 )
+
+AGAIN = "again"  # in place of a kind of mistake: the whole solution is begun again
 
 
 class Voice:
@@ -27,7 +30,7 @@ class Voice:
 
     def step(self, text: str, joint: str, first: bool) -> str:
         """A step as it stands in the trace; the first one comes right after the plan, if there is one."""
-        ended = text if text[-1] in ".!?:" else f"{text}."
+        ended = _ended(text)
         if first:
             return f"\n{ended}" if self.plan else ended
         return (self.gap if "\n" in joint else joint) + ended
@@ -47,17 +50,31 @@ class Voice:
     def backtrack(self, value: Fraction, later: Sequence[Fraction], delay: int, kind: str) -> str:
         """Going back; `later` are the wrong values that followed from the mistake."""
         shown = [show(each) for each in dict.fromkeys(later) if each != value]
-        bank = {"early": phrases.EARLY_BACKTRACKS, "skipped": phrases.SKIPPED_BACKTRACKS}.get(kind, phrases.BACKTRACKS)
-        if delay and (shown or not later):
+        banks = {
+            "early": phrases.EARLY_BACKTRACKS,
+            "skipped": phrases.SKIPPED_BACKTRACKS,
+            AGAIN: phrases.AGAIN_BACKTRACKS,
+        }
+        bank = banks.get(kind, phrases.BACKTRACKS)
+        if delay and kind != AGAIN and (shown or not later):
             bank = phrases.LATE_BACKTRACKS if later else phrases.PLAIN_LATE_BACKTRACKS
         listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
         return " " + self.rng.choice(bank).format(
             x=show(value), later=listed, is_are="is" if len(shown) == 1 else "are"
         )
 
+    def recheck(self, brief: str, rng: random.Random) -> tuple[str, str]:
+        """A doubt about a right step and a re-check that passes, in prose and terse; it begins as a notice does."""
+        text, terse = doubt(brief, rng, phrases.OPENERS)
+        return (self.gap if rng.random() < 0.7 else " ") + text, terse
+
     def correction(self, text: str, kind: str) -> str:
         """The step as it should have been."""
-        bank = {"skipped": phrases.SKIPPED_CORRECTIONS, "early": phrases.EARLY_CORRECTIONS}
+        bank = {
+            "skipped": phrases.SKIPPED_CORRECTIONS,
+            "early": phrases.EARLY_CORRECTIONS,
+            AGAIN: phrases.AGAIN_CORRECTIONS,
+        }
         return self._led(bank.get(kind, phrases.CORRECTIONS), text)
 
     def redo(self, text: str) -> str:
@@ -72,7 +89,7 @@ class Voice:
         lead = self.rng.choice(bank)
         if _LED.match(text):  # the sentence brings its own
             lead = ""
-        return self.gap + lead + (text if text[-1] in ".!?:" else f"{text}.")
+        return self.gap + lead + _ended(text)
 
     def _joint(self) -> str:
         return self.gap if self.rng.random() < 0.7 else " "
@@ -84,10 +101,13 @@ def _filled(reason: Reason) -> dict[str, str]:
     for name in ("why", "fact"):
         if name in slots:
             slots[name.capitalize()] = _capital(slots[name])
-    if "noun" in slots:
-        slots["of_noun"] = f"of {slots['noun']}" if slots["noun"] != "of anything" else slots["noun"]
     return slots
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _ended(text: str) -> str:
+    """A sentence with its end; a comma that the source ends in is none."""
+    return text if text[-1] in ".!?:" else f"{text.rstrip(',; ')}."

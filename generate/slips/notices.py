@@ -17,8 +17,8 @@ from journey.answers.prose_numbers import show
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.calculations import Calculation, Operand, in_words
 from journey.generate.slips.checks import INVERSE, Reason, arithmetic, bracketed, brief_shown, percentage, reason, size
-from journey.generate.slips.quotes import asked, clause, count_noun
-from journey.generate.slips.slip import Slip, two
+from journey.generate.slips.quotes import asked, clause, count_noun, says
+from journey.generate.slips.slip import SIGNS, Slip, two
 from journey.generate.slips.text import WrongStep, brief_number, brief_tokens
 from journey.schema import Arith, Check
 
@@ -30,12 +30,12 @@ WEIGHTS = {"reread": 0.45, "size": 1.3, "negative": 2.0, "whole": 1.6, "unused":
 
 def reasons(graph: Annotated, slip: Slip, window: Sequence[WrongStep]) -> list[Reason]:
     """Every reason that really contradicts this slip once `window` has been written after it."""
-    found = list(arithmetic(slip)) if isinstance(slip.claim, Arith) else list(_quantity(graph, slip, window))
-    found += _impossible(graph, slip, window)
+    candidates = list(arithmetic(slip)) if isinstance(slip.claim, Arith) else list(_quantity(graph, slip, window))
+    candidates += _impossible(graph, slip, window)
     limit = graph.problem.facts.get("limit")
     return [
         each
-        for each in found
+        for each in candidates
         if notice_contradicts(slip.value, slip.truth, each.check) and (not limit or _within(each.brief, limit))
     ]
 
@@ -46,11 +46,11 @@ def _within(brief: str, limit: int) -> bool:
     return all(word.isdigit() and int(word) <= limit for word in numbers)
 
 
-def choose(found: Sequence[Reason], rng: random.Random) -> Reason:
+def choose(candidates: Sequence[Reason], rng: random.Random) -> Reason:
     """One reason: first its kind, by weight, then one of that kind."""
-    kinds = sorted({each.check.kind for each in found})
+    kinds = sorted({each.check.kind for each in candidates})
     kind = rng.choices(kinds, [WEIGHTS.get(each, 1.0) for each in kinds])[0]
-    return rng.choice([each for each in found if each.check.kind == kind])
+    return rng.choice([each for each in candidates if each.check.kind == kind])
 
 
 # ---- the calculation is not the one that was asked for
@@ -65,15 +65,11 @@ def _quantity(graph: Annotated, slip: Slip, window: Sequence[WrongStep]) -> Iter
         yield reason("fact", Check("fact", "x", "=", equation.expression), brief, **common)
         return
     quote, span = _quote(graph, slip)
-    if quote and span:
-        form = {"misread": "number", "operand": "number", "swap": "operation"}.get(slip.kind, slip.kind)
-        if _asks(graph, span) and slip.kind != "skipped":
-            form = "early" if slip.kind == "early" else "asked"
-        if form == "number" and slip.operand is not None and slip.operand.link and not _says(graph, slip.operand, span):
-            form = "operation"
+    form = _form(graph, slip, quote, span) if quote and span else None
+    if quote and span and form:
         yield reason(f"reread_{form}", _with(should, quote=span), brief, quote=quote, **common)
         parts = two(equation)
-        if parts and slip.kind in ("operation", "swap"):
+        if parts and form == "operation" and slip.kind in ("operation", "swap"):
             for each in size(slip, parts, common, "told_"):
                 yield Reason(each.form, _with(each.check, quote=span), {**each.slots, "quote": quote}, each.brief)
         if slip.kind in ("misread", "operand") and form == "number":
@@ -81,6 +77,37 @@ def _quantity(graph: Annotated, slip: Slip, window: Sequence[WrongStep]) -> Iter
         if slip.kind == "percent":
             yield from percentage(slip, common)
     yield from _unused(graph, slip, window, brief, common)
+
+
+def _form(graph: Annotated, slip: Slip, quote: str, span: tuple[int, int]) -> str | None:
+    """What a quote gives away: a number, the operation, or what is asked; None where its words do not say it."""
+    asks = slip.equation.id == graph.final and _asks(graph, span)
+    if slip.kind == "early":
+        return "early"
+    of_number = slip.kind in ("misread", "operand", "forgotten", "percent")
+    if of_number and slip.operand is not None and _says(graph, slip.operand, span):
+        return "number" if slip.kind in ("misread", "operand") else slip.kind
+    if slip.kind == "skipped":
+        signs = set(SIGNS) & set(slip.about["signs"].split())
+        return "skipped" if says(quote, signs) and slip.operand and _says(graph, slip.operand, span) else None
+    if _asks(graph, span):
+        return "asked" if asks else None
+    if slip.kind in ("operation", "swap", "operand") and (_told_whole(graph) or says(quote, _changed(slip))):
+        return "operation"
+    return None
+
+
+def _told_whole(graph: Annotated) -> bool:
+    """Whether each sentence of the question is known to tell one calculation whole."""
+    return bool(graph.problem.facts.get("spans"))
+
+
+def _changed(slip: Slip) -> set[str]:
+    """The operations that the wrong calculation changes, or all of the right one where it has the same."""
+    right, wrong = slip.equation.tokens, slip.written
+    signs = {token for token in right if token in SIGNS}
+    changed = {one for one, other in zip(right, wrong, strict=False) if one != other and one in SIGNS}
+    return changed if changed and len(right) == len(wrong) else signs
 
 
 def _with(check: Check, quote: tuple[int, int]) -> Check:
@@ -93,20 +120,25 @@ def _quote(graph: Annotated, slip: Slip) -> tuple[str, tuple[int, int]] | tuple[
     spans = graph.problem.facts.get("spans")
     if slip.kind == "early":
         return asked(question)
-    place = int(slip.equation.id[1:]) - 1 - (slip.kind == "skipped")
-    if spans and place < len(spans):
-        start, end = spans[place]
+    index = int(slip.equation.id[1:]) - 1 - (slip.kind == "skipped")
+    if spans and index < len(spans):
+        start, end = spans[index]
         return question[start:end], (start, end)
     linked: list[Operand] = [slip.operand] if slip.operand is not None else []
     if slip.kind in ("operation", "swap"):
         linked = list(reversed(slip.equation.operands))
     for operand in linked:
         given = graph.given(operand)
-        if given is not None and given.span is not None:
-            found = clause(question, given.span)
-            if found[0]:
-                return found
+        if given is not None and given.span is not None and not _loose(question, given.span, operand.value):
+            quoted = clause(question, given.span)
+            if quoted[0]:
+                return quoted
     return asked(question) if slip.equation.id == graph.final and slip.kind != "skipped" else (None, None)
+
+
+def _loose(question: str, span: tuple[int, int], value: Fraction) -> bool:
+    """Whether a number is half of a fraction, or a one, which may stand for anything."""
+    return value == 1 or "/" in (question[max(span[0] - 1, 0) : span[0]], question[span[1] : span[1] + 1])
 
 
 def _asks(graph: Annotated, span: tuple[int, int]) -> bool:
@@ -152,9 +184,11 @@ def _unused(
         or not (operand.link or "").startswith("s")
     ):
         return
-    written = [e for s in graph.steps[: slip.step] for e in s.equations]
+    written = [e for s in graph.steps[: slip.step + 1] for e in s.equations if e.id != slip.equation.id]
     written += [e for each in window for e in graph.steps[each.step].equations]
-    if any(operand.link == name for each in written for o in each.operands for name, _ in o.sources):
+    if operand.value == slip.value or any(
+        operand.link == name for each in written for o in each.operands for name, _ in o.sources
+    ):
         return
     check = Check("unused", "x", "=", slip.equation.expression)
     yield reason("unused", check, brief, **{**common, "right": show(operand.value)})
@@ -187,9 +221,12 @@ def _impossible_value(
     step = next(s for s in graph.steps if equation in s.equations)
     noun = count_noun(graph.problem.question, step, equation, final=equation.id == graph.final)
     if value < 0 <= equation.value and not _BELOW_ZERO.search(graph.problem.question):
-        thing = noun or "of anything"
         brief = f"wait {brief_number(value)} < 0 ."
-        yield reason(f"{prefix}negative", Check("negative", left, ">=", "0"), brief, noun=thing, **slots)
+        check = Check("negative", left, ">=", "0")
+        if noun:
+            yield reason(f"{prefix}negative", check, brief, noun=noun, **slots)
+        else:
+            yield reason(f"{prefix}below_zero", check, brief, **slots)
     if noun and value.denominator != 1 and equation.value.denominator == 1:
         brief = f"wait {brief_number(value)} not whole ."
         yield reason(f"{prefix}whole", Check("whole", left, "is", "whole"), brief, noun=noun, **slots)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 OPENERS = (
     "Hold on.", "Hmm.", "Hmm, {x}?", "Not so fast.", "Let me check that.", "Is {x} right?", "Does {x} make sense?",
-    "A quick check.", "Something is off here.", "That looks odd.", "One moment.", "I should test that {x}.",
-    "Let me make sure of that.", "I'm not sure about {x}.", "{x} looks suspicious.", "Can that be?",
+    "A quick check.", "Is something off here?", "Does that look odd?", "One moment.", "I should test that {x}.",
+    "Let me make sure of that.", "I'm not sure about {x}.", "Is {x} suspicious?", "Can that be?",
     "Before I build on {x}, a check.", "That was quick; is it right?", "Let me look at that again.",
     "I want to verify {x}.", "Just to be safe, I'll check {x}.", "Wait.", "Now, does that hold up?",
     "Let me test this result.", "A sanity check on {x}.", "Let me slow down here.", "I doubt the {x}.",
-    "That number bothers me.", "Checking {x} before I continue.", "Actually, let me reconsider.",
+    "Does that number bother me?", "Checking {x} before I continue.", "Actually, let me reconsider.",
     "Would {x} be plausible?", "{x} deserves a second look.", "Let me question that step.",
     "Careful here.", "Pausing on {x} for a second.", "Am I sure about {x}?", "I'd better double-check this.",
     "Testing that result:", "Let me see whether {x} fits.", "Stop there for a moment.", "",
 )  # fmt: skip
-"""Said right after the mistake."""
+"""Said right after a mistake, and before a re-check that passes: no opener gives away how it ends."""
 
 LATE_OPENERS = (
     "Let me look back at the {x}.", "Before I go further, I want to recheck {x}.",
@@ -122,6 +122,14 @@ REASONS: dict[str, tuple[str, ...]] = {
         "{rough} is already {bound}, so {expr} can't be only {x}.",
         "By a rough estimate {expr} is no less than {bound} ({rough}); {x} falls short.",
     ),
+    "another_way": (
+        "Another way, {expr}, gives {v} and not {x}.",
+        "Done another way it is {expr}, which is {v}; I had {x}.",
+        "If I take {expr} instead, I get {v}, not {x}.",
+        "With {expr} it comes to {v}. That is not {x}.",
+        "I also get {v}, from {expr}, where I wrote {x}.",
+        "{expr} would make it {v} instead of {x}.",
+    ),
     "parts": (
         "In smaller pieces: {steps}. That is not {x}.",
         "Doing it in parts, {steps}, which disagrees with {x}.",
@@ -184,7 +192,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         'A step is missing: "{quote}" needs {needed} before this.',
         'I jumped ahead. "{quote}" has to be dealt with first, by {needed}.',
         'With "{quote}" in mind, {wrong} is not yet the number I need; that would be {needed}.',
-        'I haven\'t used "{quote}" yet: {needed} comes before this step.',
     ),
     "reread_percent": (
         'The question says "{quote}", and {percent}% is {percent} out of 100, so it should be {expr}.',
@@ -225,10 +232,23 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "negative": (
         "A count of {x} is impossible; there can't be fewer than zero {noun}.",
-        "{x} is below zero, and there is no such thing as a negative number {of_noun}.",
+        "{x} is below zero, and there is no such thing as a negative number of {noun}.",
         "It is negative, which makes no sense here.",
         "{x} is less than nothing, so {written} can't be what is meant.",
         "The result can't be negative, and {x} is.",
+    ),
+    "below_zero": (
+        "{x} is below zero, which can't be here.",
+        "It is negative, which makes no sense here.",
+        "{x} is less than nothing, so {written} can't be what is meant.",
+        "The result can't be negative, and {x} is.",
+        "Nothing in the question can come out below zero, and {x} does.",
+    ),
+    "later_below_zero": (
+        "It leads to {y}, which is negative and makes no sense here.",
+        "Using {x} gives {y} in the end, and a negative amount is impossible.",
+        "{y} is below zero, so something upstream is wrong, and that is {x}.",
+        "The {x} pushes the result down to {y}, less than nothing.",
     ),
     "later_negative": (
         "With {x} I end up at {y}, and there can't be fewer than zero {noun}.",
@@ -312,10 +332,20 @@ SKIPPED_BACKTRACKS = (
     "So {x} has to go until the missing step is done.", "Let me go back and not skip anything.",
 )  # fmt: skip
 
+AGAIN_BACKTRACKS = (
+    "So {x} is wrong. I'll begin again.", "Let me start over.", "I'd rather start again from the top.", "Back to the start, then.",
+    "So that won't do; once more from the beginning.", "I'll set this aside and start afresh.", "From the beginning again.",
+    "So not {x}. Let me do the whole thing over.", "I'll drop this and work it out anew.", "Let me take it from the top.",
+)  # fmt: skip
+
 CORRECTIONS = (
     "", "", "", "Again: ", "Corrected: ", "Once more, carefully: ", "The step should read: ", "Done right: ",
     "Redone: ", "Properly this time: ", "Here it is again: ", "Second attempt: ", "Fixed: ", "The correct line: ",
     "Now correctly: ", "Let me write it again: ", "With care: ", "What it should be: ", "The right version: ",
+)  # fmt: skip
+
+AGAIN_CORRECTIONS = (
+    "", "", "From the start: ", "To begin with: ", "First of all: ", "Starting over: ", "Anew: ", "Once more: ", "First: ",
 )  # fmt: skip
 
 SKIPPED_CORRECTIONS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from journey.generate.slips.calculations import Calculation, SolutionStep
@@ -25,6 +26,25 @@ teachers teams tents tickets tomatoes toys trees trucks tulips vehicles visitors
 """
 COUNTABLE = frozenset(_COUNTABLE.split())
 """Things that come in whole numbers, more certainly than minutes, miles or servings do."""
+
+
+_SAID = {
+    "+": r"more|total|altogether|in all|together|sum|plus|add(?:s|ed|ing|itional)?|combined|both|another|extra|older|taller"
+    r"|longer|heavier|higher|larger|increas\w+|rais\w+|gains?|gained|overall|bonus|tip|fee|tax|brings?|grew",
+    "-": r"left|remain\w*|fewer|less|subtract\w*|minus|differ\w+|younger|shorter|lighter|lower|gave|gives?|given|giving|away"
+    r"|spen[dt]\w*|lost|loses?|losing|ate|eats?|eaten|sold|sells?|us(?:ed|es)|rest|decreas\w+|discount\w*|off|took|takes?|taken"
+    r"|remov\w+|broke|broken|donat\w+|threw|died?|without|change|return\w*|paid|pays?|reduc\w+|drop\w*",
+    "*": r"each|every|per|times|twice|thrice|double\w*|triple\w*|quadruple\w*|multipl\w+|an hour|a day|a week|a month|a year"
+    r"|hourly|daily|weekly|monthly|yearly|a piece|apiece|percent|half|thirds?|quarters?|fourths?|fifths?|product|dozen\w*",
+    "/": r"half|third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|split\w*|divid\w+|shar\w+|equal\w*|each|every|average"
+    r"|mean|per|even|evenly|apiece|ratio|cut|groups?|packs?|times|twice|double|distribut\w+|halves|pieces",
+}
+_SAYS = {sign: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for sign, words in _SAID.items()}
+
+
+def says(quote: str, signs: Collection[str]) -> bool:
+    """Whether words of a quote call for each of these operations."""
+    return all(_SAYS[sign].search(quote) or (sign == "*" and "%" in quote) for sign in signs)
 
 
 @lru_cache(maxsize=4096)
@@ -59,13 +79,13 @@ def clause(question: str, span: tuple[int, int]) -> tuple[str, tuple[int, int]] 
 
 
 def asked(question: str) -> tuple[str, tuple[int, int]] | tuple[None, None]:
-    """The sentence that asks."""
+    """The last sentence with a question mark, or its end after a comma, with its span; (None, None) if it is no quote."""
     for start, end in reversed(sentences(question)):
         if "?" in question[start:end]:
-            found = _quotable(question, start, end)
-            if found[0] is None and "," in question[start:end]:
-                found = _quotable(question, start + question[start:end].rindex(",") + 1, end)
-            return found
+            quoted = _quotable(question, start, end)
+            if quoted[0] is None and "," in question[start:end]:
+                quoted = _quotable(question, start + question[start:end].rindex(",") + 1, end)
+            return quoted
     return None, None
 
 

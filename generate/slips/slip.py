@@ -49,29 +49,35 @@ class Slip:
 
     @property
     def truth(self) -> Fraction:
-        """The right value."""
+        """The exact value of the calculation that the slip gets wrong."""
         return self.equation.value
 
 
 def split(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], str, tuple[str, ...]] | None:
     """A calculation as (left, operator, right) of its last operation, or None if it is a single number."""
+    tokens = bare(tokens)
+    depth, best = 0, -1
+    for index, token in enumerate(tokens):
+        depth += (token == "(") - (token == ")")
+        binary = index > 0 and tokens[index - 1] not in ("(", *SIGNS)
+        if depth == 0 and token in SIGNS and binary and (token in "+-" or best < 0 or tokens[best] in "*/"):
+            best = index
+    return (tokens[:best], tokens[best], tokens[best + 1 :]) if best > 0 else None
+
+
+def bare(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """A calculation without brackets around the whole of it."""
     while tokens and tokens[0] == "(" and _closes(tokens) == len(tokens) - 1:
         tokens = tokens[1:-1]
-    depth, best = 0, -1
-    for at, token in enumerate(tokens):
-        depth += (token == "(") - (token == ")")
-        binary = at > 0 and tokens[at - 1] not in ("(", *SIGNS)
-        if depth == 0 and token in SIGNS and binary and (token in "+-" or best < 0 or tokens[best] in "*/"):
-            best = at
-    return (tokens[:best], tokens[best], tokens[best + 1 :]) if best > 0 else None
+    return tokens
 
 
 def _closes(tokens: tuple[str, ...]) -> int:
     depth = 0
-    for at, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         depth += (token == "(") - (token == ")")
         if depth == 0:
-            return at
+            return index
     return len(tokens)
 
 

@@ -6,6 +6,7 @@ is written as a word, or has no known origin, the slip (or the delay) is refused
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,18 +17,23 @@ from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.calculations import Calculation, SolutionStep
 from journey.generate.slips.slip import Edit, Refused, Slip, writable
 
+_DOUBLED = re.compile(r"\({2}|\){2}|\(\+|/ ?(\w+) ?/ ?\1\b|\$\$|%%")
 MAX_PLACES = 2
 LARGEST = 10_000_000
 
 
 @dataclass(frozen=True)
 class WrongStep:
-    """A step as it reads once a mistake has been made: its text, terse notation and the quantities it gets wrong."""
+    """A step as it reads once a mistake has been made: its text, terse notation and the quantities it gets wrong.
+
+    One that is `as_written` is a model's own step and has no place in the graph; `changed` holds its values by numbers.
+    """
 
     step: int
     text: str
     brief: str
     changed: dict[str, Fraction]
+    as_written: bool = False
 
 
 def wrong_step(graph: Annotated, slip: Slip) -> WrongStep:
@@ -59,9 +65,9 @@ def wrong_step(graph: Annotated, slip: Slip) -> WrongStep:
 def following_steps(graph: Annotated, slip: Slip, first: WrongStep, delay: int) -> list[WrongStep]:
     """The next `delay` steps, each recomputed from the wrong value. Raises Refused."""
     wrong = dict(first.changed)
-    found = []
-    for at in range(slip.step + 1, slip.step + 1 + delay):
-        step = graph.steps[at]
+    following = []
+    for index in range(slip.step + 1, slip.step + 1 + delay):
+        step = graph.steps[index]
         changed: dict[str, Fraction] = {}
         for equation in step.equations:
             if any(name in slip.pretend for operand in equation.operands for name, _ in operand.sources):
@@ -71,17 +77,17 @@ def following_steps(graph: Annotated, slip: Slip, first: WrongStep, delay: int) 
                 limit = graph.problem.facts.get("limit")
                 writable(value, 0 if limit else max(MAX_PLACES, places(equation.value) or 0), limit or LARGEST)
                 changed[equation.id] = value
-        editor = _Editor(graph, at, {**wrong, **changed})
+        editor = _Editor(graph, index, {**wrong, **changed})
         text = editor.text(None)
         parts = [
             brief_equation(graph, each.id, editor.tokens(each), changed.get(each.id, each.value))
             for each in step.equations
         ]
-        found.append(WrongStep(at, text, " ".join(parts), changed if changed or not editor.edits else {}))
+        following.append(WrongStep(index, text, " ".join(parts), changed if changed or not editor.edits else {}))
         wrong |= changed
-    if found and found[-1].step == len(graph.steps) - 1 and not found[-1].changed:
+    if following and following[-1].step == len(graph.steps) - 1 and not following[-1].changed:
         raise Refused("answer_not_affected")  # the journey would end in another step than the shortcut
-    return found
+    return following
 
 
 def right_brief(graph: Annotated, step: SolutionStep) -> str:
@@ -92,8 +98,8 @@ def right_brief(graph: Annotated, step: SolutionStep) -> str:
 def brief_equation(graph: Annotated, name: str, tokens: tuple[str, ...], value: Fraction) -> str:
     """`c = 12 + 5 = 17 .`; the letter only where the problem gives its quantities letters."""
     letters = graph.problem.facts.get("letters", [])
-    place = int(name[1:]) - 1
-    head = f"{letters[place]} = " if place < len(letters) else ""
+    index = int(name[1:]) - 1
+    head = f"{letters[index]} = " if index < len(letters) else ""
     return f"{head}{brief_tokens(tokens)} = {brief_number(value)} ."
 
 
@@ -123,9 +129,9 @@ def _flow(graph: Annotated, equation: Calculation, wrong: Mapping[str, Fraction]
 class _Editor:
     """Collects the changes of one step's text."""
 
-    def __init__(self, graph: Annotated, at: int, changed: dict[str, Fraction]) -> None:
-        self.graph, self.at, self.changed = graph, at, changed
-        self.step = graph.steps[at]
+    def __init__(self, graph: Annotated, index: int, changed: dict[str, Fraction]) -> None:
+        self.graph, self.changed = graph, changed
+        self.step = graph.steps[index]
         self.edits: list[Edit] = []
         last = self.step.equations[-1].id
         self.known = [q for q in graph.quantities if q.id[0] == "q" or int(q.id[1:]) <= int(last[1:])]
@@ -156,23 +162,26 @@ class _Editor:
                 self._write(equation.result, self.changed[equation.id])
         self._mentions(taken, strict=slip is None)
         self._words()
-        return self._apply()
+        text = self._apply()
+        if len(_DOUBLED.findall(text)) > len(_DOUBLED.findall(self.step.text)):
+            raise Refused("double_brackets_or_units")
+        return text
 
     def other_mentions(self, old: Fraction, done: tuple[Edit, ...]) -> None:
         """A number that is misread is misread everywhere in the sentence. Raises Refused where that is unclear."""
         spots = {start for start, _, _ in done}
         results = {each.result for each in self.step.equations}
-        for at, numeral in enumerate(self.step.numerals):
-            if numeral.value == old and numeral.start not in spots and at not in results:
+        for index, numeral in enumerate(self.step.numerals):
+            if numeral.value == old and numeral.start not in spots and index not in results:
                 raise Refused("number_said_twice")
         for word in number_words(self.step.text):
             if old in word.values:
                 raise Refused("number_in_words")
 
-    def _write(self, at: int | None, value: Fraction, inside: bool = False) -> None:
-        if at is None:
+    def _write(self, index: int | None, value: Fraction, inside: bool = False) -> None:
+        if index is None:
             raise Refused("number_not_written_out")
-        numeral = self.step.numerals[at]
+        numeral = self.step.numerals[index]
         if any(start <= numeral.start < end for start, end, _ in self.edits):
             return
         start, text = numeral.start, show_like(value, numeral, self.step.text)
@@ -193,8 +202,8 @@ class _Editor:
     def _mentions(self, taken: set[int], strict: bool) -> None:
         """Numbers outside of calculations that repeat a wrong value, or whose origin is unknown."""
         literals = {o.value for each in self.step.equations for o in each.operands}
-        for at, numeral in enumerate(self.step.numerals):
-            if at in taken:
+        for index, numeral in enumerate(self.step.numerals):
+            if index in taken:
                 continue
             meant = [q.id for q in self.known if self.graph.values[q.id] == numeral.value]
             wrong = {self.changed[name] for name in meant if name in self.changed}
@@ -204,7 +213,7 @@ class _Editor:
                 continue
             if len(wrong) > 1 or any(name not in self.changed for name in meant) or numeral.glued or numeral.percent:
                 raise Refused("ambiguous_mention")
-            self._write(at, wrong.pop())
+            self._write(index, wrong.pop())
 
     def _words(self) -> None:
         old = {self.graph.values[name] for name in self.changed}

@@ -1,17 +1,22 @@
-"""From mistakes to records: the reasoning tree, and the shortcut and the journey told from it."""
+"""The assembly of a pair from its mistakes: the reasoning tree, and the shortcut and the journey told from it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
 from typing import Any
 
+from journey.answers.doubts import last_equation
+from journey.answers.equations import equations
 from journey.generate.made import MadePair
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.checks import Reason
-from journey.generate.slips.narrate import Voice
+from journey.generate.slips.narrate import AGAIN, Voice
 from journey.generate.slips.slip import Slip
 from journey.generate.slips.text import WrongStep, brief_number, right_brief
-from journey.rng import digest
+from journey.rng import digest, rng_for
 from journey.schema import Node, Pair, Problem, QuantityClaim, Role, Trace, Tree, pair_id
 from journey.views import lay_out
 
@@ -44,22 +49,38 @@ class Episode:
 
 
 def assemble(
-    graph: Annotated, episodes: list[Episode], voice: Voice, seed: int, attempt: int, settings: dict[str, Any]
+    graph: Annotated,
+    episodes: list[Episode],
+    voice: Voice,
+    seed: int,
+    attempt: int,
+    settings: dict[str, Any],
+    method: str = "slips",
+    rechecked: Collection[int] = (),
+    abandoned: Annotated | None = None,
 ) -> MadePair:
-    """The tree and the pair."""
-    teller = _Teller(graph, voice)
+    """The tree and the pair of a solution with these episodes, told in one voice; seed and attempt go into their ids.
+
+    After the right steps in `rechecked` a re-check passes, in the same words whatever else the journey tells. With an
+    `abandoned` solution the one episode is a step of that, and after it the solution is told from its start.
+    """
+    rechecks = {step: rng_for("recheck", seed, graph.problem.id, attempt, step) for step in rechecked}
+    teller = _Teller(graph, voice, rechecks)
     for episode in episodes:
+        if abandoned is not None:
+            teller.abandon(abandoned, episode)
+            break
         teller.upto(episode.first)
         teller.episode(episode)
     teller.upto(len(graph.steps))
     problem = graph.problem
     tree = Tree(
-        tree_id(problem, seed, attempt, settings),
+        tree_id(problem, seed, attempt, settings, method),
         problem,
-        "slips",
+        method,
         seed,
         tuple(teller.nodes),
-        graph.quantities,
+        graph.quantities if abandoned is None or not episodes else abandoned.quantities,
         settings,
     )
     shortcut, journey = teller.traces()
@@ -71,20 +92,20 @@ def assemble(
         "notices": [each.reason.check.kind for each in episodes],
         "settings": settings,
     }
-    ids = pair_id(problem.id, "slips", tree.id), problem, tree.id, "slips"
+    ids = pair_id(problem.id, method, tree.id), problem, tree.id, method
     return MadePair(tree, Pair(*ids, shortcut, journey, len(episodes), provenance))
 
 
-def tree_id(problem: Problem, seed: int, attempt: int, settings: dict[str, Any]) -> str:
+def tree_id(problem: Problem, seed: int, attempt: int, settings: dict[str, Any], method: str = "slips") -> str:
     """The id of the tree that these settings and draws give."""
-    return digest("tree", problem.id, "slips", seed, attempt, repr(sorted(settings.items()))).hex()
+    return digest("tree", problem.id, method, seed, attempt, repr(sorted(settings.items()))).hex()
 
 
 class _Teller:
     """Writes nodes and the journey's pieces side by side, in the order in which they are told."""
 
-    def __init__(self, graph: Annotated, voice: Voice) -> None:
-        self.graph, self.voice = graph, voice
+    def __init__(self, graph: Annotated, voice: Voice, rechecks: Mapping[int, Random]) -> None:
+        self.graph, self.voice, self.rechecks = graph, voice, rechecks
         self.nodes: list[Node] = []
         self.pieces: list[Piece] = []
         self.right: dict[int, int] = {}  # step -> node of its right version
@@ -92,12 +113,23 @@ class _Teller:
 
     def upto(self, end: int) -> None:
         """The right steps before `end` that are not written yet."""
-        for at in range(end):
-            if at not in self.right:
-                self._right(at, "step", self._step_text(at), self._last())
+        for index in range(end):
+            if index not in self.right:
+                self._right(index, "step", self._step_text(index), self._last())
+                self._recheck(index)
 
-    def episode(self, episode: Episode) -> None:
-        """A mistake, its consequences, the notice, the way back and the correction."""
+    def abandon(self, other: Annotated, episode: Episode) -> None:
+        """Steps of another solution up to a mistake in it, and the first step of this one as the correction."""
+        own, rechecks = self.graph, self.rechecks
+        self.graph, self.rechecks = other, {}
+        self.upto(episode.first)
+        self.episode(episode, begin_again=True)
+        self.graph, self.rechecks, self.right = own, rechecks, {}
+        self._right(0, "correction", self.voice.correction(own.steps[0].text, AGAIN), self.root)
+        self._recheck(0)
+
+    def episode(self, episode: Episode, *, begin_again: bool = False) -> None:
+        """A mistake, its consequences, the notice, the way back and the correction, if the solution is not begun again."""
         slip, claim, truth = episode.slip, episode.slip.claim, str(episode.slip.truth)
         before = self._last()
         if episode.wrong is None:
@@ -108,44 +140,60 @@ class _Teller:
         mistake = self._say(
             "mistake", text, brief, before, verdict="wrong", claim=claim, truth=truth, check=check, kind=slip.kind
         )
-        at, affected = mistake, []
+        node, affected = mistake, list[Fraction]()
         for each in episode.window:
-            if each.changed:
+            if each.as_written:
+                affected += each.changed.values()
+                node = self._say("consequence", self._wrong_text(each), each.brief, node, verdict="wrong")
+            elif each.changed:
                 name, value = list(each.changed.items())[-1]
                 affected.append(value)
-                at = self._say(
+                node = self._say(
                     "consequence",
                     self._wrong_text(each),
                     each.brief,
-                    at,
+                    node,
                     verdict="wrong",
                     claim=QuantityClaim(name, str(value)),
                     truth=str(self.graph.values[name]),
                 )
             else:
-                at = self._right(each.step, "step", self._step_text(each.step), at)
-        told = self.voice.notice(episode.reason, episode.delay)
-        notice = self._say("notice", told, episode.reason.brief, mistake, check=check, reason=form)
+                node = self._right(each.step, "step", self._step_text(each.step), node)
+        sentence = self.voice.notice(episode.reason, episode.delay)
+        notice = self._say("notice", sentence, episode.reason.brief, mistake, check=check, reason=form)
         self._say(
             "backtrack",
-            self.voice.backtrack(slip.value, affected, episode.delay, slip.kind),
-            self._back(episode),
+            self.voice.backtrack(slip.value, affected, episode.delay, AGAIN if begin_again else slip.kind),
+            "back ." if begin_again else self._back(episode),
             notice,
         )
-        self._correct(episode, before)
+        if not begin_again:
+            self._correct(episode, before)
 
     def _back(self, episode: Episode) -> str:
         letters = self.graph.problem.facts.get("letters", [])
-        place = int(self.graph.steps[episode.first].equations[0].id[1:]) - 1
-        return f"back to {letters[place]} ." if place < len(letters) else "back ."
+        index = int(self.graph.steps[episode.first].equations[0].id[1:]) - 1
+        return f"back to {letters[index]} ." if index < len(letters) else "back ."
 
     def _correct(self, episode: Episode, before: int | None) -> None:
         """The right version of the step, then of the later ones that were wrong."""
-        steps = [at for at in range(episode.first, episode.last + 1) if at not in self.right]
-        for place, at in enumerate(steps):
-            text = self.graph.steps[at].text
-            told = self.voice.redo(text) if place else self.voice.correction(text, episode.slip.kind)
-            before = self._right(at, "step" if place else "correction", told, before)
+        end = min(episode.last + 1, len(self.graph.steps))
+        steps = [step for step in range(episode.first, end) if step not in self.right]
+        for index, step in enumerate(steps):
+            text = self.graph.steps[step].text
+            sentence = self.voice.redo(text) if index else self.voice.correction(text, episode.slip.kind)
+            before = self._right(step, "step" if index else "correction", sentence, before)
+            self._recheck(step)
+
+    def _recheck(self, index: int) -> None:
+        """A doubt about a right step that finds nothing, where one is due and the step states an equation of its own."""
+        brief = right_brief(self.graph, self.graph.steps[index])
+        if index not in self.rechecks or last_equation(brief) is None:
+            return
+        text, terse = self.voice.recheck(brief, self.rechecks[index])
+        equation = next(equations(terse, terse=True))
+        node = self._node("check", f"{equation.left} = {equation.right} .", self.right[index])
+        self.pieces.append(("check", text, terse, node))
 
     def traces(self) -> tuple[Trace, Trace]:
         """The shortcut and the journey, both ending in the same box."""
@@ -156,17 +204,17 @@ class _Teller:
         node = self._node("answer", terse, last)
         closing: Piece = ("answer", text, terse, node)
         short: list[Piece] = [] if self.root is None else [self.pieces[0]]
-        for at, step in enumerate(self.graph.steps):
-            told = self.voice.step(step.text, step.joint, at == 0)
-            short.append(("step", told, right_brief(self.graph, step), self.right[at]))
+        for index, step in enumerate(self.graph.steps):
+            sentence = self.voice.step(step.text, step.joint, index == 0)
+            short.append(("step", sentence, right_brief(self.graph, step), self.right[index]))
         traces = [Trace(lay_out([*pieces, closing]), answer, brief) for pieces in (short, self.pieces)]
         return traces[0], traces[1]
 
     def _gold(self) -> str:
         return self.graph.problem.answer.strip().lstrip("$").replace(",", "")
 
-    def _step_text(self, at: int) -> str:
-        step = self.graph.steps[at]
+    def _step_text(self, index: int) -> str:
+        step = self.graph.steps[index]
         return self.voice.step(step.text, step.joint, self._is_first())
 
     def _is_first(self) -> bool:
@@ -175,9 +223,9 @@ class _Teller:
     def _wrong_text(self, wrong: WrongStep) -> str:
         return self.voice.step(wrong.text, self.graph.steps[wrong.step].joint, self._is_first())
 
-    def _right(self, at: int, role: Role, text: str, parent: int | None) -> int:
-        self.right[at] = self._say(role, text, right_brief(self.graph, self.graph.steps[at]), parent)
-        return self.right[at]
+    def _right(self, index: int, role: Role, text: str, parent: int | None) -> int:
+        self.right[index] = self._say(role, text, right_brief(self.graph, self.graph.steps[index]), parent)
+        return self.right[index]
 
     def _last(self) -> int | None:
         return self.right[max(self.right)] if self.right else self.root

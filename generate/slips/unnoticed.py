@@ -17,13 +17,13 @@ from journey.schema import Pair, Trace
 from journey.views import lay_out
 
 
-def unnoticed(graph: Annotated, pair: Pair, made: Iterable[Slip], rng: random.Random) -> Trace | None:
+def unnoticed(graph: Annotated, pair: Pair, slips: Iterable[Slip], rng: random.Random) -> Trace | None:
     """The pair's solution with one mistake, followed to a wrong answer; None if none can be followed so far.
 
-    The journey's own mistakes (`made`) are tried first, then others of the same problem, in random order. All but the
+    The journey's own mistakes (`slips`) are tried first, then others of the same problem, in random order. All but the
     mistake and what follows from it reads as in the pair.
     """
-    for slip in (*made, *_others(graph, rng)):
+    for slip in (*slips, *_others(graph, rng)):
         try:
             wrong = _to_the_end(graph, slip)
         except Refused:
@@ -42,10 +42,10 @@ def _others(graph: Annotated, rng: random.Random) -> Iterator[Slip]:
         names.remove(kind)
         places = list(range(len(graph.steps)))
         rng.shuffle(places)
-        for at in places:
-            for equation in graph.steps[at].equations:
+        for step in places:
+            for equation in graph.steps[step].equations:
                 try:
-                    yield from KINDS[kind][1](graph, at, equation, rng)
+                    yield from KINDS[kind][1](graph, step, equation, rng)
                 except Refused:
                     continue
 
@@ -62,15 +62,15 @@ def _to_the_end(graph: Annotated, slip: Slip) -> list[WrongStep]:
 def _tell(
     graph: Annotated, pair: Pair, slip: Slip, wrong: list[WrongStep], value: Fraction, rng: random.Random
 ) -> Trace:
-    voice, told = Voice(rng), pair.shortcut.segments
-    plan = told[0] if told[0].role == "plan" else None
+    voice, segments = Voice(rng), pair.shortcut.segments
+    plan = segments[0] if segments[0].role == "plan" else None
     voice.plan = plan.text if plan else ""
     voice.gap = (
         "\n\n" if any(s.text.startswith("\n\n") for t in (pair.shortcut, pair.journey) for s in t.segments) else "\n"
     )
     pieces: list[Piece] = [("plan", plan.text, plan.brief, plan.node)] if plan else []
-    for at, step in enumerate(graph.steps[: slip.back]):
-        pieces.append(("step", voice.step(step.text, step.joint, at == 0), right_brief(graph, step), at))
+    for index, step in enumerate(graph.steps[: slip.back]):
+        pieces.append(("step", voice.step(step.text, step.joint, index == 0), right_brief(graph, step), index))
     for each in wrong:
         first = len(pieces) == (plan is not None)
         text = voice.step(each.text, graph.steps[each.step].joint, first)

@@ -1,4 +1,4 @@
-"""Truth: what a claim says, whether it is false, and whether a notice really contradicts it.
+"""Claims and checks: what a claim says, whether it is false, and whether a notice really contradicts it.
 
 The rules need the records alone, so that every stage can recompute them. Numbers are exact (`Fraction`); a check that
 cannot be decided is None or raises ValueError, and never counts as true.

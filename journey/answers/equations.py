@@ -14,14 +14,16 @@ One record, read in two ways on purpose, because a mistake of the reader costs i
 
 from __future__ import annotations
 
+import bisect
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from journey.answers.exact import NotANumber, evaluate
+from journey.answers.exact import MAX_CHARS, NotANumber, evaluate
 from journey.answers.prose_numbers import MONEY, Numeral, numerals
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
@@ -81,29 +83,32 @@ def is_number(token: str) -> bool:
 def join(tokens: Sequence[str]) -> str:
     """Tokens as a readable expression: `(2 + 3) * 4`, `5 + -3`."""
     text = ""
-    for at, token in enumerate(tokens):
-        unary = _is_unary(tokens, at)
-        tight = not text or text.endswith("(") or token == ")" or (at and _is_unary(tokens, at - 1))
+    for index, token in enumerate(tokens):
+        unary = _is_unary(tokens, index)
+        tight = not text or text.endswith("(") or token == ")" or (index and _is_unary(tokens, index - 1))
         text += token if tight or (unary and text.endswith("(")) else f" {token}"
     return text
 
 
-def _is_unary(tokens: Sequence[str], at: int) -> bool:
-    return tokens[at] in ("+", "-") and (at == 0 or tokens[at - 1] in ("(", *_OPERATORS))
+def _is_unary(tokens: Sequence[str], index: int) -> bool:
+    return tokens[index] in ("+", "-") and (index == 0 or tokens[index - 1] in ("(", *_OPERATORS))
 
 
 # --- anybody's text: every equation, true or false -------------------------------------------------------------------
 
-_RUN = re.compile(rf"[-( ]*{_NUMBER}(?:[ =+*/()-]|{_NUMBER})*")
-_RUN_OR_PLUS = re.compile(rf"[-+( ]*{_NUMBER}(?:[ =+*/()-]|{_NUMBER})*")
+# A run begins where its first sign does: begun at every one of a thousand dashes, reading would take their square.
+_RUN = re.compile(rf"(?<![-( ])[-( ]*+{_NUMBER}(?:[ =+*/()-]|{_NUMBER})*")
+_RUN_OR_PLUS = re.compile(rf"(?<![-+( ])[-+( ]*+{_NUMBER}(?:[ =+*/()-]|{_NUMBER})*")
 _WORDS = re.compile(
     r"\\(?:times|cdot)(?![A-Za-z])|\\div(?![A-Za-z])|\\left|\\right|\\[,;! ()\[\]]|[$\u20ac]|<<[^<>]*>>"
 )
 _PLAIN = str.maketrans({**_SIGNS, "\u00b7": "*", "\t": " "})
 _LETTER_X = re.compile(r"(?<=[\d)])( *)[xX](?= *[\d(.])")
-_SIMPLE = re.compile(r"(\d{1,9}) *([-+*]) *(\d{1,9})", re.ASCII)
+_INTEGERS = re.compile(r" *\d{1,9}(?: *[-+*] *\d{1,9}){1,8} *", re.ASCII)
+_TWO_NUMBERS = re.compile(r"\d +\.?\d++(?! */)")  # side by side and no mixed number: no arithmetic
 _CALCULATES = re.compile(r"(?<=[\d)]) *[-+*/]")
 _TOKEN = re.compile(rf"{_NUMBER}|[-+*/()]")
+_NEAR = 80  # characters around a run that are looked at: blanks, and a sign or a letter
 
 
 def equations(text: str, *, terse: bool = False) -> Iterator[Equation]:
@@ -124,30 +129,34 @@ def equations(text: str, *, terse: bool = False) -> Iterator[Equation]:
                 exact, claimed = _exact(left), _exact(right)
             except NotANumber:
                 continue
-            found = list(_TOKEN.finditer(left))
-            tokens = tuple(token[0].replace(",", "") for token in found)
-            spans = {at: (start + token.start(), start + token.end()) for at, token in enumerate(found)}
+            matches = list(_TOKEN.finditer(left))
+            tokens = tuple(token[0].replace(",", "") for token in matches)
+            spans = {index: (start + token.start(), start + token.end()) for index, token in enumerate(matches)}
             yield Equation(left, right, exact, claimed, start, end, tokens, spans, (after, end))
 
 
 def plain(text: str) -> str:
     """The text with its signs as + - * / and currency and LaTeX spacing blanked, each character in its old place."""
 
-    def same_length(found: re.Match[str]) -> str:
-        sign = "*" if found[0] in ("\\times", "\\cdot") else "/" if found[0] == "\\div" else ""
-        return sign.ljust(len(found[0]))
+    def same_length(match: re.Match[str]) -> str:
+        sign = "*" if match[0] in ("\\times", "\\cdot") else "/" if match[0] == "\\div" else ""
+        return sign.ljust(len(match[0]))
 
     text = _WORDS.sub(same_length, text).translate(_PLAIN)
-    return _LETTER_X.sub(lambda found: f"{found[1]}*", text)
+    return _LETTER_X.sub(lambda match: f"{match[1]}*", text)
 
 
 def _exact(side: str) -> Fraction:
-    """The value of a side: plain integers and one operation on two of them at once, the rest by the parser."""
+    """The value of a side: plain integers and a few operations on them at once, the rest by the parser."""
     if side.isdecimal() and len(side) < 19:
         return Fraction(int(side))
-    if found := _SIMPLE.fullmatch(side):
-        a, b = int(found[1]), int(found[3])
-        return Fraction(a + b if found[2] == "+" else a - b if found[2] == "-" else a * b)
+    if _INTEGERS.fullmatch(side):
+        terms = side.replace("-", "+-").split("+")
+        if "*" not in side:
+            return Fraction(sum(map(int, [term.replace(" ", "") for term in terms])))
+        return Fraction(sum(math.prod(map(int, term.replace(" ", "").split("*"))) for term in terms))
+    if _TWO_NUMBERS.search(side):
+        raise NotANumber(side)
     return evaluate(side)
 
 
@@ -159,6 +168,8 @@ def _sides(text: str, run: re.Match[str]) -> list[tuple[str | None, int, int]]:
         end = start + len(part)
         stripped = part.strip()
         first = start + len(part) - len(part.lstrip())
+        if len(stripped) > MAX_CHARS:  # nothing of that length is evaluated
+            stripped = ""
         # A full stop or a bracket that closes something outside is no part of the side.
         while stripped.count(")") > stripped.count("(") and stripped.endswith(")"):
             stripped = stripped[:-1].rstrip()
@@ -173,19 +184,19 @@ def _sides(text: str, run: re.Match[str]) -> list[tuple[str | None, int, int]]:
     return sides
 
 
-def _goes_on_before(text: str, at: int) -> bool:
+def _goes_on_before(text: str, position: int) -> bool:
     """Whether what stands before a run belongs to its first side: an operator, a bracket, a letter without a blank."""
-    before = text[:at]
-    if before and not text[at].isspace() and (before[-1].isalnum() or before[-1] in "_.\\}"):
+    before = text[max(position - _NEAR, 0) : position]
+    if before and not text[position].isspace() and (before[-1].isalnum() or before[-1] in "_.\\}"):
         return True
     last = before.rstrip()[-1:]
     return last in "+-*/^_<>\u221a\u2248~}%" and bool(last)
 
 
-def _goes_on_after(text: str, at: int) -> bool:
+def _goes_on_after(text: str, position: int) -> bool:
     """Whether what stands after a run belongs to its last side: algebra, a power, a percent sign, a single letter."""
-    after = text[at:]
-    touching = not text[at - 1].isspace()
+    after = text[position : position + _NEAR]
+    touching = not text[position - 1].isspace()
     if touching and after[:1] and (after[0] in "^%_\\{" or (after[0].isalpha() and not _unit(after))):
         return True
     rest = after.lstrip()
@@ -232,12 +243,12 @@ class _Written(NamedTuple):
 
 
 class _Token(NamedTuple):
-    """A number (`at` is its index among the text's numerals) or a sign of a text."""
+    """A number (`numeral` is its index among the text's numerals) or a sign of a text."""
 
     sign: str
     start: int
     end: int
-    at: int = -1
+    numeral: int = -1
 
 
 def read_solution(raw: str) -> Solution:
@@ -249,14 +260,14 @@ def read_solution(raw: str) -> Solution:
         done = match.end()
     text += raw[done:]
     reader = _SolutionReader(text)
-    found = [(at, reader.marked(at, content)) for at, content in marks]
+    placed = [(position, reader.marked(position, content)) for position, content in marks]
     equals = [token for token in reader.tokens if token.sign == "="]
     for sign in equals:
         if sign.start not in reader.used and (equation := reader.unmarked(sign)) is not None:
-            found.append((sign.end, equation))
-    found.sort(key=lambda pair: pair[0])
+            placed.append((sign.end, equation))
+    placed.sort(key=lambda pair: pair[0])
     unread = tuple(sign.start for sign in equals if sign.start not in reader.used)
-    return Solution(text, reader.numerals, tuple(equation for _, equation in found), unread)
+    return Solution(text, reader.numerals, tuple(equation for _, equation in placed), unread)
 
 
 class _SolutionReader:
@@ -264,13 +275,15 @@ class _SolutionReader:
 
     def __init__(self, text: str) -> None:
         self.text, self.numerals = text, numerals(text)
-        tokens = [_Token("", each.start, each.end, at) for at, each in enumerate(self.numerals)]
+        tokens = [_Token("", each.start, each.end, index) for index, each in enumerate(self.numerals)]
         tokens += [_Token(_WRITTEN.get(m.group(), m.group()), *m.span()) for m in _SIGN.finditer(text)]
         self.tokens = sorted(tokens, key=lambda token: token.start)
+        self._ends = [token.end for token in self.tokens]
+        self._starts = [number.start for number in self.numerals]
         self.used: set[int] = set()
 
-    def marked(self, at: int, content: str) -> Equation:
-        """The equation of an annotation at position `at` of the text."""
+    def marked(self, position: int, content: str) -> Equation:
+        """The equation of an annotation at a position of the text."""
         left, equals, right = content.replace(",", "").replace(" ", "").rpartition("=")
         tokens = tuple(_ANNOTATED.findall(left))
         if not equals or not tokens or "".join(tokens) != left:
@@ -281,99 +294,110 @@ class _SolutionReader:
             raise Unreadable("unreadable_annotation", f"<<{content}>>") from error
         if computed != value:
             raise Unreadable("false_annotation", f"<<{content}>>: {left} is {computed}")
-        before = [token for token in self.tokens if token.end <= at]
-        sign = before[-1] if before and before[-1].sign == "=" else None
-        if sign and not _LEAD.fullmatch(self.text, sign.end, at):
+        before = self._before(position)
+        sign = self.tokens[before - 1] if before and self.tokens[before - 1].sign == "=" else None
+        if sign and not _LEAD.fullmatch(self.text, sign.end, position):
             sign = None
         written = None
         if sign is not None:
             self.used.add(sign.start)
-            written = self._run(before[:-1], value) if len(tokens) == 1 else None
-            written = written or self._match(tokens, before[:-1])
-        return self._equation(written or _Written(tokens, {}), right, value, at, self._numeral_after(at, value))
+            written = self._run(before - 1, value) if len(tokens) == 1 else None
+            written = written or self._match(tokens, before - 1)
+        return self._equation(
+            written or _Written(tokens, {}), right, value, position, self._numeral_after(position, value)
+        )
 
     def unmarked(self, sign: _Token) -> Equation | None:
         """The equation around a bare equals sign, if it is written out in numbers and true."""
-        after = next((number for number in self.numerals if number.start >= sign.end), None)
+        after = self._after(sign.end)
         if after is None or not _LEAD.fullmatch(self.text, sign.end, after.start):
             return None
-        written = self._run([token for token in self.tokens if token.end <= sign.start], after.value)
+        written = self._run(self._before(sign.start), after.value)
         if written is None:
             return None
         self.used.add(sign.start)
         right = self.text[after.start : after.end]
         return self._equation(written, right, after.value, sign.end, (after.start, after.end))
 
-    def _numeral_after(self, at: int, value: Fraction) -> Span | None:
+    def _numeral_after(self, position: int, value: Fraction) -> Span | None:
         """Where the value is written right after a position."""
-        for number in self.numerals:
-            if number.start >= at:
-                near = number.value == value and _LEAD.fullmatch(self.text, at, number.start)
-                return (number.start, number.end) if near else None
-        return None
+        number = self._after(position)
+        near = number and number.value == value and _LEAD.fullmatch(self.text, position, number.start)
+        return (number.start, number.end) if number and near else None
 
-    def _match(self, tokens: tuple[str, ...], before: list[_Token]) -> _Written | None:
-        """An annotation's tokens with the spans of its numbers and signs, matched backwards from the equals sign."""
+    def _before(self, position: int) -> int:
+        """How many tokens end before a position: those that count are the last of them."""
+        return bisect.bisect_right(self._ends, position)
+
+    def _after(self, position: int) -> Numeral | None:
+        """The first number that begins at a position or after it."""
+        index = bisect.bisect_left(self._starts, position)
+        return self.numerals[index] if index < len(self.numerals) else None
+
+    def _match(self, tokens: tuple[str, ...], count: int) -> _Written | None:
+        """An annotation's tokens with the spans of its numbers and signs, matched backwards among the first `count` tokens."""
         spans: dict[int, Span] = {}
-        at, place = len(tokens) - 1, len(before) - 1
-        right = before[place].end if before else 0
-        while at >= 0:
-            if place >= 0 and before[place].sign in _BRACKETS and before[place].sign != tokens[at]:
-                place -= 1
+        before = self.tokens
+        index, nearest = len(tokens) - 1, count - 1
+        right = before[nearest].end if count else 0
+        while index >= 0:
+            if nearest >= 0 and before[nearest].sign in _BRACKETS and before[nearest].sign != tokens[index]:
+                nearest -= 1
                 continue
-            if tokens[at] in _BRACKETS:
-                if place >= 0 and before[place].sign == tokens[at]:
-                    place -= 1
-                at -= 1
+            if tokens[index] in _BRACKETS:
+                if nearest >= 0 and before[nearest].sign == tokens[index]:
+                    nearest -= 1
+                index -= 1
                 continue
-            if place < 0 or _BREAK.search(self.text, before[place].end, right):
+            if nearest < 0 or _BREAK.search(self.text, before[nearest].end, right):
                 return None
-            token = before[place]
-            used = self._fits(tokens, at, token)
+            token = before[nearest]
+            used = self._fits(tokens, index, token)
             if not used:
                 return None
-            spans[at - used + 1] = (token.start, token.end)
-            right, at, place = token.start, at - used, place - 1
+            spans[index - used + 1] = (token.start, token.end)
+            right, index, nearest = token.start, index - used, nearest - 1
         return _Written(tokens, spans)
 
-    def _fits(self, tokens: tuple[str, ...], at: int, token: _Token) -> int:
-        """How many tokens of the annotation, up to `at`, one of the text stands for (25% may be `25/100`); 0 is none."""
-        if token.at < 0:
-            return int(tokens[at] == token.sign)
-        number = self.numerals[token.at]
-        if not tokens[at][-1].isdigit() and not tokens[at][0].isdigit():
+    def _fits(self, tokens: tuple[str, ...], index: int, token: _Token) -> int:
+        """How many tokens of the annotation, up to `index`, one of the text stands for (25% may be `25/100`); 0 is none."""
+        if token.numeral < 0:
+            return int(tokens[index] == token.sign)
+        number = self.numerals[token.numeral]
+        if not tokens[index][-1].isdigit() and not tokens[index][0].isdigit():
             return 0
-        value = Fraction(tokens[at].rstrip("."))
+        value = Fraction(tokens[index].rstrip("."))
         if value == number.value and not number.percent:
             return 1
         if number.percent and value == number.value / 100:
             return 1
-        hundredth = (tokens[at - 1], value) in (("/", 100), ("*", Fraction(1, 100)))
-        if number.percent and at >= 2 and hundredth and tokens[at - 2].rstrip(".") == str(number.value):
+        hundredth = (tokens[index - 1], value) in (("/", 100), ("*", Fraction(1, 100)))
+        if number.percent and index >= 2 and hundredth and tokens[index - 2].rstrip(".") == str(number.value):
             return 3
         return int(value == number.value)
 
-    def _run(self, before: list[_Token], value: Fraction) -> _Written | None:
-        """The longest written-out calculation that ends at the equals sign, if it has this value."""
+    def _run(self, count: int, value: Fraction) -> _Written | None:
+        """The longest written-out calculation that ends with the first `count` tokens, if it has this value."""
         run: list[_Token] = []
-        right = before[-1].end if before else 0
-        for token in reversed(before):
+        right = self.tokens[count - 1].end if count else 0
+        for index in range(count - 1, -1, -1):
+            token = self.tokens[index]
             number_next = not run or run[0].sign in _OPERATORS
-            if token.sign in ("(", ")", "=") or (token.at >= 0) != number_next:
+            if token.sign in ("(", ")", "=") or (token.numeral >= 0) != number_next:
                 break
             if len(self.text[token.end : right]) > _APART or _BREAK.search(self.text, token.end, right):
                 break
             run.insert(0, token)
             right = token.start
-        if run and run[0].at < 0:
+        if run and run[0].numeral < 0:
             run.pop(0)
         if len(run) < 3:
             return None
         tokens: list[str] = []
         spans: dict[int, Span] = {}
         for token in run:
-            percent = token.at >= 0 and self.numerals[token.at].percent
-            literal = self.text[token.start : token.end].replace(",", "") if token.at >= 0 else token.sign
+            percent = token.numeral >= 0 and self.numerals[token.numeral].percent
+            literal = self.text[token.start : token.end].replace(",", "") if token.numeral >= 0 else token.sign
             spans[len(tokens) + percent] = (token.start, token.end)
             tokens += ["(", literal, "/", "100", ")"] if percent else [literal]
         try:
@@ -381,8 +405,8 @@ class _SolutionReader:
         except ValueError:
             return None
 
-    def _equation(self, written: _Written, right: str, value: Fraction, at: int, result: Span | None) -> Equation:
-        """The equation of a true calculation; `at` is where its equals sign or annotation ends."""
-        start = min((first for first, _ in written.spans.values()), default=at)
-        end = max(result[1] if result else at, *(last for _, last in written.spans.values()), start)
+    def _equation(self, written: _Written, right: str, value: Fraction, position: int, result: Span | None) -> Equation:
+        """The equation of a true calculation; `position` is where its equals sign or annotation ends."""
+        start = min((first for first, _ in written.spans.values()), default=position)
+        end = max(result[1] if result else position, *(last for _, last in written.spans.values()), start)
         return Equation(join(written.tokens), right, value, value, start, end, *written, result)

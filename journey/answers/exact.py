@@ -12,7 +12,7 @@ from fractions import Fraction
 
 MAX_CHARS = 1000
 MAX_DEPTH = 40  # brackets within brackets
-MAX_BITS = 16384  # of a numerator or denominator, about 4,900 digits
+MAX_BITS = 14_000  # of a numerator or denominator: 4,215 digits, since Python writes no number of more than 4,300
 
 _TOKEN = re.compile(
     r" *(?:(?P<number>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+)(?P<exponent>[eE][+-]?\d+)?"
@@ -69,7 +69,7 @@ class _Arithmetic:
         if self.at + ahead < len(self.tokens):
             digits, exponent, _ = self.tokens[self.at + ahead]
             if digits.isdecimal() and not exponent:
-                return Fraction(digits)
+                return Fraction(int(digits))
         return None
 
     def _sum(self) -> Fraction:
@@ -110,7 +110,7 @@ class _Arithmetic:
         if digits:
             whole = self._integer(0)
             self.at += 1
-            value = _bounded(Fraction(digits.replace(",", "")))
+            value = _bounded(Fraction(digits.replace(",", "")) if whole is None else whole)
             if whole is not None and (part := self._fraction_part()) is not None:
                 if not 0 <= part < 1:
                     raise NotANumber("2 3/2 is no mixed number")
@@ -172,6 +172,6 @@ def _raised(base: Fraction, exponent: Fraction, factor: Fraction = Fraction(1)) 
     """factor * base ** exponent, refused before it is computed if it would be too big."""
     if exponent.denominator != 1 or (base == 0 and exponent <= 0):
         raise NotANumber("power")
-    if abs(exponent) > MAX_BITS or _bits(base) * abs(exponent) > MAX_BITS:
+    if abs(exponent) > MAX_BITS or (_bits(base) - 1) * abs(exponent) > MAX_BITS:  # at least so many bits
         raise TooBig("power")
     return _bounded(factor * base ** int(exponent))

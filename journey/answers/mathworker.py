@@ -1,4 +1,4 @@
-"""math-verify in a process of its own, which can be killed.
+"""The math-verify worker: a child process that compares two answers, and that can be killed.
 
 Parsing LaTeX with sympy may hang, eat memory or crash, and math-verify's own time limit is a signal that works in the
 main thread only. So one child process answers all questions of its parent: started at the first question, reused,
@@ -37,15 +37,17 @@ class MathWorker:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
-    def ask(self, gold: str, answer: str, timeout: float) -> tuple[str, float]:
+    def ask(self, gold: str, answer: str, timeout: float, *, alone: bool = False) -> tuple[str, float]:
         """(SAME, DIFFERENT, UNREADABLE or LOST, seconds it took). LOST: over the timeout, or the child died.
+
+        `alone`: math-verify as it is used elsewhere, which takes the answer out of the text itself.
 
         Raises JourneyError if the child cannot start at all, because then no answer would ever be compared.
         """
         with self._lock:
             process = self._started()
             began = time.monotonic()
-            request = json.dumps([gold, answer, timeout]).encode() + b"\n"
+            request = json.dumps([gold, answer, timeout, alone]).encode() + b"\n"
             reply = self._exchange(process, request, timeout)
             return reply or LOST, time.monotonic() - began
 
@@ -129,7 +131,7 @@ WORKER = MathWorker()
 
 
 def serve() -> None:
-    """The child: a line `[gold, answer, seconds]` in, one word out, until the input ends."""
+    """The child: a line `[gold, answer, seconds, alone]` in, one word out, until the input ends."""
     replies = processes.own_stdout()
     requests = processes.requests()
     with contextlib.suppress(ImportError, ValueError, OSError):
@@ -141,14 +143,15 @@ def serve() -> None:
     except ImportError as error:
         _reply(replies, f"{error} (pip install math-verify)")
         return
+    decide("\\int_{0}^{1} x dx", "\\frac{1}{2}")  # what is slow the first time is no answer's fault
     _reply(replies, "ready")
     for line in requests:
-        gold, answer, seconds = json.loads(line)
+        gold, answer, seconds, alone = json.loads(line)
         # Should the parent die while one long operation on huge numbers keeps every other thread waiting, the one that
         # watches stdin too, SIGALRM ends this process.
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, seconds + 1)
-        verdict = decide(gold, answer)
+        verdict = decide(gold, answer, alone)
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
         _reply(replies, verdict)
@@ -160,7 +163,7 @@ def _reply(stream: BinaryIO, word: str) -> None:
 
 
 def _decider() -> Any:
-    """A function (gold, answer) -> SAME, DIFFERENT or UNREADABLE."""
+    """A function (gold, answer, alone) -> SAME, DIFFERENT or UNREADABLE."""
     from latex2sympy2_extended import NormalizationConfig
     from math_verify import LatexExtractionConfig, parse, verify
     from sympy import Expr
@@ -173,7 +176,7 @@ def _decider() -> Any:
     latex = [LatexExtractionConfig(boxed_match_priority=-1, normalization_config=spelling)]
 
     def read(text: str) -> list[Any]:
-        found = parse(
+        parsed = parse(
             f"${text}$",
             latex,
             fallback_mode="no_fallback",
@@ -181,10 +184,24 @@ def _decider() -> Any:
             parsing_timeout=None,
             raise_on_error=True,
         )
-        return [item.doit() if isinstance(item, Expr) else item for item in found]  # math-verify: x is not 1x
+        return [item.doit() if isinstance(item, Expr) else item for item in parsed]  # math-verify: x is not 1x
 
-    def decide(gold: str, answer: str) -> str:
+    def by_itself(gold: str, answer: str) -> str:
+        left, right = (
+            parse(
+                text if any(sign in text for sign in ("$", "\\(", "\\[", "\\boxed")) else f"${text}$",
+                parsing_timeout=None,
+            )
+            for text in (gold, answer)
+        )
+        if not left or not right:
+            return UNREADABLE
+        return SAME if verify(left, right, timeout_seconds=None) else DIFFERENT
+
+    def decide(gold: str, answer: str, alone: bool = False) -> str:
         try:
+            if alone:
+                return by_itself(gold, answer)
             left, right = read(gold), read(answer)
             if len(left) != 1 or len(right) != 1:
                 return UNREADABLE

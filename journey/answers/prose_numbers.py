@@ -11,14 +11,15 @@ from functools import lru_cache
 _DIGITS = re.compile(r"(?:(?<![A-Za-z_\d])|(?<=\d[xX]))(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?!,?\d)")
 _SMALL = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-WORDS = {word: Fraction(at) for at, word in enumerate((_SMALL + " eighteen nineteen").split(), start=2)}
-WORDS |= {word: Fraction(10 * at) for at, word in enumerate(_TENS.split(), start=2)}
+WORDS = {word: Fraction(number) for number, word in enumerate((_SMALL + " eighteen nineteen").split(), start=2)}
+WORDS |= {word: Fraction(10 * number) for number, word in enumerate(_TENS.split(), start=2)}
 WORDS |= {"dozen": Fraction(12), "twice": Fraction(2), "double": Fraction(2), "doubled": Fraction(2)}
 WORDS |= {"triple": Fraction(3), "tripled": Fraction(3), "thrice": Fraction(3), "hundred": Fraction(100)}
 FACTORS = ("twice", "double", "doubled", "triple", "tripled", "thrice")
 PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fifth": 5}
 _WORD = re.compile(rf"\b(?:(?:{_TENS.replace(' ', '|')})-[a-z]+|{'|'.join([*WORDS, *PARTS])})\b", re.IGNORECASE)
 MONEY = "$\u00a3\u20ac"
+MAX_DIGITS = 300  # of a number in prose; Python refuses to write one of more than 4,300
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,17 @@ class NumberWord:
 
 
 def numerals(text: str) -> tuple[Numeral, ...]:
-    """All numbers written in digits, in order."""
-    found = []
+    """All numbers written in digits, in order; one of more than MAX_DIGITS characters is none."""
+    numbers = []
     for match in _DIGITS.finditer(text):
         start, end = match.span()
+        if end - start > MAX_DIGITS:
+            continue
         after = re.match(r"%|(?![xX]\s*[\d$(])[A-Za-z]|", text[end : end + 5]).group()  # type: ignore[union-attr]
-        before = text[:start].rstrip()[-1:]
+        before = text[max(start - 20, 0) : start].rstrip()[-1:]
         value = Fraction(match.group().replace(",", ""))
-        found.append(Numeral(start, end, value, after == "%", after.isalpha(), before in MONEY if before else False))
-    return tuple(found)
+        numbers.append(Numeral(start, end, value, after == "%", after.isalpha(), before in MONEY if before else False))
+    return tuple(numbers)
 
 
 def number_words(text: str) -> Iterator[NumberWord]:
@@ -103,7 +106,7 @@ def show_like(value: Fraction, numeral: Numeral, text: str) -> str:
 def read_number(text: str) -> Fraction | None:
     """A gold answer such as `1,080`, `$5.50` or `1/2` as a number, or None."""
     clean = text.strip().strip(MONEY + "%").replace(",", "").replace(" ", "")
-    if not re.fullmatch(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:/\d+)?", clean):
+    if len(clean) > MAX_DIGITS or not re.fullmatch(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:/\d+)?", clean):
         return None
     top, _, bottom = clean.partition("/")
     return Fraction(top) / Fraction(bottom) if bottom and int(bottom) else None if bottom else Fraction(top)

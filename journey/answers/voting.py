@@ -2,21 +2,24 @@
 
     classes(problem, ["1/2", "0.5", None, "3"])      -> [0, 0, None, 1]
 
-Answers to a problem that is judged by value fall together where the answer checker says so. Where the answer is an
-expression (Countdown) the classes are canonical expressions: brackets that change nothing and the order of sums and
-products do not count, but nothing is computed. By value every right answer would be in one class and the vote would
-know the target.
+Answers to a problem that is judged by value fall together where the answer checker says so, directly or by way of others (of
+multiple choice, where they name one option); a
+class that would hold two different units is parted by unit, so that nothing depends on which answer came first. Answers are
+compared only where a fingerprint of their values agrees. Where the answer is an expression (Countdown) the classes are
+canonical expressions: brackets that change nothing and the order of sums and products do not count, but nothing is computed.
+By value every right answer would be in one class and the vote would know the target.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 
-from journey.answers import checker
+from journey.answers import checker, choices
 from journey.answers.checker import Outcome
 from journey.answers.exact import MAX_CHARS, MAX_DEPTH
-from journey.answers.numerals import canonical
+from journey.answers.reading.fingerprints import fingerprints, units_in
 from journey.schema import Problem
 
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d+)?)|([-+*/()]))", re.ASCII)
@@ -28,34 +31,51 @@ _DROPPED = re.compile(r"\\(?:left|right|[,;! ])|\$")
 def classes(problem: Problem, given: Sequence[str | None]) -> list[int | None]:
     """The class of every answer, numbered by first appearance; no answer is in no class.
 
-    Comparison by value is asked of the first answer of each class; what it cannot decide is a class of its own.
+    What cannot be decided against any other is a class of its own.
     """
-    known: dict[str, int] = {}
-    firsts: list[str] = []
-    found: list[int | None] = []
-    for answer in given:
-        if answer is None:
-            found.append(None)
-            continue
-        name = class_name(problem, answer)
-        if name not in known:
-            same = None
-            if problem.check == "value":
-                same = next(
-                    (n for n, first in enumerate(firsts) if checker.compare(first, answer) is Outcome.SAME), None
-                )
-            known[name] = len(firsts) if same is None else same
-            if same is None:
-                firsts.append(answer)
-        found.append(known[name])
-    return found
-
-
-def class_name(problem: Problem, answer: str) -> str:
-    """One spelling of an answer: of its number or words, or of its expression where the answer is one."""
+    texts = list(dict.fromkeys(answer for answer in given if answer is not None))
+    names: dict[str, object] = {text: _by_form(text) for text in texts}
     if problem.check == "value":
-        return canonical(answer) if len(answer) <= MAX_CHARS else answer
-    return canonical_expression(answer) or " ".join(answer.split())
+        names = dict(_by_value(texts))
+    elif problem.check == "choice":
+        names = {text: choices.class_of(problem.facts.get("options", ()), text) for text in texts}
+    numbers: dict[object, int] = {}
+    return [None if answer is None else numbers.setdefault(names[answer], len(numbers)) for answer in given]
+
+
+def _by_form(text: str) -> str:
+    return canonical_expression(text) or " ".join(text.split())
+
+
+def _by_value(texts: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """The class of each text: the number of its component, and its unit where the component has several."""
+    parents = list(range(len(texts)))
+
+    def root(index: int) -> int:
+        while parents[index] != index:
+            parents[index] = parents[parents[index]]
+            index = parents[index]
+        return index
+
+    alike: dict[object, list[int]] = defaultdict(list)
+    for index, text in enumerate(texts):
+        for mark in fingerprints(text):
+            alike[mark].append(index)
+    for members in alike.values():
+        for position, index in enumerate(members):
+            for other in members[:position]:
+                if root(index) != root(other) and _same(texts[other], texts[index]):
+                    parents[root(index)] = root(other)
+    units: dict[int, set[str]] = defaultdict(set)
+    for index, text in enumerate(texts):
+        units[root(index)].add(units_in(text))
+    parted = {index for index, found in units.items() if len(found - {""}) > 1}
+    return {text: (root(index), units_in(text) if root(index) in parted else "") for index, text in enumerate(texts)}
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two answers are the same, whichever is taken for the gold one; math-verify is not asked."""
+    return Outcome.SAME in (checker.compare(one, other, timeout=0), checker.compare(other, one, timeout=0))
 
 
 def canonical_expression(text: str) -> str | None:
@@ -63,17 +83,17 @@ def canonical_expression(text: str) -> str | None:
 
     What stands behind an equals sign is left out. Nothing is computed: `2 * 3` and `6` stay different.
     """
-    text = _LATEX.sub(lambda found: _SIGNS[found[0]], _DROPPED.sub(" ", text)).partition("=")[0].strip()
+    text = _LATEX.sub(lambda sign: _SIGNS[sign[0]], _DROPPED.sub(" ", text)).partition("=")[0].strip()
     if not text or len(text) > MAX_CHARS:
         return None
-    tokens, at = [], 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
+    tokens, position = [], 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
         if match is None:
             return None
         tokens.append(match[1] or match[2])
-        at = match.end()
-        if not text[at:].strip():
+        position = match.end()
+        if not text[position:].strip():
             break
     try:
         parser = _Expression(tokens)

@@ -17,17 +17,22 @@ import typer
 from typer.core import TyperGroup
 
 from journey import interrupts
+from journey.cli.check import check
 from journey.cli.curate import curate
 from journey.cli.doctor import doctor
 from journey.cli.evaluate import evaluate
 from journey.cli.export import export
 from journey.cli.finetune import finetune
 from journey.cli.flags.given import plug_ins
-from journey.cli.generate import generate
+from journey.cli.generate import generate, sample
+from journey.cli.grade import grade
 from journey.cli.list import list_
+from journey.cli.printing import file_errors
+from journey.cli.problems import problems
 from journey.cli.publish import publish
 from journey.cli.report import report
 from journey.cli.run import demo, run
+from journey.cli.shared import TYPED
 from journey.cli.show import show
 from journey.errors import JourneyError, ResourceError
 
@@ -40,6 +45,7 @@ class Verbs(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The verb and its arguments."""
+        TYPED[:] = args
         own = self.params, self.add_help_option
         if args and not args[0].startswith("-"):
             self.params, self.add_help_option = [], False
@@ -69,6 +75,9 @@ def _add(verb: Callable[..., None], name: str | None = None, epilog: str | None 
 
 _add(demo)
 _add(run)
+_add(check)
+_add(problems)
+_add(sample)
 _add(generate, epilog=plug_ins("generate"))
 _add(curate, epilog=plug_ins("curate"))
 _add(finetune, epilog=plug_ins("finetune"))
@@ -78,6 +87,7 @@ _add(publish)
 _add(export)
 _add(show)
 _add(list_, name="list")
+_add(grade)
 _add(doctor)
 
 
@@ -99,6 +109,9 @@ def main() -> None:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+        meant = None if os.environ.get("JOURNEY_TRACEBACK") else file_errors.meaning(error)
+        if meant is not None:
+            _fail(str(meant), meant.exit_code)
         raise
 
 

@@ -1,4 +1,4 @@
-"""`journey curate`: which pairs are kept, and why the others are not."""
+"""`journey curate`: filters pairs, and records why the others were dropped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from journey.cli.flags.given import GivenFlags, settings_flags
-from journey.cli.shared import AsJson, DryRun, Out, next_, print_json, show_counts, suggested
+from journey.cli.shared import AsJson, DryRun, Out, next_, show_counts, show_plan, suggested
 
 
 @settings_flags("curate")
@@ -30,9 +30,9 @@ def curate(
     settings = given.build(CurateSettings)
     if dry_run:
         rows = {str(f): read_manifest(f, "generate").counts for f in folders}
-        print_json({"out": str(out), "inputs": rows, "settings": settings.model_dump()})
+        show_plan("curate", {"out": str(out), "inputs": rows, "settings": settings.model_dump()}, as_json)
         return
     folder = stage.curate(folders, settings, out)
     show_counts(read_manifest(folder, "curate").counts, as_json)
     base = settings.base or suggested(folder, "train")
-    next_(f"journey finetune {folder} --base {base} --out {folder.with_name(folder.name + '-runs')}")
+    next_("journey", "finetune", folder, "--base", base, "--out", folder.with_name(folder.name + "-runs"))

@@ -1,4 +1,4 @@
-"""`journey doctor`: what this machine can do."""
+"""`journey doctor`: reports what this machine can do."""
 
 from __future__ import annotations
 
@@ -7,26 +7,51 @@ import os
 import platform
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from journey.cli.shared import AsJson, next_, print_json
 from journey.errors import JourneyError
 from journey.numbers import gib
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """What this machine can do: devices, memory, disk, models, extras, Hub.
+def doctor(
+    base: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Try this base instead: sampler, adapters, chance, template.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What this machine can do: devices, memory, disk, models, extras, Hub; with --base, what a base can do.
 
-    Example: journey doctor
+    Example: journey doctor --base pocket
     """
     from journey.cli.printing import terminal
 
-    found = examine()
+    facts = examine() if base is None else _try(base)
     if as_json:
-        print_json(found)
+        print_json(facts)
         return
-    terminal.show_facts(found)
-    next_("journey demo")
+    terminal.show_facts(facts)
+    next_(
+        *(
+            ["journey", "demo"]
+            if base is None
+            else ["journey", "run", "quickstart", "--set", f"base={base}", "--dry-run"]
+        )
+    )
+
+
+def _try(base: str) -> dict[str, Any]:
+    """The probe that finetune makes before the first step, with its default adapters."""
+    from transformers.utils import logging
+
+    from journey.config import FinetuneSettings
+    from journey.finetune.planning import base_probe
+    from journey.models import load
+
+    logging.disable_progress_bar()
+    return base_probe.described(load.find(base), FinetuneSettings(base=base), load.best_device())
 
 
 def examine() -> dict[str, Any]:
@@ -37,9 +62,9 @@ def examine() -> dict[str, Any]:
     from journey.models.load import MODELS, cache_folder
 
     devices = [f"cpu ({os.cpu_count()} cores)"]
-    for place in range(torch.cuda.device_count()):
-        facts = torch.cuda.get_device_properties(place)
-        devices.append(f"cuda:{place} {facts.name} ({gib(facts.total_memory, digits=0)})")
+    for index in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(index)
+        devices.append(f"cuda:{index} {facts.name} ({gib(facts.total_memory, digits=0)})")
     models = {}
     for name, known in MODELS.items():
         try:
@@ -57,12 +82,26 @@ def examine() -> dict[str, Any]:
         "models": models,
         "model cache": str(cache_folder()),
         "extras": {name: _installed(name) or "not installed" for name in ("gguf", "lm-eval", "reasoning-gym")},
+        "vllm": _vllm(),
         "hub": {
             "offline": os.environ.get("HF_HUB_OFFLINE", "0") == "1",
             "token": "set" if os.environ.get("HF_TOKEN") else "not set in HF_TOKEN",
         },
         "llama.cpp's converter": _converter(),
     }
+
+
+def _vllm() -> str:
+    """What `--sampler vllm` would start."""
+    from journey.servers.vllm import find_vllm
+
+    try:
+        found = find_vllm()
+    except JourneyError as error:
+        return (
+            f"not usable: {str(error).splitlines()[0]}" if os.environ.get("JOURNEY_VLLM") else "not set in JOURNEY_VLLM"
+        )
+    return f"{found.version} ({found.device}), {found.python}"
 
 
 def _converter() -> str:

@@ -1,4 +1,4 @@
-"""`journey evaluate`: every arm and the untuned base, asked the same questions."""
+"""`journey evaluate`: asks every arm and the untuned base the same questions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from journey.cli.flags.given import GivenFlags, settings_flags
-from journey.cli.shared import AsJson, DryRun, Out, next_, print_json, show_scores
-from journey.errors import UsageError
+from journey.cli.shared import AsJson, DryRun, Like, Out, next_, print_json, show_plan, show_scores
+from journey.errors import PartialError, UsageError
 
 
 @settings_flags("evaluate")
@@ -17,6 +17,7 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(help="A folder that `journey finetune` wrote, or adapters' Hub id.")],
     out: Out,
     given: GivenFlags,
+    like: Like = None,
     harness: Annotated[
         str | None, typer.Option(metavar="lm-eval", help="EleutherAI's harness scores the adapters instead.")
     ] = None,
@@ -34,7 +35,7 @@ def evaluate(
     from journey.evaluate import run as stage
     from journey.publish.transfer.restore import local_folder
 
-    settings = given.build(EvaluateSettings)
+    settings = given.build(EvaluateSettings, like)
     folder = local_folder(folder, "finetune")
     if harness or tasks:
         own = [task.strip() for task in (tasks or "").split(",") if task.strip()]
@@ -45,11 +46,23 @@ def evaluate(
 
         folder = pipeline.with_more_seeds(folder, settings, out, dry_run=dry_run)
     if dry_run:
-        print_json(stage.plan(folder, settings))
+        show_plan("evaluate", stage.plan(folder, settings), as_json)
         return
-    made = stage.evaluate(folder, settings, out)
-    show_scores(made, as_json)
-    next_(f"open {made / 'report.html'}")
+    evaluated = stage.evaluate(folder, settings, out)
+    show_scores(evaluated, as_json, folder)
+    next_("journey", "show", evaluated)
+    _say_diverged(folder)
+
+
+def _say_diverged(finetuned: Path) -> None:
+    """Raises PartialError naming the runs that were left out because their weights are of no use."""
+    from journey.evaluate.planning.runs import diverged
+    from journey.formats.folders import open_finished
+
+    lost = diverged(open_finished(finetuned, "finetune"))
+    if lost:
+        said = "; ".join(f"{name} counts as failed: {why}" for name, why in lost.items())
+        raise PartialError(f"{said}\n  the other runs are evaluated; train it again with a smaller --lr")
 
 
 def _recheck(
@@ -62,11 +75,11 @@ def _recheck(
     if name != harness.NAME:
         raise UsageError(f"--harness is {name or 'not given'}", f"--harness {harness.NAME} is the one that there is")
     if dry_run:
-        print_json(harness.plan(folder, settings, tasks))
+        show_plan("evaluate", harness.plan(folder, settings, tasks), as_json)
         return
-    found = harness.read(harness.recheck(folder, settings, tasks, out))
+    results = harness.read(harness.recheck(folder, settings, tasks, out))
     if as_json:
-        print_json(found)
+        print_json(results)
         return
-    terminal.show_facts({f"{s.task}, {s.run}": harness.said(s) for s in found.scores})
-    next_(f"cat {out / 'tasks' / 'README.md'}" if (out / "tasks").is_dir() else f"ls {out}")
+    terminal.show_facts({f"{s.task}, {s.run}": harness.said(s) for s in results.scores})
+    next_(*(("cat", out / "tasks" / "README.md") if (out / "tasks").is_dir() else ("ls", out)))

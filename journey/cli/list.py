@@ -1,4 +1,4 @@
-"""`journey list`: what there is, and the settings of one of them."""
+"""`journey list`: the entries of a catalog, and the settings of one entry."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def list_(
     from journey.cli.printing import catalogs
 
     if name is not None:
-        one = catalogs.entry(kind, name)
-        print_json(one) if as_json else catalogs.show_entry(kind, one)
+        entry = catalogs.entry(kind, name)
+        print_json(entry) if as_json else catalogs.show_entry(kind, entry)
         return
     rows = catalogs.rows(kind)
     print_json(rows) if as_json else catalogs.show_rows(kind, rows)

@@ -1,4 +1,4 @@
-"""`journey run` and `journey demo`: a recipe from problems to report."""
+"""`journey run` and `journey demo`: carry out a recipe from problems to report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from journey.cli.shared import AsJson, DryRun, Out, Sets, Workers, next_, print_json, show_scores
+from journey.cli.shared import AsJson, DryRun, Out, Sets, Workers, next_, show_plan, show_scores
 
 DEMO_OUT = Path("data/runs/demo")
 
@@ -53,8 +53,8 @@ def _run_recipe(
     settings = pipeline.resolve(recipe, parse_set(sets))
     to = out or Path("data/runs") / recipe.name
     if dry_run:
-        print_json(pipeline.describe(settings, to))
+        show_plan("run", pipeline.describe(settings, to), as_json)
         return
     folder = pipeline.run(settings, to, workers=workers)
     show_scores(folder, as_json)
-    next_(f"open {folder / 'report.html'}")
+    next_("journey", "show", folder)

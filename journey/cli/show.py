@@ -1,4 +1,4 @@
-"""`journey show`: pairs, side by side."""
+"""`journey show`: prints any folder or file of the project: pairs, trees, runs, answers, tables."""
 
 from __future__ import annotations
 
@@ -7,25 +7,32 @@ from typing import Annotated
 
 import typer
 
-from journey.cli.shared import AsJson, next_, print_json
+from journey.cli.shared import AsJson, next_, note, print_json
 
 
 def show(
-    path: Annotated[Path, typer.Argument(help="A pair file, or a folder of generate, curate or evaluate.")],
-    number: Annotated[int, typer.Option("-n", metavar="N", help="How many pairs.", min=1)] = 1,
+    path: Annotated[Path, typer.Argument(help="A folder of any stage or run, a model, or a file in one.")],
+    number: Annotated[int, typer.Option("-n", metavar="N", help="How many records.", min=1)] = 1,
     view: Annotated[str, typer.Option(metavar="VIEW", help="think, plain or compact.")] = "think",
-    skip: Annotated[int, typer.Option(metavar="N", help="Pairs to pass over first.", min=0)] = 0,
+    skip: Annotated[int, typer.Option(metavar="N", help="Records to pass over first.", min=0)] = 0,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page instead.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show pairs side by side, mistakes and corrections coloured.
+    """Show pairs side by side, mistakes and corrections marked; or whatever else a folder or file holds.
 
     Example: journey show data/runs/countdown -n 2
     """
-    from journey.cli.printing import terminal
+    from journey import console
+    from journey.cli.printing import finding, terminal
 
-    found = terminal.pairs(path, number, skip)
+    shown = finding.find(path, number, skip)
     if as_json:
-        print_json(found)
+        print_json(shown.records or shown.facts or {"text": shown.text})
         return
-    terminal.show(found, view)
-    next_(f"journey show {path} -n {number} --skip {skip + number}")
+    if html is not None:
+        terminal.write_page(shown, view, html)
+        note(f"written: {html}")
+        return
+    terminal.show(shown, view, console.out)
+    if shown.more:
+        next_("journey", "show", path, "-n", str(number), "--skip", str(skip + number))

@@ -2,6 +2,10 @@
 
 Rates are in [0, 1]. A rate without a denominator (no first committed answer, no step that can be judged, nobody asked
 the judge) is null, never 0.
+
+The recovery probe asks how runs go on from a text that has just made a mistake, and from its clean twin:
+recover/BENCHMARK/prefixes.jsonl holds the prefixes (RecoveryPrefix), recover/BENCHMARK/RUN.jsonl what a run went on with
+(RecoveryText).
 """
 
 from __future__ import annotations
@@ -127,3 +131,74 @@ class BehaviourFile(FileRecord, frozen=True):
     arms: tuple[Behaviour, ...]
     judge: Judged | None = None
     version: int = 1
+
+
+RECOVERY = "recover"
+INJECTOR = "injector"  # the writer whose mistakes are put into right texts
+
+Twin = Literal["wrong", "clean"]
+
+
+class RecoveryPrefix(msgspec.Struct, frozen=True):
+    """One beginning of an answer whose last step has a false value, and its twin with the true one."""
+
+    question: str
+    writer: str  # injector, base, or an arm: who wrote it
+    run: str | None  # whose greedy answer it was cut from
+    wrong: str  # the text up to the end of the step
+    clean: str
+    calculation: str  # of the step, as written
+    name: str | None  # of the quantity that the step computes, where it says so
+    value: str  # the false value, as `fractions.Fraction` reads it
+    truth: str
+
+
+class RecoveryText(msgspec.Struct, frozen=True):
+    """What one run wrote after one prefix."""
+
+    question: str
+    writer: str
+    after: Twin
+    text: str
+    tokens: int  # generated, without the prefix
+    finish: Literal["stop", "length", "content_filter"]
+
+
+def prefixes_file(benchmark: str) -> str:
+    """Where the prefixes of a benchmark lie."""
+    return f"{RECOVERY}/{benchmark}/prefixes.jsonl"
+
+
+def texts_key(benchmark: str, run: str) -> str:
+    """The key of what a run wrote; its file has .jsonl behind it."""
+    return f"{RECOVERY}/{benchmark}/{run}"
+
+
+class RecoveryCell(msgspec.Struct, frozen=True):
+    """One reader on the prefixes of one writer. Rates are of prefixes times the reader's runs."""
+
+    writer: str
+    reader: str
+    prefixes: int
+    runs: int
+    own: bool  # the reader wrote them: selected by its own errors, so a description
+    right_after_wrong: float
+    right_after_clean: float
+    notices: float  # the wrong step is doubted before the answer; by rules, a lower bound on foreign prose
+    corrects: float  # the same quantity or calculation has the true value later
+    repeats: float  # the false value is written for it again
+    false_alarm: float  # on the clean twin that step is doubted, or its value changed
+    right_noticed: float  # right in the end, and the wrong step was doubted
+    right_silent: float  # right in the end without a word about it
+
+
+class RecoveryTable(msgspec.Struct, frozen=True):
+    """Writer by reader on one benchmark."""
+
+    benchmark: str
+    cells: tuple[RecoveryCell, ...]
+    left_out: dict[str, dict[str, int]]  # by writer, answers that gave no prefix, by reason
+    recall: (
+        float | None
+    )  # of the rule for `notices`, on journeys that the problems' own method makes; null: it makes none
+    recall_of: int  # such mistakes

@@ -1,4 +1,4 @@
-"""What a paired comparison of two arms gave, the family that it was declared in, and the verdict on it.
+"""The records of a paired comparison of two arms: its statistics, the family that it was declared in, and the verdict.
 
 Scores, differences, intervals and margins are shares (0.05 = 5 points); differences are second minus first.
 `journey.evaluate.statistics` computes them.
@@ -6,7 +6,11 @@ Scores, differences, intervals and margins are shares (0.05 = 5 points); differe
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+Outcome = Literal["", "better", "equal", "too small"]
 
 
 class McNemar(msgspec.Struct, frozen=True):
@@ -18,16 +22,28 @@ class McNemar(msgspec.Struct, frozen=True):
     p: float
 
 
+class ArmSquares(msgspec.Struct, frozen=True):
+    """What varies within one trained arm: its mean square between seeds, and the residual one."""
+
+    seeds: float
+    noise: float
+
+
 class MeanSquares(msgspec.Struct, frozen=True):
     """What varies: between problems (of the difference), between seeds and residual (each summed over trained arms)."""
 
     problems: float
     seeds: float | None  # None with one seed
     noise: float | None
+    arms: tuple[ArmSquares, ...] = ()  # of the first arm (unless it is the base) and of the second; empty with one seed
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """Second arm minus first. What needs two seeds (or two problems) is None with fewer."""
+    """Second arm minus first. What needs two seeds (or two problems) is None with fewer, and where nothing varies.
+
+    Intervals end at -1 and 1. Without any variation (both arms at 0 % or at 100 %, or the same score everywhere) there is
+    no interval; p is then that of the permutation, or None where the difference is 0 too.
+    """
 
     difference: float
     first_accuracy: float
@@ -46,6 +62,9 @@ class Comparison(msgspec.Struct, frozen=True):
     bootstrap: tuple[float, float] | None  # two-way bootstrap, 95 %
     mcnemar: tuple[McNemar, ...]  # one a seed; empty unless every score is 0 or 1
     mean_squares: MeanSquares | None
+    low90: float | None = None  # 90 % interval of the difference, by which arms are called equal
+    high90: float | None = None
+    run_intervals: tuple[tuple[float, float], ...] = ()  # against the base: 95 % over problems of each run, by seed
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -80,9 +99,13 @@ class Verdict(msgspec.Struct, frozen=True):
     winner: str | None  # the better arm's name, as given
     qualifiers: tuple[str, ...]
     explanation: str
-    inside_margin: bool | None  # does the whole interval lie within the margin; None without an interval
+    inside_margin: bool | None  # does the 90 % interval (0.1: the 95 % one) lie within the margin; None without one
     needed: tuple[Size, ...]  # sizes that would do, only where too small to tell
     holm_p: float
     margin: float
     first: str
     second: str
+    outcome: Outcome = ""  # what the words say, without names and seeds; empty in 0.1
+    leaning: str | None = None  # equal within the margin, but this arm's name is the one that the 95 % interval favours
+    level: float = 0.05  # that Holm would have asked of this comparison, by its rank in the family
+    detectable: float | None = None  # minimum detectable effect at that level, 80 % power

@@ -1,4 +1,4 @@
-"""What was left out and why: rejected.jsonl of generate, ledger.jsonl and funnel.json of curate."""
+"""Records of what was left out and why: rejected.jsonl of generate, ledger.jsonl and funnel.json of curate."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ class GenerateCounts(msgspec.Struct, frozen=True):
     kinds: dict[str, int] = {}
     notices: dict[str, int] = {}
     rejected: dict[str, int] = {}
+    rows: int = 0
+    duplicates: int = 0
+    unused: int = 0
+    unusable: dict[str, int] = {}  # rows of the file beside `rows`, by reason
 
 
 class Drop(Record, frozen=True):

@@ -1,13 +1,15 @@
-"""Bytes on disk: deterministic JSON, JSON lines, hashes, atomic writes, and names confined to their folder."""
+"""File input and output: deterministic JSON, JSON lines, hashes, atomic writes, and names confined to their folder."""
 
 from __future__ import annotations
 
+import argparse
 import errno
 import hashlib
 import io
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,3 +89,14 @@ def read_lines(path: Path, kind: type[T]) -> Iterator[T]:
                 raise PartialError(
                     f"{path} line {number}: {error}\n  rerun the command that wrote it to repair it"
                 ) from None
+
+
+def write_or_check(path: Path, content: Callable[[], str], source: str, description: str | None) -> None:
+    """A committed file that is derived from the code (`make golden`, `make check`): write it or, with --check, exit with 1 where it is not what its source (in words) says."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--check", action="store_true", help="only compare")
+    check, now = parser.parse_args().check, content()
+    if not check:
+        path.write_text(now, encoding="utf-8")
+    elif not path.is_file() or path.read_text(encoding="utf-8") != now:
+        sys.exit(f"{path} is not what {source} say: make golden")

@@ -111,10 +111,54 @@ class RunCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.arm} {self.axis}".strip()
 
 
+class BaseProbe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the base did when it was tried before the first step.
+
+    `sampler` says in words how what it writes compares with `generate`; `chance` whether random numbers enter what it
+    computes in training mode; `idle` kinds of adapted layers got no gradient, `missed` adapted layers (experts) were not
+    reached by the batch. `clock`: its chat template writes the time of day. `router_loss`: it has one, which is off.
+    """
+
+    sampler: str
+    chance: bool
+    idle: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    clock: bool = False
+    router_loss: bool = False
+    dtype: str
+    device: str
+
+
+class TemplateFile(FileRecord, frozen=True, kw_only=True):
+    """template.json: how a folder's prompts and answers are put to its base; a folder without it has the base's own way.
+
+    `text` is a chat template in place of the base's own, `args` what it is given, `date` (YYYY-MM-DD) what it takes for
+    today. `before` is text after the generation prompt that belongs to the prompt: a thinking part that is closed at
+    once, a channel's header. `open` and `close` stand around the thinking part of an answer; `opened`: the prompt ends
+    with `open`, and answers begin after it. `separator` parts question and answer where there is no chat template.
+    """
+
+    FILE: ClassVar[str] = "template.json"
+
+    text: str | None = None
+    args: dict[str, Any] = msgspec.field(default_factory=dict)
+    date: str | None = None
+    before: str = ""
+    open: str = "<think>\n"
+    close: str = "\n</think>\n\n"
+    opened: bool = False
+    separator: str = "\n\n"
+    version: int = 1
+
+
 class AuditFile(FileRecord, frozen=True, kw_only=True):
-    """audit.json: what every run is trained on. `failed` has the reason by run; the others are sentences."""
+    """audit.json: what every run is trained on, and what the base did when it was tried.
+
+    `failed` has the reason by run; the others are sentences.
+    """
 
     FILE: ClassVar[str] = "audit.json"
+    NEWER: ClassVar[frozenset[str]] = frozenset({"probe"})
     READS: ClassVar[tuple[int, ...]] = (2,)
 
     reference: str
@@ -123,6 +167,7 @@ class AuditFile(FileRecord, frozen=True, kw_only=True):
     differs: tuple[str, ...]
     notes: tuple[str, ...]
     failed: dict[str, str] = msgspec.field(default_factory=dict)
+    probe: BaseProbe | None = None
     version: int = 2
 
 

@@ -1,4 +1,4 @@
-"""Finished folders, opened through one door: hashes compared, names confined, typed contents handed down.
+"""Readers of finished folders, opened by one function: hashes compared, names confined, typed contents handed down.
 
     curated = open_finished(path, "curate")            # a CuratedFolder; raises where anything is not as it was written
     for pair in curated.pairs("train"): ...
@@ -16,24 +16,40 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, overload
 
 import msgspec
 
-from journey.errors import PartialError, UsageError
+from journey.errors import PartialError, UnknownName, UsageError
 from journey.formats.adapter import CONFIG, AdapterConfig, read_adapter_config
+from journey.formats.attempts import (
+    ATTEMPTS,
+    ESTIMATES,
+    PROBLEMS_FILE,
+    EstimatedMistake,
+    ProfileFile,
+    with_estimates,
+)
 from journey.formats.curation import FunnelFile, GenerateCounts
 from journey.formats.files import inside, read_lines, sha256, sha256_of
-from journey.formats.finetune import ADAPTER, PROBLEMS, TRAJECTORY, WARMUP, AuditFile, RunFile, TrajectoryPoint
+from journey.formats.finetune import (
+    ADAPTER,
+    PROBLEMS,
+    TRAJECTORY,
+    WARMUP,
+    AuditFile,
+    RunFile,
+    TemplateFile,
+    TrajectoryPoint,
+)
 from journey.formats.manifest import MANIFEST, Manifest
-from journey.formats.marks import DONE, ShardMark, Timing
-from journey.formats.plan import EvaluationPlan
-from journey.formats.sampled import SampleIdentities
+from journey.formats.marks import DONE, Environment, ShardMark, Timing
+from journey.formats.plan import EvaluationPlan, SampleIdentities
 from journey.formats.scores import Scores
-from journey.schema import Pair, Question, Reward, Sample, Tree
+from journey.schema import Attempt, Pair, Problem, Question, Reward, Sample, Tree
 from journey.splits import Split
 from journey.views import View
 
 T = TypeVar("T")
 WEIGHTS = (ADAPTER, "model.safetensors", "model.safetensors.index.json")  # of a run: an adapter, or a whole model
-STAGES = ("generate", "curate", "finetune", "evaluate", "harness", "publish")
-Stage = Literal["generate", "curate", "finetune", "evaluate", "harness", "publish"]
+STAGES = ("sample", "generate", "curate", "finetune", "evaluate", "harness", "publish")
+Stage = Literal["sample", "generate", "curate", "finetune", "evaluate", "harness", "publish"]
 
 
 class StoredFiles(Protocol):
@@ -74,8 +90,8 @@ class FinishedFolder:
     def names(self, folder: str, suffix: str = ".jsonl") -> list[str]:
         """Listed files right inside a folder of this one, in order."""
         prefix = f"{folder}/"
-        found = [name for name in self.manifest.files if name.startswith(prefix) and name.endswith(suffix)]
-        return sorted(name for name in found if "/" not in name.removeprefix(prefix))
+        names = [name for name in self.manifest.files if name.startswith(prefix) and name.endswith(suffix)]
+        return sorted(name for name in names if "/" not in name.removeprefix(prefix))
 
     def shards(self, kind: str) -> list[Path]:
         """The shard files of one kind (e.g. "pairs", "train"), in order."""
@@ -93,6 +109,41 @@ class FinishedFolder:
         return [inputs[name] for name in sorted(names, key=lambda name: int(name.removeprefix(stage) or 0))]
 
 
+class SampledFolder(FinishedFolder):
+    """Attempts of one policy or several at the same problems, as `journey sample` drew them."""
+
+    stage = "sample"
+
+    @cached_property
+    def profile(self) -> ProfileFile:
+        """The policies, how often they are right, and what their mistakes are."""
+        return ProfileFile.parse(self.read(ProfileFile.FILE), str(self.path / ProfileFile.FILE))
+
+    def policy(self, name: str | None) -> str:
+        """The policy of a name; the only one without one. Raises UsageError where several answered, UnknownName."""
+        names = [each.policy.name for each in self.profile.policies]
+        if name is None and len(names) > 1:
+            raise UsageError(
+                f"{self.path} holds attempts of several policies: {', '.join(names)}", f"add --policy {names[0]}"
+            )
+        if name not in (None, *names):
+            raise UnknownName("policy", str(name), names)
+        return name or names[0]
+
+    def problems(self) -> Iterator[Problem]:
+        """The problems, in order."""
+        return read_lines(self.file(PROBLEMS_FILE), Problem)
+
+    def attempts(self, policy: str) -> dict[str, list[Attempt]]:
+        """The attempts of one policy by problem, in the order of their draws; the greedy one first."""
+        by_problem: dict[str, list[Attempt]] = {}
+        estimates = list(self.records(ESTIMATES, EstimatedMistake))
+        for attempt in with_estimates(self.records(ATTEMPTS, Attempt), estimates):
+            if attempt.policy == policy:
+                by_problem.setdefault(attempt.problem, []).append(attempt)
+        return {name: sorted(of_one, key=lambda one: (one.prefix, one.index)) for name, of_one in by_problem.items()}
+
+
 class GeneratedFolder(FinishedFolder):
     """Pairs with their trees, as `journey generate` wrote them."""
 
@@ -101,8 +152,8 @@ class GeneratedFolder(FinishedFolder):
     @property
     def per_problem(self) -> int | None:
         """How many trees of one problem were asked for; None where the folder does not say."""
-        asked = self.manifest.config.get("per_problem")
-        return None if asked is None else int(asked)
+        number = self.manifest.config.get("per_problem")
+        return None if number is None else int(number)
 
     @property
     def counts(self) -> GenerateCounts:
@@ -127,16 +178,41 @@ class GeneratedFolder(FinishedFolder):
         return self.records("trees", Tree)
 
 
-class CuratedFolder(FinishedFolder):
+class FolderForBase(FinishedFolder):
+    """A folder that was made for one base: pairs that were measured for it, or its runs."""
+
+    @property
+    def base_place(self) -> str | None:
+        """Where the base's folder lay when this folder was made on this machine, if it is still there."""
+        try:
+            base = Environment.read(self.path).base
+        except (UsageError, PartialError):
+            return None
+        return base if base and Path(base).is_dir() else None
+
+    @cached_property
+    def template(self) -> TemplateFile | None:
+        """How the base's chat template is used; None where that is as it is."""
+        if not self.has(TemplateFile.FILE):
+            return None
+        return TemplateFile.parse(self.read(TemplateFile.FILE), str(self.path / TemplateFile.FILE))
+
+
+class CuratedFolder(FolderForBase):
     """Pairs that every filter let pass, by split."""
 
     stage = "curate"
 
     @property
-    def base(self) -> str | None:
-        """The model that the pairs were measured for; None where they were curated for none in particular."""
+    def base_setting(self) -> str | None:
+        """The model that the pairs were measured for, as the manifest names it; None for none in particular."""
         base = self.manifest.config.get("base")
         return None if base is None else str(base)
+
+    @property
+    def base(self) -> str | None:
+        """The same, or the folder that it lay in where that is there."""
+        return self.base_place or self.base_setting
 
     @property
     def benchmarks(self) -> list[str]:
@@ -153,7 +229,7 @@ class CuratedFolder(FinishedFolder):
         return FunnelFile.parse(self.read(FunnelFile.FILE), str(self.path / FunnelFile.FILE))
 
 
-class FinetunedFolder(FinishedFolder):
+class FinetunedFolder(FolderForBase):
     """The runs of a finetune folder, with what was trained on and what came of it."""
 
     stage = "finetune"
@@ -165,8 +241,8 @@ class FinetunedFolder(FinishedFolder):
 
     @property
     def base(self) -> str:
-        """The model that was trained: as the settings name it, else as the runs do."""
-        return self.base_setting or next((run.base.name for run in self.runs.values()), "")
+        """The model that was trained: the folder that it lay in, or as the settings name it, else as the runs do."""
+        return self.base_place or self.base_setting or next((run.base.name for run in self.runs.values()), "")
 
     @property
     def arms(self) -> list[str]:
@@ -255,8 +331,8 @@ class FinetunedFolder(FinishedFolder):
     @property
     def longest_completion(self) -> int | None:
         """Tokens of the longest reference completions: the most of the runs' 99.5th percentiles; None if not told."""
-        told = [run.completion_tokens_p995 for run in self.runs.values()]
-        return max((tokens for tokens in told if tokens is not None), default=None)
+        percentiles = [run.completion_tokens_p995 for run in self.runs.values()]
+        return max((tokens for tokens in percentiles if tokens is not None), default=None)
 
     @property
     def longest_row(self) -> int | None:
@@ -371,16 +447,26 @@ class PublishedFolder(FinishedFolder):
     @property
     def rows(self) -> dict[str, dict[str, int]]:
         """Rows by table and split."""
-        told = self.manifest.counts.get("rows") or {}
-        return {name: rows if isinstance(rows, dict) else {"test": rows} for name, rows in told.items()}
+        counts = self.manifest.counts.get("rows") or {}
+        return {name: rows if isinstance(rows, dict) else {"test": rows} for name, rows in counts.items()}
 
 
 _FOLDERS: dict[str, type[FinishedFolder]] = {
     kind.stage: kind
-    for kind in (GeneratedFolder, CuratedFolder, FinetunedFolder, EvaluatedFolder, HarnessFolder, PublishedFolder)
+    for kind in (
+        SampledFolder,
+        GeneratedFolder,
+        CuratedFolder,
+        FinetunedFolder,
+        EvaluatedFolder,
+        HarnessFolder,
+        PublishedFolder,
+    )
 }
 
 
+@overload
+def open_finished(folder: Path | str, stage: Literal["sample"]) -> SampledFolder: ...
 @overload
 def open_finished(folder: Path | str, stage: Literal["generate"]) -> GeneratedFolder: ...
 @overload

@@ -1,4 +1,4 @@
-"""What an unfinished folder keeps about itself: its identity, and a mark for every shard that is there whole.
+"""The records that an unfinished folder keeps: its identity, and a mark for every shard that is there whole.
 
 They stay in `.done/` of the finished folder, unlisted, so that a damaged file can be made again on its own. No other stage
 reads them for a result.
@@ -6,6 +6,7 @@ reads them for a result.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, ClassVar
 
 import msgspec
@@ -41,10 +42,10 @@ class ShardMark(FileRecord, frozen=True):
 
 
 class Environment(FileRecord, frozen=True):
-    """environment.json: versions, machine and wall time of the call that finished the folder; never hashed."""
+    """environment.json: versions, machine, place of the base and wall time of the call that finished the folder; never hashed."""
 
     FILE: ClassVar[str] = "environment.json"
-    NEWER: ClassVar[frozenset[str]] = frozenset({"version"})
+    NEWER: ClassVar[frozenset[str]] = frozenset({"version", "base"})
 
     versions: dict[str, str]
     python: str
@@ -52,7 +53,46 @@ class Environment(FileRecord, frozen=True):
     system: str
     cores: int | None
     wall_seconds: float
+    base: str | None = None  # where the base's folder lay, if the manifest has its label alone
     version: int = 1
+
+
+class ServedTokens(msgspec.Struct, frozen=True):
+    """What answers of one server used that ended for one reason."""
+
+    server: str  # NAME@http://HOST/v1
+    finish: str  # in the server's own word
+    answers: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class ServersUsed(FileRecord, frozen=True):
+    """servers.json: the answers that servers gave for a folder, parity checks included, and what they cost; never hashed.
+
+    All calls of the command count together, and of answers that were asked for again each one. Where a server tells no
+    tokens, they count as many as they can be.
+    """
+
+    FILE: ClassVar[str] = "servers.json"
+
+    used: tuple[ServedTokens, ...]
+    cost: float | None = None  # in the currency of the prices; null without prices
+    version: int = 1
+
+    def in_words(self) -> str:
+        """One line: answers, tokens, cost, and reasons to end other than that the model was done."""
+        answers, prompt, completion = (
+            sum(getattr(one, name) for one in self.used) for name in ("answers", "prompt_tokens", "completion_tokens")
+        )
+        reasons = Counter[str]()
+        for one in self.used:
+            reasons[one.finish] += one.answers if one.finish != "stop" else 0
+        others = "".join(f", {count:,} ended with {name!r}" for name, count in sorted(reasons.items()) if count)
+        cost = "" if self.cost is None else f", cost {self.cost:.4g}"
+        return (
+            f"servers gave {answers:,} answers: {prompt:,} tokens of prompts, {completion:,} of answers{cost}{others}"
+        )
 
 
 class Timing(FileRecord, frozen=True):

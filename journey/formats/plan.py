@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from journey.formats.comparison import Declared
+from journey.formats.finetune import TemplateFile
 from journey.formats.record import FileRecord
 
 
@@ -91,7 +92,44 @@ class EarlierLook(msgspec.Struct, frozen=True):
     runs: tuple[str, ...]  # of this plan that it had too (the same adapter weights)
     benchmarks: tuple[str, ...]  # of this plan that it had too
     headline: tuple[str, ...] = ()  # what it said
-    found: Literal["given", "beside"] = "given"  # by --after, or beside the folder
+    found: Literal["given", "beside"] = "given"  # by --after, or beside the folder (plans of 0.1 have both)
+
+
+class LooksBeside(FileRecord, frozen=True):
+    """looks_beside.json: earlier evaluations of these runs that lay beside the folder when it was begun.
+
+    A view that is never hashed: what lies about changes no plan and no score, and yet the report says it.
+    """
+
+    FILE: ClassVar[str] = "looks_beside.json"
+
+    looks: tuple[EarlierLook, ...]
+    version: int = 1
+
+
+class GoldIssue(msgspec.Struct, frozen=True):
+    """A gold answer that the checker cannot judge by: `why` says what it does with it."""
+
+    question: str  # the first 60 characters; so of the gold
+    gold: str
+    why: str
+
+
+class GoldsRead(msgspec.Struct, frozen=True):
+    """What the answer checker makes of a benchmark's golds, before anything is sampled."""
+
+    checked: int  # golds judged by value, plain numbers included
+    unread: int  # of them, that cannot be judged by; estimated where `left_out` is not 0
+    issues: tuple[GoldIssue, ...] = ()  # the first of them
+    left_out: int = 0  # golds of a large set that were not looked at
+
+
+class BenchmarkRows(msgspec.Struct, frozen=True):
+    """How a benchmark's rows were read."""
+
+    golds: GoldsRead
+    unusable: dict[str, int] = msgspec.field(default_factory=dict)  # rows of the file that cannot be used, by reason
+    golds_allowed: bool = False  # --allow-golds let a set through that would be refused
 
 
 class EvaluationPlan(FileRecord, frozen=True):
@@ -99,6 +137,9 @@ class EvaluationPlan(FileRecord, frozen=True):
 
     FILE: ClassVar[str] = "plan.json"
     READS: ClassVar[tuple[int, ...]] = (1, 2)  # later versions only added to earlier ones
+    NEWER: ClassVar[frozenset[str]] = frozenset(
+        {"rows", "primary_family", "probed", "sampler", "larger_template", "base_draws"}
+    )
 
     base: str
     view: str
@@ -106,7 +147,7 @@ class EvaluationPlan(FileRecord, frozen=True):
     benchmarks: tuple[BenchmarkInfo, ...]
     primary: str
     strategies: tuple[str, ...]  # names; the first gives the verdict on which the headline rests
-    comparisons: tuple[Declared, ...]  # the family that Holm covers
+    comparisons: tuple[Declared, ...]  # all that are made; Holm covers the primary ones and the others apart
     margin: float
     max_new_tokens: int
     batch: int  # prompts of each run decoded together
@@ -124,6 +165,18 @@ class EvaluationPlan(FileRecord, frozen=True):
         default_factory=dict
     )  # what strategies take: k, samples, temperature, top_p, rounds, waits, caps, logprob
     reward: str | None = None  # the reward model of best-of-reward
+    rows: dict[str, BenchmarkRows] = msgspec.field(
+        default_factory=dict
+    )  # by benchmark, where there is something to say: unusable rows, golds that cannot be judged by
+    primary_family: tuple[str, ...] = ()  # keys of the primary comparisons; 0.1 has none: all were one family
+    probed: tuple[str, ...] = ()  # benchmarks with the recovery probe
+    sampler: dict[str, str] = msgspec.field(
+        default_factory=dict
+    )  # by model (base, larger): how what the built-in sampler writes compares with `generate`, tried before the first sample
+    larger_template: TemplateFile | None = (
+        None  # how the larger model's chat template is used, where that is not as it is
+    )
+    base_draws: tuple[str, ...] | None = None  # what is drawn of the untuned base; None (0.1): all that the others are
     version: int = 2
 
     def draw_of(self, strategy: str) -> str:
@@ -132,9 +185,21 @@ class EvaluationPlan(FileRecord, frozen=True):
 
     def strategies_on(self, benchmark: str) -> list[str]:
         """The strategies that a benchmark has, in the plan's order."""
-        left = {one.strategy for one in self.skipped if one.benchmark == benchmark}
+        left = {skip.strategy for skip in self.skipped if skip.benchmark == benchmark}
         return [name for name in self.strategies if name not in left]
 
     def policy(self, strategy: str) -> str:
         """The name to show for a strategy, e.g. majority@8."""
         return next((info.policy for info in self.policies if info.name == strategy), strategy)
+
+
+class SampleIdentities(FileRecord, frozen=True):
+    """identities.json of an evaluate folder: by file of samples, the hash of all that they depend on.
+
+    `journey.sampling.identity` says what that is. 0.1 kept it in its marks alone.
+    """
+
+    FILE: ClassVar[str] = "identities.json"
+
+    samples: dict[str, str]
+    version: int = 1

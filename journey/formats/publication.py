@@ -52,7 +52,7 @@ def read_publications(path: Path) -> list[Publication]:
 def add_publication(path: Path, line: Publication) -> None:
     """Append to a log; a publication that changed nothing is not a new line."""
     before = read_publications(path)
-    if line.changed or not any(one.commit == line.commit and one.tag == line.tag for one in before):
+    if line.changed or not any(earlier.commit == line.commit and earlier.tag == line.tag for earlier in before):
         write_atomic(path, dump_json([*before, line]))
 
 
@@ -104,7 +104,7 @@ class ExportFile(FileRecord, frozen=True):
     """journey_export.json of an exported model: the run, its base, and how far merging moved the first word's logits."""
 
     FILE: ClassVar[str] = "journey_export.json"
-    NEWER: ClassVar[frozenset[str]] = frozenset({"version"})
+    NEWER: ClassVar[frozenset[str]] = frozenset({"version", "template"})
 
     run: str
     base: str
@@ -113,4 +113,5 @@ class ExportFile(FileRecord, frozen=True):
     largest_logit_difference: float
     share_of_largest_logit: float
     same_first_word: float
+    template: tuple[str, ...] = ()  # what the chat template does beside the base's own, in sentences
     version: int = 1

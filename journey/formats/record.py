@@ -1,4 +1,4 @@
-"""What all files of one record have in common: how they are written, and how versions are read or refused.
+"""The base class of records that fill one file: how they are written, and how versions are read or refused.
 
 A record names its file (`FILE`) and the versions that it reads (`READS`). A field newer than 0.1 stands in `NEWER` and is
 left out of the JSON where it has its default, so that what 0.1 wrote and published comes back byte for byte.

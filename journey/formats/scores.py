@@ -1,5 +1,7 @@
 """scores.json of an evaluation folder: accuracies, comparisons, curves and costs, all that the report shows but samples.
 
+second_grader.json beside it is a view: the stored answers that a second grader judges otherwise.
+
 Rates are in [0, 1], differences are second minus first; tokens (generated ones), FLOPs and seconds are per problem. A
 number that could not be computed is null, never 0.
 """
@@ -10,8 +12,23 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from journey.formats.behaviour import RecoveryTable
 from journey.formats.comparison import Comparison, Verdict
 from journey.formats.record import FileRecord
+
+
+class Conduct(msgspec.Struct, frozen=True):
+    """What answers do besides being right or wrong, counted over those that a strategy reads."""
+
+    answers: int
+    loops: int  # end in the same words over and over
+    cut_in_a_loop: int  # reached the cap of new tokens in a loop
+    cut_by_the_cap: int  # reached the cap otherwise: it was too short for them
+    no_box: int  # ended by themselves without a closed box
+    ran_on: int  # went on to a new problem behind their box
+    right_before: int  # of these: right, had they ended there
+    withheld: int = 0  # by the server, which says so
+    empty: int = 0
 
 
 class RunScore(msgspec.Struct, frozen=True):
@@ -33,6 +50,7 @@ class RunScore(msgspec.Struct, frozen=True):
     samples: int = 0  # read: n for greedy, more where a strategy has several to a problem
     accuracy: float = 0.0  # mean score of the policy, correct / n for greedy
     mean_flops: float | None = None
+    conduct: Conduct | None = None  # None in 0.1
 
 
 class ArmScore(msgspec.Struct, frozen=True):
@@ -53,6 +71,7 @@ class ArmScore(msgspec.Struct, frozen=True):
     mean_seconds: float
     mean_flops: float | None = None
     oracle: bool = False
+    conduct: Conduct | None = None  # over the runs; None in 0.1
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
@@ -141,7 +160,7 @@ class Difficulty(msgspec.Struct, frozen=True):
 
     benchmark: str
     arm: str
-    measure: str  # "pooled pass rate", "the family's own difficulty", or why there is one bin
+    measure: str  # "pooled pass rate", "pass rate of the base", "the family's own difficulty", or why there is one bin
     largest_share: float  # of the problems in the fullest bin of pass rates
     bins: tuple[Bin, ...]
 
@@ -232,6 +251,7 @@ class Scores(FileRecord, frozen=True):
     compute_optimal: tuple[ComputeOptimal, ...] = ()
     larger: tuple[LargerScore, ...] = ()
     agreement: tuple[Agreement, ...] = ()
+    recovery: tuple[RecoveryTable, ...] = ()  # of the recovery probe, a benchmark each
     looked_before: str = ""  # a sentence where `EvaluationPlan.earlier` is not empty
     version: int = 2
 
@@ -244,4 +264,57 @@ class AgreementFile(FileRecord, frozen=True):
     NEWER: ClassVar[frozenset[str]] = frozenset({"version"})
 
     agreement: tuple[Agreement, ...]
+    version: int = 1
+
+
+class TaskScore(msgspec.Struct, frozen=True):
+    """One run on one task: the harness's metrics by name, and how many documents it scored."""
+
+    run: str
+    arm: str
+    seed: int | None
+    task: str
+    n: int
+    metrics: dict[str, float]
+
+
+class HarnessFile(FileRecord, frozen=True):
+    """harness.json: scores as EleutherAI's harness gives them (`journey evaluate --harness lm-eval`)."""
+
+    FILE: ClassVar[str] = "harness.json"
+
+    harness: str  # name and version
+    base: str
+    scores: tuple[TaskScore, ...]
+    version: int = 1
+
+
+class Disagreement(msgspec.Struct, frozen=True):
+    """One answer with both outcomes (same, different, undecided) and both reasons."""
+
+    run: str
+    benchmark: str
+    question: str
+    index: int
+    gold: str
+    answer: str
+    outcome: str
+    why: str
+    second: str
+    second_why: str
+
+
+class SecondGrades(FileRecord, frozen=True, forbid_unknown_fields=True):
+    """How often a second grader judges the stored answers otherwise, and where."""
+
+    FILE: ClassVar[str] = "second_grader.json"
+
+    plan_sha256: str
+    checker: str  # version of the answer checker
+    grader: str
+    judged: int  # answers that both graders judged; those of families with a checker of their own are left out
+    undecided_here: int  # of the disagreements: undecided here, decided there
+    undecided_there: int
+    opposite: int  # one says same, the other different
+    disagreements: tuple[Disagreement, ...]
     version: int = 1

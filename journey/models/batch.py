@@ -1,4 +1,4 @@
-"""Batches being written: rows of many adapters, which leave when they have ended, and batches that join when they thin out.
+"""Batched decoding: rows of many adapters, which leave when they have ended, and batches that join when they thin out.
 
 Requests are dealt into batches of a given width. A batch of which only half is still being written waits for others like it,
 and goes on together with them: so the long answers of all batches share steps, instead of each batch dragging a few.
@@ -17,26 +17,32 @@ import numpy as np
 import torch
 
 from journey.models.completion import Completion, CompletionRequest, Finish
-from journey.models.kv_cache import can_merge, merged, roomy_cache
-from journey.models.random import pick
+from journey.models.compute.transfer import on_device
+from journey.models.kv_cache import can_merge, keep_rows, merged, rewind, roomy_cache, tokens_in
+from journey.models.random import pick, pick_ahead
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from transformers.cache_utils import DynamicCache
 
     from journey.models.lora import Stack
+    from journey.models.turns import TurnReader
 
 # Rows that have ended leave once no more than this share is still being written. On a GPU width costs little, and every
 # change of it changes how sums are rounded.
 STILL_WRITING = {"cpu": 0.9, "cuda": 0.5}
 # Rows of one adapter stand in groups of one size for all adapters; a further group costs about so many rows.
 GROUP_COST = {"cpu": 1, "cuda": 8}
+# Steps that are taken before the device is waited for. A CPU is never waited for, and computes rows that have ended in vain.
+AHEAD = {"cpu": 1}
+AHEAD_ELSEWHERE = 16
+FEW_AHEAD = 1024  # candidates of a nucleus then; where one needs more, the steps are taken again with all
 WAITS = 0.5  # of the width: a batch with fewer rows waits for others
 FILLER = -1  # a row that only makes its group as large as the others
 
 
 class NotNumbers(FloatingPointError):
-    """The logits of the adapter at this place are NaN."""
+    """The logits of the adapter `run` are NaN."""
 
     def __init__(self, run: int) -> None:
         super().__init__("the model's logits are not numbers")
@@ -45,13 +51,17 @@ class NotNumbers(FloatingPointError):
 
 @dataclass(frozen=True)
 class DecodingModel:
-    """A model, the tokens that end an answer, the id to pad with, the most new tokens, and the adapters stacked on it."""
+    """A model, the tokens that end an answer, the id to pad with, the most new tokens, and the adapters stacked on it.
+
+    With `turns` an answer also ends where its text begins a turn of somebody else.
+    """
 
     model: PreTrainedModel
     stops: frozenset[int]
     pad: int
     cap: int
     stack: Stack | None = None
+    turns: TurnReader | None = None
 
 
 @dataclass
@@ -59,7 +69,7 @@ class _Batch:
     """Rows that go through the model together.
 
     `rows` has the index of every row's request (or FILLER), `runs` the adapter of every group. `ids` (row, token) is what
-    the model reads next, `positions` where it stands, `mask` (row, token) what is no padding, `at` (row,) how many tokens each row
+    the model reads next, `positions` where it stands, `mask` (row, token) what is no padding, `steps` (row,) how many tokens each row
     has. `clock` is each row's share of the time so far.
     """
 
@@ -68,19 +78,19 @@ class _Batch:
     ids: torch.Tensor
     mask: torch.Tensor
     positions: torch.Tensor
-    at: torch.Tensor
+    steps: torch.Tensor
     chances: torch.Tensor | None
     cache: DynamicCache
     clock: float = 0.0
 
     def keep(self, rows: list[int], runs: list[int], sources: Sequence[int]) -> None:
         """Go on with these requests in these groups, each from the row that `sources` names."""
-        index = torch.tensor(list(sources), device=self.ids.device)
+        index = on_device(torch.tensor(list(sources)), self.ids.device)
         self.rows, self.runs = rows, runs
         self.ids, self.mask, self.positions = self.ids[index], self.mask[index], self.positions[index]
-        self.at = self.at[index]
+        self.steps = self.steps[index]
         self.chances = None if self.chances is None else self.chances[index]
-        self.cache.batch_select_indices(index)
+        keep_rows(self.cache, index)
 
 
 class Decoding(Protocol):
@@ -96,6 +106,8 @@ class Decoding(Protocol):
     def cap(self) -> int: ...
     @property
     def stack(self) -> Stack | None: ...
+    @property
+    def turns(self) -> TurnReader | None: ...
 
 
 class Writing:
@@ -116,7 +128,8 @@ class Writing:
         self.written: list[list[int]] = [[] for _ in requests]
         self.logprobs = [0.0] * len(requests)
         self.seconds = [0.0] * len(requests)
-        self.live = {place for place, cap in enumerate(self.caps) if cap > 0}
+        self.turned: set[int] = set()
+        self.live = {index for index, cap in enumerate(self.caps) if cap > 0}
         self.by_chance = requests[0].chance is not None
         self.accepts = _accepted(decoder.model)
 
@@ -184,8 +197,14 @@ class Writing:
         rows, sources, runs = self._layout(requests)
         prompts = [self.requests[request].prompt for request in sources]
         longest, pad = max(map(len, prompts)), self.decoder.pad
-        ids = torch.tensor([[pad] * (longest - len(p)) + list(p) for p in prompts], device=self.device)
-        mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=self.device)
+        # (row, token), padded on the left: the last column is every row's newest token.
+        ids, mask = (
+            on_device(torch.tensor(table), self.device)
+            for table in (
+                [[pad] * (longest - len(p)) + list(p) for p in prompts],
+                [[0] * (longest - len(p)) + [1] * len(p) for p in prompts],
+            )
+        )
         return _Batch(
             rows,
             runs,
@@ -207,7 +226,7 @@ class Writing:
             chance = self.requests[request].chance if request != FILLER else None
             if chance is not None:
                 table[row, : min(steps, len(chance))] = chance[:steps]
-        return torch.from_numpy(table).to(self.device)
+        return on_device(torch.from_numpy(table), self.device)
 
     def _together(self, waiting: list[_Batch]) -> _Batch:
         """One batch of those that wait, the shortest first, within the width; they leave the list."""
@@ -220,15 +239,17 @@ class Writing:
         if len(taken) == 1:
             return taken[0]
         longest = max(batch.mask.shape[1] for batch in taken)
+        # (row, token) of each batch, padded on the left to the longest, as `merged` lays out keys and values.
         masks = [torch.nn.functional.pad(b.mask, (longest - b.mask.shape[1], 0)) for b in taken]
         chances = [b.chances for b in taken if b.chances is not None]
+        # All are joined along rows; a batch that waits has ids (row, 1), whatever its length.
         whole = _Batch(
             [request for b in taken for request in b.rows],
             [],
             torch.cat([b.ids for b in taken]),
             torch.cat(masks),
             torch.cat([b.positions for b in taken]),
-            torch.cat([b.at for b in taken]),
+            torch.cat([b.steps for b in taken]),
             torch.cat(chances) if chances else None,
             merged([b.cache for b in taken], self.decoder.model.config),
         )
@@ -259,13 +280,10 @@ class Writing:
             first = True
             while left and (left > until or first):
                 first, started = False, time.perf_counter()
-                ids, logprobs = self._next(batch, padded)
-                told = ids.tolist()  # waits for the device
+                steps = self._steps(batch, padded)  # waits for the device
                 batch.clock += (time.perf_counter() - started) / left
-                left -= self._take(batch, told, logprobs)
-                batch.ids, batch.positions = ids[:, None], batch.positions[:, -1:] + 1
-                batch.at = batch.at + 1
-                batch.mask = torch.cat([batch.mask, batch.mask.new_ones((len(ids), 1))], dim=-1)
+                for tokens, logprobs in steps:
+                    left -= self._take(batch, tokens, logprobs)
                 if left and self._thin_out(batch, share):
                     self._route(routes, batch)
 
@@ -275,25 +293,63 @@ class Writing:
         if self.decoder.stack is not None:
             routes.enter_context(self.decoder.stack.routed(batch.runs))
 
-    def _next(self, batch: _Batch, padded: bool) -> tuple[torch.Tensor, list[float] | None]:
-        """The next token of every row, and its log-probability where it is drawn."""
+    def _steps(self, batch: _Batch, padded: bool) -> list[tuple[list[int], list[float] | None]]:
+        """The next tokens of every row, step by step, and their log-probabilities where they are drawn.
+
+        Several steps are taken before the device is waited for: rows that have ended meanwhile have written for nothing.
+        """
+        ahead = AHEAD.get(self.device.type, AHEAD_ELSEWHERE)
+        ahead = ahead if ahead > 1 and can_merge(batch.cache) else 1
+        left = (self.caps[row] - len(self.written[row]) for row in batch.rows if row in self.live)
+        count = min(ahead, max(left))
+        begun = batch.ids, batch.mask, batch.positions, batch.steps, tokens_in(batch.cache) if ahead > 1 else 0
+        for few in (FEW_AHEAD, None) if count > 1 else (0,):
+            # (step, what, row): one copy to the host for all of them
+            table = torch.stack([self._next(batch, padded, few) for _ in range(count)]).tolist()
+            if not any(any(step[3]) for step in table if len(step) > 3):
+                break
+            batch.ids, batch.mask, batch.positions, batch.steps, tokens = begun
+            rewind(batch.cache, tokens)
+        for _, bad, *_ in table:
+            if any(bad):
+                # Row -> group -> adapter: groups are equally many consecutive rows.
+                raise NotNumbers(batch.runs[bad.index(1.0) // (len(batch.rows) // len(batch.runs))])
+        return [([int(token) for token in step[0]], step[2] if len(step) > 2 else None) for step in table]
+
+    def _next(self, batch: _Batch, padded: bool, few: int | None) -> torch.Tensor:
+        """One step of all rows: (what, row), in float64 the tokens and whether logits are NaN; where tokens are drawn,
+        their log-probabilities and whether `few` candidates were too few (0: as many as it takes; None: all)."""
         given: dict[str, Any] = {"past_key_values": batch.cache, "use_cache": True}
-        given["attention_mask"] = batch.mask if padded else None
+        given["attention_mask"] = self._mask(batch, few) if padded else None
         if "logits_to_keep" in self.accepts:
             given["logits_to_keep"] = 1
         if "position_ids" in self.accepts:
             given["position_ids"] = batch.positions
+        # (row, token, vocabulary) -> (row, vocabulary), in float32: only the last position is sampled from.
         logits = self.decoder.model(input_ids=batch.ids, **given).logits[:, -1].float()
         best = logits.max(-1)
-        bad = best.values.isnan()
-        if bad.any():
-            raise NotNumbers(batch.runs[int(bad.nonzero()[0]) // (len(batch.rows) // len(batch.runs))])
-        if batch.chances is None:
-            return best.indices, None
-        chance = batch.chances.gather(-1, batch.at[:, None].clamp(max=batch.chances.shape[1] - 1))[:, 0]
-        ids = pick(logits, chance, self.temperature, self.top_p)
-        own = logits.gather(-1, ids[:, None])[:, 0] - torch.logsumexp(logits, -1)
-        return ids, own.tolist()
+        ids, more = best.indices, []
+        if batch.chances is not None:
+            # (row, step) -> (row,): each row's own number, as rows that joined later are at other steps.
+            chance = batch.chances.gather(-1, batch.steps[:, None].clamp(max=batch.chances.shape[1] - 1))[:, 0]
+            if few == 0:
+                ids = pick(logits, chance, self.temperature, self.top_p)
+            else:
+                ids, short = pick_ahead(logits, chance, self.temperature, self.top_p, few or logits.shape[-1])
+            # (row, vocabulary) -> (row,): the log-softmax of the chosen tokens alone.
+            more = [logits.gather(-1, ids[:, None])[:, 0] - torch.logsumexp(logits, -1)]
+            more += [] if few == 0 else [short]
+        # ids (row,) -> (row, 1): from now on the model reads one token a row, the rest is cached.
+        batch.ids, batch.positions, batch.steps = ids[:, None], batch.positions[:, -1:] + 1, batch.steps + 1
+        batch.mask = torch.cat([batch.mask, batch.mask.new_ones((len(ids), 1))], dim=-1)
+        return torch.stack([one.double() for one in (ids, best.values.isnan(), *more)])
+
+    def _mask(self, batch: _Batch, few: int | None) -> torch.Tensor:
+        """What is no padding: (row, token), or of one new token (row, 1, 1, token), at whose numbers transformers does not look."""
+        by_kernel = self.decoder.model.config.get_text_config()._attn_implementation == "sdpa"
+        if few == 0 or batch.ids.shape[1] > 1 or not by_kernel:
+            return batch.mask
+        return batch.mask[:, None, None].bool()
 
     def _take(self, batch: _Batch, tokens: Sequence[int], logprobs: Sequence[float] | None) -> int:
         """Note one token of every row; gives how many rows have ended with it."""
@@ -304,11 +360,22 @@ class Writing:
             self.written[request].append(tokens[row])
             if logprobs is not None:
                 self.logprobs[request] += logprobs[row]
-            if tokens[row] in self.decoder.stops or len(self.written[request]) >= self.caps[request]:
+            stops = tokens[row] in self.decoder.stops
+            if not stops and self._turns(request):
+                self.turned.add(request)
+                stops = True
+            if stops or len(self.written[request]) >= self.caps[request]:
                 self.live.discard(request)
                 self.seconds[request] += batch.clock
                 ended += 1
         return ended
+
+    def _turns(self, request: int) -> bool:
+        """Whether the last token of a row begins a turn of somebody else."""
+        if self.decoder.turns is None:
+            return False
+        asked = self.requests[request]
+        return self.decoder.turns.begins(asked.prompt[len(asked.prompt) - asked.begun :], self.written[request])
 
     def _add_up(self, batch: _Batch) -> None:
         """Note the time of rows that go on in another batch."""
@@ -318,11 +385,13 @@ class Writing:
         batch.clock = 0.0
 
     def _results(self) -> list[Completion]:
-        found = []
-        for ids, seconds, logprob in zip(self.written, self.seconds, self.logprobs, strict=True):
-            finish: Finish = "stop" if ids and ids[-1] in self.decoder.stops else "length"
-            found.append(Completion(tuple(ids), finish, seconds, logprob if self.by_chance else None))
-        return found
+        completions = []
+        for request, ids in enumerate(self.written):
+            turned = request in self.turned
+            finish: Finish = "stop" if turned or (ids and ids[-1] in self.decoder.stops) else "length"
+            logprob = self.logprobs[request] if self.by_chance else None
+            completions.append(Completion(tuple(ids), finish, self.seconds[request], logprob, turned=turned))
+        return completions
 
 
 def _accepted(model: Any) -> frozenset[str]:

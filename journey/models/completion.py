@@ -1,4 +1,4 @@
-"""What is asked of a model that writes text, and what it gives: the same for a model in memory and for a server."""
+"""Completion requests and completions: the same records for a model in memory and for a server."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-Finish = Literal["stop", "length"]
+Finish = Literal["stop", "length", "content_filter"]  # the last: a server has withheld the answer
 
 
 @dataclass(frozen=True)
 class CompletionRequest:
     """One text to write after a prompt (token ids), with the adapter at place `run` of the stack.
 
-    `chance` holds a uniform number for every new token, None is greedy; `cap` is the decoder's unless given.
+    `chance` holds a uniform number for every new token, None is greedy; `cap` is the decoder's unless given. The last
+    `begun` tokens of the prompt are what the answer begins with.
     """
 
     prompt: Sequence[int]
     run: int = 0
     cap: int | None = None
     chance: npt.NDArray[np.float32] | None = None
+    begun: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Completion:
 
     `seconds` is the row's share of the time that its batch took: every step is shared by the rows being written.
     `logprob` is the sum of the tokens' log-probabilities (natural, at temperature 1), where they were drawn by chance.
-    `counted` is the number of tokens as a server counts them, where that is not the number of ids.
+    `counted` is the number of tokens as a server counts them, where that is not the number of ids; `reason` is why it ended in
+    the server's own word. `turned`: it stopped where the text began a turn of somebody else, whose mark is the last of its
+    tokens.
     """
 
     ids: tuple[int, ...]
@@ -40,6 +44,8 @@ class Completion:
     seconds: float = 0.0
     logprob: float | None = None
     counted: int | None = None
+    turned: bool = False
+    reason: str = ""
 
     @property
     def tokens(self) -> int:

@@ -1,4 +1,4 @@
-"""Text from a causal language model: many prompts, samples and adapters in one batch, for any transformers decoder.
+"""The decoder of causal language models: many prompts, samples and adapters in one batch, for any transformers decoder.
 
 A batch is left-padded, with its mask and positions given; rows that have ended leave the batch, and only the last
 position's logits are computed. Greedy tokens are those of `model.generate(do_sample=False)`: the loop is here because
@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from journey.answers.checker import TURN_TOKEN
 from journey.models.batch import DecodingModel, Writing
 from journey.models.completion import Completion, CompletionRequest
 from journey.models.template import end_of_turn
+from journey.models.turns import TurnReader
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,14 +33,25 @@ if TYPE_CHECKING:
 
 
 class Decoder(DecodingModel):
-    """A model that writes texts."""
+    """A causal language model in memory that completes token ids; implements `Writer`."""
 
     @classmethod
-    def of(cls, model: Any, tokenizer: PreTrainedTokenizerBase, cap: int, stack: Stack | None = None) -> Decoder:
-        """The decoder that stops where `generate` would: at the end of the turn, and at nothing else."""
+    def of(
+        cls,
+        model: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        cap: int,
+        stack: Stack | None = None,
+        *,
+        turns: bool = False,
+    ) -> Decoder:
+        """The decoder that stops where `generate` would, at the end of the turn.
+
+        With `turns` it also stops where a text, its answer given, begins a question or turn of somebody else.
+        """
         stops = stop_ids(model, tokenizer)
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(stops)
-        return cls(model, stops, pad, cap, stack)
+        return cls(model, stops, pad, cap, stack, TurnReader(tokenizer) if turns else None)
 
     def capped(self, cap: int) -> Decoder:
         """The same with another cap of new tokens."""
@@ -64,7 +77,16 @@ class Decoder(DecodingModel):
 
 
 def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """The tokenizer's end of turn, and the further ones that the model's generation config lists."""
-    listed = model.generation_config.eos_token_id if model.generation_config is not None else None
+    """The tokens that end an answer of a loaded model, see `stops_by`."""
+    return stops_by(model.generation_config, tokenizer)
+
+
+def stops_by(config: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The tokenizer's end of turn, the further ones that a generation config (or None) lists, and marks of another turn.
+
+    A base that does not end its turn would go on with a question of its own, which no arm that learned to stop does.
+    """
+    listed = config.eos_token_id if config is not None else None
     more = [] if listed is None else [listed] if isinstance(listed, int) else listed
-    return frozenset([end_of_turn(tokenizer), *more])
+    marks = [number for mark, number in tokenizer.get_added_vocab().items() if TURN_TOKEN.fullmatch(mark)]
+    return frozenset([end_of_turn(tokenizer), *more, *marks])

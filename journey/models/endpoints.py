@@ -4,30 +4,47 @@
     Endpoint(ref).chat("How many ...?", cap=512)
     Endpoint(ref).complete([1, 42, 7], cap=512)         # token ids, as vLLM and others take them
 
-The key comes from the environment (JOURNEY_API_KEY, else OPENAI_API_KEY); a server without one gets "none".
+The key comes from the environment (JOURNEY_API_KEY, else OPENAI_API_KEY); a server without one gets "none". An answer with
+status 200 that is no completion (a page, half of a JSON text, no choices) is asked for again and then a `StrangeAnswer`; what a
+server says of numbers of tokens is believed only where it can be true. The openai client speaks to the server and names its
+errors; tries are counted here, since its own hide every "too many requests" from `journey.servers.pace`.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import math
 import os
 import re
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from journey.errors import AuthError, RemoteError, UsageError
+import msgspec
+
+from journey.errors import AuthError, JourneyError, RemoteError, UsageError, has_login
 from journey.models.completion import Completion, CompletionRequest, Finish
 from journey.processes import map_in_threads
+from journey.rng import digest
+from journey.servers.kept import UsedTokens
+from journey.servers.pace import LOCAL, Pace, on_this_machine, retry_after, wait_before
+from journey.servers.use import ServerUse
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 T = TypeVar("T")
-AT_ONCE = 32  # requests in flight; the server batches them
-TIMEOUT = 600.0  # seconds for one answer
+A = TypeVar("A")
+TRIES = 4  # of a request that fails
+BUSY_TRIES = 12  # of one that is refused as one too many
+STRANGE_TRIES, STRANGE_WAIT = 3, 0.2  # for an answer that is no completion; seconds
+MAX_BYTES = 8_000_000  # of one answer: far more than any completion has
+_CUT_OFF = ("abort", "error")  # reasons of servers that gave up in the midst of an answer
+_AROUND = 64  # tokens that a chat template puts around a message, at most
+_SHOWN = 200  # characters of a strange answer that are shown
 _NAME = re.compile(r"(?P<name>[^@\s]+(?:@(?!https?://)[^@\s]+)?)@(?P<url>https?://\S+)")
 
 
@@ -37,14 +54,80 @@ class EndpointRef:
 
     name: str
     url: str
+    called: str = ""  # what its answers are kept under, where the address is another one every time
 
     def __str__(self) -> str:
-        return f"{self.name}@{self.url}"
+        return f"{self.name}@{self.called or self.url}"
+
+
+@dataclass(frozen=True)
+class RunServer:
+    """A server that knows several models, runs say, by their names.
+
+    One that is known to be vLLM (`stops` is not None) is asked for token ids, special ones included, and ends an answer at
+    the tokens `stops`, as the built-in sampler does. Of another the text is made into tokens again.
+    """
+
+    url: str
+    called: str = ""
+    stops: tuple[int, ...] | None = None
+
+
+class StrangeAnswer(RemoteError):
+    """A server answered with status 200, and not with a completion."""
+
+
+class NotServed(UsageError):
+    """There is no such model, or no such server, at the address."""
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: Any = None  # some servers take the thinking out of the text, under either name
+    reasoning: Any = None
+
+    def text(self) -> str:
+        """What the model wrote, its thinking put back where it was."""
+        thoughts = (self.reasoning_content, self.reasoning)
+        thought = next((each for each in thoughts if isinstance(each, str) and each), "")
+        return f"<think>\n{thought}\n</think>\n\n{self.content or ''}" if thought else self.content or ""
+
+
+class _TopLogprob(msgspec.Struct):
+    token: str
+    logprob: float
+
+
+class _TokenLogprob(msgspec.Struct):
+    top_logprobs: list[_TopLogprob] = []
+
+
+class _Logprobs(msgspec.Struct):
+    token_logprobs: list[float | None] | None = None
+    content: list[_TokenLogprob] | None = None
+
+
+class _Choice(msgspec.Struct):
+    finish_reason: str | None = None
+    text: str | None = None
+    message: _Message | None = None
+    logprobs: _Logprobs | None = None
+    token_ids: list[int] | None = None
+
+
+class _Answer(msgspec.Struct):
+    """What is read of a completion, in either of its two forms."""
+
+    choices: list[_Choice]
+    usage: Any = None
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `tokens` are as the server counts them; `logprob` where it was asked for and is told."""
+    """One answer. `tokens` are as the server counts them, 0 where it does not tell or says what cannot be.
+
+    `reason` is why it ended in the server's own word, "" where it does not tell.
+    """
 
     text: str
     finish: Finish
@@ -52,6 +135,28 @@ class Reply:
     prompt_tokens: int
     seconds: float
     logprob: float | None = None
+    reason: str = ""
+    ids: tuple[int, ...] | None = None  # of the answer, where they were asked for and given
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One request: what it is kept by, how many tokens it can use at most, and the call of the client."""
+
+    server: str
+    key: str
+    prompt: int
+    cap: int
+    call: Callable[[], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class _Completed:
+    """The first choice of an answer, the answer, and the seconds from the try that gave it to its end."""
+
+    choice: _Choice
+    answer: _Answer
+    seconds: float
 
 
 def reference(name: str) -> EndpointRef | None:
@@ -61,26 +166,55 @@ def reference(name: str) -> EndpointRef | None:
     match = _NAME.fullmatch(name)
     if match is None:
         raise UsageError(f"{name!r} is no NAME@http://HOST/v1", "e.g. qwen@http://localhost:8000/v1")
+    if has_login(match["url"]):
+        raise UsageError(f"{name!r}: the address holds a login or key", "leave it out, and set JOURNEY_API_KEY")
     return EndpointRef(match["name"], match["url"].rstrip("/"))
 
 
 class Endpoint:
-    """A server's model, ready to be asked."""
+    """A server's model, ready to be asked, from any number of threads.
 
-    def __init__(self, ref: EndpointRef, *, timeout: float = TIMEOUT) -> None:
-        self.ref, self.timeout = ref, timeout
+    `use` is what it shares with other endpoints of the command. With `cached=False` it takes no answer from those kept.
+    """
 
-    @cached_property
+    def __init__(
+        self, ref: EndpointRef, *, timeout: float | None = None, use: ServerUse | None = None, cached: bool = True
+    ) -> None:
+        self.ref, self.use, self.cached = ref, use or ServerUse(), cached
+        self.timeout = self.use.limits.answer_seconds if timeout is None else timeout
+
+    @property
+    def at_once(self) -> int:
+        """How many requests the server gets at once, at most."""
+        return self.use.at_once(self.ref.url)
+
+    @property
     def client(self) -> Any:
-        """The openai client."""
-        import openai
+        """The openai client, one for all that ask the server; its key is JOURNEY_API_KEY or OPENAI_API_KEY."""
 
-        key = os.environ.get("JOURNEY_API_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
-        return openai.OpenAI(base_url=self.ref.url, api_key=key, timeout=self.timeout, max_retries=3)
+        def made() -> Any:
+            import openai
+
+            key = os.environ.get("JOURNEY_API_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
+            # A proxy knows another machine by the name of this one.
+            own = openai.DefaultAsyncHttpxClient(trust_env=False) if on_this_machine(self.ref.url) else None
+            return openai.AsyncOpenAI(
+                base_url=self.ref.url, api_key=key, timeout=self.timeout, max_retries=0, http_client=own
+            )
+
+        return self.use.client((self.ref.url, self.timeout), made)
 
     def models(self) -> list[str]:
         """The names that the server knows. Raises RemoteError or AuthError."""
-        return self._ask(lambda: sorted(model.id for model in self.client.models.list()))
+
+        async def names() -> list[str]:
+            page = await self._ask("models", lambda: self.client.models.list())
+            try:
+                return sorted(model.id for model in page.data)
+            except (TypeError, AttributeError) as error:  # the client reads a list of models from what is none
+                raise self._not_asked_for(error) from None
+
+        return self.use.run(names())
 
     def complete(
         self,
@@ -92,25 +226,30 @@ class Endpoint:
         seed: int | None = None,
         logprobs: bool = False,
         model: str | None = None,
+        draw: str = "",
+        stops: Sequence[int] | None = None,
     ) -> Reply:
-        """Complete token ids. `model` is another name of the same server, e.g. an adapter's."""
-        more = {"logprobs": 1} if logprobs else {}
-        started = time.perf_counter()
-        made = self._ask(
-            lambda: self.client.completions.create(
-                model=model or self.ref.name,
-                prompt=list(prompt),
-                max_tokens=cap,
-                temperature=temperature,
-                top_p=top_p,
-                seed=seed,
-                **more,
+        """Complete token ids. `model` is another name of the same server, e.g. an adapter's; `draw` tells samples apart.
+
+        With `stops` the server has to be vLLM: the answer ends at these tokens too, and its own tokens are in the reply.
+        """
+        name, create = model or self.ref.name, self.client.completions.with_raw_response.create
+        asked = {"model": name, "prompt": list(prompt), "max_tokens": cap}
+        asked |= {"temperature": temperature, "top_p": top_p, "seed": seed}
+        if stops is not None:
+            exact = {"return_token_ids": True, "skip_special_tokens": False, "stop_token_ids": list(stops)}
+            asked["extra_body"] = exact
+        request = self._request(create, asked, len(prompt), draw)
+        done = self._with_logprobs(create, asked | {"logprobs": 1}, request, draw) if logprobs else None
+        done = done or self.use.run(self._completed(request))
+        told = done.choice.logprobs.token_logprobs if logprobs and done.choice.logprobs else None
+        if logprobs and told is None and self.use.needs_logprobs:
+            raise UsageError(
+                f"{request.server} gives no log-probabilities, which best-of-logprob needs",
+                "leave it out of --strategy",
             )
-        )
-        choice = made.choices[0]
-        told = getattr(choice.logprobs, "token_logprobs", None) if logprobs else None
-        logprob = math.fsum(value for value in told if value is not None) if told else None
-        return self._reply(choice.text or "", choice, made, started, logprob)
+        logprob = math.fsum(value for value in told if value is not None) if told is not None else None
+        return self._reply(done.choice.text or "", done, cap, logprob)
 
     def chat(
         self,
@@ -120,37 +259,28 @@ class Endpoint:
         temperature: float = 0.0,
         top_p: float = 1.0,
         seed: int | None = None,
+        turns: Sequence[tuple[str, str]] = (),
+        draw: str = "",
     ) -> Reply:
-        """Answer one message of a user."""
-        started = time.perf_counter()
-        made = self._ask(
-            lambda: self.client.chat.completions.create(
-                model=self.ref.name,
-                messages=[{"role": "user", "content": text}],
-                max_tokens=cap,
-                temperature=temperature,
-                top_p=top_p,
-                seed=seed,
-            )
-        )
-        choice = made.choices[0]
-        thought = getattr(choice.message, "reasoning_content", None)  # some servers take the thinking out of the text
-        said = choice.message.content or ""
-        return self._reply(f"<think>\n{thought}\n</think>\n\n{said}" if thought else said, choice, made, started, None)
+        """Answer one message of a user, after `turns` of message and answer; `draw` tells samples apart."""
+        asked = self._message(text, cap) | {"temperature": temperature, "top_p": top_p, "seed": seed}
+        for said, answer in reversed(turns):
+            earlier = [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
+            asked["messages"] = [*earlier, *asked["messages"]]
+        create = self.client.chat.completions.with_raw_response.create
+        most = sum(map(_most_tokens, [text, *(part for turn in turns for part in turn)]))
+        done = self.use.run(self._completed(self._request(create, asked, most, draw)))
+        return self._reply((done.choice.message or _Message()).text(), done, cap, None)
 
     def says_yes(self, text: str) -> float:
         """The probability of "yes" against "no" as the first token of the answer; 1 or 0 from the text without it."""
-        made = self._ask(
-            lambda: self.client.chat.completions.create(
-                model=self.ref.name,
-                messages=[{"role": "user", "content": text}],
-                max_tokens=1,
-                temperature=0.0,
-                logprobs=True,
-                top_logprobs=20,
-            )
+        asked, create = (
+            self._message(text, 1) | {"temperature": 0.0},
+            self.client.chat.completions.with_raw_response.create,
         )
-        choice = made.choices[0]
+        request = self._request(create, asked, _most_tokens(text))
+        done = self._with_logprobs(create, asked | {"logprobs": True, "top_logprobs": 20}, request)
+        choice = (done or self.use.run(self._completed(request))).choice
         first = choice.logprobs.content[0].top_logprobs if choice.logprobs and choice.logprobs.content else []
         mass = {"yes": 0.0, "no": 0.0}
         for token in first:
@@ -159,30 +289,189 @@ class Endpoint:
                 mass[word] += math.exp(token.logprob)
         if sum(mass.values()) > 0:
             return mass["yes"] / sum(mass.values())
-        return float((choice.message.content or "").strip().lower().startswith("yes"))
+        said = (choice.message.content if choice.message else None) or ""
+        return float(said.strip().lower().startswith("yes"))
 
-    def _reply(self, text: str, choice: Any, made: Any, started: float, logprob: float | None) -> Reply:
-        finish: Finish = "length" if choice.finish_reason == "length" else "stop"
-        usage = made.usage
-        tokens, prompt = (usage.completion_tokens, usage.prompt_tokens) if usage else (0, 0)
-        return Reply(text, finish, tokens, prompt, time.perf_counter() - started, logprob)
+    def _message(self, text: str, cap: int) -> dict[str, Any]:
+        return {"model": self.ref.name, "messages": [{"role": "user", "content": text}], "max_tokens": cap}
 
-    def _ask(self, call: Callable[[], T]) -> T:
-        """Run a call of the client, turning what can go wrong into one clear error."""
+    def _request(self, create: Callable[..., Any], asked: dict[str, Any], prompt: int, draw: str = "") -> _Request:
+        server = str(replace(self.ref, name=asked["model"]))
+        key = digest("request", server, msgspec.json.encode(asked).decode(), draw).hex()
+        return _Request(server, key, prompt, asked["max_tokens"], lambda: create(**asked))
+
+    def _with_logprobs(
+        self, create: Callable[..., Any], asked: dict[str, Any], plain: _Request, draw: str = ""
+    ) -> _Completed | None:
+        """An answer with log-probabilities; None from a server that refuses them, which is asked for them once."""
+        refused = (plain.server, "log-probabilities")
+        if refused in self.use.without:
+            return None
+        try:
+            return self.use.run(self._completed(self._request(create, asked, plain.prompt, draw)))
+        except NotServed:
+            raise
+        except UsageError as error:
+            if "logprob" not in str(error).lower():
+                raise
+            self.use.without.add(refused)
+            return None
+
+    def _reply(self, text: str, done: _Completed, cap: int, logprob: float | None) -> Reply:
+        reason, finish = done.choice.finish_reason or "", "stop"
+        finish = reason if reason in ("length", "content_filter") else "stop"
+        tokens, prompt = _tokens(done.answer, cap)
+        ids = None if done.choice.token_ids is None else tuple(done.choice.token_ids)
+        return Reply(text, finish, tokens, prompt, done.seconds, logprob, reason, ids)  # type: ignore[arg-type]
+
+    async def _completed(self, request: _Request) -> _Completed:
+        """An answer, from those kept or from the server. Raises StrangeAnswer where it is no completion, time and again."""
+        if self.cached and (kept := self.use.kept.get(request.key)) is not None:
+            answer = msgspec.json.decode(kept[0], type=_Answer)
+            return _Completed(answer.choices[0], answer, kept[1])
+        why, body, clock = "", b"", asyncio.get_running_loop().time
+        async with self.use.paid(request.prompt, request.cap):
+            for attempt in range(STRANGE_TRIES):
+                await asyncio.sleep(STRANGE_WAIT * attempt)
+                began: list[float] = []
+
+                async def call(began: list[float] = began) -> Any:
+                    began.append(clock())
+                    return await request.call()
+
+                body = (await self._ask(request.key, call)).content
+                seconds = clock() - began[-1]
+                read, why = _read(body)
+                if read is not None:
+                    self._keep(request, body, seconds, read)
+                    return _Completed(read.choices[0], read, seconds)
+                if len(body) > MAX_BYTES:
+                    break
+        shown = body[: 4 * _SHOWN].decode("utf-8", "replace")[:_SHOWN]
+        raise StrangeAnswer(f"{self.ref} answered with something else than a completion ({why}): {shown!r}")
+
+    def _keep(self, request: _Request, body: bytes, seconds: float, answer: _Answer) -> None:
+        """Keep an answer; tokens that the server does not tell count as many as they can be, so that no limit is passed."""
+        tokens, prompt = _tokens(answer, request.cap)
+        reason = answer.choices[0].finish_reason or "unknown"
+        used = UsedTokens(request.server, reason[:40], 1, prompt or request.prompt, tokens or request.cap)
+        self.use.keep(request.key if self.cached else None, body, seconds, used)
+
+    async def _ask(self, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        """What a call of the client gives, tried again where that may help, within the time limit. One clear error else."""
         import openai
 
-        try:
-            return call()
-        except openai.AuthenticationError:
-            raise AuthError(f"{self.ref.url} refuses the key\n  set JOURNEY_API_KEY (or OPENAI_API_KEY)") from None
-        except openai.NotFoundError as error:
-            raise UsageError(f"{self.ref}: {_first_line(error)}", "check the address and the model's name") from None
-        except openai.BadRequestError as error:
-            raise UsageError(f"{self.ref} refuses the request: {_first_line(error)}") from None
-        except openai.APIConnectionError as error:
-            raise RemoteError(f"cannot reach {self.ref.url}: {_first_line(error)}\n  is the server running?") from None
-        except openai.OpenAIError as error:
-            raise RemoteError(f"{self.ref} failed: {_first_line(error)}") from None
+        pace, left, tries = self.use.pace(self.ref.url), self.timeout, 0
+        while True:
+            tries += 1
+            async with pace.slot() as cuts:
+                began = asyncio.get_running_loop().time()
+                try:
+                    async with asyncio.timeout(left):
+                        answer = await call()
+                    pace.succeeded()
+                    return answer
+                except (TimeoutError, openai.APITimeoutError):
+                    raise self._late(pace, began) from None
+                except openai.OpenAIError as error:
+                    failure = error
+                except (ValueError, TypeError, AttributeError) as error:
+                    raise self._not_asked_for(error) from None
+                left -= asyncio.get_running_loop().time() - began
+                if not _may_help(failure):
+                    self._stop(pace, failure)
+                    raise self._meaning(failure) from None
+                pace.failed(cuts)
+                asked = retry_after(failure.response.headers) if isinstance(failure, openai.APIStatusError) else None
+                wait = wait_before(key, tries, asked)
+                busy = isinstance(failure, openai.RateLimitError)
+                if tries >= (BUSY_TRIES if busy else TRIES) or wait >= left:
+                    raise self._meaning(failure) from None
+                if asked is not None:
+                    pace.be_quiet(asked)
+            await asyncio.sleep(wait)
+            left -= wait
+
+    def _late(self, pace: Pace, began: float) -> RemoteError:
+        """The error of an answer that took too long. Where nothing else came meanwhile, the server is asked nothing more."""
+        error = RemoteError(
+            f"{self.ref} gave no answer within {self.timeout:g} seconds (--set answer_seconds=... allows more)"
+        )
+        if pace.answered < began:
+            pace.stopped = error
+        return error
+
+    def _stop(self, pace: Pace, failure: Exception) -> None:
+        """Ask nothing more of a server that refuses the key or does not know the model."""
+        import openai
+
+        if isinstance(failure, openai.AuthenticationError | openai.PermissionDeniedError | openai.NotFoundError):
+            pace.stopped = self._meaning(failure)
+
+    def _meaning(self, error: Exception) -> JourneyError:
+        """What a failure of the client means, in one line."""
+        import openai
+
+        first = _first_line(error)
+        match error:
+            case openai.AuthenticationError():
+                return AuthError(f"{self.ref.url} refuses the key: set JOURNEY_API_KEY (or OPENAI_API_KEY)")
+            case openai.PermissionDeniedError():
+                return AuthError(f"{self.ref.url} does not allow this key to do it: {first}")
+            case openai.NotFoundError():
+                return NotServed(f"{self.ref}: {first}; check the address and the model's name")
+            case openai.BadRequestError():
+                return UsageError(f"{self.ref} refuses the request: {first}")
+            case openai.APIConnectionError():
+                return RemoteError(f"cannot reach {self.ref.url}: {first}\n  is the server running?")
+        return RemoteError(f"{self.ref} failed: {first}")
+
+    def _not_asked_for(self, error: Exception) -> StrangeAnswer:
+        return StrangeAnswer(f"{self.ref} answered with something else than was asked for: {error}")
+
+
+def _may_help(error: Exception) -> bool:
+    """Whether another try may succeed. Money that is used up comes as "too many requests" too, and does not come back."""
+    import openai
+
+    if not isinstance(error, openai.APIStatusError):
+        return isinstance(error, openai.APIConnectionError)
+    if error.code == "insufficient_quota" or error.response.headers.get("x-should-retry") == "false":
+        return False
+    return error.status_code in (408, 409, 429) or error.status_code >= 500
+
+
+def _read(body: bytes) -> tuple[_Answer | None, str]:
+    """The answer in a body, or None and why there is none."""
+    if len(body) > MAX_BYTES:
+        return None, f"{len(body):,} bytes, at most {MAX_BYTES:,} are read"
+    try:
+        answer = msgspec.json.decode(body, type=_Answer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return None, str(error)
+    if not answer.choices:
+        return None, "it has no choices"
+    reason = answer.choices[0].finish_reason
+    return (None, f"it ended with {reason!r}") if reason in _CUT_OFF else (answer, "")
+
+
+def _tokens(answer: _Answer, cap: int) -> tuple[int, int]:
+    """Tokens of the answer and of the prompt, as far as they can be believed."""
+    told = answer.usage if isinstance(answer.usage, dict) else {}
+    return _count(told.get("completion_tokens"), cap), _count(told.get("prompt_tokens"), _MOST_PROMPT)
+
+
+def _most_tokens(text: str) -> int:
+    """The tokens that a message can have at most: one a byte."""
+    return len(text.encode("utf-8", "replace")) + _AROUND
+
+
+_MOST_PROMPT = 100_000_000  # tokens of a prompt that are believed
+
+
+def _count(value: object, most: int) -> int:
+    """A number of tokens that a server tells, or 0 where it cannot be one."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else 0
 
 
 def _first_line(error: Exception) -> str:
@@ -197,6 +486,7 @@ class EndpointWriter:
     names: tuple[str, ...]  # by place of the run
     tokenizer: PreTrainedTokenizerBase
     cap: int
+    stops: tuple[int, ...] | None = None  # of a server that gives token ids
 
     def write(
         self,
@@ -207,11 +497,15 @@ class EndpointWriter:
     ) -> list[Completion]:
         """All requests, many at a time (the server makes its own batches); the server's seed of a sample comes from its stream."""
 
-        def one(request: CompletionRequest) -> Completion:
+        def complete(request: CompletionRequest) -> Completion:
             cap = self.cap if request.cap is None else request.cap
             if cap < 1:
                 return Completion((), "length")
             seed = None if request.chance is None else int.from_bytes(request.chance[:1].tobytes(), "little") >> 1
+            # The whole stream: the seed that a server takes is too short to tell all samples apart.
+            draw = (
+                "" if request.chance is None else hashlib.blake2b(request.chance.tobytes(), digest_size=16).hexdigest()
+            )
             reply = self.endpoint.complete(
                 request.prompt,
                 cap=cap,
@@ -220,10 +514,58 @@ class EndpointWriter:
                 seed=seed,
                 logprobs=request.chance is not None,
                 model=self.names[request.run],
+                draw=draw,
+                stops=self.stops,
             )
-            ids = list(self.tokenizer(reply.text, add_special_tokens=False)["input_ids"])
-            if reply.finish == "stop":
-                ids.append(int(self.tokenizer.eos_token_id))  # what ended it is not in the text
-            return Completion(tuple(ids), reply.finish, reply.seconds, reply.logprob, reply.tokens or None)
+            return Completion(
+                self._ids(reply), reply.finish, reply.seconds, reply.logprob, reply.tokens or None, reason=reply.reason
+            )
 
-        return list(map_in_threads(one, requests, AT_ONCE))
+        return ask_all(complete, requests, self.endpoint.at_once)
+
+    def _ids(self, reply: Reply) -> tuple[int, ...]:
+        """The tokens of an answer, with the one that ended it, which is not in the text."""
+        if self.stops is not None and reply.ids is None:
+            raise UsageError(f"{self.endpoint.ref} gives no token ids", "is it vLLM 0.10.2 or newer?")
+        ids = reply.ids
+        if ids is None:
+            ids = tuple(self.tokenizer(reply.text, add_special_tokens=False)["input_ids"])
+        elif ids and ids[-1] in (self.stops or ()):
+            return ids
+        return (*ids, int(self.tokenizer.eos_token_id)) if reply.finish == "stop" else ids
+
+
+def ask_all(ask: Callable[[A], T], items: Sequence[A], at_once: int = LOCAL) -> list[T]:
+    """What `ask` gives for every item, many at a time. Raises what `ask_groups` raises."""
+    return [answer for _, answers in ask_groups(ask, [items], at_once) for answer in answers]
+
+
+def ask_groups(
+    ask: Callable[[A], T], groups: Sequence[Sequence[A]], at_once: int = LOCAL
+) -> Generator[tuple[int, list[T]], None, None]:
+    """The index of every group with what `ask` gives for its items; the requests of all groups are under way together.
+
+    Groups with a strange answer are left out, so that none of them is stored or scored; in the end RemoteError says how many
+    answers were strange.
+    """
+
+    def one(item: A) -> T | StrangeAnswer:
+        try:
+            return ask(item)
+        except StrangeAnswer as error:
+            return error
+
+    items = [item for group in groups for item in group]
+    strange: list[StrangeAnswer] = []
+    with closing(map_in_threads(one, items, at_once)) as answers:
+        for index, group in enumerate(groups):
+            part = list(islice(answers, len(group)))
+            failed = [answer for answer in part if isinstance(answer, StrangeAnswer)]
+            strange += failed
+            if not failed:
+                yield index, [answer for answer in part if not isinstance(answer, StrangeAnswer)]
+    if strange:
+        raise RemoteError(
+            f"{len(strange)} of {len(items)} answers failed: {strange[0]}\n  "
+            "what was finished before is kept; the same command asks again for the rest"
+        )

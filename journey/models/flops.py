@@ -1,4 +1,4 @@
-"""What writing a text costs in floating-point operations, from the model's shape alone.
+"""FLOP counts: the floating-point operations that generating a text takes, from the model's shape alone.
 
 A sample of `generated` tokens after a prompt of `prompt` tokens is `prompt + generated - 1` tokens through the layers, and
 `generated` through the output layer:
@@ -54,7 +54,9 @@ class Outline:
     @property
     def attention_width(self) -> int:
         """Heads times head size."""
-        heads = int(self.text.num_attention_heads)
+        heads = int(getattr(self.text, "num_attention_heads", None) or 0)
+        if not heads:
+            return 0  # no attention at all
         return int(getattr(self.text, "head_dim", None) or self.text.hidden_size // heads) * heads
 
 
@@ -78,11 +80,11 @@ def outline(ref: ModelRef) -> Outline:
 @cache
 def cost_of(ref: ModelRef) -> Cost:
     """The numbers of a model, from its config without its weights. Raises UsageError if it is no causal language model."""
-    found = outline(ref)
+    shape = outline(ref)
     return Cost(
-        parameters=sum(weight.numel() for weight in found.model.parameters()),
-        body=sum(module.weight.numel() for module in found.linear if module is not found.last),
-        output=0 if found.last is None else found.last.weight.numel(),
-        layers=int(found.text.num_hidden_layers),
-        attention_width=found.attention_width,
+        parameters=sum(weight.numel() for weight in shape.model.parameters()),
+        body=sum(module.weight.numel() for module in shape.linear if module is not shape.last),
+        output=0 if shape.last is None else shape.last.weight.numel(),
+        layers=int(shape.text.num_hidden_layers),
+        attention_width=shape.attention_width,
     )

@@ -27,7 +27,7 @@ from journey.formats.finetune import WARMUP
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
@@ -155,8 +155,8 @@ def find(name: str) -> ModelRef:
         raise UnknownName("model", name, MODELS, hint="or give a local folder or a Hub id, ORG/NAME")
     if not hub.is_id(name):
         raise UsageError(f"no model folder {name}", f"give a folder, a Hub id (ORG/NAME) or one of {', '.join(MODELS)}")
-    asked = hub.parse_id(name)
-    return ModelRef(name, asked.repo, asked.revision)
+    hub_id = hub.parse_id(name)
+    return ModelRef(name, hub_id.repo, hub_id.revision)
 
 
 def _check_folder(path: Path) -> None:
@@ -212,11 +212,48 @@ def quantisation(ref: ModelRef) -> str | None:
         ref,
         lambda: AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False),
     )
-    told = getattr(config, "quantization_config", None)
-    if told is None:
+    settings = getattr(config, "quantization_config", None)
+    if settings is None:
         return None
-    method = told.get("quant_method", "unknown") if isinstance(told, dict) else getattr(told, "quant_method", "unknown")
+    method = (
+        settings.get("quant_method", "unknown")
+        if isinstance(settings, dict)
+        else getattr(settings, "quant_method", "unknown")
+    )
     return str(getattr(method, "value", method))
+
+
+def positions_of(ref: ModelRef) -> int | None:
+    """How many tokens the model has positions for, prompt included; None for any number."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False)
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return None if positions is None else int(positions)
+
+
+def sampling_defaults(ref: ModelRef) -> tuple[float | None, float | None]:
+    """(temperature, top-p) of the model's own generation settings, where they sample; None where they do not say."""
+    from transformers import GenerationConfig
+
+    try:
+        config = GenerationConfig.from_pretrained(ref.source, revision=ref.revision or "main")
+    except OSError:
+        return None, None
+    if not config.do_sample:
+        return None, None
+    return config.temperature, config.top_p
+
+
+def generation_config(ref: ModelRef) -> GenerationConfig:
+    """The model's generation settings, as `load_model` finds them; without weights. Raises OSError for a model without config."""
+    from transformers import AutoConfig, GenerationConfig
+
+    revision = ref.revision or "main"
+    try:
+        return GenerationConfig.from_pretrained(ref.source, revision=revision)
+    except OSError:  # there is no file of them
+        return GenerationConfig.from_model_config(AutoConfig.from_pretrained(ref.source, revision=revision))
 
 
 def load_model(
@@ -230,6 +267,9 @@ def load_model(
     import torch
     from transformers import AutoModelForCausalLM
 
+    from journey.models.compute.precision import careful_sums
+
+    careful_sums()
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.bfloat16)
     placed: dict[str, Any] = {"device_map": {"": device}} if quantisation(ref) else {}  # not moved afterwards
@@ -257,7 +297,7 @@ def load_classifier(ref: ModelRef, *, device: str | None = None) -> tuple[Any, P
 
     device = device or best_device()
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    model, told = _load(
+    model, report = _load(
         "weights",
         ref,
         lambda: AutoModelForSequenceClassification.from_pretrained(
@@ -269,8 +309,8 @@ def load_classifier(ref: ModelRef, *, device: str | None = None) -> tuple[Any, P
             output_loading_info=True,
         ),
     )
-    if told["missing_keys"]:  # a plain language model would get a head of random numbers
-        missing = ", ".join(sorted(told["missing_keys"])[:3])
+    if report["missing_keys"]:  # a plain language model would get a head of random numbers
+        missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise UsageError(f"{ref.name} is no sequence classifier: it has no {missing}", "give a reward model")
     tokenizer = load_tokenizer(ref)
     if model.config.pad_token_id is None:
@@ -283,6 +323,13 @@ def best_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device_memory() -> int | None:
+    """All bytes of the GPU, free or not; None where there is none."""
+    import torch
+
+    return int(torch.cuda.get_device_properties(0).total_memory) if best_device() == "cuda" else None
 
 
 def own_base(run: Path) -> Path | None:

@@ -7,14 +7,15 @@
     stack.remove()                             # the model is as before
 
 What run n computes is y = W x + b + s_n B_n A_n x, as in PEFT's `LoraLayer` (https://github.com/huggingface/peft,
-`tuners/lora/layer.py`): the base's product once for all rows, the low-rank one as a batched product over groups of rows.
+`tuners/lora/layer.py`): the base's product once for all rows, the low-rank one as a batched product over groups of rows while
+text is written, and by segments of consecutive tokens in training (`journey.models.compute.segments`).
 A narrower rank is filled up with zeros, which is exact: a row of A and a column of B that are both zero get no gradient.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ from torch.nn import functional
 from journey.errors import UsageError
 from journey.formats.adapter import read_adapter_config
 from journey.formats.finetune import ADAPTER
+from journey.models.compute.segments import LayerAdapters, SegmentedProduct, Segments, aligned, can_group
+from journey.models.compute.transfer import on_device
 
 PREFIX = "base_model.model."  # of the names in a PEFT adapter file
 
@@ -52,18 +55,6 @@ def refuse_unstackable(config: Mapping[str, Any]) -> None:
         raise UsageError(f"init_lora_weights={init!r} changes the base and cannot be stacked", "use --engine trl")
 
 
-def refuse_base_dropout(model: Any) -> None:
-    """Raises UsageError if the base itself drops values out while it is trained on."""
-    dropped = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Dropout) and module.p]
-    config = model.config.get_text_config()
-    dropped += [name for name in ("attention_dropout", "attn_pdrop") if getattr(config, name, 0)]
-    if dropped:
-        raise UsageError(
-            f"the base has dropout of its own ({dropped[0]}), whose draws runs in a stack would share",
-            "use --engine trl, or a base without dropout",
-        )
-
-
 def scale_of(config: Mapping[str, Any]) -> float:
     """What the low-rank product is multiplied with: alpha / r, or alpha / sqrt(r) with rsLoRA (arXiv 2312.03732)."""
     rank = int(config["r"])
@@ -77,88 +68,11 @@ def modules_of(state: Mapping[str, Tensor]) -> list[str]:
 
 @dataclass
 class Route:
-    """Which run every group of consecutive rows belongs to: `runs` (group,), None where group k is run k.
-
-    `members` (run, place) has the groups of every run, filled up with the number of groups, which is no group.
-    `draws` has for every group its dropout stream and how many of its rows and tokens are not padding.
-    """
+    """Which run every group of consecutive rows belongs to while text is written: `runs` (group,), None where group k is run k."""
 
     groups: int
     runs: Tensor | None = None
-    members: Tensor | None = None
-    draws: Sequence[tuple[torch.Generator, int, int]] = ()
-    masks: dict[str, Tensor] = field(default_factory=dict)  # drawn once, so that recomputed activations are the same
-    laid_out: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)  # A and B of the groups, for writing text
-
-
-class _Product(torch.autograd.Function):
-    """y = x W^T + bias + s (z A^T) B^T by groups of rows, x (row, token, in), z what dropout left of x or None for x.
-
-    One function instead of six operations: the low-rank product is added into the base's output, and its gradient
-    into the input's, without a tensor of their size in between.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        z: Tensor | None,
-        weight: Tensor,
-        bias: Tensor | None,
-        a: Tensor,
-        b: Tensor,
-        scale: Tensor,
-        route: Route,
-    ) -> Tensor:
-        runs, groups = route.runs, route.groups
-        y = functional.linear(x, weight, bias)
-        own_a, own_b, own_scale = _of_groups(a, b, scale, runs, x.dtype)
-        low = (x if z is None else z).reshape(groups, -1, x.shape[-1])
-        middle = torch.bmm(low, own_a.transpose(1, 2)).mul_(own_scale)
-        y.view(groups, -1, y.shape[-1]).baddbmm_(middle, own_b.transpose(1, 2))
-        ctx.save_for_backward(low, middle, weight, a, b, scale, runs, route.members)
-        ctx.same, ctx.shape = z is None, x.shape
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        low, middle, weight, a, b, scale, runs, members = ctx.saved_tensors
-        dy = outer[0].contiguous()
-        own_a, own_b, own_scale = _of_groups(a, b, scale, runs, dy.dtype)
-        by_group = dy.view(len(low), -1, dy.shape[-1])
-        inner = torch.bmm(by_group, own_b).mul_(own_scale)
-        dx = dz = None
-        if ctx.needs_input_grad[0]:
-            dx = dy @ weight
-            if ctx.same:
-                dx.view(len(low), -1, dx.shape[-1]).baddbmm_(inner, own_a)
-        if not ctx.same and ctx.needs_input_grad[1]:
-            dz = torch.bmm(inner, own_a).view(ctx.shape)
-        da = _by_run(torch.bmm(inner.transpose(1, 2), low), runs, members, a)
-        db = _by_run(torch.bmm(by_group.transpose(1, 2), middle), runs, members, b)
-        return dx, dz, None, None, da, db, None, None
-
-
-def _of_groups(
-    a: Tensor, b: Tensor, scale: Tensor, runs: Tensor | None, dtype: torch.dtype
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A, B and scale of every group, in the type that the base computes in."""
-    a, b, scale = a.to(dtype), b.to(dtype), scale.to(dtype)
-    if runs is not None:
-        a, b, scale = a[runs], b[runs], scale[runs]
-    return a, b, scale[:, None, None]
-
-
-def _by_run(of_groups: Tensor, runs: Tensor | None, members: Tensor | None, like: Tensor) -> Tensor:
-    """Sums over the groups of every run.
-
-    Gathered and then added, in one order on every device; a product with zeros and ones would carry a NaN of one run
-    into all others.
-    """
-    if runs is None or members is None:
-        return of_groups.to(like.dtype)
-    with_none = torch.cat([of_groups, of_groups.new_zeros(1, *of_groups.shape[1:])])
-    return with_none[members].sum(1).to(like.dtype)
+    laid_out: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)  # A and B of the groups
 
 
 class StackedLinear(nn.Module):
@@ -177,45 +91,58 @@ class StackedLinear(nn.Module):
 
     @property
     def bias(self) -> Tensor | None:
-        """The base's bias."""
+        """The base's bias, which some models look at."""
         return self.base.bias
 
     def forward(self, x: Tensor) -> Tensor:
         """(row, token, in) to (row, token, out), every row with the adapter of its run."""
         stack: Any = self.stack
-        route: Route | None = stack.route
-        if route is None:
-            raise RuntimeError("a stacked model is called inside `with stack.routed(...)`")
-        a, b = stack.weights[self.name]
-        drops = stack.dropout and self.training
-        if not torch.is_grad_enabled() and not drops:
-            return self._written(x, route, a, b, stack.scales)
-        z = x * self._mask(x, route, stack.dropout) if drops else None
-        return _Product.apply(x, z, self.base.weight, self.base.bias, a, b, stack.scales, route)
+        if stack.segments is not None:
+            segments: Segments = stack.segments
+            drops = stack.dropout and self.training
+            z = x * self._mask(x, segments, stack.dropout) if drops else None
+            return SegmentedProduct.apply(
+                x, z, stack.anchor, self.base.weight, self.base.bias, stack.adapters[self.name], segments
+            )
+        if stack.route is None:
+            raise RuntimeError(
+                "a stacked model is called inside `with stack.routed(...)` or `with stack.training_pass(...)`"
+            )
+        return self._written(x, stack.route, stack)
 
-    def _written(self, x: Tensor, route: Route, a: Tensor, b: Tensor, scales: Tensor) -> Tensor:
-        """The same without gradients and dropout: while text is written, the weights of a route are laid out once."""
+    @torch.no_grad()
+    def _written(self, x: Tensor, route: Route, stack: Stack) -> Tensor:
+        """While text is written, without gradients: the weights of a route are laid out once."""
         if self.name not in route.laid_out:
-            own_a, own_b, own_scale = _of_groups(a, b, scales, route.runs, x.dtype)
+            a, b, scale = (value.to(x.dtype) for value in (*stack.weights[self.name], stack.scales))
+            if route.runs is not None:
+                # (run, ...) -> (group, ...): a run is repeated for each of its groups, so that one batched product serves all.
+                a, b, scale = a[route.runs], b[route.runs], scale[route.runs]
+            # (group, in, rank) and (group, rank, out), contiguous: the loop reads them at every token.
             route.laid_out[self.name] = (
-                (own_a * own_scale).transpose(1, 2).contiguous(),
-                own_b.transpose(1, 2).contiguous(),
+                (a * scale[:, None, None]).transpose(1, 2).contiguous(),
+                b.transpose(1, 2).contiguous(),
             )
         first, second = route.laid_out[self.name]
         y = functional.linear(x, self.base.weight, self.base.bias)
+        # y (row, token, out) -> (group, rows * tokens, out), and x likewise: views, so that the sum lands in y.
         by_group = y.view(route.groups, -1, y.shape[-1])
+        # (group, rows * tokens, in) @ (group, in, rank) @ (group, rank, out): two products for all adapters.
         by_group.baddbmm_(torch.bmm(x.reshape(route.groups, -1, x.shape[-1]), first), second)
         return y
 
-    def _mask(self, x: Tensor, route: Route, dropout: float) -> Tensor:
-        """What dropout multiplies x with: drawn for every group as nn.Dropout would draw it for that group alone."""
-        if self.name not in route.masks:
-            mask = x.new_zeros(route.groups, len(x) // route.groups, *x.shape[1:])
-            for place, (generator, rows, tokens) in enumerate(route.draws):
+    def _mask(self, x: Tensor, segments: Segments, dropout: float) -> Tensor:
+        """What dropout multiplies x with: drawn for every run as nn.Dropout would draw it for its rows alone."""
+        if self.name not in segments.masks:
+            mask = torch.zeros_like(x)  # (row, token, in): each run draws from a stream of its own; padding stays 0
+            for (_, span), (generator, rows, tokens) in zip(segments, segments.draws, strict=True):
+                first = span.start // x.shape[1]  # the run's first row
                 drawn = torch.empty(rows, tokens, x.shape[-1], dtype=x.dtype, device=x.device)
-                mask[place, :rows, :tokens] = drawn.bernoulli_(1 - dropout, generator=generator).div_(1 - dropout)
-            route.masks[self.name] = mask.view(x.shape)
-        return route.masks[self.name]
+                mask[first : first + rows, :tokens] = drawn.bernoulli_(1 - dropout, generator=generator).div_(
+                    1 - dropout
+                )
+            segments.masks[self.name] = mask
+        return segments.masks[self.name]
 
 
 class Stack:
@@ -231,7 +158,8 @@ class Stack:
         self.model, self.rank, self.dropout = model, rank, dropout
         self.layers: dict[str, StackedLinear] = {}
         self.route: Route | None = None
-        self._trains = False
+        self.segments: Segments | None = None
+        self.grouped = False
         for name in sorted(modules):
             base = model.get_submodule(name)
             if type(base) is not nn.Linear:
@@ -241,9 +169,18 @@ class Stack:
                 )
             self._put(name, StackedLinear(base, self, name))
         first = next(iter(self.layers.values())).base.weight
-        width = sum(rank * (layer.base.in_features + layer.base.out_features) for layer in self.layers.values())
         # A half-precision base gets float32 adapters, as in PEFT (autocast_adapter_dtype).
         dtype = torch.float64 if first.dtype == torch.float64 else torch.float32
+        self._computes = first.dtype
+        if first.device.type == "cuda":
+            self.rank = aligned(rank, first.dtype)  # zeros, which stay zeros: so that products can be grouped
+        self._places: dict[str, tuple[int, int, int]] = {}  # offset in a run's values, in and out of every layer
+        width = 0
+        for name, layer in self.layers.items():
+            wide, tall = layer.base.in_features, layer.base.out_features
+            self._places[name] = (width, wide, tall)
+            width += self.rank * (wide + tall)
+        self.grad: Tensor | None = None
         self._hold(torch.zeros(runs, width, dtype=dtype, device=first.device))
         self.scales = torch.ones(runs, dtype=dtype, device=first.device)
         self.ranks = [rank] * runs
@@ -256,50 +193,79 @@ class Stack:
 
     def _hold(self, flat: Tensor) -> None:
         """Make `flat` the stack's values and the layers' weights views of it."""
-        self.flat, self.weights, at = flat, {}, 0
-        self.grad = torch.zeros_like(flat) if self._trains else None
-        for name, layer in self.layers.items():
-            views = []
-            for shape in ((self.rank, layer.base.in_features), (layer.base.out_features, self.rank)):
-                size = shape[0] * shape[1]
-                weight = nn.Parameter(flat[:, at : at + size].view(len(flat), *shape), requires_grad=self._trains)
-                if self.grad is not None:
-                    weight.register_post_accumulate_grad_hook(_adds_into(self.grad[:, at : at + size]))
-                views.append(weight)
-                at += size
-            self.weights[name] = (views[0], views[1])
+        self.flat = flat
+        self.weights = {name: self._views(flat, name) for name in self.layers}
 
-    def train(self) -> None:
-        """Give the adapters gradients: `grad`, (run, value) like `flat`, into which backward adds."""
-        self._trains = True
-        self._hold(self.flat)
+    def _views(self, flat: Tensor, name: str) -> tuple[Tensor, Tensor]:
+        """A layer's part of a tensor like `flat`: A (run, rank, in) and B (run, out, rank)."""
+        offset, wide, tall = self._places[name]
+        middle, end = offset + self.rank * wide, offset + self.rank * (wide + tall)
+        # (run, value) -> (run, rank, in) and (run, out, rank): views, so that the optimiser sees one tensor.
+        a, b = flat[:, offset:middle], flat[:, middle:end]
+        return a.view(len(flat), self.rank, wide), b.view(len(flat), tall, self.rank)
+
+    def train(self, grouped: bool | None = None) -> None:
+        """Give the adapters gradients: `grad`, (run, value) like `flat`, into which backward adds.
+
+        `grouped` picks the body of the low-rank products (`journey.models.compute.segments`); None: grouped on a GPU where it can.
+        """
+        widths = [self.rank, *(width for _, *sides in self._places.values() for width in sides)]
+        can = can_group(widths, self._computes)
+        if grouped and not can:
+            raise ValueError(
+                f"grouped products cannot be had in {self._computes} with these widths: {sorted(set(widths))}"
+            )
+        self.grouped = (can and self.flat.device.type == "cuda") if grouped is None else grouped
+        self.anchor = torch.zeros((), device=self.flat.device, requires_grad=True)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Gradients, and the copy of the adapters in the type that the base computes in, for the runs that are here."""
+        self.grad = torch.zeros_like(self.flat)
+        own = self._computes == self.flat.dtype
+        self._copy = self.flat if own else torch.empty_like(self.flat, dtype=self._computes)
+        self.adapters = {
+            name: LayerAdapters(*self._views(self._copy, name), *self._views(self.grad, name)) for name in self.layers
+        }
 
     def keep(self, runs: Sequence[int]) -> None:
-        """Drop all other runs, in the order given."""
+        """Keep only these runs, in this order: run k is runs[k] from now on."""
         index = torch.tensor(list(runs), dtype=torch.long, device=self.flat.device)
         self.scales, self.ranks = self.scales[index], [self.ranks[run] for run in runs]
         self._hold(self.flat[index])
+        if self.grad is not None:
+            self._prepare()
 
     @contextmanager
-    def routed(
-        self, runs: Sequence[int] | None, draws: Sequence[tuple[torch.Generator, int, int]] = ()
-    ) -> Iterator[None]:
-        """Inside, group k of the batch's rows belongs to runs[k]; groups are equally many consecutive rows.
+    def routed(self, runs: Sequence[int] | None) -> Iterator[None]:
+        """Inside, text is written, and group k of the batch's rows belongs to runs[k]; groups are equally many consecutive rows.
 
-        None: as many groups as runs, in their order.
+        None: as many groups as runs, in their order. There are no gradients.
         """
-        index = members = None
-        groups = len(self.flat) if runs is None else len(runs)
+        index = None
         if runs is not None and list(runs) != list(range(len(self.flat))):
-            of_run = [[group for group, run in enumerate(runs) if run == wanted] for wanted in range(len(self.flat))]
-            most = max(map(len, of_run))
-            members = torch.tensor([own + [groups] * (most - len(own)) for own in of_run], device=self.flat.device)
-            index = torch.tensor(list(runs), device=self.flat.device)
-        self.route = Route(groups, index, members, draws)
+            index = on_device(torch.tensor(list(runs)), self.flat.device)
+        self.route = Route(len(self.flat) if runs is None else len(runs), index)
         try:
             yield
         finally:
             self.route = None
+
+    @contextmanager
+    def training_pass(
+        self, tokens: Sequence[int], draws: Sequence[tuple[torch.Generator, int, int]] = ()
+    ) -> Iterator[None]:
+        """Inside, a pass is trained on in which `tokens[k]` tokens, padding included, are run k's, run after run.
+
+        `draws` has for every run with tokens its dropout stream and how many of its rows and tokens are not padding.
+        """
+        if self._copy is not self.flat:
+            self._copy.copy_(self.flat)  # once a pass: the layers' A and B are views of it
+        self.segments = Segments.of(tokens, self.scales, self._computes, grouped=self.grouped, draws=draws)
+        try:
+            yield
+        finally:
+            self.segments = None
 
     @torch.no_grad()
     def load(self, run: int, state: Mapping[str, Tensor], scale: float) -> None:
@@ -318,27 +284,16 @@ class Stack:
 
     def state(self, run: int) -> dict[str, Tensor]:
         """A run's tensors by their names in a PEFT file, on the CPU, in its own rank."""
-        rank, found = self.ranks[run], {}
+        rank, tensors = self.ranks[run], {}
         for name, (a, b) in self.weights.items():
-            found[f"{PREFIX}{name}.lora_A.weight"] = a.detach()[run, :rank].cpu().contiguous()
-            found[f"{PREFIX}{name}.lora_B.weight"] = b.detach()[run, :, :rank].cpu().contiguous()
-        return dict(sorted(found.items()))
+            tensors[f"{PREFIX}{name}.lora_A.weight"] = a.detach()[run, :rank].cpu().contiguous()
+            tensors[f"{PREFIX}{name}.lora_B.weight"] = b.detach()[run, :, :rank].cpu().contiguous()
+        return dict(sorted(tensors.items()))
 
     def remove(self) -> None:
         """Give the model its own layers back."""
         for name, layer in self.layers.items():
             self._put(name, layer.base)
-
-
-def _adds_into(total: Tensor) -> Callable[[Tensor], None]:
-    """A hook that moves a weight's gradient into its place in the stack's."""
-
-    def move(weight: Tensor) -> None:
-        assert weight.grad is not None
-        total.view(weight.shape).add_(weight.grad)
-        weight.grad = None
-
-    return move
 
 
 def read_adapter(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -370,10 +325,10 @@ def stacked(model: nn.Module, adapters: Sequence[Path | None]) -> Iterator[Stack
     rank = max(int(config["r"]) for _, config in read.values())
     stack = Stack(model, modules, runs=len(adapters), rank=rank)
     try:
-        for place, folder in enumerate(adapters):
+        for run, folder in enumerate(adapters):
             if folder is not None:
                 state, config = read[folder]
-                stack.load(place, state, scale_of(config))
+                stack.load(run, state, scale_of(config))
         yield stack
     finally:
         stack.remove()

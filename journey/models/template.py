@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from journey import views
 from journey.errors import UsageError
+from journey.models import policy
 from journey.models.load import pocket_folder
 from journey.schema import Pair, Problem, Trace
-from journey.views import Span, View
+from journey.views import Rendered, Span, View
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -52,6 +53,13 @@ def suggested_base(pairs: Iterable[Pair]) -> str:
     return "pocket" if carried else "smollm2-135m"
 
 
+def described(tokenizer: PreTrainedTokenizerBase, view: View) -> str:
+    """What the chat template does and how it is used in a view, in words."""
+    found = policy.find(tokenizer, view, policy.Wishes())
+    kind = "a chat template" if tokenizer.chat_template else "no chat template"
+    return "; ".join([f"{kind}, view {view}", *(policy.sentences(found) if found is not None else ["used as it is"])])
+
+
 def prompt_text(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View) -> str:
     """The prompt as text: through the chat template where there is one."""
     return said_text(tokenizer, views.prompt(problem, view), view)
@@ -61,10 +69,10 @@ def said_text(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> str:
     """What the user says, as the model is to read it."""
     if view == "compact":
         return text
+    own = policy.of(tokenizer)
     if not tokenizer.chat_template:
-        return f"{text}\n\n"
-    said = [{"role": "user", "content": text}]
-    return str(tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False))
+        return f"{text}{own.separator}"
+    return policy.render(tokenizer, [{"role": "user", "content": text}], own, True) + own.before
 
 
 def prompt_start(tokenizer: PreTrainedTokenizerBase, view: View) -> list[int]:
@@ -80,13 +88,18 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, problem: Problem, view: View)
 
 def text_ids(tokenizer: PreTrainedTokenizerBase, text: str, view: View) -> list[int]:
     """The token ids of what the user says, as `prompt_ids` makes them."""
-    said = said_text(tokenizer, text, view)
-    return [*prompt_start(tokenizer, view), *tokenizer(said, add_special_tokens=False)["input_ids"]]
+    prompt = said_text(tokenizer, text, view)
+    return [*prompt_start(tokenizer, view), *tokenizer(prompt, add_special_tokens=False)["input_ids"]]
+
+
+def render(tokenizer: PreTrainedTokenizerBase, trace: Trace, view: View) -> Rendered:
+    """The completion as the base is to write it: the view's text, between the tags of its template policy."""
+    return policy.framed(views.render(trace, view), policy.of(tokenizer))
 
 
 def row(tokenizer: PreTrainedTokenizerBase, problem: Problem, trace: Trace, view: View) -> TrainingRow:
     """Prompt and completion tokenised apart, so that the loss starts at the same boundary for every arm."""
-    rendered = views.render(trace, view)
+    rendered = render(tokenizer, trace, view)
     ids = list(tokenizer(rendered.text, add_special_tokens=False)["input_ids"])
     return TrainingRow(
         prompt_ids(tokenizer, problem, view), [*ids, end_of_turn(tokenizer)], rendered.text, rendered.spans

@@ -1,4 +1,4 @@
-"""What a run's samples depend on, as one hash: by it a later command takes samples over instead of drawing them again."""
+"""Sample identities: what a run's samples depend on, as one hash, by which a later command reuses stored samples."""
 
 from __future__ import annotations
 

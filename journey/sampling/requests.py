@@ -1,4 +1,4 @@
-"""Texts for strategies: requests by question and run, from the built-in decoder or from a server, one batch at a time.
+"""The sampler of the strategies: requests by question and run, from the built-in decoder or a server, batch by batch.
 
 A strategy says what it wants written (`Request`): after which prompt and which earlier text, by which run, greedily or by
 chance. What it gets (`Text`) has the tokens, the seconds and the FLOPs that it cost.
@@ -6,13 +6,15 @@ chance. What it gets (`Text`) has the tokens, the seconds and the FLOPs that it 
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from journey import views
-from journey.models import template
+from journey.answers.checker import turn_end
+from journey.models import policy, template
 from journey.models.completion import Completion, CompletionRequest, Finish
 from journey.models.flops import Cost
 from journey.models.random import uniforms
@@ -61,6 +63,7 @@ class Text:
     flops: int | None
     seconds: float
     logprob: float | None = None
+    reason: str = ""  # why it ended, in the word of the server that wrote it
 
 
 @dataclass(frozen=True)
@@ -102,18 +105,20 @@ class Sampler:
 
     def write(self, requests: Sequence[Request], temperature: float = 1.0, top_p: float = 1.0) -> list[Text]:
         """All texts, in the order of the requests; a request without room comes back as it was, cut off."""
-        asked = [self._completion_request(request) for request in requests]
+        completion_requests = [self._completion_request(request) for request in requests]
         rows = None if self.batch is None else self.batch * len(self.runs)
-        completions = self.writer.write(asked, temperature, top_p, rows)
-        return [self._text(*each) for each in zip(requests, asked, completions, strict=True)]
+        completions = self.writer.write(completion_requests, temperature, top_p, rows)
+        return [self._text(*each) for each in zip(requests, completion_requests, completions, strict=True)]
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The tokens of a text that stands within an answer."""
-        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        own = policy.unusual(text, policy.of(self.tokenizer))
+        return tuple(self.tokenizer(own, add_special_tokens=False)["input_ids"])
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of tokens."""
-        return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+        """The text of the tokens of an answer, in the view's own tags; its spaces as the model wrote them."""
+        text = str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+        return text if text == "" else policy.usual(text, policy.of(self.tokenizer))
 
     def again(self, question: PromptedQuestion, attempt: str) -> tuple[int, ...]:
         """The prompt of a revision; of an attempt that leaves no room for an answer, only its end is shown."""
@@ -133,16 +138,21 @@ class Sampler:
         chance = None
         if request.sample is not None:
             chance = uniforms(self.cap, self.seed, self.runs[request.run], request.question.id, request.sample)
-        return CompletionRequest(prompt, request.run, max(0, cap), chance)
+        return CompletionRequest(prompt, request.run, max(0, cap), chance, begun=len(request.prefix))
 
-    def _text(self, request: Request, asked: CompletionRequest, completion: Completion) -> Text:
-        own = completion.ids[:-1] if completion.finish == "stop" else completion.ids
-        ids = (*request.prefix, *own)
+    def _text(self, request: Request, completion_request: CompletionRequest, completion: Completion) -> Text:
+        ended = completion.finish == "stop" and not completion.turned
+        ids = (*request.prefix, *(completion.ids[:-1] if ended else completion.ids))
         tokens = len(request.prefix) + completion.tokens
-        prompt = len(asked.prompt) - len(request.prefix)
+        prompt = len(completion_request.prompt) - len(request.prefix)
         flops = None if self.cost is None else self.cost.flops(prompt, tokens)
-        text = self.decode(ids)
-        return Text(text, ids, completion.finish, tokens, prompt, flops, completion.seconds, completion.logprob)
+        text, finish = self.decode(ids), completion.finish
+        # A server does not stop there by itself, and what it wrote is paid for; what is kept is the same of either.
+        if (end := turn_end(text)) is not None:
+            ids = ids[: bisect.bisect_right(range(1, len(ids) + 1), end, key=lambda n: len(self.decode(ids[:n])))]
+            text, finish = text[:end], "stop" if finish == "length" else finish
+        seconds, logprob, reason = completion.seconds, completion.logprob, completion.reason
+        return Text(text, ids, finish, tokens, prompt, flops, seconds, logprob, reason)
 
 
 Written: TypeAlias = list[list[list[Text]]]  # by run, question and number of the sample

@@ -1,4 +1,4 @@
-"""Going on with samples: which shards are still to be drawn, which an earlier folder has already, and what they took."""
+"""Resumption of sampling: which shards are still to be drawn, which an earlier folder has, and what they took."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from journey import console
+from journey.answers.checker import TURN_TOKEN, turn_end
 from journey.formats.files import read_lines
 from journey.formats.folders import EvaluatedFolder
-from journey.formats.sampled import SampleIdentities
+from journey.formats.plan import SampleIdentities
 from journey.sampling.shards import NO_SECONDS, SamplingShard
 from journey.schema import Sample
 from journey.store import Folder
@@ -33,10 +34,13 @@ def take_over(folder: Folder, shards: Sequence[SamplingShard], earlier: Iterable
         for name, identity in sorted(evaluated.identities().items()):
             where = name.rpartition("/")[0]
             path = evaluated.file(name)
-            count = sum(1 for _ in read_lines(path, Sample))
+            samples = list(read_lines(path, Sample))
+            count = len(samples)
             spent = seconds.get(where, [])[rows[where] : rows[where] + count]
             rows[where] += count
-            known.setdefault(identity, (path, spent or [NO_SECONDS] * count))
+            # Samplers before 0.2 went on behind the mark of another turn; texts without one are what they would be now.
+            if not any(turn_end(one.text) is not None or TURN_TOKEN.search(one.text) for one in samples):
+                known.setdefault(identity, (path, spent or [NO_SECONDS] * count))
     wanted: Mapping[str, str] = {key: identity for shard in shards for key, identity in shard.identities.items()}
     questions = {key: len(shard.questions) for shard in shards for key in shard.keys.values()}
     taken = [str(key) for key in folder.missing(wanted) if wanted[str(key)] in known]

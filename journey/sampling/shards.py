@@ -68,11 +68,13 @@ def write_samples(folder: Folder, shard: SamplingShard, result: WorkUnitResult, 
                 samples = [to_sample(question, run, text, number) for question, number, text in answers]
                 seconds = [round(text.seconds, 6) for _, _, text in answers]
                 counts = {"questions": len(shard.questions), "seconds": seconds, "identity": shard.identities[key]}
+                if result.smaller is not None:  # other sums than those of the batch in its identity, so it has none
+                    counts = {**counts, "identity": None, "batch": result.smaller}
                 folder.write_shard(key, {f"{key}.jsonl": samples}, counts)
 
 
 def to_sample(question: Question, run: str, text: Text, index: int) -> Sample:
-    """The record of a text."""
+    """The stored record of a text: the `index`-th answer of a run to a question."""
     logprob = None if text.logprob is None else round(text.logprob, LOGPROB_PLACES)
     return Sample(
         question.id,
@@ -85,4 +87,5 @@ def to_sample(question: Question, run: str, text: Text, index: int) -> Sample:
         text.prompt_tokens,
         text.flops,
         logprob,
+        text.reason if text.reason != text.finish else "",
     )

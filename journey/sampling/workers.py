@@ -6,24 +6,30 @@ one thread: two threads in one process are slower than one on a small model.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from journey import console
 from journey.catalog import STRATEGIES
 from journey.errors import JourneyError, ResourceError
+from journey.formats.finetune import TemplateFile
 from journey.models.load import ModelRef
 from journey.models.threads import one_thread_on, use_one_thread
-from journey.processes import WorkerPool, cores
-from journey.sampling.requests import DrawWriter, PromptedQuestion, Sampler, StrategySettings, Text
+from journey.processes import WorkerPool, cores, map_in_threads
+from journey.sampling.requests import DrawWriter, PromptedQuestion, Request, Sampler, StrategySettings, Text
+from journey.servers.use import ServerUse
 from journey.views import View
 
 if TYPE_CHECKING:
+    from journey.models.endpoints import RunServer
     from journey.sampling.requests import Written
 
+_MOST_UNITS = 64  # under way with a server
 _LESS = "use fewer --workers or a smaller --batch"
 
 
@@ -32,7 +38,7 @@ class WorkerModel:
     """What every worker loads: the base on a device, how it is prompted, and the cap of new tokens.
 
     With `one_by_one` adapters that cannot be stacked take turns. `server` answers instead of the base, which then gives
-    its tokenizer only.
+    its tokenizer only; `use` is what its requests share, and with `cached=False` none is answered from those kept.
     """
 
     ref: ModelRef
@@ -44,7 +50,10 @@ class WorkerModel:
     positions: int | None = None
     dtype: str | None = None
     one_by_one: bool = False
-    server: str | None = None
+    server: RunServer | None = None
+    template: TemplateFile | None = None
+    use: ServerUse | None = None
+    cached: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,11 +71,35 @@ class WorkUnit:
 
 
 @dataclass(frozen=True)
+class RequestUnit:
+    """Texts that one worker writes for some runs (name, folder of the adapter or None), each request naming its run."""
+
+    key: str
+    runs: tuple[tuple[str, Path | None], ...]
+    requests: tuple[Request, ...]
+    batch: int
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+
+@dataclass(frozen=True)
+class RequestUnitResult:
+    """The texts of a `RequestUnit`, in the order of its requests."""
+
+    key: str
+    texts: list[Text]
+
+
+@dataclass(frozen=True)
 class WorkUnitResult:
-    """What was written for a unit of work: draw -> texts by run, question and number."""
+    """What was written for a unit of work: draw -> texts by run, question and number.
+
+    `smaller` is the batch in which it was written, where memory did not allow for the one that was asked for.
+    """
 
     key: str
     written: dict[str, Written]
+    smaller: int | None = None
 
 
 class Worker:
@@ -76,11 +109,11 @@ class Worker:
         import torch
         from transformers.utils import logging
 
-        from journey.models import flops, load
+        from journey.models import flops, load, policy
 
         logging.disable_progress_bar()  # a bar for each load of the weights would break into ours
         self.settings = model
-        self.tokenizer = load.load_tokenizer(model.ref)
+        self.tokenizer = policy.attach(load.load_tokenizer(model.ref), model.template)
         dtype = None if model.dtype is None else getattr(torch, model.dtype)
         self.model: Any = None if model.server else load.load_model(model.ref, device=model.device, dtype=dtype)
         self.cost = flops.cost_of(model.ref)
@@ -89,7 +122,11 @@ class Worker:
         self.stack = ExitStack()
         self.other: tuple[Path, Any] | None = None
 
-    def answer(self, unit: WorkUnit) -> WorkUnitResult:
+    @overload
+    def answer(self, unit: WorkUnit) -> WorkUnitResult: ...
+    @overload
+    def answer(self, unit: RequestUnit) -> RequestUnitResult: ...
+    def answer(self, unit: WorkUnit | RequestUnit) -> WorkUnitResult | RequestUnitResult:
         """Write what a unit asks for, in smaller batches where memory runs out.
 
         Raises ResourceError where it does even so, JourneyError on NaN.
@@ -97,37 +134,38 @@ class Worker:
         import torch
 
         from journey.models.batch import NotNumbers
+        from journey.models.compute.precision import ran_out
 
         try:
+            if isinstance(unit, RequestUnit):
+                return RequestUnitResult(unit.key, self._texts(unit))
             return WorkUnitResult(unit.key, self._draw(unit))
         except NotNumbers as error:
             name = unit.runs[error.run if len(unit.runs) > 1 else 0][0]
             raise JourneyError(f"{name}: {error}; did the training diverge?") from None
-        except (torch.OutOfMemoryError, MemoryError):
-            pass  # outside, where nothing holds the tensors of the attempt any more
-        smaller = min(unit.batch, len(unit.questions)) // 2
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out(error):
+                raise
+            # outside, where nothing holds the tensors of the attempt any more
+        asked = len(unit.requests if isinstance(unit, RequestUnit) else unit.questions)
+        smaller = min(unit.batch, asked) // 2
         if not smaller:
             raise ResourceError(f"memory ran out while sampling {unit.key}\n  {_LESS}")
         self.close()
         if self.settings.device != "cpu":
             torch.cuda.empty_cache()
-        console.note(f"memory ran out: {unit.key} is sampled {smaller} answers of each run at a time")
-        return self.answer(replace(unit, batch=smaller))
+        console.note(
+            f"memory ran out: {unit.key} is sampled {smaller} answers of each run at a time; its last bits may differ from "
+            f"those of batches of {unit.batch}, and no later command takes them for such"
+        )
+        result = self.answer(replace(unit, batch=smaller))
+        if isinstance(result, WorkUnitResult) and result.smaller is None:
+            result = replace(result, smaller=smaller)
+        return result
 
     def _draw(self, unit: WorkUnit) -> dict[str, Written]:
         """All draws of a unit; those that start from the greedy answers get them written once."""
-        names = tuple(name for name, _ in unit.runs)
-        model = self.settings
-        sampler = Sampler(
-            self._writer(unit),
-            self.tokenizer,
-            model.view,
-            names,
-            model.seed,
-            self.cost,
-            model.positions,
-            unit.batch,
-        )
+        model, sampler = self.settings, self._sampler(unit)
 
         def write(draw: str, greedy: Written) -> Written:
             writer: DrawWriter = STRATEGIES.get(draw)()
@@ -140,7 +178,22 @@ class Worker:
             written[draw] = [[[_without_ids(text) for text in of_one] for of_one in of_run] for of_run in texts]
         return written
 
-    def _writer(self, unit: WorkUnit) -> Any:
+    def _texts(self, unit: RequestUnit) -> list[Text]:
+        """The texts of a unit; greedy ones and those drawn by chance are no batch of one kind, and are written apart."""
+        sampler = self._sampler(unit)
+        texts: dict[int, Text] = {}
+        for greedy in (True, False):
+            places = [n for n, request in enumerate(unit.requests) if (request.sample is None) == greedy]
+            written = sampler.write([unit.requests[n] for n in places], unit.temperature, unit.top_p) if places else []
+            texts |= dict(zip(places, map(_without_ids, written), strict=True))
+        return [texts[n] for n in range(len(unit.requests))]
+
+    def _sampler(self, unit: WorkUnit | RequestUnit) -> Sampler:
+        model, names = self.settings, tuple(name for name, _ in unit.runs)
+        writer = self._writer(unit)
+        return Sampler(writer, self.tokenizer, model.view, names, model.seed, self.cost, model.positions, unit.batch)
+
+    def _writer(self, unit: WorkUnit | RequestUnit) -> Any:
         """The decoder with the unit's adapters on the base, or the server that knows its runs by name."""
         from journey.models.decode import Decoder
         from journey.models.endpoints import Endpoint, EndpointRef, EndpointWriter
@@ -149,8 +202,10 @@ class Worker:
 
         cap = self.settings.cap
         if self.settings.server:
-            endpoint = Endpoint(EndpointRef(unit.runs[0][0], self.settings.server))
-            return EndpointWriter(endpoint, tuple(name for name, _ in unit.runs), self.tokenizer, cap)
+            server = self.settings.server
+            ref = EndpointRef(unit.runs[0][0], server.url, server.called)
+            endpoint = Endpoint(ref, use=self.settings.use, cached=self.settings.cached)
+            return EndpointWriter(endpoint, tuple(name for name, _ in unit.runs), self.tokenizer, cap, server.stops)
         adapters = tuple(folder for _, folder in unit.runs)
         if adapters == self.adapters:
             return self.writer
@@ -160,11 +215,11 @@ class Worker:
         on_it = [None if f is None or (own and f.resolve() == own.resolve()) else f for f in adapters]
         if self.settings.one_by_one or not any(on_it):
             model = self.stack.enter_context(adapted(self.model, adapters[0]))
-            self.writer = Decoder.of(model, self.tokenizer, cap)
+            self.writer = Decoder.of(model, self.tokenizer, cap, turns=True)
         else:
             model = self.model if own is None else self._other(own)
             stack = self.stack.enter_context(stacked(model, on_it))
-            self.writer = Decoder.of(model, self.tokenizer, cap, stack)
+            self.writer = Decoder.of(model, self.tokenizer, cap, stack, turns=True)
         self.adapters = adapters
         return self.writer
 
@@ -189,13 +244,28 @@ def _without_ids(text: Text) -> Text:
     return replace(text, ids=())
 
 
-def answer_all(model: WorkerModel, units: Sequence[WorkUnit], workers: int) -> Generator[WorkUnitResult, None, None]:
-    """The results of all units, as they come; with one worker it is this very process.
+@overload
+def answer_all(
+    model: WorkerModel, units: Sequence[WorkUnit], workers: int, *, apart: bool = False
+) -> Generator[WorkUnitResult, None, None]: ...
+@overload
+def answer_all(
+    model: WorkerModel, units: Sequence[RequestUnit], workers: int, *, apart: bool = False
+) -> Generator[RequestUnitResult, None, None]: ...
+def answer_all(
+    model: WorkerModel, units: Sequence[Any], workers: int, *, apart: bool = False
+) -> Generator[Any, None, None]:
+    """The results of all units, as they come; with one worker it is this very process, unless it is to be `apart`.
 
-    Raises ResourceError when a worker runs out of memory or dies.
+    A server gets the requests of so many units together that it is never short of them. Raises ResourceError when a worker
+    runs out of memory or dies.
     """
     workers = min(1 if model.server else workers, len(units))  # a server has its own
-    if workers > 1:
+    if model.server and units:
+        worker = Worker(model)
+        with closing(map_in_threads(worker.answer, units, _together(model, units))) as results:
+            yield from results
+    elif workers > 1 or (apart and units):
         with WorkerPool(workers, setup=_set_up, arguments=(model,), hint=_LESS) as pool:
             yield from pool.unordered(_answer, units)
     elif units:
@@ -206,6 +276,17 @@ def answer_all(model: WorkerModel, units: Sequence[WorkUnit], workers: int) -> G
                     yield worker.answer(unit)
             finally:
                 worker.close()
+
+
+def _together(model: WorkerModel, units: Sequence[WorkUnit | RequestUnit]) -> int:
+    """How many units are under way with a server: as many as give it enough to do while one of them comes to its end."""
+    assert model.server is not None
+    samples = [
+        model.settings.samples if not isinstance(u, RequestUnit) and u.draws == ("samples",) else 1 for u in units
+    ]
+    sizes = [len(u.requests) if isinstance(u, RequestUnit) else len(u.runs) * len(u.questions) for u in units]
+    mean = sum(map(operator.mul, samples, sizes)) / len(units)
+    return min(len(units), _MOST_UNITS, 1 + math.ceil((model.use or ServerUse()).at_once(model.server.url) / mean))
 
 
 def default_workers(device: str) -> int:
@@ -223,7 +304,7 @@ def _set_up(model: WorkerModel) -> None:
         use_one_thread()
 
 
-def _answer(unit: WorkUnit) -> WorkUnitResult:
+def _answer(unit: Any) -> Any:
     if not _worker:
         _worker.append(Worker(_model[0]))
     return _worker[0].answer(unit)

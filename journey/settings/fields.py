@@ -1,4 +1,4 @@
-"""What a setting takes, in words: one wording for the command line's help, for `journey list` and for errors.
+"""Descriptions of what a setting takes: one wording for the command line's help, for `journey list` and for errors.
 
     lr: Annotated[float, Flag("RATE"), Unit("points")] = Field(0.1, gt=0, le=1, description="how fast")
 
@@ -49,7 +49,10 @@ class Setting:
 
 def settings_of(model: type[BaseModel]) -> list[Setting]:
     """The fields of a settings model, in the order in which they are declared."""
-    return [_setting(name, field) for name, field in model.model_fields.items()]
+    own = model.__annotations__
+    return [
+        _setting(name, field) for name, field in sorted(model.model_fields.items(), key=lambda one: one[0] not in own)
+    ]
 
 
 def _setting(name: str, field: FieldInfo) -> Setting:
@@ -93,7 +96,7 @@ def takes(annotation: Any, metadata: list[Any] | tuple[Any, ...] = ()) -> str:
     """The values of a type in words, e.g. "tokens, 16 or more", "standard or strict", "number, 0 to 1, or a list"."""
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
-        known = [each for one in more for each in (one.metadata if isinstance(one, FieldInfo) else [one])]
+        known = [each for item in more for each in (item.metadata if isinstance(item, FieldInfo) else [item])]
         return takes(inner, [*metadata, *known])
     parts = _without_none(annotation)
     if len(parts) > 1:
@@ -121,18 +124,18 @@ def takes(annotation: Any, metadata: list[Any] | tuple[Any, ...] = ()) -> str:
 
 def at(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, FieldInfo] | None:
     """The innermost field that the place of an error leads through, with its dotted name; None for a place in no field."""
-    found = None
+    innermost = None
     names: list[str] = []
     for part in loc:
         field = model.model_fields.get(str(part))
         if field is None:
             break
         names.append(str(part))
-        found = ".".join(names), field
+        innermost = ".".join(names), field
         if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
             break
         model = field.annotation
-    return found
+    return innermost
 
 
 def path_in(data: Any, loc: tuple[int | str, ...]) -> str:
@@ -178,9 +181,9 @@ def _or(words: list[str]) -> str:
 
 def _range(metadata: list[Any] | tuple[Any, ...]) -> str:
     """ "1 to 8", "1 or more", "above 0, at most 1"."""
-    found = {type(each): each for each in metadata}
-    least, above = found.get(bounds.Ge), found.get(bounds.Gt)
-    most, below = found.get(bounds.Le), found.get(bounds.Lt)
+    by_type = {type(each): each for each in metadata}
+    least, above = by_type.get(bounds.Ge), by_type.get(bounds.Gt)
+    most, below = by_type.get(bounds.Le), by_type.get(bounds.Lt)
     if least and most:
         return f"{_number(least.ge)} to {_number(most.le)}"
     if least and not below:

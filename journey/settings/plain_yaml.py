@@ -48,8 +48,8 @@ def read(text: str, where: str, hint: str) -> Any:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark and "\n" in text else ""
         raise UsageError(f"{where}{line}: not YAML that can be read: {error.problem}", hint) from None
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:  # of values like !!int x
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise UsageError(f"{where}: not YAML that can be read: {said[0]}", hint) from None
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UsageError(f"{where}: not YAML that can be read: {lines[0]}", hint) from None
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -72,9 +72,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 def refuse_unwritable(value: Any, where: str, path: tuple[str, ...] = ()) -> None:
     """Raises UsageError for what no manifest could hold: NaN, infinity, numbers beyond 64 bits, dates, too deep data."""
-    place = ".".join(path)
+    setting = ".".join(path)
     if len(path) > DEEPEST:
-        raise UsageError(f"{where}: {place[:60]}: more than {DEEPEST} levels inside one another")
+        raise UsageError(f"{where}: {setting[:60]}: more than {DEEPEST} levels inside one another")
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if not isinstance(key, str):
@@ -84,8 +84,8 @@ def refuse_unwritable(value: Any, where: str, path: tuple[str, ...] = ()) -> Non
         for number, inner in enumerate(value):
             refuse_unwritable(inner, where, (*path, str(number)))
     elif isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"{where}: {place} = {value}: expected a finite number")
+        raise UsageError(f"{where}: {setting} = {value}: expected a finite number")
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise UsageError(f"{where}: {place}: expected a number of at most 64 bits")
+        raise UsageError(f"{where}: {setting}: expected a number of at most 64 bits")
     elif value is not None and not isinstance(value, str | int | float | Path):
-        raise UsageError(f"{where}: {place} = {value} is read as a {type(value).__name__}", f'quote it: "{value}"')
+        raise UsageError(f"{where}: {setting} = {value} is read as a {type(value).__name__}", f'quote it: "{value}"')

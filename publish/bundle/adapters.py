@@ -23,9 +23,10 @@ from journey.formats.finetune import (
     AuditFile,
     RunFile,
     SweepFile,
+    TemplateFile,
     WarmupFile,
 )
-from journey.formats.manifest import Manifest
+from journey.formats.manifest import MANIFEST, Manifest
 from journey.publish.bundle import card_model
 from journey.publish.bundle.runs import AdapterRepoPlan
 from journey.publish.settings import PublishSettings
@@ -33,7 +34,7 @@ from journey.store import Folder
 
 ADAPTERS_VERSION = 1
 _KEPT = (RunFile.FILE, TRAJECTORY)
-_WHOLE = (PROBLEMS, SweepFile.FILE)  # of the whole folder, where there are any
+_WHOLE = (PROBLEMS, SweepFile.FILE, TemplateFile.FILE)  # of the whole folder, where there are any
 
 
 def stage(plan: AdapterRepoPlan, settings: PublishSettings, repo: str, out: Path) -> Path:
@@ -98,7 +99,7 @@ def _provenance(folder: Folder, plan: AdapterRepoPlan) -> None:
     if source.base_setting != plan.runs.base.name:
         named = f"{plan.base.repo}@{plan.base.revision}" if plan.base.revision else plan.base.repo
         manifest = _sealed(manifest, {**manifest.config, "base": named})
-    folder.write("provenance/finetune/manifest.json", manifest.encoded())
+    folder.write(f"provenance/finetune/{MANIFEST}", manifest.encoded())
     for run in plan.names:
         folder.write(f"provenance/finetune/{run}/{CONFIG}", source.read(f"{run}/{CONFIG}"))
 

@@ -51,7 +51,7 @@ def _templates() -> jinja2.Environment:
     import jinja2
 
     folder = Path(str(importlib.resources.files("journey.data"))) / "cards"
-    made = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # Markdown, not HTML: see `cell` and `fenced`
@@ -59,8 +59,8 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"number": number, "cell": cell, "percent": partial(percent, space=True)}
-    return made
+    environment.filters |= {"number": number, "cell": cell, "percent": partial(percent, space=True)}
+    return environment
 
 
 def render(template: str, **context: Any) -> str:
@@ -91,8 +91,8 @@ def side_by_side(pair: Pair, view: views.View) -> str:
         "shortcut".ljust(_WIDTH + 3) + "journey",
         *(f"{a:<{_WIDTH}} | {b}" for a, b in zip(left, right, strict=True)),
     ]
-    asked = pair.problem.brief if view == "compact" else pair.problem.question
-    return fenced("\n".join([*_lines(asked, 2 * _WIDTH + 3), "", *(row.rstrip() for row in rows)]))
+    prompt = pair.problem.brief if view == "compact" else pair.problem.question
+    return fenced("\n".join([*_lines(prompt, 2 * _WIDTH + 3), "", *(row.rstrip() for row in rows)]))
 
 
 def _lines(text: str, width: int) -> list[str]:
@@ -132,7 +132,7 @@ def recipes(settings: PublishSettings, rows: Mapping[str, Mapping[str, int]]) ->
 
 
 def dataset(source: BundleSource, settings: PublishSettings, rows: Mapping[str, Mapping[str, int]]) -> str:
-    """The card of a dataset bundle."""
+    """README.md of a dataset bundle; `rows` by config and split."""
     from huggingface_hub import DatasetCardData
 
     present = [config for config in columns.CONFIGS if rows.get(config)]
@@ -171,7 +171,7 @@ def _dataset_context(
     present: list[columns.Config],
 ) -> dict[str, Any]:
     survey = source.survey
-    made = recipes(settings, rows)
+    recipe_files = recipes(settings, rows)
     policies = survey.policies + source.preference.policies
     return {
         "name": _name(settings.repo),
@@ -181,15 +181,16 @@ def _dataset_context(
         "total": survey.total,
         "repeat_note": _view_note(settings.view),
         "side_by_side": side_by_side(first_pair(source), settings.view),
-        "axolotl": made["axolotl.yaml"].strip(),
-        "llamafactory": made["dataset_info.json"].strip(),
+        "axolotl": recipe_files["axolotl.yaml"].strip(),
+        "llamafactory": recipe_files["dataset_info.json"].strip(),
         "splits": [split for split in SPLITS if survey.pairs[split]],
         "configs": [{"name": name, "rows": rows[name], "what": _WHAT[name]} for name in present],
-        "tables": _tables(present, settings.view),
+        "tables": _tables(present, settings.view, bool(settings.reasoning_content)),
         "left_out": 2 * survey.total - sum(rows["stepwise"].values()),
         "methods": sorted(survey.methods.items()),
         "policies": [(name, n, terms(settings, name)) for name, n in sorted(policies.items())],
         "mistakes": sorted(survey.mistakes.items()),
+        "proofs": [(*both, n, percent(n / survey.proofs.total())) for both, n in sorted(survey.proofs.items())],
         "unverified": survey.unverified,
         "generated": _generated(source.trees),
         "funnel": source.curated.funnel,
@@ -217,11 +218,11 @@ def _view_note(view: views.View) -> str:
     }[view]
 
 
-def _tables(present: Iterable[columns.Config], view: views.View) -> list[dict[str, Any]]:
+def _tables(present: Iterable[columns.Config], view: views.View, apart: bool) -> list[dict[str, Any]]:
     """The columns of every config with types and notes; configs with the same columns share a table."""
     by_schema: dict[str, dict[str, Any]] = {}
     for config in present:
-        schema = columns.schema(config, view)
+        schema = columns.schema(config, view, apart)
         rows = [{"name": f.name, "type": type_words(f.type), "note": columns.COLUMN_NOTES[f.name]} for f in schema]
         by_schema.setdefault(str(schema), {"names": [], "columns": rows})["names"].append(config)
     return list(by_schema.values())
@@ -275,7 +276,13 @@ def owed(settings: PublishSettings, policies: Mapping[str, int]) -> list[str]:
 def _limits(source: BundleSource) -> list[str]:
     survey = source.survey
     lines = []
-    if not survey.policies:
+    foreign = {origin for origin, _ in survey.proofs} - {"own", "model", "human", "unknown"}
+    if any(origin == "own" for origin, _ in survey.proofs):
+        lines.append(
+            "Mistakes of origin `own` are those of the model that `policy` names: they are a model's own only where that very "
+            "model is trained on; to any other they are another model's."
+        )
+    if not survey.policies and foreign:
         lines.append(
             "The mistakes are made by rule, not by a model: they are provably wrong, but their kinds and their "
             "frequencies are not those of a language model."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from journey.formats.folders import EvaluatedFolder
 from journey.formats.scores import ArmScore, RunScore
+from journey.models import policy
 from journey.numbers import NOT_KNOWN, interval, number, points, spread
 from journey.publish.bundle import card_dataset
 from journey.publish.bundle.evaluated import benchmarks_of, licences_of, schemas
@@ -33,12 +34,12 @@ STARTS = ("base", "warmup")  # what the runs began as, sampled beside them
 
 
 def adapters(plan: AdapterRepoPlan, settings: PublishSettings, repo: str) -> str:
-    """The card of a repository of adapters."""
+    """README.md of a repository of adapters: training data, audit, and scores where an evaluation is published with it."""
     from huggingface_hub import ModelCardData
 
-    found, runs = plan.evaluation, plan.runs.adapters
+    evaluated, runs = plan.evaluation, plan.runs.adapters
     arms = list(dict.fromkeys(runs[run].label for run in plan.names))
-    scored = _scored(found, plan, arms) if found else []
+    scored = _scored(evaluated, plan, arms) if evaluated else []
     data = ModelCardData(
         base_model=plan.start.repo,
         library_name="peft",
@@ -48,7 +49,7 @@ def adapters(plan: AdapterRepoPlan, settings: PublishSettings, repo: str) -> str
         datasets=[plan.dataset.repo] if plan.dataset else None,
         tags=["lora", "sft", "reasoning", "journey-learning"],
         model_name=repo.rpartition("/")[2],
-        eval_results=_eval_results(found, scored, plan.evaluation_link) if found else None,
+        eval_results=_eval_results(evaluated, scored, plan.evaluation_link) if evaluated else None,
     )
     body = card_dataset.render(
         "adapters.md.j2",
@@ -59,12 +60,13 @@ def adapters(plan: AdapterRepoPlan, settings: PublishSettings, repo: str) -> str
         url=card_dataset.hub_page(repo, "model"),
         runs=[runs[run] for run in plan.names],
         first=plan.names[0],
+        template_notes=policy.sentences(plan.runs.folder.template or policy.PLAIN),
         arms=arms,
         audit_rows=_audit_rows(plan, arms),
         audit=plan.runs.folder.audit,
         scored=scored,
-        found=found,
-        compared=_compared(found),
+        evaluated=evaluated,
+        compared=_compared(evaluated),
         manifest=plan.runs.folder.sha256,
     )
     return card_dataset.join(data.to_yaml(), body)
@@ -77,7 +79,7 @@ def _audit_rows(plan: AdapterRepoPlan, arms: list[str]) -> list[list[str]]:
     for words, name in _AUDIT:
         cells = []
         for arm in arms:
-            values = sorted(getattr(one, name) for one in counts if one.label == arm)
+            values = sorted(getattr(run, name) for run in counts if run.label == arm)
             cells.append(spread(number(values[0]), number(values[-1])) if values else NOT_KNOWN)
         rows.append([words, *cells])
     return rows
@@ -102,12 +104,12 @@ class Scored:
     oracle: bool = False
 
 
-def _scored(found: EvaluatedFolder, plan: AdapterRepoPlan, arms: list[str]) -> list[Scored]:
+def _scored(evaluated: EvaluatedFolder, plan: AdapterRepoPlan, arms: list[str]) -> list[Scored]:
     """Accuracy with its interval, by benchmark and strategy: of each arm, or of the one run, and of the base."""
     if plan.only is None:
-        return [_of_arm(one) for one in found.scores.arms if one.arm in (*arms, *STARTS)]
+        return [_of_arm(score) for score in evaluated.scores.arms if score.arm in (*arms, *STARTS)]
     wanted = (plan.only, *STARTS)
-    return [_of_run(one) for one in found.scores.runs if one.run in wanted]
+    return [_of_run(score) for score in evaluated.scores.runs if score.run in wanted]
 
 
 def _of_arm(arm: ArmScore) -> Scored:
@@ -153,37 +155,37 @@ def _of_run(run: RunScore) -> Scored:
     )
 
 
-def _eval_results(found: EvaluatedFolder, scored: list[Scored], link: Link | None) -> list[EvalResult]:
+def _eval_results(evaluated: EvaluatedFolder, scored: list[Scored], link: Link | None) -> list[EvalResult]:
     from huggingface_hub import EvalResult
 
-    benchmarks = {benchmark.name: benchmark for benchmark in found.plan.benchmarks}
+    benchmarks = {benchmark.name: benchmark for benchmark in evaluated.plan.benchmarks}
     results = []
-    for one in scored:
-        if one.oracle:  # looks at the gold answers: no result of the model
+    for score in scored:
+        if score.oracle:  # looks at the gold answers: no result of the model
             continue
-        benchmark = benchmarks[one.benchmark]
+        benchmark = benchmarks[score.benchmark]
         source = _HUB_SOURCE.fullmatch(benchmark.source)
         of_hub = source[1] if source else None
-        ends = {"low": one.low, "high": one.high}
+        ends = {"low": score.low, "high": score.high}
         results.append(
             EvalResult(
                 task_type="text-generation",
                 task_name="reasoning",
-                dataset_type=of_hub or (link.repo if link else one.benchmark),
-                dataset_name=one.benchmark,
+                dataset_type=of_hub or (link.repo if link else score.benchmark),
+                dataset_name=score.benchmark,
                 dataset_revision=benchmark.revision if of_hub and _is_commit(benchmark.revision) else None,
                 dataset_split="test",
                 metric_type="accuracy",
-                metric_name=f"accuracy of {one.name}, {one.strategy}",
-                metric_value=round(one.accuracy, 6),
+                metric_name=f"accuracy of {score.name}, {score.strategy}",
+                metric_value=round(score.accuracy, 6),
                 metric_args={
-                    "arm": one.arm,
-                    "strategy": one.strategy,
+                    "arm": score.arm,
+                    "strategy": score.strategy,
                     **{end: round(value, 6) for end, value in ends.items() if value is not None},
                     "level": 0.95,
-                    "problems": one.n,
-                    "seeds": one.seeds,
-                    "mean_tokens": round(one.mean_tokens, 2),
+                    "problems": score.n,
+                    "seeds": score.seeds,
+                    "mean_tokens": round(score.mean_tokens, 2),
                 },
                 source_name="journey-learning evaluation" if link else None,
                 source_url=card_dataset.hub_page(link.repo, "dataset") if link else None,
@@ -196,30 +198,30 @@ def _is_commit(revision: object) -> bool:
     return isinstance(revision, str) and re.fullmatch(r"[0-9a-f]{40}", revision) is not None
 
 
-def _compared(found: EvaluatedFolder | None) -> list[dict[str, str]]:
+def _compared(evaluated: EvaluatedFolder | None) -> list[dict[str, str]]:
     """The comparisons between arms, flat: names, difference, interval, p and the verdict's words."""
     return [
         {
-            "benchmark": one.benchmark,
-            "arms": f"{one.second} minus {one.first}",
-            "difference": points(one.comparison.difference),
-            "interval": interval(one.comparison.low, one.comparison.high),
-            "words": "; ".join([one.verdict.words, *one.verdict.qualifiers]),
+            "benchmark": row.benchmark,
+            "arms": f"{row.second} minus {row.first}",
+            "difference": points(row.comparison.difference),
+            "interval": interval(row.comparison.low, row.comparison.high),
+            "words": "; ".join([row.verdict.words, *row.verdict.qualifiers]),
         }
-        for one in (found.scores.compared if found else ())
-        if one.first not in STARTS
+        for row in (evaluated.scores.compared if evaluated else ())
+        if row.first not in STARTS
     ]
 
 
 def evaluation(
-    found: EvaluatedFolder,
+    evaluated: EvaluatedFolder,
     licence: Licence,
     settings: PublishSettings,
     repo: str,
     rows: Mapping[str, int],
     links: Mapping[str, Link | None],
 ) -> str:
-    """The card of an evaluation's repository."""
+    """README.md of an evaluation's repository; `rows` by table, `links` to the adapters and the data it is about."""
     from huggingface_hub import DatasetCardData
 
     names = ("samples", "questions", "scores")
@@ -252,16 +254,17 @@ def evaluation(
         "evaluation.md.j2",
         name=repo.rpartition("/")[2],
         repo=repo,
-        plan=found.plan,
-        benchmarks=benchmarks_of(found),
-        scores=found.scores,
-        compared=_compared(found),
+        plan=evaluated.plan,
+        benchmarks=benchmarks_of(evaluated),
+        scores=evaluated.scores,
+        compared=_compared(evaluated),
         tables=tables,
         links={name: link for name, link in links.items() if link},
         licence=licence.id,
         licences={
-            name: given or settings.source_license.get(name, "not stated") for name, given in licences_of(found).items()
+            name: given or settings.source_license.get(name, "not stated")
+            for name, given in licences_of(evaluated).items()
         },
-        manifest=found.sha256,
+        manifest=evaluated.sha256,
     )
     return card_dataset.join(data.to_yaml(), body)

@@ -14,9 +14,10 @@ from typing import Any
 
 from journey import console
 from journey.formats.curation import LEDGER, FunnelFile
+from journey.formats.finetune import TemplateFile
 from journey.formats.manifest import MANIFEST
 from journey.formats.publication import PublishedShard, PublishedShards
-from journey.publish.bundle import card_dataset, provenance
+from journey.publish.bundle import card_dataset, provenance, reasoning
 from journey.publish.bundle.source import BundleSource
 from journey.publish.settings import PublishSettings
 from journey.publish.tables import columns, parquet
@@ -26,7 +27,13 @@ from journey.store import Folder
 
 BUNDLE_VERSION = 1
 _MADE: tuple[Config, ...] = ("journey", "shortcut", "pairs", "trees", "stepwise")
-_BUILD = {"repo", "view", "license", "source_license"}  # settings that change the bytes of a dataset bundle
+_BUILD = {
+    "repo",
+    "view",
+    "license",
+    "source_license",
+    "reasoning_content",
+}  # settings that change the bytes of a dataset bundle
 
 
 def open_folder(source: BundleSource, settings: PublishSettings, out: Path) -> Folder:
@@ -44,6 +51,8 @@ def stage(
     source: BundleSource, settings: PublishSettings, out: Path, *, shard_bytes: int = parquet.SHARD_BYTES
 ) -> Path:
     """Build the bundle of a curated folder and return it. Resumes; gives the same bytes every time."""
+    if settings.reasoning_content:
+        reasoning.check(source.curated, settings.view)
     with open_folder(source, settings, out) as folder:
         if not folder.finished:
             rows = _tables(folder, source, settings, shard_bytes)
@@ -69,10 +78,10 @@ def _tables(
             rows[config] = {}
             for split in splits:
                 done = 0
-                for made in _table(folder, source, settings, config, split, shard_bytes):
-                    bar.advance(made["items"] - done, f"{config} {split}")
-                    done = made["items"]
-                    rows[config][split] = rows[config].get(split, 0) + made["rows"]
+                for shard in _table(folder, source, settings, config, split, shard_bytes):
+                    bar.advance(shard["items"] - done, f"{config} {split}")
+                    done = shard["items"]
+                    rows[config][split] = rows[config].get(split, 0) + shard["rows"]
     return {config: {split: n for split, n in by.items() if n} for config, by in rows.items()}
 
 
@@ -90,9 +99,9 @@ def _table(
             return
     wanted = source.survey.pairs[split]
     items = _items(source, settings, config, split, spent)
-    schema = columns.schema(config, settings.view)
-    place = lambda k: folder.path(f"{config}/{split}-{k:05d}.parquet")
-    written = parquet.write_shards(items, schema, place, first=number, spent=spent, shard_bytes=shard_bytes)
+    schema = columns.schema(config, settings.view, bool(settings.reasoning_content))
+    path_of = lambda k: folder.path(f"{config}/{split}-{k:05d}.parquet")
+    written = parquet.write_shards(items, schema, path_of, first=number, spent=spent, shard_bytes=shard_bytes)
     for shard in written:
         counts = {"rows": shard.rows, "items": shard.items, "last": shard.items == wanted}
         folder.mark_files(f"{end}-{shard.number:05d}", [f"{config}/{split}-{shard.number:05d}.parquet"], counts)
@@ -111,14 +120,14 @@ def _items(
         if config == "preference":
             yield source.preference.of(pair, settings.view)
         else:
-            yield columns.rows_of(config, pair, None, settings.view)
+            yield columns.rows_of(config, pair, None, settings.view, bool(settings.reasoning_content))
 
 
 def _provenance(folder: Folder, source: BundleSource) -> None:
     """Manifests, ledger and funnel as they are, and the rows of every shard of the curated folder."""
     curated = source.curated
     folder.write(f"provenance/curate/{MANIFEST}", curated.manifest.encoded())
-    for name in (FunnelFile.FILE, LEDGER):
+    for name in (FunnelFile.FILE, TemplateFile.FILE, LEDGER):
         if curated.has(name):
             folder.write(f"provenance/curate/{name}", curated.read(name))
     for number, trees in enumerate(source.trees):

@@ -12,7 +12,9 @@ from typing import Any
 
 from journey import console
 from journey.answers.grading import grade
+from journey.formats.behaviour import BehaviourFile
 from journey.formats.folders import EvaluatedFolder
+from journey.formats.manifest import MANIFEST
 from journey.formats.plan import EvaluationPlan, RunInfo
 from journey.formats.scores import Scores
 from journey.publish.bundle import card_model
@@ -26,11 +28,11 @@ from journey.schema import Question, Sample
 from journey.store import Folder
 
 EVALUATION_VERSION = 1
-_VIEWS = ("report.html", "report.md", "behaviour.json", "judge.jsonl")  # where there are any: made again at will
+_VIEWS = ("report.html", "report.md", BehaviourFile.FILE, "judge.jsonl")  # where there are any: made again at will
 
 
 def stage(
-    found: EvaluatedFolder,
+    evaluated: EvaluatedFolder,
     licence: Licence,
     settings: PublishSettings,
     repo: str,
@@ -45,45 +47,45 @@ def stage(
         "licence": licence.id,
         **{name: str(link) if link else None for name, link in links.items()},
     }
-    with Folder.open(out, "publish", config, inputs={"evaluate": found.sha256}) as folder:
+    with Folder.open(out, "publish", config, inputs={"evaluate": evaluated.sha256}) as folder:
         if not folder.finished:
-            rows = _tables(folder, found)
+            rows = _tables(folder, evaluated)
             for name in (EvaluationPlan.FILE, Scores.FILE):
-                folder.write(name, found.read(name))
+                folder.write(name, evaluated.read(name))
             for name in _VIEWS:
-                if (found.path / name).is_file():
-                    folder.write(name, (found.path / name).read_bytes())
-            folder.write("provenance/evaluate/manifest.json", placeless(found.manifest).encoded())
-            folder.write("README.md", card_model.evaluation(found, licence, settings, repo, rows, links).encode())
+                if (evaluated.path / name).is_file():
+                    folder.write(name, (evaluated.path / name).read_bytes())
+            folder.write(f"provenance/evaluate/{MANIFEST}", placeless(evaluated.manifest).encoded())
+            folder.write("README.md", card_model.evaluation(evaluated, licence, settings, repo, rows, links).encode())
             folder.finish({"rows": rows})
     return out
 
 
-def _tables(folder: Folder, found: EvaluatedFolder) -> dict[str, int]:
+def _tables(folder: Folder, evaluated: EvaluatedFolder) -> dict[str, int]:
     questions = {
-        benchmark.name: {question.id: question for question in found.questions(benchmark.name)}
-        for benchmark in benchmarks_of(found)
+        benchmark.name: {question.id: question for question in evaluated.questions(benchmark.name)}
+        for benchmark in benchmarks_of(evaluated)
     }
     names = schemas()["scores"].names
     streams: dict[str, Iterator[list[dict[str, Any]]]] = {
-        "samples": _samples(found, questions),
-        "questions": ([_question(one)] for of in questions.values() for one in of.values()),
-        "scores": ([{name: getattr(run, name) for name in names}] for run in found.scores.runs),
+        "samples": _samples(evaluated, questions),
+        "questions": ([_question(question)] for of in questions.values() for question in of.values()),
+        "scores": ([{name: getattr(run, name) for name in names}] for run in evaluated.scores.runs),
     }
     rows = {}
     for name, stream in streams.items():
-        place = lambda number, name=name: folder.path(f"{name}/test-{number:05d}.parquet")
-        shards = list(parquet.write_shards(stream, schemas()[name], place))
+        path_of = lambda number, name=name: folder.path(f"{name}/test-{number:05d}.parquet")
+        shards = list(parquet.write_shards(stream, schemas()[name], path_of))
         folder.mark_files(f"table-{name}", [f"{name}/test-{shard.number:05d}.parquet" for shard in shards])
         rows[name] = sum(shard.rows for shard in shards)
     return rows
 
 
-def _question(one: Question) -> dict[str, Any]:
-    problem = one.problem
+def _question(question: Question) -> dict[str, Any]:
+    problem = question.problem
     return {
-        "question_id": one.id,
-        "benchmark": one.benchmark,
+        "question_id": question.id,
+        "benchmark": question.benchmark,
         "question": problem.question,
         "gold": problem.answer,
         "check": problem.check,
@@ -94,15 +96,15 @@ def _question(one: Question) -> dict[str, Any]:
     }
 
 
-def _samples(found: EvaluatedFolder, questions: dict[str, dict[str, Question]]) -> Iterator[list[dict[str, Any]]]:
+def _samples(evaluated: EvaluatedFolder, questions: dict[str, dict[str, Question]]) -> Iterator[list[dict[str, Any]]]:
     """The rows of every sample, graded as the report grades it."""
-    runs = {run.run: run for run in found.plan.runs}
-    drawn = found.sampled()
+    runs = {run.run: run for run in evaluated.plan.runs}
+    drawn = evaluated.sampled()
     with console.progress("samples", len(drawn)) as bar:
         for run, benchmark, draw in drawn:
             known = runs.get(run) or RunInfo(run, run, None)  # the larger model of a comparison is no run of the plan
             facts = {"run": run, "arm": known.arm, "seed": known.seed, "benchmark": benchmark, "draw": draw}
-            for sample in found.samples(run, benchmark, draw):
+            for sample in evaluated.samples(run, benchmark, draw):
                 yield [{**facts, **_sample(sample, questions[benchmark][sample.question])}]
             bar.advance(detail=run)
 

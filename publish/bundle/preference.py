@@ -2,12 +2,14 @@
 
     {"pair_id": "21a0...", "chosen": "<think> ... \\\\boxed{61}", "rejected": "<think> ... \\\\boxed{44}", "policy": "..."}
 
-One JSON object a line. `policy`, the model that wrote the answers, may be left out. The prompt is the pair's own.
+A file of any kind that `journey.tables` reads. `policy`, the model that wrote the answers, may be left out or null. The
+prompt is the pair's own.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,17 +18,18 @@ import msgspec
 
 from journey import views
 from journey.errors import UsageError
-from journey.formats.files import sha256
 from journey.formats.folders import CuratedFolder
 from journey.publish.bundle import provenance
 from journey.schema import Pair
 from journey.splits import SPLITS
+from journey.tables.cells import Unusable, text_of
+from journey.tables.source import digest, locate, raw_rows
 from journey.views import View
 
-_SHAPE = 'one object a line: {"pair_id": "...", "chosen": "...", "rejected": "...", "policy": "..."}'
+_SHAPE = 'a row looks like {"pair_id": "...", "chosen": "...", "rejected": "...", "policy": "..."}'
 
 
-class _Line(msgspec.Struct, forbid_unknown_fields=True):
+class _Line(msgspec.Struct):
     pair_id: str
     chosen: str
     rejected: str
@@ -52,12 +55,12 @@ class Preference:
     def of(self, pair: Pair, view: View) -> list[dict[str, Any]]:
         """The rows of a pair, as `columns.schema("preference", view)` wants them."""
         plain = view == "compact"
-        asked = views.prompt(pair.problem, view)
+        prompt = views.prompt(pair.problem, view)
         turn = lambda text: f" {text}" if plain else [{"role": "assistant", "content": text}]
         return [
             {
                 "id": f"{pair.pair_id}-preference-{number}",
-                "prompt": asked if plain else [{"role": "user", "content": asked}],
+                "prompt": prompt if plain else [{"role": "user", "content": prompt}],
                 "chosen": turn(line.chosen),
                 "rejected": turn(line.rejected),
                 "answer": pair.problem.answer,
@@ -74,30 +77,36 @@ class Preference:
 
 def read(path: Path, curated: CuratedFolder) -> Preference:
     """The rows of a file. Raises UsageError naming the line that is none, or whose pair the folder does not hold."""
-    if not path.is_file():
-        raise UsageError(f"no file {path}", f"give a .jsonl file, {_SHAPE}")
-    decoder = msgspec.json.Decoder(_Line)
+    source = locate(str(path))
     rows: dict[str, list[_Line]] = {}
-    first: dict[str, int] = {}
-    with path.open("rb") as file:
-        for number, text in enumerate(file, start=1):
-            if not text.strip():
-                continue
-            try:
-                line = decoder.decode(text)
-            except msgspec.DecodeError as error:
-                raise UsageError(f"{path}, line {number}: {error}", _SHAPE) from None
-            rows.setdefault(line.pair_id, []).append(line)
-            first.setdefault(line.pair_id, number)
+    first: dict[str, str] = {}
+    for where, row in raw_rows(source):
+        line = _line(row, f"{path}, {where}")
+        rows.setdefault(line.pair_id, []).append(line)
+        first.setdefault(line.pair_id, where)
     if not rows:
-        raise UsageError(f"{path} is empty", _SHAPE)
+        raise UsageError(f"{path} holds no rows", _SHAPE)
     ids = msgspec.json.Decoder(_PairId)
     for split in SPLITS:
         for raw in provenance.lines(curated, split):
             first.pop(ids.decode(raw).pair_id, None)
     if first:
-        pair, number = next(iter(first.items()))
-        raise UsageError(
-            f"{path}, line {number}: {curated.path} holds no pair {pair!r}", "give rows of pairs that it holds"
-        )
-    return Preference(rows, sha256(path))
+        pair, where = next(iter(first.items()))
+        raise UsageError(f"{path}, {where}: {curated.path} holds no pair {pair!r}", "give rows of pairs that it holds")
+    return Preference(rows, digest(source))
+
+
+def _line(row: Mapping[str, Any], where: str) -> _Line:
+    """A row of the file; null is missing, and what is text is told as everywhere. Answers keep the blanks around them."""
+    given = {name: value for name, value in row.items() if value is not None}
+    for name in given:
+        if name not in _Line.__struct_fields__:
+            raise UsageError(f"{where}: unknown field {name!r}", _SHAPE)
+    try:
+        read = {name: text_of(value, name, name) for name, value in given.items()}
+    except Unusable as unusable:
+        raise UsageError(f"{where}: {unusable.detail}", _SHAPE) from None
+    for name in ("pair_id", "chosen", "rejected"):
+        if not read.get(name):
+            raise UsageError(f"{where}: no field {name!r} (fields: {', '.join(map(str, row)) or 'none'})", _SHAPE)
+    return _Line(**{name: given[name] if isinstance(given[name], str) else text for name, text in read.items()})

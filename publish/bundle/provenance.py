@@ -1,4 +1,4 @@
-"""What a curated folder was made of: its counts, sources, licences and teachers, and the trees of its pairs."""
+"""The provenance of a curated folder: its counts, sources, licences and teachers, and the trees of its pairs."""
 
 from __future__ import annotations
 
@@ -49,16 +49,21 @@ class Survey:
     policies: Counter[str] = field(default_factory=Counter)
     levels: Counter[str] = field(default_factory=Counter)
     mistakes: Counter[int] = field(default_factory=Counter)
+    proofs: Counter[tuple[str, str]] = field(default_factory=Counter)  # pairs with mistakes, by origin and proof
     oracle_timed: int = 0
     unverified: int = 0
 
     def add(self, split: str, seen: _Seen) -> None:
-        """Count one pair."""
+        """Count one pair. Raises UsageError where its source comes with a second licence."""
         problem = seen.problem
         self.pairs[split] += 1
         self.sources[problem.source] += 1
         self.methods[seen.method] += 1
         self.mistakes[seen.mistakes] += 1
+        origin = columns.origin(seen.method, seen.mistakes, seen.provenance)
+        if origin is not None:
+            known_by = columns.proof(seen.method, seen.mistakes, problem.source, seen.provenance)
+            self.proofs[origin, str(known_by)] += 1
         self.levels[f"{problem.source} {problem.level}" if problem.level is not None else problem.source] += 1
         known = self.licences.setdefault(problem.source, problem.licence)
         if known != problem.licence:
@@ -80,13 +85,13 @@ class Survey:
 
 def survey(curated: CuratedFolder) -> Survey:
     """Look once through all pairs. Raises UsageError if there are none, or a source has two licences."""
-    found, decoder = Survey(), msgspec.json.Decoder(_Seen)
+    counts, decoder = Survey(), msgspec.json.Decoder(_Seen)
     for split in SPLITS:
         for line in lines(curated, split):
-            found.add(split, decoder.decode(line))
-    if not found.total:
+            counts.add(split, decoder.decode(line))
+    if not counts.total:
         raise UsageError(f"{curated.path} holds no pairs", "curate more pairs")
-    return found
+    return counts
 
 
 def lines(folder: FinishedFolder, kind: str) -> Iterator[bytes]:

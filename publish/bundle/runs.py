@@ -49,8 +49,8 @@ class Runs:
     @property
     def base(self) -> BaseFacts:
         """The base of all runs, by its Hub id where the settings named it so."""
-        base, asked = next(iter(self.adapters.values())).base, self.folder.base_setting
-        return msgspec.structs.replace(base, name=asked) if hub.is_id(asked) and not Path(asked).exists() else base
+        base, name = next(iter(self.adapters.values())).base, self.folder.base_setting
+        return msgspec.structs.replace(base, name=name) if hub.is_id(name) and not Path(name).exists() else base
 
 
 def read(folder: FinetunedFolder) -> Runs:
@@ -81,5 +81,5 @@ class AdapterRepoPlan:
 
     @property
     def names(self) -> list[str]:
-        """The runs that go in."""
+        """The names of the runs whose adapters the repository holds: one, or all."""
         return [self.only] if self.only else list(self.runs.adapters)

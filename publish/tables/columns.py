@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from journey import views
+from journey.catalog import FAMILIES
 from journey.schema import Node, Pair, Problem, Segment, Trace, Tree
 from journey.views import View
 
@@ -32,6 +33,7 @@ Config = Literal["journey", "shortcut", "pairs", "trees", "stepwise", "preferenc
 CONFIGS: tuple[Config, ...] = ("journey", "shortcut", "pairs", "trees", "stepwise", "preference")
 DEFAULT: Config = "journey"
 NEEDS_TREE: tuple[Config, ...] = ("trees", "stepwise")
+REASONING = "reasoning_content"  # as vLLM's parser, axolotl and the templates of reasoning bases name it
 UNVERIFIED = "unverified"  # provenance["roles"] of traces whose roles were read out of prose
 
 _ABOUT: dict[str, str] = {
@@ -56,6 +58,10 @@ _TRACE: dict[str, str] = {
     "backtracks": "times this trace goes back",
     "verified": "whether the roles come from a tree, not from prose",
     "policy": "model that wrote the trace, if one did",
+    "origin": "where the mistakes come from: injected, search, own (of the policy named), model, human, unknown; none without any",
+    "proof": "how they are known to be mistakes: checked:question (question and text suffice), checked:solution (the source's "
+    "own solution is needed), estimated, labelled, unverified; none without any",
+    "pass_rate": "share of a policy's attempts at the problem that were right, where it has been asked",
 }
 _SEGMENTS = "segments in order: role, prose, terse notation, node of the tree, span in the think view"
 COLUMN_NOTES: dict[str, str] = {
@@ -90,20 +96,26 @@ COLUMN_NOTES: dict[str, str] = {
 }
 
 
-def schema(config: Config, view: View) -> pyarrow.Schema:
-    """The Arrow types of a config. In the compact view prompts and completions are plain text, else conversations."""
+def schema(config: Config, view: View, apart: bool = False) -> pyarrow.Schema:
+    """The Arrow types of a config. In the compact view prompts and completions are plain text, else conversations.
+
+    `apart`: answers of the traces have their thinking in `reasoning_content`, beside `content`.
+    """
     import pyarrow as pa
 
     text, whole, yes = pa.string(), pa.int32(), pa.bool_()
     message = pa.list_(pa.struct([("role", text), ("content", text)]))
-    said = text if view == "compact" else message
+    turns = text if view == "compact" else message
+    said_apart = pa.list_(pa.struct([("role", text), ("content", text), (REASONING, text)]))
+    answers, whole_turns = (said_apart, said_apart) if apart else (turns, message)
     segment = pa.struct([(n, text) for n in ("role", "text", "brief")] + [(n, whole) for n in ("node", "start", "end")])
     origin = [("source", text), ("licence", text), ("method", text)]
     ids = [("pair_id", text), ("problem_id", text)]
     trace = [
-        ("id", text), ("prompt", said), ("completion", said), ("messages", message), ("problem", text),
+        ("id", text), ("prompt", turns), ("completion", answers), ("messages", whole_turns), ("problem", text),
         ("solution", text), ("answer", text), ("final_answer", text), *ids, ("kind", text), *origin, ("check", text),
         ("level", whole), ("mistakes", whole), ("backtracks", whole), ("verified", yes), ("policy", text),
+        ("origin", text), ("proof", text), ("pass_rate", pa.float64()),
     ]  # fmt: skip
     fields: dict[Config, list[tuple[str, Any]]] = {
         "journey": trace,
@@ -113,7 +125,8 @@ def schema(config: Config, view: View) -> pyarrow.Schema:
             ("check", text), ("level", whole), ("held_out", yes), ("facts", text), ("tree_id", text),
             ("mistakes", whole), ("shortcut_text", text), ("journey_text", text), ("shortcut", pa.list_(segment)),
             ("shortcut_answer", text), ("shortcut_answer_brief", text), ("journey", pa.list_(segment)),
-            ("journey_answer", text), ("journey_answer_brief", text), ("provenance", text), ("version", whole),
+            ("journey_answer", text), ("journey_answer_brief", text), ("origin", text), ("proof", text),
+            ("pass_rate", pa.float64()), ("provenance", text), ("version", whole),
         ],
         "trees": [
             ("tree_id", text), *ids, *origin, ("seed", pa.int64()), ("nodes", whole), ("wrong_nodes", whole),
@@ -124,7 +137,7 @@ def schema(config: Config, view: View) -> pyarrow.Schema:
             ("roles", pa.list_(text)), ("answer", text), *ids, ("kind", text), *origin,
         ],
         "preference": [
-            ("id", text), ("prompt", said), ("chosen", said), ("rejected", said), ("answer", text), *ids, *origin,
+            ("id", text), ("prompt", turns), ("chosen", turns), ("rejected", turns), ("answer", text), *ids, *origin,
             ("policy", text),
         ],
     }  # fmt: skip
@@ -147,19 +160,60 @@ def _origin(pair: Pair) -> dict[str, Any]:
 
 def policy(provenance: Mapping[str, Any]) -> str | None:
     """The model that wrote a pair's traces, or None where no model did."""
-    found = next((provenance[key] for key in ("policy", "model", "teacher") if provenance.get(key)), None)
-    return None if found is None else str(found)
+    model = next((provenance[key] for key in ("policy", "model", "teacher") if provenance.get(key)), None)
+    if isinstance(model, Mapping):  # with the hashes of its weights
+        model = model.get("name")
+    return None if model is None else str(model)
 
 
-def trace_row(pair: Pair, kind: Literal["journey", "shortcut"], view: View) -> dict[str, Any]:
-    """A row of `journey` or `shortcut`."""
+_BY_METHOD = {"search": "search", "slips": "injected"}
+_FALSE_EQUATIONS = {"digit", "carry", "sign", "off_by_one", "table", "place"}  # kinds of slips that their text shows
+
+
+def origin(method: str, mistakes: int, provenance: Mapping[str, Any]) -> str | None:
+    """Where a pair's mistakes come from; None where it has none."""
+    return None if not mistakes else str(provenance.get("origin") or _BY_METHOD.get(method, "unknown"))
+
+
+def proof(method: str, mistakes: int, source: str, provenance: Mapping[str, Any]) -> str | None:
+    """How a pair's mistakes are known to be some: by the weakest proof among them; None where it has none."""
+    if not mistakes:
+        return None
+    if provenance.get("proof"):
+        return str(provenance["proof"])
+    stated = source in FAMILIES.names() or set(provenance.get("kinds", ("?",))) <= _FALSE_EQUATIONS
+    if method == "search" or (method == "slips" and stated):
+        return "checked:question"
+    return "checked:solution" if method == "slips" else UNVERIFIED
+
+
+def _mistakes(pair: Pair, told: int) -> dict[str, Any]:
+    """The columns about a pair's mistakes, of which a trace tells so many."""
+    return {
+        "origin": origin(pair.method, told, pair.provenance),
+        "proof": proof(pair.method, told, pair.problem.source, pair.provenance),
+        "pass_rate": pair.provenance.get("pass_rate"),
+    }
+
+
+def thinking_apart(text: str) -> dict[str, str]:
+    """The fields of an answer of the think view, its thinking beside its content, as chat templates read them."""
+    thinking, _, content = text.removeprefix(views.THINK_OPEN).partition(views.THINK_CLOSE)
+    return {"content": content, REASONING: thinking}
+
+
+def trace_row(pair: Pair, kind: Literal["journey", "shortcut"], view: View, apart: bool = False) -> dict[str, Any]:
+    """A row of `journey` or `shortcut`; `apart` as in `schema`."""
     problem, trace = pair.problem, pair.journey if kind == "journey" else pair.shortcut
-    asked, answered = said(problem, trace, view)
-    conversation = _turn("user", asked) + _turn("assistant", answered.strip() if view == "compact" else answered)
+    told = pair.mistakes if kind == "journey" else 0
+    prompt, answered = said(problem, trace, view)
+    conversation = _turn("user", prompt) + _turn("assistant", answered.strip() if view == "compact" else answered)
     plain = view == "compact"
+    if apart:
+        conversation[1:] = [{"role": "assistant", **thinking_apart(answered)}]
     return {
         "id": f"{pair.pair_id}-{kind}",
-        "prompt": asked if plain else conversation[:1],
+        "prompt": prompt if plain else conversation[:1],
         "completion": answered if plain else conversation[1:],
         "messages": conversation,
         "problem": problem.question,
@@ -172,10 +226,11 @@ def trace_row(pair: Pair, kind: Literal["journey", "shortcut"], view: View) -> d
         **_origin(pair),
         "check": problem.check,
         "level": problem.level,
-        "mistakes": pair.mistakes if kind == "journey" else 0,
+        "mistakes": told,
         "backtracks": sum(segment.role == "backtrack" for segment in trace.segments),
         "verified": pair.provenance.get("roles") != UNVERIFIED,
         "policy": policy(pair.provenance),
+        **_mistakes(pair, told),
     }
 
 
@@ -196,6 +251,7 @@ def pair_row(pair: Pair, view: View) -> dict[str, Any]:
         "facts": _json(problem.facts),
         "tree_id": pair.tree,
         "mistakes": pair.mistakes,
+        **_mistakes(pair, pair.mistakes),
         "provenance": _json(pair.provenance),
         "version": pair.version,
     }
@@ -234,7 +290,7 @@ def pair_of(row: Mapping[str, Any], *, stated: bool = True) -> Pair:
         facts=json.loads(row["facts"]),
     )
     shortcut, journey = (
-        Trace(tuple(Segment(**one) for one in row[name]), row[f"{name}_answer"], row[f"{name}_answer_brief"])
+        Trace(tuple(Segment(**segment) for segment in row[name]), row[f"{name}_answer"], row[f"{name}_answer_brief"])
         for name in ("shortcut", "journey")
     )
     return Pair(
@@ -307,20 +363,20 @@ def stepwise_rows(pair: Pair, tree: Tree, view: View) -> list[dict[str, Any]]:
 def _label(step: Segment, verdicts: Mapping[int, str]) -> bool | None:
     if step.role in ("plan", "notice", "backtrack", "answer"):
         return True
-    found = verdicts.get(step.node)
-    if found == "unknown":
+    verdict = verdicts.get(step.node)
+    if verdict == "unknown":
         return None
-    return step.role not in ("mistake", "consequence") and found != "wrong"
+    return step.role not in ("mistake", "consequence") and verdict != "wrong"
 
 
 def _json(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
-def rows_of(config: Config, pair: Pair, tree: Tree | None, view: View) -> list[dict[str, Any]]:
+def rows_of(config: Config, pair: Pair, tree: Tree | None, view: View, apart: bool = False) -> list[dict[str, Any]]:
     """The rows that a pair adds to a config (`preference` is not made from pairs)."""
     if config in ("journey", "shortcut"):
-        return [trace_row(pair, config, view)]
+        return [trace_row(pair, config, view, apart)]
     if config == "pairs":
         return [pair_row(pair, view)]
     assert tree is not None

@@ -45,8 +45,8 @@ def _llama(id_: str, version: str, prefix: str, banner: str) -> Licence:
 OTHER = "other"  # terms that the publisher has read
 _GEMMA = "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms"
 KNOWN: dict[str, Licence] = {
-    one.id: one
-    for one in (
+    licence.id: licence
+    for licence in (
         Licence("cc0-1.0", 0, attribution=False),
         Licence("unlicense", 0, attribution=False),
         Licence("mit", 1),
@@ -86,44 +86,46 @@ def known(name: str) -> Licence | None:
     return KNOWN.get(_OTHER_NAMES.get(plain, plain))
 
 
-def choose(licences: Mapping[str, str | None], asked: str | None, *, flag: str = "--source-license NAME=ID") -> Licence:
+def choose(
+    licences: Mapping[str, str | None], chosen: str | None, *, flag: str = "--source-license NAME=ID"
+) -> Licence:
     """The licence of something made from sources, by name with the licence of each (None: not stated).
 
-    Without `asked`, the one that the sources demand. Raises UsageError or UnknownName, naming the source and the rule,
+    Without `chosen`, the one that the sources demand. Raises UsageError or UnknownName, naming the source and the rule,
     if a source's licence is not known, forbids this, or does not allow the licence asked for.
     """
-    found: dict[str, Licence] = {}
+    by_source: dict[str, Licence] = {}
     for source, name in licences.items():
         licence = known(name) if name else None
         if licence is None:
-            told = "has no licence" if not name else f"has a licence that is not known here, {name!r}"
+            message = "has no licence" if not name else f"has a licence that is not known here, {name!r}"
             raise UsageError(
-                f"{source} {told}, so it cannot be told what may be done with it",
+                f"{source} {message}, so it cannot be told what may be done with it",
                 f"find out, and say it: {flag}, one of {', '.join(KNOWN)}",
             )
         if licence.no_derivatives:
             raise UsageError(f"{source} is {licence.id}: nothing made from it may be published", "leave it out")
-        found[source] = licence
-    wanted = known(asked) if asked else None
-    if asked and wanted is None:
-        raise UnknownName("licence", asked, KNOWN)
-    binding = {source: one for source, one in found.items() if one.share_alike or one.own}
-    if len({one.id for one in binding.values()}) > 1:
-        told = ", ".join(f"{source} {one.id}" for source, one in binding.items())
-        raise UsageError(f"no one licence fits sources that each keep their own: {told}", "publish them apart")
-    demanded = next(iter(binding.values()), None) or _strictest(found)
+        by_source[source] = licence
+    wanted = known(chosen) if chosen else None
+    if chosen and wanted is None:
+        raise UnknownName("licence", chosen, KNOWN)
+    binding = {source: licence for source, licence in by_source.items() if licence.share_alike or licence.own}
+    if len({licence.id for licence in binding.values()}) > 1:
+        message = ", ".join(f"{source} {licence.id}" for source, licence in binding.items())
+        raise UsageError(f"no one licence fits sources that each keep their own: {message}", "publish them apart")
+    demanded = next(iter(binding.values()), None) or _strictest(by_source)
     if wanted is None:
         return demanded
-    for source, one in found.items():
-        why = _refusal(one, wanted)
+    for source, licence in by_source.items():
+        why = _refusal(licence, wanted)
         if why:
-            raise UsageError(f"--license {wanted.id} does not fit: {source} is {one.id}, {why}", _offer(demanded))
+            raise UsageError(f"--license {wanted.id} does not fit: {source} is {licence.id}, {why}", _offer(demanded))
     return wanted
 
 
-def _strictest(found: Mapping[str, Licence]) -> Licence:
+def _strictest(by_source: Mapping[str, Licence]) -> Licence:
     own = KNOWN["apache-2.0"]  # of what this project writes itself
-    return max(found.values(), key=lambda one: (one.non_commercial, one.rank), default=own)
+    return max(by_source.values(), key=lambda licence: (licence.non_commercial, licence.rank), default=own)
 
 
 def _refusal(source: Licence, wanted: Licence) -> str | None:
@@ -153,23 +155,23 @@ class Duties:
     texts: bool  # the base's own licence files must go along
 
 
-def duties(name: str, base: tuple[str, str | None], teachers: Mapping[str, str | None], asked: str | None) -> Duties:
+def duties(name: str, base: tuple[str, str | None], teachers: Mapping[str, str | None], chosen: str | None) -> Duties:
     """What a repository called `name` owes to the base (name, licence) and to models that wrote its data.
 
     Raises UsageError where the name must begin otherwise, or the licence asked for does not fit.
     """
-    licence = choose({f"the base {base[0]}": base[1]}, asked, flag="--base-license ID")
+    licence = choose({f"the base {base[0]}": base[1]}, chosen, flag="--base-license ID")
     involved = {f"the base {base[0]}": known(base[1] or "")}
     involved |= {f"the teacher {teacher}": known(given or "") for teacher, given in teachers.items()}
-    for who, one in involved.items():
-        if one is not None and one.prefix and not name.lower().startswith(one.prefix.lower()):
+    for who, terms in involved.items():
+        if terms is not None and terms.prefix and not name.lower().startswith(terms.prefix.lower()):
             raise UsageError(
-                f"{who} is {one.id}: the name of a model made with it must begin with {one.prefix!r}, not {name!r}",
-                f"--repo USER/{one.prefix}-{name}",
+                f"{who} is {terms.id}: the name of a model made with it must begin with {terms.prefix!r}, not {name!r}",
+                f"--repo USER/{terms.prefix}-{name}",
             )
-    owed = [one for one in involved.values() if one is not None]
-    banners = tuple(dict.fromkeys(one.banner for one in owed if one.banner))
-    notice = "\n".join(dict.fromkeys(one.notice for one in owed if one.notice))
+    owed = [terms for terms in involved.values() if terms is not None]
+    banners = tuple(dict.fromkeys(terms.banner for terms in owed if terms.banner))
+    notice = "\n".join(dict.fromkeys(terms.notice for terms in owed if terms.notice))
     own = known(base[1] or "")
     return Duties(licence, banners, notice, texts=own is not None and own.own)
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 SHARD_BYTES = 500_000_000
 GROUP_BYTES = 32_000_000  # of a row group: what a reader must hold at once
 _BATCH = 500  # rows made into Arrow arrays together
+_BATCH_BYTES = 2_000_000_000  # of a batch that is read, at the very worst
+UNPACKED_RATIO, UNPACKED_FLOOR = (
+    200,
+    64_000_000,
+)  # bytes in memory that a file may have for each of its own; our text has 5 to 20
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,13 @@ class Shard:
 def write_shards(
     items: Iterable[Iterable[dict[str, Any]]],
     schema: pyarrow.Schema,
-    place: Callable[[int], Path],
+    path_of: Callable[[int], Path],
     *,
     first: int = 0,
     spent: int = 0,
     shard_bytes: int = SHARD_BYTES,
 ) -> Iterator[Shard]:
-    """Write the rows of `items` (each gives none, one or more) into `place(first)`, `place(first + 1)`, ...
+    """Write the rows of `items` (each gives none, one or more) into `path_of(first)`, `path_of(first + 1)`, ...
 
     Yields every shard when its file is whole. `spent` items lie in earlier shards. The cut depends on the rows of the
     shard alone, so going on after a shard gives the same files as writing them all at once.
@@ -49,7 +54,7 @@ def write_shards(
     stream = iter(items)
     number, done = first, spent
     while True:
-        rows, taken, more = _write_one(stream, schema, place(number), shard_bytes)
+        rows, taken, more = _write_one(stream, schema, path_of(number), shard_bytes)
         done += taken
         if rows or number == 0:
             yield Shard(number, rows, done)
@@ -100,18 +105,38 @@ def _write_one(
 
 
 def read_rows(paths: Iterable[Path], columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of parquet files, one row group in memory at a time. Raises PartialError naming an unreadable file."""
+    """The rows of parquet files, one batch in memory at a time.
+
+    Raises PartialError naming an unreadable file, or one that unpacks to far more than it is long: a few kilobytes can stand
+    for terabytes.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     for path in paths:
+        most, unpacked = UNPACKED_FLOOR + UNPACKED_RATIO * path.stat().st_size, 0
         try:
             with pq.ParquetFile(path) as file:
                 for group in range(file.num_row_groups):
-                    for batch in file.read_row_group(group, columns=columns).to_batches(max_chunksize=_BATCH):
+                    facts = file.metadata.row_group(group)
+                    chunks = [facts.column(index).total_uncompressed_size for index in range(facts.num_columns)]
+                    if not 0 <= sum(chunks) <= most:
+                        raise _bomb(path, sum(chunks), most)
+                    # A value is no longer than its column's pages, and may be repeated in every row for nothing.
+                    rows = max(1, min(_BATCH, _BATCH_BYTES // max(1, *chunks)))
+                    for batch in file.iter_batches(rows, row_groups=[group], columns=columns):
+                        unpacked += batch.nbytes
+                        if unpacked > most:
+                            raise _bomb(path, unpacked, most)
                         yield from batch.to_pylist()
         except (pa.ArrowException, OSError) as error:
             raise PartialError(f"{path}: {error}\n  make or fetch it again") from None
+
+
+def _bomb(path: Path, size: int, most: int) -> PartialError:
+    return PartialError(
+        f"{path} unpacks to {size:,} bytes and more, at most {most:,} are read from a file of its length\n  do not use it"
+    )
 
 
 def row_count(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""What must never go up: secrets, paths of this machine, pickles. Every staged file is looked through before it is sent.
+"""The scan before an upload: every staged file is searched for secrets, paths of this machine and pickles.
 
 Parquet is looked through as text, column by column and row group by row group, because its pages are compressed. All
 markers are searched for in one pass first (RE2, through Arrow), and only what holds one is matched against the patterns.
@@ -39,9 +39,12 @@ _PATTERNS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = tuple(
         ("a private key", b"PRIVATE KEY", rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
         ("a password in an address", b"://", rb"://[^\s/:@\"'<>]{1,64}:[^\s/:@\"'<>]{3,64}@[\w.-]+"),
         (_MINE, b"file:///", rb"file:///\w"),
-        *((_MINE, b":\\%b" % at, rb"\b[A-Za-z]:\\{1,2}%b\\" % at) for at in (b"Users", b"home", b"Documents")),
-        *((_MINE, b":\\\\%b" % at, rb"\b[A-Za-z]:\\{1,2}%b\\" % at) for at in (b"Users", b"home", b"Documents")),
-        *((_MINE, b"/%b/" % at.encode(), rb"(?<![\w./:@<>\\-])/%b/[\w.@+-]{2,}" % at.encode()) for at in _FOLDERS),
+        *((_MINE, b":\\%b" % name, rb"\b[A-Za-z]:\\{1,2}%b\\" % name) for name in (b"Users", b"home", b"Documents")),
+        *((_MINE, b":\\\\%b" % name, rb"\b[A-Za-z]:\\{1,2}%b\\" % name) for name in (b"Users", b"home", b"Documents")),
+        *(
+            (_MINE, b"/%b/" % name.encode(), rb"(?<![\w./:@<>\\-])/%b/[\w.@+-]{2,}" % name.encode())
+            for name in _FOLDERS
+        ),
     )
 )
 
@@ -62,16 +65,16 @@ def check(files: Iterable[tuple[str, Path]], *, own: Iterable[str] = ()) -> int:
     never the secret itself.
     """
     literal = sorted({text for text in [*own, *machine(), *hub.secrets()] if len(text) > 5})
-    found, count = [], 0
+    findings, count = [], 0
     for name, path in files:
         count += 1
-        found += list(scan_file(name, path, literal))
-        if len(found) > 20:
+        findings += list(scan_file(name, path, literal))
+        if len(findings) > 20:
             break
-    if found:
-        told = "\n    ".join(f"{one.file}: {one.what}, {one.shown}" for one in found[:8])
+    if findings:
+        listed = "\n    ".join(f"{finding.file}: {finding.what}, {finding.shown}" for finding in findings[:8])
         raise UsageError(
-            f"nothing is published: {len(found)} places must not leave this machine\n    {told}",
+            f"nothing is published: {len(findings)} places must not leave this machine\n    {listed}",
             "take them out of the source (problem texts, names of bases and benchmarks) and make the folder again",
         )
     return count
@@ -108,15 +111,15 @@ def _marked(text: pyarrow.Array, any_marker: str) -> list[bytes]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = pc.filter(text, pc.match_substring_regex(text, any_marker))
-    return [value for value in found.cast(pa.large_binary()).to_pylist() if value is not None]
+    marked = pc.filter(text, pc.match_substring_regex(text, any_marker))
+    return [value for value in marked.cast(pa.large_binary()).to_pylist() if value is not None]
 
 
 def _search(block: bytes, literal: list[bytes]) -> Iterator[tuple[str, str]]:
     for wanted in literal:
         if wanted in block:
-            at = wanted.decode()
-            yield (_MINE, at) if at.startswith("/") else ("a secret of this machine", "***")
+            shown = wanted.decode()
+            yield (_MINE, shown) if shown.startswith("/") else ("a secret of this machine", "***")
     for what, marker, pattern in _PATTERNS:
         if marker in block:
             match = pattern.search(block)
@@ -138,10 +141,10 @@ def _texts(path: Path) -> Iterator[tuple[str, pyarrow.Array]]:
         yield "header", pa.array([_safetensors_header(path)], pa.binary())
         return
     with path.open("rb") as file:
-        kept, at = b"", 0
+        kept, offset = b"", 0
         while block := file.read(_BLOCK):
-            yield f"byte {at}", pa.array([kept + block], pa.binary())
-            kept, at = block[-_OVERLAP:], at + len(block)
+            yield f"byte {offset}", pa.array([kept + block], pa.binary())
+            kept, offset = block[-_OVERLAP:], offset + len(block)
 
 
 def _safetensors_header(path: Path) -> bytes:

@@ -46,14 +46,14 @@ def resolve(api: HfApi | None, base: BaseFacts, settings: PublishSettings) -> Ba
     Raises UsageError if it is not on the Hub, or the weights there are not those that were trained on.
     """
     name = base.name
-    asked = settings.base_repo or _ON_HUB.get(name) or (name if hub.is_id(name) and name not in load.MODELS else None)
-    if asked is None:
+    repo_id = settings.base_repo or _ON_HUB.get(name) or (name if hub.is_id(name) and name not in load.MODELS else None)
+    if repo_id is None:
         what = name if name in load.MODELS else "FOLDER"
         raise UsageError(
             f"the base {name} is not on the Hub, so nobody could load adapters for it",
             f"publish it first, `journey publish {what} --repo USER/NAME`, then add --base-repo USER/NAME",
         )
-    parsed = hub.parse_id(asked)
+    parsed = hub.parse_id(repo_id)
     revision = parsed.revision or base.revision
     licence = settings.base_license or (load.MODELS[name].licence if name in load.MODELS else None)
     if api is None:
@@ -95,13 +95,13 @@ def legal_files(api: HfApi | None, base: Base, local: Path | None = None) -> dic
         return {}
     from journey.publish.transfer.upload import listing
 
-    found = {}
+    files = {}
     for path in listing(api, base.repo, "model", base.revision or "main"):
         if path.startswith(LEGAL) and "/" not in path:
             with tempfile.TemporaryDirectory() as folder, hub.remote(f"reading {path} of {base.repo}"):
-                there = api.hf_hub_download(base.repo, path, revision=base.revision, local_dir=folder)
-                found[path] = Path(there).read_bytes()
-    return found
+                downloaded = api.hf_hub_download(base.repo, path, revision=base.revision, local_dir=folder)
+                files[path] = Path(downloaded).read_bytes()
+    return files
 
 
 def card_licence(folder: Path) -> str | None:

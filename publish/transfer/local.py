@@ -21,7 +21,7 @@ class Local:
 
     @classmethod
     def of(cls, path: Path) -> Local:
-        """Hash a file."""
+        """A file with the two hashes that the Hub knows: SHA-256 for LFS files, git's blob id for all others."""
         size, hashed = path.stat().st_size, hashlib.sha1()
         hashed.update(b"blob %d\0" % size)
         with path.open("rb") as file:
@@ -29,8 +29,8 @@ class Local:
                 hashed.update(block)
         return cls(path, size, sha256(path), hashed.hexdigest())
 
-    def same_as(self, there: Any) -> bool:
+    def same_as(self, remote: Any) -> bool:
         """Whether a file of the Hub has these bytes."""
-        if there.lfs is not None:
-            return bool(there.lfs.sha256 == self.sha256 and there.lfs.size == self.size)
-        return bool(there.blob_id == self.git and there.size == self.size)
+        if remote.lfs is not None:
+            return bool(remote.lfs.sha256 == self.sha256 and remote.lfs.size == self.size)
+        return bool(remote.blob_id == self.git and remote.size == self.size)

@@ -33,6 +33,7 @@ from journey.formats.finetune import (
     BaseFacts,
     RunFile,
     SweepFile,
+    TemplateFile,
 )
 from journey.formats.folders import PublishedFolder, open_finished
 from journey.formats.manifest import MANIFEST, ListedFile, Manifest
@@ -45,10 +46,10 @@ from journey.splits import SPLITS
 
 Stage = Literal["curate", "finetune"]
 _WANTED: dict[Stage, list[str]] = {
-    "curate": ["manifest.json", "pairs/*", "provenance/*"],
+    "curate": [MANIFEST, "pairs/*", "provenance/*"],
     "finetune": [
-        "manifest.json", "audit.json", "problems.txt", "lr_sweep.json", "provenance/*", "*adapter_model.safetensors", "*adapter_config.json",
-        "*run.json", "*trajectory.jsonl",
+        MANIFEST, AuditFile.FILE, TemplateFile.FILE, PROBLEMS, SweepFile.FILE, "provenance/*", f"*{ADAPTER}", f"*{CONFIG}", f"*{RunFile.FILE}",
+        f"*{TRAJECTORY}",
     ],
 }  # fmt: skip
 _KINDS: dict[Stage, tuple[RepoType, str]] = {"curate": ("dataset", "dataset"), "finetune": ("model", "adapters")}
@@ -64,19 +65,19 @@ def local_folder(spec: str | Path, stage: Stage) -> Path:
     text = str(spec)
     if path.exists() or not hub.is_id(text) or path.with_name(path.name + ".partial").exists():
         return path
-    asked = hub.parse_id(text)
+    hub_id = hub.parse_id(text)
     kind, _ = _KINDS[stage]
-    place = load.cache_folder() / "hub" / f"{kind}s" / f"{asked.owner}--{asked.name}"
-    pinned = asked.revision if asked.revision and hub.COMMIT.fullmatch(asked.revision) else None
-    if pinned and (place / pinned / HubOrigin.FILE).is_file():
-        return place / pinned
+    cache = load.cache_folder() / "hub" / f"{kind}s" / f"{hub_id.owner}--{hub_id.name}"
+    pinned = hub_id.revision if hub_id.revision and hub.COMMIT.fullmatch(hub_id.revision) else None
+    if pinned and (cache / pinned / HubOrigin.FILE).is_file():
+        return cache / pinned
     api = hub.api()
-    with hub.remote(f"no folder {text} here; looking at {asked.repo} on the Hub"):
-        info: Any = api.repo_info(asked.repo, repo_type=kind, revision=asked.revision)
+    with hub.remote(f"no folder {text} here; looking at {hub_id.repo} on the Hub"):
+        info: Any = api.repo_info(hub_id.repo, repo_type=kind, revision=hub_id.revision)
     commit = str(info.sha)
-    if not (place / commit / HubOrigin.FILE).is_file():
-        _fetch(api, asked, commit, stage, place / commit)
-    return place / commit
+    if not (cache / commit / HubOrigin.FILE).is_file():
+        _fetch(api, hub_id, commit, stage, cache / commit)
+    return cache / commit
 
 
 def warmup_folder(spec: str) -> str:
@@ -92,16 +93,16 @@ def warmup_folder(spec: str) -> str:
     return str(folder)
 
 
-def _fetch(api: Any, asked: HubId, commit: str, stage: Stage, to: Path) -> None:
+def _fetch(api: Any, hub_id: HubId, commit: str, stage: Stage, to: Path) -> None:
     """Download what is needed of a commit and build the folder `to`, which is there whole or not at all."""
     kind, piece = _KINDS[stage]
     work = to.with_name(f"{to.name}.tmp-{os.getpid()}")
     shutil.rmtree(work, ignore_errors=True)
     try:
         fetched, built = work / "fetched", work / "built"
-        with hub.remote(f"fetching {asked.repo}"):
+        with hub.remote(f"fetching {hub_id.repo}"):
             api.snapshot_download(
-                asked.repo,
+                hub_id.repo,
                 repo_type=kind,
                 revision=commit,
                 local_dir=fetched,
@@ -109,22 +110,22 @@ def _fetch(api: Any, asked: HubId, commit: str, stage: Stage, to: Path) -> None:
                 ignore_patterns=_LEFT_OUT,
             )
         built.mkdir(parents=True)
-        bundle = _bundle(asked, fetched)
+        bundle = _bundle(hub_id, fetched)
         try:
             if bundle is not None and bundle.kind == piece:
-                _check(asked, bundle)
+                _check(hub_id, bundle)
                 _BUILDERS[stage](bundle, built)
                 if bundle.start is not None:
                     _warmup(api, bundle, built)
             elif stage == "finetune" and (fetched / CONFIG).is_file():
-                _foreign(asked, commit, fetched, built)
+                _foreign(hub_id, commit, fetched, built)
             else:
-                raise _not_ours(stage, asked)
-            made = open_finished(built, stage)
+                raise _not_ours(stage, hub_id)
+            opened = open_finished(built, stage)
         except (PartialError, KeyError, TypeError, ValueError, AttributeError, FileNotFoundError) as error:
-            said = str(error).splitlines()[0] if isinstance(error, PartialError) else repr(error)
-            raise RemoteError(f"{asked.repo} at {commit[:12]} does not give back its folder: {said}") from error
-        origin = HubOrigin(piece, asked.repo, commit, made.sha256)
+            reason = str(error).splitlines()[0] if isinstance(error, PartialError) else repr(error)
+            raise RemoteError(f"{hub_id.repo} at {commit[:12]} does not give back its folder: {reason}") from error
+        origin = HubOrigin(piece, hub_id.repo, commit, opened.sha256)
         write_atomic(built / HubOrigin.FILE, origin.encoded())
         to.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -136,37 +137,37 @@ def _fetch(api: Any, asked: HubId, commit: str, stage: Stage, to: Path) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _not_ours(stage: Stage, asked: HubId) -> UsageError:
+def _not_ours(stage: Stage, hub_id: HubId) -> UsageError:
     if stage == "curate":
         return UsageError(
-            f"{asked.repo} is no dataset that `journey publish` made",
-            f"make pairs of its problems: journey generate --problems {asked} --method slips --out DIR",
+            f"{hub_id.repo} is no dataset that `journey publish` made",
+            f"make pairs of its problems: journey generate --problems {hub_id} --method slips --out DIR",
         )
     return UsageError(
-        f"{asked.repo} holds no adapter in safetensors at its top, nor is it adapters that `journey publish` made",
+        f"{hub_id.repo} holds no adapter in safetensors at its top, nor is it adapters that `journey publish` made",
         "give the id of a PEFT adapter",
     )
 
 
-def _bundle(asked: HubId, fetched: Path) -> PublishedFolder | None:
+def _bundle(hub_id: HubId, fetched: Path) -> PublishedFolder | None:
     """What was fetched, as a bundle of ours; None if it is none. Raises RemoteError for a manifest that was changed."""
     if not (fetched / MANIFEST).is_file():
         return None
     try:
         manifest = Manifest.parse((fetched / MANIFEST).read_bytes(), MANIFEST)
     except PartialError as error:
-        raise RemoteError(f"{asked.repo}: {str(error).splitlines()[0]}") from None
+        raise RemoteError(f"{hub_id.repo}: {str(error).splitlines()[0]}") from None
     return PublishedFolder(fetched, manifest, sha256(fetched / MANIFEST)) if manifest.stage == "publish" else None
 
 
-def _check(asked: HubId, bundle: PublishedFolder) -> None:
+def _check(hub_id: HubId, bundle: PublishedFolder) -> None:
     """Raises RemoteError if a file that was fetched is not one that the bundle's manifest names, with that hash."""
     for path in sorted(path for path in bundle.path.rglob("*") if path.is_file()):
         name = path.relative_to(bundle.path).as_posix()
         if name == MANIFEST or name.startswith(".cache/"):  # the latter is the client library's own
             continue
         if path.is_symlink() or not bundle.has(name) or bundle.manifest.files[name].sha256 != sha256(path):
-            raise RemoteError(f"{asked.repo}: {name} is not the file that was published; fetch it again")
+            raise RemoteError(f"{hub_id.repo}: {name} is not the file that was published; fetch it again")
 
 
 def _curated(bundle: PublishedFolder, built: Path) -> None:
@@ -180,9 +181,9 @@ def _curated(bundle: PublishedFolder, built: Path) -> None:
         for name in sorted(name for name in shards if name.startswith(f"{split}/")):
             count, stated = shards[name].rows, shards[name].stated
             states = stated if isinstance(stated, list) else repeat(stated, count)
-            pairs = [columns.pair_of(row, stated=one) for row, one in zip(islice(rows, count), states, strict=True)]
+            pairs = [columns.pair_of(row, stated=flag) for row, flag in zip(islice(rows, count), states, strict=True)]
             write_atomic(inside(built, name), json_lines(pairs))
-    for name in (MANIFEST, FunnelFile.FILE, LEDGER):
+    for name in (MANIFEST, FunnelFile.FILE, TemplateFile.FILE, LEDGER):
         if bundle.has(f"{source}/{name}"):
             write_atomic(built / name, bundle.read(f"{source}/{name}"))
 
@@ -195,11 +196,11 @@ def _finetuned(bundle: PublishedFolder, built: Path) -> None:
     runs = sorted(name.partition("/")[0] for name in listed if name.endswith(f"/{CONFIG}"))
     for run in runs:
         for name in (ADAPTER, RunFile.FILE, TRAJECTORY):
-            there = name if bundle.only else f"{run}/{name}"
-            if bundle.has(there):
-                write_atomic(inside(built, f"{run}/{name}"), bundle.read(there))
+            source_name = name if bundle.only else f"{run}/{name}"
+            if bundle.has(source_name):
+                write_atomic(inside(built, f"{run}/{name}"), bundle.read(source_name))
         write_atomic(inside(built, f"{run}/{CONFIG}"), bundle.read(f"{source}/{run}/{CONFIG}"))
-    for name in (AuditFile.FILE, PROBLEMS, SweepFile.FILE):
+    for name in (AuditFile.FILE, TemplateFile.FILE, PROBLEMS, SweepFile.FILE):
         if bundle.has(name):
             write_atomic(built / name, bundle.read(name))
     stage = Manifest.parse(bundle.read(f"{source}/{MANIFEST}"), f"{source}/{MANIFEST}")
@@ -221,12 +222,12 @@ def _warmup(api: Any, bundle: PublishedFolder, built: Path) -> None:
     wanted = [name for name in Manifest.read(built).files if name.startswith(f"{WARMUP}/")]
     names = [name.removeprefix(f"{WARMUP}/") for name in wanted]
     with hub.remote(f"fetching {repo}"):
-        there = Path(
+        downloaded = Path(
             api.snapshot_download(repo, revision=revision, local_dir=bundle.path / "start", allow_patterns=names)
         )
     for name in names:
         own = f"{PROVENANCE}/finetune/{WARMUP}/{name}"
-        source = bundle.file(own) if bundle.has(own) else inside(there, name)
+        source = bundle.file(own) if bundle.has(own) else inside(downloaded, name)
         if not source.is_file():
             raise RemoteError(f"{repo} has no {name}, which the runs began with")
         target = inside(built, f"{WARMUP}/{name}")
@@ -234,19 +235,19 @@ def _warmup(api: Any, bundle: PublishedFolder, built: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _foreign(asked: HubId, commit: str, fetched: Path, built: Path) -> None:
+def _foreign(hub_id: HubId, commit: str, fetched: Path, built: Path) -> None:
     """An adapter of somebody else as a finetune folder of one run. Raises UsageError if it cannot be used."""
     config = read_adapter_config(fetched)
     if not (fetched / ADAPTER).is_file():
-        raise UsageError(f"{asked.repo} has no {ADAPTER}", "pickled adapters are not loaded")
+        raise UsageError(f"{hub_id.repo} has no {ADAPTER}", "pickled adapters are not loaded")
     if not (hub.is_id(config.base) or config.base in load.MODELS):
         raise UsageError(
-            f"{asked.repo} names its base as {config.base!r}, which is no Hub id",
+            f"{hub_id.repo} names its base as {config.base!r}, which is no Hub id",
             "ask its maker to name the base by its Hub id",
         )
     pinned = config.revision and config.base not in load.MODELS
     named = f"{config.base}@{config.revision}" if pinned else config.base
-    arm = re.sub(r"[^a-z0-9]+", "-", asked.name.lower()).strip("-") or "adapter"
+    arm = re.sub(r"[^a-z0-9]+", "-", hub_id.name.lower()).strip("-") or "adapter"
     run = f"{arm}-s0"
     (built / run).mkdir()
     for name in (ADAPTER, CONFIG):
@@ -263,7 +264,7 @@ def _foreign(asked: HubId, commit: str, fetched: Path, built: Path) -> None:
     manifest = Manifest(
         stage="finetune",
         config={"base": named, "arms": [arm]},
-        inputs={"hub": f"{asked.repo}@{commit}"},
+        inputs={"hub": f"{hub_id.repo}@{commit}"},
         seed=0,
         schema=SCHEMA_VERSION,
         counts={"runs": 1, "failed": 0},

@@ -1,4 +1,4 @@
-"""Sending a staged folder to the Hub: looked over first, one commit, a tag, read back and compared by hash.
+"""The upload of a staged folder to the Hub: looked over first, one commit, a tag, read back and compared by hash.
 
 Nothing is visible before it is whole: a new repository is made private and opened to others only after what arrived was
 compared, and a commit is atomic. An interrupted upload leaves no commit; the same call sends what is missing.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +21,13 @@ from journey.formats.manifest import MANIFEST, Manifest
 from journey.formats.publication import Publication
 from journey.hub import RepoType
 from journey.publish.settings import PublishSettings
-from journey.publish.transfer.changes import changed, describe
+from journey.publish.transfer.changes import changed, describe, shrinks
 from journey.publish.transfer.local import Local
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+Agreed = Callable[[str], bool]  # whether a person agrees to what is said in words
 TRIES = 4  # of a commit that conflicts or meets a failing server
 WAIT = 2.0  # seconds before the second try, doubled for each further one
 READ_BACK = 1 << 30  # bytes fetched again and hashed here; more than that is compared by the Hub's own hashes alone
@@ -49,8 +50,8 @@ def who(api: HfApi) -> dict[str, Any]:
     """The account behind the login. Raises AuthError or RemoteError."""
     hub.token()
     with hub.remote("asking the Hub who you are"):
-        found: dict[str, Any] = api.whoami()
-    return found
+        account: dict[str, Any] = api.whoami()
+    return account
 
 
 def preflight(api: HfApi, account: Mapping[str, Any], repo: str, kind: RepoType, settings: PublishSettings) -> Target:
@@ -109,9 +110,17 @@ def _may_write(
 
 
 def publish(
-    api: HfApi, target: Target, files: Mapping[str, Path], settings: PublishSettings, message: str, source: str
+    api: HfApi,
+    target: Target,
+    files: Mapping[str, Path],
+    settings: PublishSettings,
+    message: str,
+    source: str,
+    agreed: Agreed | None = None,
 ) -> Publication:
     """Send the files (by their path in the repository) as one commit and compare what arrived.
+
+    A version that would drop most of the rows that are there is sent only if `agreed`, which is told so in words, says yes.
 
     The same files again make no commit. Raises RemoteError or AuthError; the repository is then as it was, or new,
     private and empty.
@@ -123,7 +132,7 @@ def publish(
     if settings.revision and not settings.create_pr:
         with hub.remote(f"making the branch {settings.revision} of {target.repo}"):
             api.create_branch(target.repo, branch=settings.revision, repo_type=target.kind, exist_ok=True)
-    sent = _commit(api, target, local, settings, message)
+    sent = _commit(api, target, local, settings, message, agreed)
     downloaded = _read_back(api, target, local, sent.commit) if sent.changed else 0
     tag = None if settings.create_pr else _tag(api, target, sent, settings, message)
     if not settings.create_pr:
@@ -138,7 +147,7 @@ def publish(
         revision=settings.revision or "main",
         pull_request=sent.pull_request,
         files=len(local),
-        bytes=sum(one.size for one in local.values()),
+        bytes=sum(file.size for file in local.values()),
         downloaded=downloaded,
         manifest_sha256=local[MANIFEST].sha256,
         source_sha256=source,
@@ -163,20 +172,27 @@ def listing(api: HfApi, repo: str, kind: RepoType, revision: str) -> dict[str, A
     return {item.path: item for item in tree if isinstance(item, RepoFile)}
 
 
-def _commit(api: HfApi, target: Target, local: Mapping[str, Local], settings: PublishSettings, message: str) -> _Sent:
+def _commit(
+    api: HfApi,
+    target: Target,
+    local: Mapping[str, Local],
+    settings: PublishSettings,
+    message: str,
+    agreed: Agreed | None,
+) -> _Sent:
     """One commit on the head as it is at that moment; tried again, on a fresh head, where that may help."""
     revision = settings.revision or "main"
     for attempt in range(TRIES):
         with hub.remote(f"looking at {target.repo}"):
             head = str(api.repo_info(target.repo, repo_type=target.kind, revision=revision).sha)
-        there = listing(api, target.repo, target.kind, head)
-        wanted = _differences(local, there)
-        if not wanted and not _stale(api, target, local, there, head):
+        remote = listing(api, target.repo, target.kind, head)
+        wanted = _differences(local, remote)
+        if not wanted and not _stale(api, target, local, remote, head):
             return _Sent(head, attempt > 0, None, [])  # an earlier try may have arrived though its answer did not
         if settings.tag in target.tags:
             raise UsageError(f"{target.repo} has a version {settings.tag!r} already", "give another --tag, or none")
         try:
-            return _send(api, target, local, settings, message, head, there)
+            return _send(api, target, local, settings, message, head, remote, agreed)
         except JourneyError as error:
             cause = error.__cause__
             code = hub.status(cause) if cause is not None else None
@@ -195,16 +211,21 @@ def _send(
     settings: PublishSettings,
     message: str,
     head: str,
-    there: Mapping[str, Any],
+    remote: Mapping[str, Any],
+    agreed: Agreed | None,
 ) -> _Sent:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    stale = _stale(api, target, local, there, head)
-    changes = changed(local, there, stale, _manifest(api, target, there, head))
+    stale = _stale(api, target, local, remote, head)
+    before = _manifest(api, target, remote, head)
+    loss = shrinks(Manifest.parse(local[MANIFEST].path.read_bytes(), str(local[MANIFEST].path)), before)
+    if loss and not settings.create_pr and not (agreed is not None and agreed(f"{target.repo}: {loss}")):
+        raise UsageError(f"{target.repo}: {loss}", "add --yes if that is meant, or give another --repo")
+    changes = changed(local, remote, stale, before)
     operations: list[Any] = [
-        CommitOperationAdd(path_in_repo=name, path_or_fileobj=one.path)
-        for name, one in local.items()
-        if name not in there or not one.same_as(there[name])
+        CommitOperationAdd(path_in_repo=name, path_or_fileobj=file.path)
+        for name, file in local.items()
+        if name not in remote or not file.same_as(remote[name])
     ]
     operations += [CommitOperationDelete(path_in_repo=name) for name in stale]
     with hub.remote(f"publishing to {target.repo}"):
@@ -221,13 +242,13 @@ def _send(
     return _Sent(str(done.oid), True, done.pr_url, changes)
 
 
-def _differences(local: Mapping[str, Local], there: Mapping[str, Any]) -> list[str]:
-    return [name for name, one in local.items() if name not in there or not one.same_as(there[name])]
+def _differences(local: Mapping[str, Local], remote: Mapping[str, Any]) -> list[str]:
+    return [name for name, file in local.items() if name not in remote or not file.same_as(remote[name])]
 
 
-def _manifest(api: HfApi, target: Target, there: Mapping[str, Any], head: str) -> Manifest | None:
+def _manifest(api: HfApi, target: Target, remote: Mapping[str, Any], head: str) -> Manifest | None:
     """The manifest of the version that is there, or None."""
-    if MANIFEST not in there:
+    if MANIFEST not in remote:
         return None
     with tempfile.TemporaryDirectory() as folder, hub.remote(f"reading the manifest of {target.repo}"):
         path = api.hf_hub_download(target.repo, MANIFEST, repo_type=target.kind, revision=head, local_dir=folder)
@@ -238,15 +259,15 @@ def _manifest(api: HfApi, target: Target, there: Mapping[str, Any], head: str) -
     return manifest if manifest.stage == "publish" else None
 
 
-def _stale(api: HfApi, target: Target, local: Mapping[str, Local], there: Mapping[str, Any], head: str) -> list[str]:
+def _stale(api: HfApi, target: Target, local: Mapping[str, Local], remote: Mapping[str, Any], head: str) -> list[str]:
     """Files of the version that is there which this one lacks. Raises UsageError if others' files are there."""
-    extra = [name for name in there if name not in local and name != ".gitattributes"]
-    if not there.keys() - _OURS_FIRST:
+    extra = [name for name in remote if name not in local and name != ".gitattributes"]
+    if not remote.keys() - _OURS_FIRST:
         return []
-    manifest = _manifest(api, target, there, head)
+    manifest = _manifest(api, target, remote, head)
     if manifest is None:
         raise UsageError(
-            f"{target.repo} holds files that `journey publish` did not write: {', '.join(sorted(there)[:5])}",
+            f"{target.repo} holds files that `journey publish` did not write: {', '.join(sorted(remote)[:5])}",
             "give another --repo",
         )
     return [name for name in extra if name in manifest.files]
@@ -254,8 +275,8 @@ def _stale(api: HfApi, target: Target, local: Mapping[str, Local], there: Mappin
 
 def _read_back(api: HfApi, target: Target, local: Mapping[str, Local], commit: str) -> int:
     """Compare what the commit holds with the files here; gives how many were fetched again. Raises RemoteError."""
-    there = listing(api, target.repo, target.kind, commit)
-    differing = _differences(local, there)
+    remote = listing(api, target.repo, target.kind, commit)
+    differing = _differences(local, remote)
     if differing:
         raise RemoteError(
             f"{target.repo} at {commit[:12]} does not hold what was sent: {', '.join(differing[:5])}\n"
@@ -263,8 +284,8 @@ def _read_back(api: HfApi, target: Target, local: Mapping[str, Local], commit: s
         )
     left = READ_BACK
     wanted = []
-    for name, one in sorted(local.items(), key=lambda each: each[1].size):
-        left -= one.size
+    for name, file in sorted(local.items(), key=lambda each: each[1].size):
+        left -= file.size
         if left >= 0:
             wanted.append(name)
     console.note(f"reading {len(wanted)} files of {target.repo} back")
@@ -291,7 +312,7 @@ def _tag(api: HfApi, target: Target, sent: _Sent, settings: PublishSettings, mes
 
 
 def _next_version(tags: Iterable[str]) -> str:
-    numbers = [int(found[1]) for found in (re.fullmatch(r"v(\d+)", tag) for tag in tags) if found]
+    numbers = [int(match[1]) for match in (re.fullmatch(r"v(\d+)", tag) for tag in tags) if match]
     return f"v{max(numbers, default=0) + 1}"
 
 

@@ -80,8 +80,8 @@ def test_every_published_set_has_rows_to_be_tested_on(name: str) -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_facts(name: str) -> None:
     facts = BENCHMARKS.entry(name).facts
-    assert {"source", "split", "fields", "rows", "licence", "revision"} <= set(facts)
-    assert facts["revision"] is None or len(facts["revision"]) == 40
+    assert {"source", "split", "fields", "rows", "licence", "source_revision"} <= set(facts)
+    assert facts["source_revision"] is None or len(facts["source_revision"]) == 40
     assert facts["rows"] <= FILES.get(name, ("", facts["rows"]))[1]
 
 

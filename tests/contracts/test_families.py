@@ -13,13 +13,16 @@ from typing import Any
 
 import pytest
 
+from journey import views
 from journey.answers.checker import Outcome, number
+from journey.answers.claims import claim_is_false
 from journey.answers.grading import grade
 from journey.catalog import FAMILIES, METHODS, Entry
-from journey.generate.protocols import CheckedFamily, Family, SearchableFamily
+from journey.generate.protocols import CheckedFamily, Family, LocatingFamily, SearchableFamily
 from journey.rng import rng_for
-from journey.schema import Problem, decode, encode
+from journey.schema import FirstMistake, Problem, decode, encode
 from journey.splits import split_of
+from journey_testing.pairs import made
 
 COUNT = 50
 SHARED = 0.1  # of the problems of two streams, at most: small levels have only so many
@@ -148,3 +151,36 @@ class TestEveryLevel:
     def test_difficulty_is_a_number(self, entry: Entry[Any], level: int) -> None:
         found = [entry.target().difficulty(problem) for problem in problems(entry.name, level)]
         assert all(math.isfinite(each) and each >= 0 for each in found)
+
+
+LOCATING = [entry for entry in FAMILIES.entries() if isinstance(entry.target(), LocatingFamily)]
+
+
+@pytest.mark.parametrize("view", ["think", "compact"])
+@pytest.mark.parametrize("entry", LOCATING, ids=lambda entry: entry.name)
+class TestEveryLocatingFamily:
+    def test_right_paths_have_no_mistake_and_mistakes_are_found_where_they_are(
+        self, entry: Entry[Any], view: views.View
+    ) -> None:
+        """Journeys of a search end right; of slips those are taken that nobody notices, since a right answer is trusted."""
+        family, exact, told = entry.target(), 0, 0
+        [method] = entry.facts["methods"]
+        for one in made(entry.name, method, 25):
+            pair = one.pair
+            right = family.first_mistake(pair.problem, views.render(pair.shortcut, view).text)
+            assert right == FirstMistake(before=True)
+            trace = pair.journey if method == "search" else METHODS.get(method)().unnoticed(pair)
+            if trace is None or not pair.mistakes:
+                continue
+            rendered = views.render(trace, view)
+            wrong = next(span for span in rendered.spans if span.role == "mistake")
+            found = family.first_mistake(pair.problem, rendered.text)
+            told += 1
+            if found.span is not None:
+                assert 0 <= found.span[0] < found.span[1] <= len(rendered.text)
+                at_mistake = wrong.start < found.span[1] <= wrong.end + 8
+                assert at_mistake or not found.checked_first, "it says that this is the first, and it is not"
+                exact += at_mistake
+                if found.claim is not None:
+                    assert claim_is_false(found.claim, one.tree) is not False
+        assert exact >= 0.6 * told > 0

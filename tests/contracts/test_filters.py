@@ -37,7 +37,7 @@ class TestEveryFilter:
         assert set(entry.facts["reads"]) <= {"tree", "traces", "problem"}
         assert entry.facts["reasons"] and len(set(entry.facts["reasons"])) == len(entry.facts["reasons"])
         assert entry.module.rpartition(".")[2] == entry.name
-        known = {"reads", "per", "reasons", "strict", "after"}
+        known = {"reads", "per", "reasons", "strict", "after", "asked"}
         assert set(entry.facts) <= known, f"facts that nothing reads: {sorted(set(entry.facts) - known)}"
 
     def test_strict_is_made_of_its_options_and_each_is_described(self, entry: Entry) -> None:
@@ -68,7 +68,7 @@ def test_pairs_are_judged_one_by_one(name: str, items: list[Item], context: Cont
     own = Context(context.settings)
     own.questions = {}
     turned = [pair(item, shortcut=item.pair.journey, journey=item.pair.shortcut) for item in items[::3]]
-    options = resolve_options(own.settings)
+    options = resolve_options(own.settings.model_copy(update={"options": {name: {}}}))
     rules = [next(rule for rule in bind(options, own) if rule.name == name) for _ in range(2)]
     forth, back = rules[0].judge([*items, *turned]), rules[1].judge([*items, *turned][::-1])
     assert forth == back[::-1]

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
 
 import numpy as np
 import pytest
 
 from journey.evaluate.test_time.contract import STRATEGIES, Strategy
 from journey.evaluate.test_time.outcomes import SampleMatrix
-from journey.sampling.requests import StrategySettings
-
-NUMBERS = StrategySettings(k=4, samples=8, temperature=0.7, top_p=0.95, rounds=2, waits=2, caps=(10, 40))
-NAMES = STRATEGIES.names()
+from journey_testing.matrices import NUMBERS, matrix
 
 
 def made(name: str) -> Strategy:
     return STRATEGIES.get(name)()
 
 
-def matrix(strategy: Strategy, problems: int = 60) -> SampleMatrix:
-    """Random samples; class 0 is right."""
-    rng = np.random.default_rng(0)
-    shape = (problems, made(strategy.draw).drawn(NUMBERS).samples)
-    classes = rng.integers(-1, 4, shape)
-    more: dict[str, Any] = {"logprobs": -rng.random(shape) * 40, "rewards": rng.random(shape)}
-    costs = [rng.integers(5, 50, shape).astype(float) for _ in range(3)]
-    return SampleMatrix((classes == 0).astype(float), classes, costs[0], costs[1], costs[2], **more)
+NAMES = [name for name in STRATEGIES.names() if not made(name).probe]
+PROBES = [name for name in STRATEGIES.names() if made(name).probe]
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_a_probe_says_that_it_is_one_and_reads_greedy_answers(name: str) -> None:
+    """It is no policy: nothing applies it, and it draws nothing that other strategies could read."""
+    entry = STRATEGIES.entry(name)
+    assert entry.facts == {"draw": "greedy", "probe": True} and "probe" in entry.summary
+    assert type(made(name)).apply is Strategy.apply and type(made(name)).write is Strategy.write
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,7 +51,9 @@ class TestEveryStrategy:
         assert places == sorted(set(places)) and len({one.policy(k) for k in places}) == len(places)
         for k in places:
             applied = one.apply(samples, k, NUMBERS)
-            assert applied.scores.shape == (60,) and applied.scores.min() >= 0 and applied.scores.max() <= 1 + 1e-12
+            assert applied.scores.shape == (60,) and applied.scores.min() >= 0 and applied.scores.max() <= 1
+            sure = one.apply(dataclasses.replace(samples, points=np.ones_like(samples.points)), k, NUMBERS)
+            assert sure.scores.max() <= 1, "rounding makes more than certain of it, which the comparison refuses"
             assert applied.flops is not None and applied.tokens.min() > 0
             if one.axis != "cap":
                 assert applied.tokens.mean() >= last - 40  # rounds may be shorter, more samples never are

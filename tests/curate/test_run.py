@@ -75,7 +75,7 @@ def test_books_balance(
     out = run.curate(generated(tmp_path / "made", mixed), settings, tmp_path / "out")
     funnel = json.loads((out / "funnel.json").read_bytes())
     rows, lines = len(mixed), ledger(out)
-    assert [row["rule"] for row in funnel["rules"]] == [entry.name for entry in in_order()]
+    assert [row["rule"] for row in funnel["rules"]] == [e.name for e in in_order() if not e.facts.get("asked")]
     for row in funnel["rules"]:
         assert (row["in"], row["in"] - row["dropped"]) == (rows, row["kept"])
         mine = [line for line in lines if line["rule"] == row["rule"]]

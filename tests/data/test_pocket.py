@@ -49,6 +49,14 @@ def test_no_piece_shows_a_second_branch_or_a_solved_three_number_problem() -> No
         assert not (three and "\\boxed{" in piece), piece
 
 
+def test_plain_pieces_are_the_same_without_going_back() -> None:
+    plain = [pocket_text.piece(0, index, plain=True) for index in range(len(PIECES))]
+    assert not any(word in piece.split() for piece in plain for word in ("dead", "end", "back"))
+    changed = [(ours, theirs) for ours, theirs in zip(plain, PIECES, strict=True) if ours != theirs]
+    assert len(changed) > 100
+    assert all(theirs.partition(" dead end . back to ")[0] == ours for ours, theirs in changed)
+
+
 def test_equations_are_true_and_judged_rightly() -> None:
     sign = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
     judged: Counter[str] = Counter()

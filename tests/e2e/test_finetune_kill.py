@@ -69,6 +69,7 @@ def kill_after(words: tuple[str, ...], out: Path, seconds: float) -> bool:
     return killed
 
 
+@pytest.mark.slow  # tests/finetune/test_stack.py kills one worker at chosen steps
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_a_stack_of_twelve_runs_killed_at_random_moments(curated: Path, tmp_path: Path) -> None:
     began = time.monotonic()

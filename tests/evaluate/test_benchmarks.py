@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,45 @@ def test_samples_are_joined_by_id_not_by_place(tmp_path: Path) -> None:
         file.write_text("".join(json.dumps(row) + "\n" for row in order))
         ids.append({q.id: q.problem.answer for q in load_questions(f"sums={file}")[0]})
     assert ids[0] == ids[1] and list(ids[0]) != list(ids[1])
+
+
+class TestCountdownChoices:
+    """Harder by a measure that belongs to no arm: how rarely a guess of the first step is right."""
+
+    @staticmethod
+    def first_steps(numbers: list[int]) -> list[tuple[int, int]]:
+        """(result, number left) of every legal first step that changes something, counted in no particular order."""
+        found = set()
+        for left in numbers:
+            a, b = sorted((number for number in _without(numbers, left)), reverse=True)
+            found |= {(value, left) for value in (a * b, a + b, a - b) if 0 < value <= 99 and value not in (a, b)}
+        return sorted(found)
+
+    @staticmethod
+    def hits(step: tuple[int, int], target: int) -> bool:
+        a, b = max(step), min(step)
+        return target in (a * b, a + b, a - b)
+
+    def test_one_first_step_of_eight_or_nine_leads_on(self) -> None:
+        questions, _ = load_questions("countdown-choices", limit=60)
+        for question in questions:
+            facts = question.problem.facts
+            steps = self.first_steps(facts["numbers"])
+            assert len(steps) in (8, 9) and sum(self.hits(step, facts["target"]) for step in steps) == 1
+            assert question.problem.level == 1 and not question.problem.held_out
+
+    def test_the_order_of_the_numbers_plays_no_part(self) -> None:
+        holds = BENCHMARKS.get("countdown-choices")
+        for question in load_questions("countdown@1", limit=60)[0]:
+            steps = self.first_steps(question.problem.facts["numbers"])
+            right = sum(self.hits(step, question.problem.facts["target"]) for step in steps)
+            assert holds(question.problem) == (len(steps) >= 8 and right == 1)
+
+
+def _without(numbers: list[int], one: int) -> list[int]:
+    rest = list(numbers)
+    rest.remove(one)
+    return rest
 
 
 class TestOlympiadBench:
@@ -87,3 +127,16 @@ class TestReasoningGym:
         # The package draws problem i of seed s from s + i; hashed seeds share none.
         other, _ = load_questions("reasoning-gym:chain_sum", limit=20, seed=1)
         assert not {q.id for q in questions} & {q.id for q in other}
+
+
+def test_a_file_under_a_known_name_is_that_set_only_if_its_rows_are(
+    tmp_path: Path, real_data: Callable[[str], Path]
+) -> None:
+    whole = real_data("gsm8k_test.jsonl")
+    assert load_questions(f"gsm8k={whole}", limit=3)[1].source.startswith("openai/gsm8k, from")
+    lines = whole.read_text(encoding="utf-8").splitlines()
+    changed = lines[0].replace("16 eggs", "17 eggs")
+    for name, content in {"some": lines[:24], "other": [changed, *lines[1:]]}.items():
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(content), encoding="utf-8")
+        facts = load_questions(f"gsm8k={tmp_path / name}.jsonl")[1]
+        assert facts.source.startswith(f"{name}.jsonl, a file of") and facts.revision is None and not facts.summary

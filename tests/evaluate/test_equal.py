@@ -12,7 +12,7 @@ import pytest
 from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.runs import pairs
 from journey.evaluate.planning.sample_sets import draws_on
-from journey.evaluate.scoring import difficulty, equal_cost, score
+from journey.evaluate.scoring import difficulty, equal_cost, graded, score
 from journey.evaluate.scoring.difficulty import quantile_bins
 from journey.evaluate.scoring.graded import GradedSamples, read_book
 from journey.formats.folders import EvaluatedFolder, open_finished
@@ -53,6 +53,7 @@ def make(
         dev=(info("main.dev", problems),) if dev else (), numbers=msgspec.to_builtins(NUMBERS),
         larger=LargerInfo("large", "plain", 100) if large else None,
     )  # fmt: skip
+    plan = msgspec.structs.replace(plan, primary_family=comparisons.primary_family(plan.comparisons, "main"))
     files: dict[str, Any] = {EvaluationPlan.FILE: plan.encoded()}
     seconds: dict[str, Any] = {}
     for benchmark in (*plan.benchmarks, *plan.dev):
@@ -113,18 +114,36 @@ class TestEqualTokens:
         """Seed 1 writes 10 tokens more than seed 0: B is what a journey costs, not what the first run's journeys do."""
         monkeypatch.setitem(MORE, "journey-s1", 10)
         book = make(tmp_path, problems=20, names=("greedy", "majority"))
-        (told,) = (b.told for b in equal_cost.all_budgets(book).values())
+        (told,) = (b.record for b in equal_cost.all_budgets(book).values())
         assert told.budget == told.dev_budget == LONG + 5
 
     def test_every_candidate_is_shown_and_no_oracle(self, scores: Scores) -> None:
         (told,) = scores.equal_tokens
         names = [c.policy for c in told.candidates]
         majority = ["majority@1", "majority@2", "majority@4", "majority@3.5"]
-        assert names == ["greedy", *majority, "adaptive@2", "adaptive@4"]
+        assert names == ["greedy", *majority, "adaptive@2", "adaptive@4", "best-of-self@2", "best-of-self@4"]
         assert not any("pass" in name for name in names)
         by_name = {c.policy: c for c in told.candidates}
         assert by_name["majority@3.5"].cost == by_name["majority@3.5"].dev_cost == pytest.approx(LONG)
         assert not by_name["majority@4"].affordable and by_name["majority@3.5"].affordable
+
+    def test_a_shortcut_that_calls_its_wrong_answers_wrong_may_use_that(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whether or not best-of-self was asked for; plans of 0.1 never had it."""
+        monkeypatch.setattr(graded, "calls_itself_wrong", lambda text, problem: text != "\\boxed{18}")
+        book = make(tmp_path / "e", problems=40, names=("greedy", "majority"))
+        (told,) = (b.record for b in equal_cost.all_budgets(book).values())
+        assert (told.chosen or "").startswith("best-of-self")
+        assert next(c for c in told.candidates if c.chosen).accuracy > 0.8
+        book.plan = msgspec.structs.replace(book.plan, primary_family=())
+        (old,) = (b.record for b in equal_cost.all_budgets(book).values())
+        assert not [c for c in old.candidates if c.strategy == "best-of-self"]
+
+    def test_samples_of_an_oracle_alone_are_not_on_dev_problems(self, tmp_path: Path) -> None:
+        book = make(tmp_path / "e", problems=20, names=("greedy", "pass"))
+        (told,) = (b.record for b in equal_cost.all_budgets(book).values())
+        assert [c.policy for c in told.candidates] == ["greedy"]
 
     def test_interpolated_between_the_settings_on_either_side(self, book: GradedSamples, scores: Scores) -> None:
         (told,) = scores.equal_tokens
@@ -147,7 +166,7 @@ class TestEqualTokens:
         for (_, benchmark, draw), cell in book.cells.items():
             if (benchmark, draw) in (("main.dev", "greedy"), ("main", "samples")):
                 cell.__dict__["matrix"] = _replaced(cell.matrix, np.ones_like(cell.matrix.points))
-        (told,) = (b.told for b in equal_cost.all_budgets(book).values())
+        (told,) = (b.record for b in equal_cost.all_budgets(book).values())
         by_name = {c.policy: c for c in told.candidates}
         assert told.chosen == "greedy" and by_name["greedy"].accuracy < by_name["majority@3.5"].accuracy
 
@@ -160,7 +179,9 @@ class TestEqualTokens:
         assert compared.comparison == told.comparison and compared.policy == told.chosen and compared.primary
         assert any(f"at equal test tokens, {ARMS[0]} ({told.chosen}) v journey" in line for line in scores.headline)
 
-    def test_all_verdicts_are_in_one_family(self, book: GradedSamples, scores: Scores) -> None:
+    def test_primary_and_secondary_verdicts_are_families_of_their_own(
+        self, book: GradedSamples, scores: Scores
+    ) -> None:
         kinds = {(item.first, item.at) for item in book.plan.comparisons}
         assert kinds == {
             (ARMS[0], ""), ("base", ""), (ARMS[0], "majority"), (ARMS[0], "adaptive"), (ARMS[0], "equal test tokens"),
@@ -169,8 +190,43 @@ class TestEqualTokens:
         assert (
             len(book.plan.comparisons) == 8 and len(scores.compared) == 7
         )  # a journey costs more than the larger model
-        smallest = min(scores.compared, key=lambda c: c.comparison.p or 1)
-        assert smallest.verdict.holm_p == pytest.approx(8 * (smallest.comparison.p or 1))
+        primary, others = ([c for c in scores.compared if c.primary is flag] for flag in (True, False))
+        assert [(c.first, c.strategy) for c in primary] == [(ARMS[0], "greedy"), (ARMS[0], "equal test tokens")]
+        for family, declared in ((primary, 2), (others, 6)):
+            smallest = min(family, key=lambda c: c.comparison.p or 1)
+            assert smallest.verdict.holm_p == pytest.approx(declared * (smallest.comparison.p or 1))
+
+    def test_equal_test_tokens_is_one_question(self) -> None:
+        """Asked of the shortcut with equal training tokens; controls are secondary, journeys of other origins are not."""
+        arms = ("shortcut@examples", "shortcut@tokens", "dots", "journey:injected", "journey")
+        runs = [RunInfo(f"{arm}-s0", arm, 0) for arm in arms]
+        declared = comparisons.family(
+            NAMES,
+            (info("main", 9, "dev"), info("b", 9, "dev")),
+            arms,
+            pairs(runs),
+            (),
+            base=True,
+            equal=True,
+            larger=True,
+        )
+        assert comparisons.primary_family(declared, "main") == (
+            "main: shortcut@examples v journey",
+            "main: shortcut@tokens v journey",
+            "main: journey:injected v journey",
+            "main: shortcut@tokens v journey, equal test tokens",
+        )
+        alone = comparisons.family(
+            NAMES,
+            (info("main", 9),),
+            ("dots", "journey"),
+            [("dots", "journey")],
+            (),
+            base=True,
+            equal=True,
+            larger=False,
+        )
+        assert comparisons.primary_family(alone, "main") == ("main: dots v journey",)
 
     def test_without_dev_problems_nothing_is_declared_or_chosen(self, tmp_path: Path) -> None:
         book = make(tmp_path, dev=False, problems=20)
@@ -182,11 +238,11 @@ class TestEqualTokens:
     ) -> None:
         monkeypatch.setitem(globals(), "LONG", 90)
         book = make(tmp_path, problems=20)
-        (told,) = (b.told for b in equal_cost.all_budgets(book).values())
+        (told,) = (b.record for b in equal_cost.all_budgets(book).values())
         assert told.limited and told.budget == 90
         names = ("greedy", "majority")
         monkeypatch.setitem(globals(), "LONG", 35)
-        (enough,) = (b.told for b in equal_cost.all_budgets(make(tmp_path / "b", problems=20, names=names)).values())
+        (enough,) = (b.record for b in equal_cost.all_budgets(make(tmp_path / "b", problems=20, names=names)).values())
         assert not enough.limited
         assert max(c.k or 0 for c in told.candidates) == 4  # half of the eight that were drawn
 

@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
+from journey.answers import checker
 from journey.config import EvaluateSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
+from journey.evaluate.dry_run import chances_of
 from journey.evaluate.planning.plan import prepare
-from journey.evaluate.planning.runs import pairs, read_runs
+from journey.evaluate.planning.runs import diverged, pairs, read_runs
 from journey.evaluate.run import evaluate, expected_effect, plan
 from journey.evaluate.sampling.run_samples import worker_model
 from journey.evaluate.scoring.score import rescore
 from journey.formats.folders import open_finished
 from journey.formats.plan import EvaluationPlan
-from journey.formats.scores import Scores
+from journey.formats.scores import Scores, SecondGrades
 from journey.sampling import shards, workers
 from journey.sampling.requests import PromptedQuestion
 from journey.sampling.shards import cut
@@ -41,7 +45,7 @@ def test_runs_are_compared_within_a_value_of_an_axis(tmp_path: Path) -> None:
                 files[f"{name}/run.json"] = run_file(
                     name, arm, seed, rank=rank, lr=1e-3, pairs=9, axis=f"r{rank}"
                 ).encoded()
-                files[f"{name}/adapter_model.safetensors"] = b"x"
+                files[f"{name}/adapter_model.safetensors"] = save({"a": np.zeros(1, dtype=np.float32)})
     arms = {"arms": ["shortcut@tokens", "journey"]}
     runs = read_runs(open_finished(write_folder(tmp_path / "f", "finetune", files, config=arms), "finetune"))
     assert [run.run for run in runs[:3]] == ["shortcut-tokens-r8-s0", "shortcut-tokens-r8-s1", "journey-r8-s0"]
@@ -255,6 +259,28 @@ class TestSettings:
             prepare(open_finished(finetuned, "finetune"), settings(benchmarks=[f"own={file}"]))
 
 
+def test_a_second_grader_from_the_start_or_on_a_finished_folder(
+    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checker, "extract", lambda text: checker.Extracted("4", "box"))  # these words say no answers
+    file = tmp_path / "own.jsonl"
+    problems = [{"problem": f"use 3 {n} make {n} :", "answer": str(n)} for n in (4, 5, 6, 7)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in problems))
+    asked = settings(benchmarks=[f"own={file}"], limit=4)
+    out = evaluate(finetuned, asked.model_copy(update={"second_grader": "math-verify"}), tmp_path / "out")
+    grades = SecondGrades.read(out)
+    assert grades.grader == "math-verify" and grades.judged > 0
+    said = f"of {grades.judged:,} answers otherwise ({len(grades.disagreements) / grades.judged:.1%})"
+    assert said in (out / "report.md").read_text(encoding="utf-8").replace("\\", "")
+    (out / SecondGrades.FILE).unlink()
+    evaluate(finetuned, asked, out)
+    assert not (out / SecondGrades.FILE).exists()
+    evaluate(finetuned, asked.model_copy(update={"second_grader": "math-verify"}), out)
+    assert SecondGrades.read(out) == grades
+    with pytest.raises(UnknownName, match="math-verify"):
+        evaluate(finetuned, settings(second_grader="nobody"), tmp_path / "other")
+
+
 class TestTheFinetuneFolder:
     def test_not_one(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="not a finished folder"):
@@ -272,6 +298,21 @@ class TestTheFinetuneFolder:
         out = evaluate(copy, settings(benchmarks=TWO[:1], limit=4), tmp_path / "out")
         assert scores_of(out).failed_runs == ("journey-s0",)
         assert {scored.run for scored in scores_of(out).runs} == {"base", "shortcut-tokens-s0"}
+
+    @pytest.mark.parametrize("value", ["nan", "inf", "1e30"])
+    def test_a_run_that_diverged_blocks_nobody(self, finetuned: Path, tmp_path: Path, value: str) -> None:
+        from safetensors.torch import load, save
+
+        copy = shutil.copytree(finetuned, tmp_path / "copy")
+        name = "journey-s0/adapter_model.safetensors"
+        weights = load((copy / name).read_bytes())
+        last = max(weights)
+        change(copy, {name: save({**weights, last: weights[last].fill_(float(value))})})
+        assert list(diverged(open_finished(copy, "finetune"))) == ["journey-s0"]
+        if value == "1e30":
+            out = evaluate(copy, settings(benchmarks=TWO[:1], limit=4), tmp_path / "out")
+            assert scores_of(out).failed_runs == ("journey-s0",)
+            assert {scored.run for scored in scores_of(out).runs} == {"base", "shortcut-tokens-s0"}
 
     def test_a_broken_run_json(self, finetuned: Path, tmp_path: Path) -> None:
         copy = shutil.copytree(finetuned, tmp_path / "copy")
@@ -294,9 +335,9 @@ def test_an_adapter_that_diverged(finetuned: Path, tmp_path: Path) -> None:
         list(workers.answer_all(worker_model(ready), [piece], 1))
 
 
-def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
+def test_memory_that_runs_out_halves_the_batch(
+    finetuned: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from journey.models.decode import Decoder
 
     ready, widths, write = prepare(open_finished(finetuned, "finetune"), settings()), [], Decoder.write
@@ -304,7 +345,7 @@ def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pyt
     def narrow(self: Any, jobs: Any, temperature: float = 1.0, top_p: float = 1.0, rows: int | None = None) -> Any:
         widths.append(rows)
         if rows is None or rows > 2:
-            raise torch.OutOfMemoryError
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
         return write(self, jobs, temperature, top_p, rows)
 
     asked = tuple(
@@ -313,19 +354,59 @@ def test_memory_that_runs_out_halves_the_batch(finetuned: Path, monkeypatch: pyt
     piece = workers.WorkUnit("p", (("base", None), ("journey-s0", finetuned / "journey-s0")), ("greedy",), asked, 64)
     whole = next(workers.answer_all(worker_model(ready), [piece], 1)).written["greedy"]
     monkeypatch.setattr(Decoder, "write", narrow)
-    parts = next(workers.answer_all(worker_model(ready), [piece], 1)).written["greedy"]
-    assert widths == [128, 4, 2]
+    result = next(workers.answer_all(worker_model(ready), [piece], 1))
+    parts = result.written["greedy"]
+    assert widths == [128, 4, 2] and result.smaller == 1
+    assert "no later command takes them for such" in capsys.readouterr().err
     assert [[t[0].text for t in of_run] for of_run in parts] == [[t[0].text for t in of_run] for of_run in whole]
     monkeypatch.setattr(Decoder, "write", lambda *args: narrow(None, []))
     with pytest.raises(ResourceError, match="memory ran out while sampling p"):
         list(workers.answer_all(worker_model(ready), [piece], 1))
 
 
+def test_a_batch_that_was_chosen_is_chosen_once(
+    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the card's memory where none is given; a folder that was begun keeps it, whatever card goes on."""
+    from journey.evaluate import run as evaluation
+    from journey.evaluate.planning import plan as planning
+    from journey.models import load
+
+    opened = open_finished(finetuned, "finetune")
+    assert prepare(opened, settings()).plan.batch == settings().batch  # on a CPU: as set by default
+    fields = {name: value for name, value in settings().model_dump().items() if name in settings().model_fields_set}
+    unset = EvaluateSettings(**{name: value for name, value in fields.items() if name != "batch"})
+    monkeypatch.setattr(load, "device_memory", lambda: 24 * 10**9)
+    widths = iter((128, 256))
+    monkeypatch.setattr(planning, "answers_together", lambda *_: next(widths))
+    begun = prepare(opened, unset)
+    assert begun.plan.batch == 128 and not begun.batch_given
+    with Folder.open(tmp_path / "out", "evaluate", {}) as folder:
+        evaluation._write_plan(folder, begun, [])
+        later = prepare(opened, unset)
+        assert later.plan.batch == 256
+        assert evaluation._write_plan(folder, later, []).plan.batch == 128
+    assert prepare(opened, unset.model_copy(update={"batch": 7})).plan.batch == 7
+
+
 def test_dry_run(finetuned: Path) -> None:
     told = plan(finetuned, settings())
     assert told["answers"] == 3 * 30 and told["new_tokens_at_most"] == 90 * 32
     assert told["plan"]["primary"] == TWO[0] and told["detectable_points"] == {name: None for name in TWO}
+    assert told["chances"] == {name: None for name in TWO}  # one seed
+    assert 0 < told["seconds_at_most"] < told["new_tokens_at_most"] and told["disk_bytes"] > told["new_tokens_at_most"]
+    assert 500 << 20 < told["memory_bytes_per_worker"] < 4 << 30
     assert json.dumps(told)
+
+
+def test_a_plan_says_what_chance_the_words_have() -> None:
+    told = chances_of(600, 5)
+    assert told is not None and (told["margin_points"], told["comparisons"]) == (5, 1)
+    one, two = told["1 point"], told["2 points"]
+    assert 88 <= one["equal"] <= 99 and 63 <= two["equal"] <= 80 and one["better"] > two["better"] > 60
+    in_a_family = chances_of(600, 5, family=4)
+    assert in_a_family is not None and in_a_family["2 points"]["better"] < two["better"]
+    assert chances_of(600, 1) is None is chances_of(90, 5)
 
 
 def test_expected_effect_is_near_what_was_simulated() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from journey.answers.grading import grade
 from journey.errors import PartialError
+from journey.evaluate.scoring.conduct import conduct_of, count
 from journey.evaluate.scoring.graded import read_book
 from journey.evaluate.scoring.score import score_book
 from journey.evaluate.statistics.verdict import declare
@@ -226,3 +228,116 @@ def test_holm_counts_everything_declared(tmp_path: Path) -> None:
 def test_samples_that_do_not_fit_the_questions(change: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(PartialError, match=message):
         scored(tmp_path, change=lambda run, samples: change(samples) if run == "journey-s1" else samples)
+
+
+def two_families(benchmarks: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    return {"primary_family": (f"{benchmarks[0]}: shortcut@tokens v journey",)}
+
+
+def test_asking_for_more_costs_the_headline_no_power(tmp_path: Path) -> None:
+    """Holm covers the primary comparisons and the others apart, and an n/a one stays in its family."""
+    few, many = ("main",), ("main", "other", "third")
+    one = scored(tmp_path / "a", benchmarks=few, **two_families(few))
+    more = scored(tmp_path / "b", benchmarks=many, **two_families(many))
+    for scores in (one, more):
+        primary = scores.compared[0]
+        assert primary.primary and primary.verdict.holm_p == primary.comparison.p and primary.verdict.level == 0.05
+    others = [item for item in more.compared if not item.primary]
+    smallest = min(others, key=lambda item: item.comparison.p or 1)
+    assert len(others) == 8 and smallest.verdict.level == pytest.approx(0.05 / 8)
+    assert smallest.verdict.holm_p == pytest.approx(8 * (smallest.comparison.p or 1))
+
+    def nothing(arm: str, seed: int | None, number: int) -> str:
+        return "\\boxed{17}" if arm != "journey" else often(arm, seed, number)
+
+    lost = scored(tmp_path / "c", nothing, benchmarks=few, **two_families(few))
+    never = next(item for item in lost.compared if (item.first, item.second) == ("base", "shortcut@tokens"))
+    assert (never.comparison.p, never.comparison.low) == (None, None)
+    other = next(item for item in lost.compared if item.second == "journey" and item.first == "base")
+    assert other.verdict.holm_p == pytest.approx(2 * (other.comparison.p or 1))
+
+
+def test_an_arm_that_collapsed_elsewhere_is_in_the_headline(tmp_path: Path) -> None:
+    plan, seconds = make(tmp_path, benchmarks=("main", "other"), **two_families(("main",)))
+    worse = {"base": "journey", "journey": "base", "shortcut@tokens": "journey"}
+    for run in plan.runs:
+        texts = [often(worse[run.arm], run.seed, n) for n in range(PROBLEMS)]
+        turned = [Sample(f"other-{n}", run.run, text, 10, 0.0, "stop") for n, text in enumerate(texts)]
+        rewrite(tmp_path, {f"{samples_folder(run.run, 'other', 'greedy')}/00000.jsonl": json_lines(turned)})
+    scores = score(tmp_path, plan, seconds)
+    assert scores.headline[0].endswith("; journey below the untuned base on other.")
+    assert "journey below the untuned base on other" in scores.qualifiers
+
+
+def conducted(text: str, finish: Any = "stop") -> Any:
+    one = question("main", 0)
+    sample = Sample("main-0", "base", text, 10, 0.0, finish)
+    return conduct_of(one, sample, grade(one.problem, text, finish))
+
+
+class TestConduct:
+    def test_an_answer_in_the_format(self) -> None:
+        for text in (
+            "so \\boxed{18}",
+            "\\boxed{12}. Wait, that is wrong. \\boxed{18}",
+            "<answer>18</answer>",
+            "\\boxed{18}</s>",
+        ):
+            seen = conducted(text)
+            assert not (seen.loop or seen.cut or seen.ran_on or seen.no_box), text
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            " <bos> use 3 4 make 7 : try",
+            " use 3 4 5 make 7 : \\boxed{ 3 }",
+            "\n\nQuestion: What is 2 + 2?",
+            "<|user|> And 3?",
+        ],
+    )
+    def test_running_on_into_a_new_problem(self, more: str) -> None:
+        assert conducted(f"so \\boxed{{18}}{more}").ran_on and conducted(f"so \\boxed{{18}}{more}").right_before
+        assert conducted(f"so \\boxed{{17}}{more}").ran_on and not conducted(f"so \\boxed{{17}}{more}").right_before
+        assert not conducted(f"no box {more}").ran_on
+
+    def test_no_box(self) -> None:
+        assert conducted("The answer is 18").no_box
+        assert not conducted("The answer is", "length").no_box and not conducted("").no_box
+
+    def test_withheld_and_empty_answers_are_counted_apart(self) -> None:
+        seen = count([conducted("\\boxed{18}", "content_filter"), conducted(" \n"), conducted("\\boxed{18}")])
+        assert (seen.answers, seen.withheld, seen.empty, seen.no_box) == (3, 1, 1, 0)
+
+    def test_cut_off_by_cause(self) -> None:
+        loop = "try 3 + 4 = 7 low . " * 12
+        assert (conducted(loop, "length").loop, conducted(loop, "length").cut) == (True, True)
+        longer = "then " + " ".join(f"{n} + 1 = {n + 1}" for n in range(30))
+        assert (conducted(longer, "length").loop, conducted(longer, "length").cut) == (False, True)
+        seen = count(
+            [conducted(loop, "length"), conducted(longer, "length"), conducted(loop), conducted("\\boxed{18}")]
+        )
+        assert (seen.answers, seen.loops, seen.cut_in_a_loop, seen.cut_by_the_cap) == (4, 2, 1, 1)
+
+    def test_what_is_frequent_stands_beside_the_headline(self, tmp_path: Path) -> None:
+        """A base that runs on into a new problem has not 0 % right."""
+
+        def answers(arm: str, seed: int | None, number: int) -> str:
+            right = often(arm, seed, number)
+            return f"\\boxed{{18}} <bos> use 3 4 make 7 : {right.replace('18', '7')}" if arm == "base" else right
+
+        def cut(run: str, samples: list[Sample]) -> list[Sample]:
+            loop = "try 3 + 4 = 7 low . " * 12
+            changed = [msgspec.structs.replace(s, text=loop, finish="length") for s in samples[: PROBLEMS // 4]]
+            return [*changed, *samples[PROBLEMS // 4 :]] if run.startswith("journey") else samples
+
+        scores = scored(tmp_path, answers, change=cut)
+        base = next(arm for arm in scores.arms if arm.arm == "base")
+        assert base.accuracy == 0 and base.conduct is not None and base.conduct.right_before == PROBLEMS
+        assert scores.qualifiers == (
+            (
+                "base runs on into a new problem in 100.0% of its answers (cut there, 100.0% of all would be right): "
+                "its 0.0% is no measure of what it can do on main"
+            ),
+            "journey ends in a loop in 25.0% of its answers on main",
+            "journey is cut off in 25.0% of its answers (25.0% in a loop) on main",
+        )

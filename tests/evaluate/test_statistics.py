@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from journey.evaluate.statistics import sizes
 from journey.evaluate.statistics.paired import (
     accuracy_interval,
     compare,
     compare_to_base,
     holm,
-    needed,
+    levels,
     sign_flips,
     wilson,
 )
+from journey.evaluate.statistics.sizes import detectable, needed
 from journey.formats.comparison import Comparison, Size
 from journey.rng import seed_for
 
@@ -60,13 +62,15 @@ class TestHandWorked:
         c = compare(FIRST2, SECOND2)
         # MSi = 2 * 1.25 / 3. Accuracies: first .5, .5; second 1, .5, variance .125. A = 4 * .125 = .5; U = A.
         msi, a = 2 * 1.25 / 3, 0.5
-        se, df = math.sqrt((msi + a) / 8), (msi + a) ** 2 / (msi**2 / 3 + a**2 / 2)
+        # Of A nothing is the first arm's, so its term is that of the second alone.
+        se, df = math.sqrt((msi + a) / 8), (msi + a) ** 2 / (msi**2 / 3 + a**2)
         assert c.difference == 0.25
         assert (c.first_accuracy, c.second_accuracy) == (0.5, 0.75)
         assert c.se == pytest.approx(se) == pytest.approx(0.408248, abs=1e-6)
-        assert c.df == pytest.approx(df) == pytest.approx(4.987013, abs=1e-6)
-        assert c.high - c.difference == pytest.approx(stats.t.ppf(0.975, df) * se)
-        assert c.difference - c.low == pytest.approx(c.high - c.difference)
+        assert c.df == pytest.approx(df) == pytest.approx(3.692308, abs=1e-6)
+        assert stats.t.ppf(0.975, df) * se > 0.75 and c.high == 1  # cut at what is possible
+        assert c.difference - c.low == pytest.approx(stats.t.ppf(0.975, df) * se)
+        assert c.difference - c.low90 == pytest.approx(stats.t.ppf(0.95, df) * se)
         assert c.p_t == pytest.approx(2 * stats.t.sf(0.25 / se, df))
         assert c.p == max(c.p_t, c.p_permutation)
         assert c.detectable == pytest.approx((stats.t.ppf(0.975, df) + stats.t.ppf(0.8, df)) * se)
@@ -83,12 +87,13 @@ class TestHandWorked:
         assert e == pytest.approx((24 / 36 + 72 / 144) / 6)
         msi = 3 * np.var([1 / 3, 1 / 3, 0, 1 / 3], ddof=1)
         a, u = 1.75, 1.75 - e
-        df = (msi + u) ** 2 / (msi**2 / 3 + a**2 / 4 + e**2 / 12)
+        apart, noise = 1**2 + 0.75**2, ((24 / 36) ** 2 + (72 / 144) ** 2) / 36  # squares of 4 * .25 and 4 * .1875
+        df = (msi + u) ** 2 / (msi**2 / 3 + apart / 2 + noise / 6)
         assert c.mean_squares.seeds == pytest.approx(a)
         assert c.mean_squares.noise == pytest.approx(e)
         assert c.se == pytest.approx(math.sqrt((msi + u) / 12))
         assert c.df == pytest.approx(df)
-        full, df_full = msi + a, (msi + a) ** 2 / (msi**2 / 3 + a**2 / 4)
+        full, df_full = msi + a, (msi + a) ** 2 / (msi**2 / 3 + apart / 2)
         quantiles = stats.t.ppf(0.975, df_full) + stats.t.ppf(0.8, df_full)
         assert c.detectable == pytest.approx(quantiles * math.sqrt(full / 12))
 
@@ -117,12 +122,12 @@ class TestHandWorked:
 
     def test_no_variance_leaves_the_permutation_alone(self) -> None:
         c = compare(np.zeros((12, 2)), np.ones((12, 2)))
-        assert (c.se, c.p_t, c.low, c.high) == (0, None, 1, 1)
+        assert (c.se, c.p_t, c.low, c.high, c.detectable) == (0, None, None, None, None)
         assert c.p == c.p_permutation < 0.01
 
     def test_equal_arms(self) -> None:
         c = compare(FIRST2, FIRST2)
-        assert (c.difference, c.se, c.p, c.p_t) == (0, 0, 1, None)
+        assert (c.difference, c.se, c.p, c.p_t) == (0, 0, None, None)
 
     def test_swapping_the_arms_turns_the_sign_only(self) -> None:
         a, b = compare(FIRST3, SECOND3), compare(SECOND3, FIRST3)
@@ -204,6 +209,11 @@ class TestHolm:
     def test_a_missing_p_stays_in_the_family(self) -> None:
         assert holm({"scored": 0.02, "failed": None}) == {"scored": 0.04, "failed": 1.0}
 
+    def test_levels_by_hand(self) -> None:
+        asked = levels({"a": 0.04, "b": 0.01, "c": None, "d": 0.02})
+        assert asked == pytest.approx({"b": 0.05 / 4, "d": 0.05 / 3, "a": 0.05 / 2, "c": 0.05})
+        assert list(asked) == ["a", "b", "c", "d"]
+
     @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan])
     def test_refuses_what_is_no_p(self, p: float) -> None:
         with pytest.raises(ValueError, match="'x'"):
@@ -257,25 +267,25 @@ class TestNeeded:
         rng = np.random.default_rng(seed_for("needed"))
         c = compare(*draw(rng, 400, 4, 1), resamples=0)
         margin = 0.75 * c.detectable
-        sizes = needed(c, margin)
-        assert len(sizes) == 2
-        assert sizes[0].problems == 400 and sizes[0].seeds > 4
-        assert sizes[1].seeds == 4 and sizes[1].problems > 400
-        for size in sizes:
+        named = needed(c, margin)
+        assert len(named) == 2
+        assert named[0].problems == 400 and named[0].seeds > 4
+        assert named[1].seeds == 4 and named[1].problems > 400
+        for size in named:
             draws = [draw(rng, size.problems, size.seeds, 1) for _ in range(30)]
             reached = np.median([compare(a, b, flips=1, resamples=0).detectable for a, b in draws])
             assert reached == pytest.approx(margin, rel=0.35)
 
     def test_no_more_than_needed(self) -> None:
         c = compare(*draw(np.random.default_rng(seed_for("needed")), 300, 3, 0), resamples=0)
-        wide, narrow = needed(c, 0.95 * c.detectable), needed(c, 0.85 * c.detectable)
-        assert wide[0].seeds < narrow[0].seeds
+        wide, narrow = needed(c, 0.99 * c.detectable), needed(c, 0.92 * c.detectable)
+        assert wide[0].seeds <= narrow[0].seeds
         assert wide[-1].problems < narrow[-1].problems
 
     def test_more_of_both_where_neither_alone_would_do(self) -> None:
         rng = np.random.default_rng(seed_for("needed both"))
         c = compare(*draw(rng, 150, 2, 3), resamples=0)
-        (size,) = needed(c, 0.01)
+        (size,) = needed(c, 0.02)
         assert size.seeds >= 5 and size.problems > 150
 
     def test_starts_at_the_least_size_for_a_verdict(self) -> None:
@@ -284,6 +294,20 @@ class TestNeeded:
 
     def test_scores_that_never_differ_tell_nothing(self) -> None:
         assert needed(compare(FIRST2, FIRST2), 0.05) == ()
+
+    def test_a_stricter_level_needs_more(self) -> None:
+        c = compare(*draw(np.random.default_rng(seed_for("needed")), 400, 4, 1), resamples=0)
+        margin = 0.75 * c.detectable
+        plain, strict = needed(c, margin)[0], needed(c, margin, 0.05 / 26)[0]
+        assert strict.seeds > plain.seeds
+        assert detectable(c, 0.05 / 26) > detectable(c) == c.detectable
+
+    def test_the_named_size_calls_equal_arms_equal_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Both ends of the 90 % interval have to stay within the margin, which asks for more than finding it does."""
+        c = compare(*draw(np.random.default_rng(seed_for("needed")), 400, 4, 1), resamples=0)
+        both = needed(c, 0.75 * c.detectable)
+        monkeypatch.setattr(sizes, "_equal_reach", lambda se, df: 0 * se)
+        assert both[-1].problems > needed(c, 0.75 * c.detectable)[-1].problems
 
     def test_margin_must_be_positive(self) -> None:
         with pytest.raises(ValueError, match="margin is 0"):

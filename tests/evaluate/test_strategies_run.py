@@ -13,13 +13,14 @@ from msgspec.structs import replace
 
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
+from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.plan import prepare
 from journey.evaluate.run import evaluate, plan
 from journey.evaluate.sampling.parity import _agreement
 from journey.evaluate.scoring.score import rescore
 from journey.formats.finetune import RunFile
 from journey.formats.folders import open_finished
-from journey.formats.plan import EvaluationPlan
+from journey.formats.plan import EvaluationPlan, LooksBeside
 from journey.formats.scores import Scores
 from journey.sampling import shards, workers
 from journey.schema import Problem, Question, Sample, decode
@@ -100,6 +101,26 @@ def test_the_plan_says_it_before_sampling(finished: Path) -> None:
     assert len(test_ids) == 8 and len(dev_ids) == 6 and not test_ids & dev_ids
 
 
+def test_accuracy_by_how_often_the_base_is_right(finetuned: Path, tmp_path: Path) -> None:
+    chosen = settings(strategy=["greedy"], base_bins=True, samples=4, equal_tokens=False)
+    folder = evaluate(finetuned, chosen, tmp_path / "out")
+    drawn = {run: {path.name for path in (folder / f"samples/{run}/{ONE}").iterdir()} for run in RUNS}
+    assert drawn == {"base": {"greedy", "samples"}, **{run: {"greedy"} for run in RUNS[1:]}}
+    scores = scores_of(folder)
+    assert rescore(open_finished(folder, "evaluate")) == scores
+    assert [(one.arm, one.measure) for one in scores.difficulty] == [
+        (arm, "pass rate of the base") for arm in ("base", "shortcut@tokens", "journey")
+    ]
+    accuracy = {arm.arm: arm.accuracy for arm in scores.arms}
+    for one in scores.difficulty:
+        assert sum(each.problems for each in one.bins) == 8
+        mean = sum(each.problems * each.scores[0].accuracy for each in one.bins) / 8
+        assert mean == pytest.approx(accuracy[one.arm])
+    page = (folder / "report.md").read_text()
+    assert f"### {ONE}, all arms, by difficulty (pass rate of the base)" in page.replace("\\", "")
+    assert "pass rate of the base" in (folder / "report.html").read_text()
+
+
 def test_scores(finished: Path) -> None:
     scores = scores_of(finished)
     assert rescore(open_finished(finished, "evaluate")) == scores
@@ -107,6 +128,47 @@ def test_scores(finished: Path) -> None:
     assert [a.against for a in scores.agreement] == ["batch 1"] * 3
     assert all((a.problems, a.other_text) == (2, 0) for a in scores.agreement)  # float32
     assert len(scores.equal_tokens) == 1 and len(scores.difficulty) == len(scores.compute_optimal) == 3
+
+
+def test_the_base_is_not_drawn_by_chance_where_no_comparison_reads_it(finetuned: Path, tmp_path: Path) -> None:
+    out = evaluate(finetuned, settings(strategy=["greedy", "majority"], flips=0), tmp_path / "out")
+    assert plan_of(out).base_draws == ("greedy",)
+    drawn = {run: {path.name for path in (out / f"samples/{run}/{ONE}").iterdir()} for run in RUNS}
+    assert drawn == {
+        "base": {"greedy"},
+        "shortcut-tokens-s0": {"greedy", "samples"},
+        "journey-s0": {"greedy", "samples"},
+    }
+    scores = scores_of(out)
+    arms = {"shortcut@tokens", "journey"}
+    assert {one.arm for one in scores.arms if one.strategy == "greedy"} == {"base", *arms}
+    for of_majority in (
+        [a for a in scores.arms if a.strategy == "majority"],
+        [c for c in scores.curves if c.strategy == "majority"],
+    ):
+        assert {one.arm for one in of_majority} == arms
+    assert {one.arm for one in scores.difficulty} == {one.arm for one in scores.compute_optimal} == arms
+    text = (out / "report.md").read_text(encoding="utf-8")
+    of_majority = text.partition(f"### {ONE}, majority")[2].partition("###")[0]
+    assert "| journey |" in of_majority and "| base |" not in of_majority  # not "n = 0": nobody asked
+
+
+@pytest.mark.parametrize(
+    ("strategies", "more", "expected"),
+    [
+        (["greedy", "majority"], {}, ("greedy",)),
+        (["greedy", "majority"], {"sample_base": True}, None),
+        (["majority", "greedy"], {}, None),  # arms are compared with the base by their votes
+        (["greedy", "pass"], {}, None),  # pass@k of the base is what the arms' is held against
+        (["greedy", "majority", "revision"], {}, ("greedy", "revision")),
+    ],
+)
+def test_what_is_drawn_of_the_base(
+    strategies: list[str], more: dict[str, Any], expected: tuple[str, ...] | None
+) -> None:
+    chosen = settings(strategy=strategies, **more)
+    drawn = comparisons.draws(strategies, comparisons.strategy_settings(chosen, 16))
+    assert comparisons.base_draws(chosen, drawn) == expected
 
 
 def test_parquet(finished: Path) -> None:
@@ -128,7 +190,8 @@ def test_the_same_bytes_with_two_workers(finetuned: Path, finished: Path, tmp_pa
 
 
 def test_the_same_texts_one_run_at_a_time(finetuned: Path, finished: Path, tmp_path: Path) -> None:
-    out = evaluate(finetuned, settings(stack=1, strategy=["greedy", "majority"], equal_tokens=False), tmp_path / "out")
+    chosen = settings(stack=1, strategy=["greedy", "majority"], equal_tokens=False, sample_base=True)
+    out = evaluate(finetuned, chosen, tmp_path / "out")
     for run in RUNS:
         for draw in ("greedy", "samples"):
             one, two = (list(records(f, f"samples/{run}/{ONE}/{draw}", Sample)) for f in (finished, out))
@@ -162,10 +225,15 @@ def test_a_later_evaluation_takes_samples_over_and_says_that_it_looked(
     assert (look.folder, look.found, look.runs) == ("out", "given", ("shortcut-tokens-s0", "journey-s0"))
     assert "looked at once before (out)" in scores_of(out).looked_before
     assert "looked before (once)" in scores_of(out).qualifiers
-    # The next one lies beside the second and finds it; a folder that is resumed keeps what it found at first.
-    third = evaluate(more, settings(strategy=["greedy"], flips=0, after=[str(finished)], limit=4), tmp_path / "third")
-    assert [look.found for look in plan_of(third).earlier] == ["given", "beside"]
-    assert "looked before (2 times)" in scores_of(third).qualifiers
+    # The next one lies beside the second and finds it; the report says so, plan and scores do not depend on it.
+    few = settings(strategy=["greedy"], flips=0, after=[str(finished)], limit=4)
+    third, alone = evaluate(more, few, tmp_path / "third"), evaluate(more, few, tmp_path / "x" / "y" / "third")
+    assert [look.found for look in plan_of(third).earlier] == ["given"]
+    assert "looked before (once)" in scores_of(third).qualifiers
+    assert [(look.folder, look.found) for look in LooksBeside.read(third).looks] == [("out", "beside")]
+    assert "looked at once before (out)" in (third / "report.md").read_text()
+    assert [look.folder for look in LooksBeside.read(alone).looks] == ["out", "third"]
+    assert (third / "plan.json").read_bytes() == (alone / "plan.json").read_bytes()
     with pytest.raises(UsageError, match="shares no run and benchmark"):
         evaluate(more, settings(benchmarks=["countdown@2"], after=[str(finished)]), tmp_path / "other")
 
@@ -215,7 +283,7 @@ def test_one_arm_against_itself(make_runs: Callable[..., Path], tmp_path: Path) 
     ]  # fmt: skip
     assert [(c.first, c.second) for c in made.comparisons] == [("journey (again)", "journey")] and made.aa
     out = evaluate(runs, settings(aa=True, strategy=["greedy"], flips=0), tmp_path / "out")
-    assert scores_of(out).compared[0].verdict.words == "too small to tell"
+    assert scores_of(out).compared[0].verdict.words == "too small to tell (2 seeds, provisional)"
     with pytest.raises(UsageError, match="no arm 'shortcut'"):
         prepare(open_finished(runs, "finetune"), settings(aa=True, aa_arm="shortcut"))
 
@@ -228,6 +296,8 @@ def test_one_seed_has_nothing_to_compare_with(finetuned: Path) -> None:
 def test_a_larger_model(finetuned: Path, base: Path, tmp_path: Path) -> None:
     out = evaluate(finetuned, settings(strategy=["greedy", "majority"], larger=str(base), flips=0), tmp_path / "out")
     (told,) = scores_of(out).larger
+    tried = open_finished(out, "evaluate").plan.sampler
+    assert list(tried) == ["base", "larger"] and all("6 of 6 texts" in words for words in tried.values())
     assert (
         told.model == str(base) and told.flops and {one.arm for one in told.matched} == {"shortcut@tokens", "journey"}
     )
@@ -235,10 +305,23 @@ def test_a_larger_model(finetuned: Path, base: Path, tmp_path: Path) -> None:
     assert told.accuracy == untuned.accuracy and told.tokens == untuned.mean_tokens
 
 
-def test_low_precision_is_answered_again_one_at_a_time(finetuned: Path, tmp_path: Path) -> None:
+def test_low_precision_is_answered_again_one_at_a_time(
+    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One prompt at a time, one row of every run side by side: no padding, and as few steps as one run would take."""
+    real, units = workers.answer_all, []
+
+    def seen(model: Any, asked: Any, count: int) -> Any:
+        units.extend(asked)
+        return real(model, asked, count)
+
+    monkeypatch.setattr(workers, "answer_all", seen)
     out = evaluate(finetuned, settings(strategy=["greedy"], dtype="bfloat16", flips=None), tmp_path / "out" / "e")
     assert plan_of(out).dtype == "bfloat16"
     assert [(a.run, a.problems, a.against) for a in scores_of(out).agreement] == [(r, 8, "batch 1") for r in RUNS]
+    alone = [unit for unit in units if "/one/" in unit.key]
+    assert len(alone) == 8  # 16 in all, but the benchmark has no more
+    assert all(tuple(run for run, _ in unit.runs) == RUNS and len(unit.questions) == unit.batch == 1 for unit in alone)
 
 
 def test_what_counts_as_another_answer() -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from scipy import stats
 
 from journey.evaluate.statistics.paired import compare, compare_to_base
-from journey.evaluate.statistics.verdict import adjust, below, decide, declare, mixed
+from journey.evaluate.statistics.verdict import adjust, asked, below, decide, declare, mixed
 from journey.formats.comparison import Comparison, Declared, MeanSquares, Verdict
+from journey.rng import seed_for
 
 PLAIN = Comparison(
     difference=0.01,
@@ -30,12 +32,22 @@ PLAIN = Comparison(
     bootstrap=(-0.01, 0.03),
     mcnemar=(),
     mean_squares=MeanSquares(problems=0.3, seeds=0.25, noise=0.2),
+    low90=-0.007,
+    high90=0.027,
 )
-BETTER = {"difference": 0.073, "low": 0.041, "high": 0.105, "p": 0.001, "p_permutation": 0.001, "p_t": 0.001}
-WORSE = BETTER | {"difference": -0.073, "low": -0.105, "high": -0.041}
-WEAK = {"detectable": 0.06}
+BETTER: dict[str, Any] = {"difference": 0.073, "low": 0.041, "high": 0.105, "p": 0.001, "p_permutation": 0.001}
+BETTER |= {"p_t": 0.001, "low90": 0.046, "high90": 0.1}
+WORSE = BETTER | {"difference": -0.073, "low": -0.105, "high": -0.041, "low90": -0.1, "high90": -0.046}
+SLIGHT = BETTER | {"difference": 0.03, "low": 0.01, "high": 0.05, "low90": 0.013, "high90": 0.047}
+WEAK = {"detectable": 0.06, "low90": -0.04, "high90": 0.06}
 ONE_SEED: dict[str, Any] = {"seeds": 1, "se": None, "df": None, "low": None, "high": None, "p": None, "p_t": None}
-ONE_SEED |= {"detectable": None, "bootstrap": None, "mean_squares": MeanSquares(0.3, None, None)}
+ONE_SEED |= {
+    "low90": None,
+    "high90": None,
+    "detectable": None,
+    "bootstrap": None,
+    "mean_squares": MeanSquares(0.3, None, None),
+}
 
 
 def case(**changes: Any) -> Comparison:
@@ -57,16 +69,37 @@ class TestWords:
     def test_two_seeds_are_provisional(self) -> None:
         assert words(**BETTER, seeds=2) == "journey better (2 seeds, provisional)"
         assert words(**WORSE, seeds=2) == "shortcut better (2 seeds, provisional)"
-        assert words(seeds=2) == "no difference shown"
+        assert words(seeds=2) == "equal within the margin (2 seeds, provisional)"
+        assert words(**WEAK, seeds=2) == "too small to tell (2 seeds, provisional)"
 
-    def test_no_difference_shown(self) -> None:
-        assert words() == "no difference shown"
+    def test_better_by_less_than_the_margin(self) -> None:
+        assert words(**SLIGHT) == "journey better, by less than the margin"
+        assert words(**SLIGHT, seeds=2) == "journey better, by less than the margin (2 seeds, provisional)"
+        assert (
+            "The 90% interval, +1.3 to +4.7, lies inside the margin of 5 points."
+            in decide(case(**SLIGHT), 0.01).explanation
+        )
+
+    def test_equal_within_the_margin(self) -> None:
+        assert words() == "equal within the margin"
+        assert decide(PLAIN, 0.3).outcome == "equal" and decide(PLAIN, 0.3).winner is None
+
+    def test_equal_is_judged_at_5_percent_a_comparison_and_not_by_holm(self) -> None:
+        assert words(1.0) == "equal within the margin"
+
+    def test_equal_leaning_to_an_arm(self) -> None:
+        """The 95 % interval leaves out 0, but Holm asks for more than that."""
+        verdict = decide(case(**SLIGHT), 0.06, first="shortcut@tokens")
+        assert (verdict.words, verdict.leaning) == ("equal within the margin, leaning to journey", "journey")
+        other = SLIGHT | {"difference": -0.03, "low": -0.05, "high": -0.01, "low90": -0.047, "high90": -0.013}
+        verdict = decide(case(**other), 0.06, first="shortcut@tokens")
+        assert (verdict.words, verdict.leaning) == ("equal within the margin, leaning to shortcut", "shortcut@tokens")
 
     def test_too_small_to_tell(self) -> None:
         assert words(**WEAK) == "too small to tell"
 
     def test_better_though_only_large_effects_are_detectable(self) -> None:
-        assert words(**BETTER, **WEAK) == "journey better"
+        assert words(**BETTER, detectable=0.06) == "journey better"
 
 
 class TestBoundaries:
@@ -74,39 +107,28 @@ class TestBoundaries:
         assert words(**BETTER, problems=99) == "too small to tell"
         assert words(**BETTER, problems=100) == "journey better"
         assert words(problems=99) == "too small to tell"
-        assert words(problems=100) == "no difference shown"
+        assert words(problems=100) == "equal within the margin"
 
     def test_seeds(self) -> None:
         assert words(**ONE_SEED) == "too small to tell"
         assert words(**(BETTER | {"seeds": 1})) == "too small to tell"
         assert words(**(BETTER | {"seeds": 2})) == "journey better (2 seeds, provisional)"
 
-    def test_detectable_against_margin(self) -> None:
-        assert words(detectable=0.05) == "no difference shown"
-        assert words(detectable=0.0501) == "too small to tell"
-        assert words(detectable=0.0501, margin=0.06) == "no difference shown"
+    def test_detectable_effects_decide_nothing(self) -> None:
+        assert words(detectable=0.2) == "equal within the margin"
 
     def test_holm_p(self) -> None:
         assert words(0.05, **BETTER) == "journey better"
-        assert words(0.0501, **BETTER) == "no difference shown"
+        assert words(0.0501, **BETTER) == "too small to tell"
 
-    def test_arms_that_never_differ(self) -> None:
-        same = np.tile(np.arange(200)[:, None] % 2, 2)
-        comparison = compare(same, same)
-        assert comparison.detectable == 0
-        verdict = decide(comparison, 1.0)
-        assert verdict.words == "too small to tell"
-        assert "no variation to judge by: how many seeds and problems would do" in verdict.explanation
-
-    def test_interval_inside_margin(self) -> None:
-        inside = decide(PLAIN, 0.3)
-        assert inside.inside_margin is True
-        assert "The whole interval lies inside the margin of 5 points." in inside.explanation
-        assert decide(case(high=0.05), 0.3).inside_margin is True
-        for outside in (case(high=0.051), case(low=-0.051)):
-            verdict = decide(outside, 0.3)
-            assert (verdict.words, verdict.inside_margin) == ("no difference shown", False)
+    def test_interval_of_90_percent_inside_the_margin(self) -> None:
+        assert decide(PLAIN, 0.3).inside_margin is True
+        assert words(low90=-0.049, high90=0.049, low=-0.06, high=0.06) == "equal within the margin"
+        for outside in ({"high90": 0.05}, {"low90": -0.05}, {"high90": 0.06}):
+            verdict = decide(case(**outside), 0.3)
+            assert (verdict.words, verdict.inside_margin) == ("too small to tell", False)
             assert "reaches beyond the margin of 5 points" in verdict.explanation
+        assert words(high90=0.05, margin=0.06) == "equal within the margin"
         assert decide(case(**ONE_SEED), 1.0).inside_margin is None
 
     @pytest.mark.parametrize("margin", [0, 5, -0.05])
@@ -118,6 +140,67 @@ class TestBoundaries:
     def test_holm_p_is_never_below_the_comparisons_own(self, holm_p: float) -> None:
         with pytest.raises(ValueError, match="Holm's p"):
             decide(PLAIN, holm_p)
+
+
+def right_or_wrong(name: str, *shares: float, seeds: int = 5, n: int = 600) -> list[np.ndarray]:
+    """Arms (n, seeds) whose runs are right so often, on problems of shared difficulty."""
+    rng = np.random.default_rng(seed_for("verdict edges", name))
+    hard = rng.random((n, 1))
+    return [np.where(rng.random((n, seeds)) < 0.9, hard, rng.random((n, seeds))) < share for share in shares]
+
+
+class TestEdges:
+    """What the rule says where scores do not vary, or an experiment has no difference to find."""
+
+    @pytest.mark.parametrize(("share", "what"), [(0, "nothing"), (1, "everything")])
+    def test_a_floor_and_a_ceiling_are_not_applicable(self, share: int, what: str) -> None:
+        same = np.full((300, 3), share)
+        c = compare(same, same)
+        assert (c.low, c.high, c.low90, c.high90, c.p, c.detectable) == (None,) * 6
+        verdict = decide(c, 1.0)
+        assert (verdict.words, verdict.qualifiers) == ("too small to tell", (("floor", "ceiling")[share],))
+        assert f"Both arms solve {what}, which leaves no variation to judge by: how many" in verdict.explanation
+
+    def test_arms_that_never_differ(self) -> None:
+        same = np.tile(np.arange(200)[:, None] % 2, 3)
+        c = compare(same, same)
+        assert (c.low, c.p, c.detectable) == (None, None, None)
+        verdict = decide(c, 1.0)
+        assert verdict.words == "too small to tell"
+        assert "Both arms have the same scores, which leaves no variation to judge by" in verdict.explanation
+
+    def test_a_difference_that_never_varies_has_its_permutation(self) -> None:
+        c = compare(np.zeros((200, 3)), np.ones((200, 3)))
+        assert (c.low, c.p_t) == (None, None) and c.p == c.p_permutation < 0.001
+        assert decide(c, 0.01).words == "journey better"
+
+    def test_intervals_stay_within_what_is_possible(self) -> None:
+        rng = np.random.default_rng(seed_for("possible"))
+        arm = np.column_stack([rng.random(120) < 0.05, rng.random(120) < 0.6])  # two runs that have little in common
+        c = compare_to_base(arm, np.ones(120))
+        half = stats.t.ppf(0.975, c.df) * c.se
+        assert c.difference - half < -1 and c.low == -1 and c.high == min(1, c.difference + half) and c.low90 == -1
+
+    def test_an_equal_pair(self) -> None:
+        first, second = right_or_wrong("an equal pair", 0.6, 0.6)
+        c = compare(first, second)
+        assert decide(c, c.p).words == "equal within the margin"
+
+    def test_an_a_a_comparison(self) -> None:
+        """Seeds of one arm against others of it."""
+        (runs,) = right_or_wrong("a/a", 0.7, seeds=10)
+        c = compare(runs[:, :5], runs[:, 5:])
+        verdict = decide(c, c.p, first="journey", second="journey (again)")
+        assert (verdict.words, verdict.winner) == ("equal within the margin", None)
+
+    def test_a_collapsed_arm(self) -> None:
+        base, whole, collapsed = (arm[:, :2] for arm in right_or_wrong("collapse", 0.8, 0.78, 0.05))
+        results = {"whole": compare_to_base(whole, base[:, 0]), "collapsed": compare_to_base(collapsed, base[:, 0])}
+        low = below(results["whole"]), below(results["collapsed"])
+        assert low == (False, True)
+        verdict = decide(compare(whole, collapsed), 0.01, below_base=low)
+        assert verdict.words == "shortcut better (2 seeds, provisional)"
+        assert verdict.qualifiers == ("journey below the untuned base",)
 
 
 class TestExplanation:
@@ -138,6 +221,18 @@ class TestExplanation:
         for size in verdict.needed:
             assert f"{size.seeds} seeds on {size.problems:,} problems" in verdict.explanation
         assert verdict.explanation.endswith("would do for a margin of 5 points.")
+
+    def test_detectable_effects_are_at_the_level_that_holm_asked(self) -> None:
+        plain, in_a_family = decide(PLAIN, 0.3), decide(PLAIN, 0.3, level=0.05 / 26)
+        assert (plain.detectable, plain.level) == (0.04, 0.05)
+        assert in_a_family.detectable is not None and in_a_family.detectable > 0.045
+        assert "(80% power at 0.0019, the level that Holm asks here)" in in_a_family.explanation
+
+    def test_an_effect_beyond_what_is_possible(self) -> None:
+        assert (
+            "minimum detectable effect more than is possible (80% power)"
+            in decide(case(detectable=1.3), 0.3).explanation
+        )
 
     def test_one_seed(self) -> None:
         verdict = decide(case(**ONE_SEED), 1.0)
@@ -176,12 +271,26 @@ class TestQualifiers:
     def test_below_base(self, below_base: tuple[bool, bool], expected: str) -> None:
         assert decide(PLAIN, 0.3, first="shortcut@tokens", below_base=below_base).qualifiers == (expected,)
 
-    def test_below_is_the_same_test(self) -> None:
-        assert below(case(**WORSE), 0.05)
-        assert not below(case(**WORSE), 0.051)
-        assert not below(case(**BETTER), 0.001)
-        assert not below(case(**WORSE, problems=99), 0.001)
-        assert not below(case(**ONE_SEED | {"difference": -0.2}), 1.0)
+    def test_below_is_a_description(self) -> None:
+        """By more than the margin, and either the rule's own p or every run's own interval says so."""
+        assert below(case(**WORSE))
+        assert below(case(**WORSE, problems=99))
+        assert not below(case(**BETTER))
+        assert not below(case(**WORSE | {"difference": -0.05}))
+        assert not below(case(**WORSE | {"p": 0.06}))
+        assert below(case(**WORSE | {"p": 0.06, "run_intervals": ((-0.2, -0.01), (-0.1, -0.02))}))
+        assert not below(case(**WORSE | {"p": 0.06, "run_intervals": ((-0.2, -0.01), (-0.1, 0.02))}))
+        assert below(case(**ONE_SEED | {"difference": -0.2, "run_intervals": ((-0.25, -0.15),)}))
+        assert not below(case(**WORSE), margin=0.1)
+
+    def test_every_runs_own_interval_is_over_problems(self) -> None:
+        base, arm = (one[:, :2].astype(float) for one in right_or_wrong("own intervals", 0.6, 0.5))
+        c = compare_to_base(arm, base[:, 0])
+        assert len(c.run_intervals) == 2
+        d = arm[:, 1] - base[:, 0]
+        expected = stats.t.interval(0.95, len(d) - 1, d.mean(), d.std(ddof=1) / np.sqrt(len(d)))
+        assert c.run_intervals[1] == pytest.approx(expected)
+        assert compare(arm, arm).run_intervals == ()
 
     def test_floor(self) -> None:
         assert decide(case(first_accuracy=0.049, second_accuracy=0.04), 0.3).qualifiers == ("floor",)
@@ -229,6 +338,13 @@ class TestFamily:
         assert adjust(family, {first: case(p=0.02)}) == {first: 0.04, second: 1.0}
         assert adjust(family, {first: case(p=0.02), second: case(**ONE_SEED)}) == {first: 0.04, second: 1.0}
 
+    def test_the_level_is_what_holm_asks_of_the_rank(self) -> None:
+        family = declare(["gsm8k", "svamp", "aime24"], [("shortcut", "journey")], base=False)
+        first, second, third = (item.key for item in family)
+        assert asked(family, {first: case(p=0.5), second: case(p=0.02)}) == pytest.approx(
+            {second: 0.05 / 3, first: 0.05 / 2, third: 0.05}
+        )
+
     def test_undeclared_comparisons_are_refused(self) -> None:
         family = declare(["gsm8k"], [("shortcut", "journey")], base=False)
         with pytest.raises(ValueError, match="not declared before scoring: aime24: shortcut v journey"):
@@ -251,7 +367,7 @@ def test_from_scores_to_words() -> None:
     }
     adjusted = adjust(family, results)
     pair, base_shortcut, base_journey = (item.key for item in family)
-    worse = tuple(below(results[key], adjusted[key]) for key in (base_shortcut, base_journey))
+    worse = tuple(below(results[key]) for key in (base_shortcut, base_journey))
     verdict = decide(results[pair], adjusted[pair], first="shortcut@tokens", below_base=worse)
     assert verdict.words == "journey better"
     assert verdict.qualifiers == ("shortcut below the untuned base",)

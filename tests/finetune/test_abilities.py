@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from journey.config import FinetuneSettings
+from journey.config import FinetuneSettings, build, parse_set
 from journey.errors import UsageError
-from journey.finetune.planning import abilities
+from journey.finetune.planning import abilities, base_probe
 from journey.models import load
+from journey_testing.families import CHANCE, family
+from journey_testing.models import save_model
 
 
 def check(base: Path, device: str = "cpu", **asked: Any) -> list[str]:
@@ -158,6 +160,57 @@ def test_what_a_stack_refuses_the_trl_engine_takes(base: Path, tmp_path: Path) -
     shutil.copytree(base, dropping)
     config = json.loads((dropping / "config.json").read_text())
     (dropping / "config.json").write_text(json.dumps({**config, "attention_dropout": 0.1}))
-    with pytest.raises(UsageError, match="dropout of its own .attention_dropout."):
-        abilities.check_layers(load.find(str(dropping)), FinetuneSettings())
-    abilities.check_layers(load.find(str(dropping)), FinetuneSettings(engine="trl"))
+    ref, tokenizer = load.find(str(dropping)), load.load_tokenizer(load.find(str(dropping)))
+    with pytest.raises(UsageError, match="draws random numbers in training mode") as refused:
+        base_probe.probe(ref, tokenizer, FinetuneSettings(), "cpu")
+    assert 'set "attention_dropout": 0.0 in a copy of its config.json' in str(refused.value)  # what was changed above
+    assert base_probe.probe(ref, tokenizer, FinetuneSettings(engine="trl"), "cpu").chance
+
+
+def test_what_peft_refuses_is_said_in_its_words_and_the_way_out_works(base: Path, tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "hybrid", family("falcon_h1"), load.load_tokenizer(load.find(str(base))))
+    ref, tokenizer = load.find(str(folder)), load.load_tokenizer(load.find(str(base)))
+    with pytest.raises(UsageError, match="'out_proj' is incompatible with Mamba-based models") as refused:
+        abilities.check_layers(ref, FinetuneSettings())
+    flag = str(refused.value).rpartition("--set ")[2]
+    settings = build(FinetuneSettings, parse_set([flag]), "finetune")
+    assert "out_proj" not in str(abilities.check_layers(ref, settings)) + "".join(settings.lora_options)
+    assert "6 of 6" in base_probe.probe(ref, tokenizer, settings, "cpu").sampler
+
+
+def test_layers_that_are_computed_past_their_adapter_are_refused_and_the_way_out_works(
+    base: Path, tmp_path: Path
+) -> None:
+    folder = save_model(tmp_path / "jamba", family("jamba"), load.load_tokenizer(load.find(str(base))))
+    ref, tokenizer = load.find(str(folder)), load.load_tokenizer(load.find(str(base)))
+    with pytest.raises(UsageError, match="never calls its layers dt_proj") as refused:
+        base_probe.probe(ref, tokenizer, FinetuneSettings(), "cpu")
+    settings = build(FinetuneSettings, parse_set([str(refused.value).rpartition("--set ")[2]]), "finetune")
+    base_probe.probe(ref, tokenizer, settings, "cpu")
+
+
+def test_a_base_that_the_sampler_cannot_ask_is_refused_by_either_engine(base: Path, tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "rwkv", family("rwkv"), load.load_tokenizer(load.find(str(base))))
+    ref, tokenizer = load.find(str(folder)), load.load_tokenizer(load.find(str(base)))
+    for engine in ("stacked", "trl"):
+        with pytest.raises(UsageError, match="cannot write with this base"):
+            base_probe.probe(ref, tokenizer, FinetuneSettings(engine=engine), "cpu")
+
+
+def test_a_mixture_of_experts_says_what_is_adapted_and_that_its_router_loss_is_off(base: Path, tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "experts", family("gpt_oss"), load.load_tokenizer(load.find(str(base))))
+    ref, tokenizer = load.find(str(folder)), load.load_tokenizer(load.find(str(base)))
+    assert str(abilities.check_layers(ref, FinetuneSettings())).endswith("experts are not adapted")
+    said = base_probe.notes(base_probe.probe(ref, tokenizer, FinetuneSettings(), "cpu"))
+    assert said == ["mixture of experts: the router's load-balancing loss is off, in both engines"]
+
+
+def test_doctor_says_what_a_base_can_do_and_what_would_be_refused(base: Path, tmp_path: Path) -> None:
+    tokenizer = load.load_tokenizer(load.find(str(base)))
+    facts = base_probe.described(load.find(str(base)), FinetuneSettings(), "cpu")
+    assert "6 of 6" in facts["sampler"] and facts["adapters"].startswith("adapters reach 7 kinds of layers")
+    assert facts["engine stacked"].startswith("trains it") and facts["template"].startswith("no chat template")
+    folder = save_model(tmp_path / "dropping", family("opt", CHANCE["opt"]), tokenizer)
+    refused = base_probe.described(load.find(str(folder)), FinetuneSettings(), "cpu")
+    assert refused["engine stacked"].startswith("refused: ") and '"dropout": 0.0' in refused["engine stacked"]
+    assert "6 of 6" in refused["sampler"]

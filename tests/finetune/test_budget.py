@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from journey.finetune.rows import budget
 from journey.finetune.rows.rows import Rows
-from journey.finetune.runs import Run, choose
+from journey.finetune.runs import ArmChoice, Run, choose
 
 CHOICES, _ = choose(["shortcut@examples", "shortcut@tokens", "journey"], "examples")
 ROWS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 300)), min_size=1, max_size=60)
@@ -180,7 +180,7 @@ def test_filled_steps_carry_over_what_is_missing(sizes: list[int], rows_per_step
 
 def test_withheld_rows_follow_the_shared_ones_of_every_epoch() -> None:
     choices, _ = choose(["journey", "shortcut"], "examples")
-    longer = budget.Choice("longer", dataclasses.replace(choices[1].arm, name="longer", withheld=True), "tokens")
+    longer = ArmChoice("longer", dataclasses.replace(choices[1].arm, name="longer", withheld=True), "tokens")
     data = {"journey": rows_of([50] * 100), "longer": rows_of([20] * 300)}
     supervised = {name: rows.supervised for name, rows in data.items()}
     found = budget.amounts([choices[0], longer], supervised, supervised, 0, 2.0, 10, pairs=100)

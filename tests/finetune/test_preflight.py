@@ -270,7 +270,7 @@ def test_training_problems_among_the_questions(
 ) -> None:
     asked: list[Question] = []
     monkeypatch.setattr(
-        sys.modules["journey.finetune.planning.preflight"], "load_questions", lambda spec: (asked, None)
+        sys.modules["journey.finetune.planning.preflight"], "load_questions", lambda spec, **_: (asked, None)
     )
     asked.append(Question("q1", "b", pairs[0].problem))
     preflight.check_overlap([written], ["b"])

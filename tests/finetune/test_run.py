@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from journey.config import FinetuneSettings
 from journey.errors import JourneyError, PartialError, ResourceError, UnknownName, UsageError
 from journey.finetune import cost, session
+from journey.finetune.planning import memory
+from journey.finetune.planning.prepare import prepare
 from journey.finetune.run import finetune, plan
 from journey.finetune.runs import Run
 from journey.finetune.training import pool
@@ -126,6 +128,18 @@ def test_a_run_that_fails_twice_is_left_out_and_named(
     assert read_manifest(tmp_path / "runs").counts["runs"] == 2
 
 
+@pytest.mark.parametrize("engine", ["stacked", "trl"])
+def test_a_run_whose_last_update_diverged_has_failed_and_the_others_are_kept(
+    curated: Path, base: Path, tmp_path: Path, engine: str
+) -> None:
+    """Its losses are all finite: nothing is computed with the weights after the last step."""
+    chosen = settings_for(base, arms=["journey"], seeds=1, lr=[3e-3, 1e30], max_steps=1, engine=engine, workers=1)
+    with pytest.raises(PartialError, match=r"journey-lr1e\+30-s0 failed: .*the weights have diverged"):
+        finetune(curated, chosen, tmp_path / "runs")
+    runs = open_finished(tmp_path / "runs", "finetune")
+    assert list(runs.trained) == ["journey-lr0.003-s0"] and runs.runs["journey-lr1e+30-s0"].failed
+
+
 def test_when_every_run_fails_nothing_is_finished(
     curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,12 +210,17 @@ def test_memory_that_is_not_there(curated: Path, base: Path, tmp_path: Path, mon
         finetune(curated, settings_for(base, engine="trl"), tmp_path / "runs")
     with pytest.raises(ResourceError, match="a stack of 3 runs is expected to need .* 0 runs fit\n  give a smaller"):
         finetune(curated, settings_for(base), tmp_path / "runs")
-    shape = cost.shape_of(load.find(str(base)), 4)
-    fits = cost.stack_memory(shape, runs=2, tokens=2048, weight_bytes=4, recompute=False, device="cpu")
+    monkeypatch.undo()
+    lengths = [
+        int(rows.lengths.max()) for rows in prepare(open_finished(curated, "curate"), settings_for(base)).data.values()
+    ]
+    footprint = memory.footprint_of(load.find(str(base)), settings_for(base), max(lengths), "cpu")
+    fits = cost.PROCESS_BYTES + footprint.peak(2, 2048, False)
     monkeypatch.setattr(cost, "free_memory", lambda device: fits)
     with pytest.raises(ResourceError, match="2 runs fit\n  give --set stacks=2, or a smaller"):
-        finetune(curated, settings_for(base), tmp_path / "runs")
-    assert plan(curated, settings_for(base, stacks=2))["runs_that_fit_in_a_stack"] == 2
+        finetune(curated, settings_for(base, checkpointing=False), tmp_path / "runs")
+    assert plan(curated, settings_for(base, stacks=2, checkpointing=False))["runs_that_fit_in_a_stack"] == 2
+    assert plan(curated, settings_for(base))["recompute"] is True  # then three fit too
     assert list(tmp_path.iterdir()) == []
 
 

@@ -75,29 +75,30 @@ def test_passes_with_dropout_hold_a_run_once() -> None:
     units = [passes.Unit(place, (2 * part, 2 * part + 1), 10 + part) for place in range(3) for part in range(4)]
     dealt = passes.deal(units, 1000, 10, once=True)
     assert sorted(unit for group in dealt for unit in group) == sorted(units)
-    assert all(len({unit.place for unit in group}) == len(group) for group in dealt)
+    assert all(len({unit.run for unit in group}) == len(group) for group in dealt)
     assert len(dealt) == 4
 
 
-def test_a_pass_supervises_what_the_rows_supervise(data: dict[str, Rows]) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_pass_supervises_what_the_rows_supervise(packed: bool, data: dict[str, Rows]) -> None:
     rows = [data["shortcut"], data["journey"]]
     units = [passes.Unit(place, (row,), int(rows[place].lengths[row])) for place, row in ((0, 3), (1, 5), (1, 2))]
     share = [stacked.shares(rows[0], [3], "token"), stacked.shares(rows[1], [5, 2], "token")]
-    made = passes.build(units, rows, share, 0, torch.device("cpu"))
+    made = passes.build(units, rows, share, 0, torch.device("cpu"), packed=packed)
     flat = made.ids.flatten()
-    assert torch.equal(flat[made.at + 1], made.labels)
-    assert made.groups == (0, 1, 1)
+    assert torch.equal(flat[made.positions + 1], made.labels)
     for place in (0, 1):
         assert float(made.weights[made.owners == place].sum()) == pytest.approx(1)
-    assert made.own == {0: int(rows[0].lengths[3]), 1: int(rows[1].lengths[[5, 2]].sum())}
-    assert sum(made.padded.values()) == made.ids.numel()
+    assert made.own == (int(rows[0].lengths[3]), int(rows[1].lengths[[5, 2]].sum()))
+    assert sum(made.tokens) == made.ids.numel() and (made.tokens == made.own) == packed
 
 
 @pytest.mark.parametrize("norm", ["token", "row"])
 def test_shares_of_a_step_add_up_to_one(norm: str, data: dict[str, Rows]) -> None:
     rows = data["journey"]
     share = stacked.shares(rows, [1, 4, 7], norm)
-    sums = [float(share[rows.at(row)].sum()) for row in (1, 4, 7)]
+    assert share.keys() == {1, 4, 7}  # no other row of the data is touched
+    sums = [float(share[row].sum()) for row in (1, 4, 7)]
     assert sum(sums) == pytest.approx(1)
     wanted = rows.supervised[[1, 4, 7]] / rows.supervised[[1, 4, 7]].sum() if norm == "token" else [1 / 3] * 3
     assert sums == pytest.approx(list(wanted))
@@ -174,8 +175,9 @@ def test_layers_that_cannot_be_stacked_are_named() -> None:
 
 def test_a_base_with_dropout_of_its_own_is_refused(base: Path, data: dict[str, Rows], tmp_path: Path) -> None:
     model: Any = load.load_model(load.find(str(base)), device="cpu")
-    model.config.attention_dropout = 0.1
-    with pytest.raises(UsageError, match="dropout of its own"):
+    for layer in model.model.layers:
+        layer.self_attn.attention_dropout = 0.1
+    with pytest.raises(UsageError, match="draws random numbers in training mode"):
         stacked.Training(model, 0, six_runs(), data, setup_in(tmp_path, base), lambda *_: None)
 
 
@@ -231,7 +233,6 @@ def test_killed_and_resumed_equals_uninterrupted(data: dict[str, Rows], base: Pa
         assert newest is not None
     (newest / "state.safetensors").write_bytes(b"cut short")
     assert newest_whole(checkpoints) is None and not newest.exists()
-    in_process(setup, runs, data, 30)
     in_process(setup, runs, data, None)
     for run in runs:
         for name in FILES:

@@ -218,3 +218,34 @@ def test_warm_up_data_is_checked_as_the_arms_are(
     monkeypatch.setattr(cost, "free_memory", lambda device: 1000)
     with pytest.raises(ResourceError, match="merging the warm-up"):
         finetune(curated, settings_for(base, warmup=str(base)), tmp_path / "runs")
+
+
+def test_a_warm_up_on_the_worked_solutions_of_a_file(
+    curated: Path, other_curated: Path, base: Path, tmp_path: Path
+) -> None:
+    """The rows are read as everywhere: with the fields mapped, and those of no use counted."""
+    from journey.finetune.planning.prepare import prepare
+
+    rows: list[dict[str, Any]] = []
+    for pair in open_finished(other_curated, "curate").pairs("train"):
+        worked = " ".join(segment.brief for segment in pair.shortcut.segments[:-1])
+        rows.append({"q": pair.problem.brief, "work": {"text": worked}, "answer": pair.shortcut.answer_brief})
+    file = tmp_path / "mine.jsonl"
+    file.write_text(
+        "".join(json.dumps(row) + "\n" for row in [*rows, {"q": None, "work": {"text": "7"}, "answer": "7"}])
+    )
+    fields = {"question": "q", "solution": "work.text"}
+    settings = settings_for(base, warmup=str(file), map=fields)
+    prepared = prepare(open_finished(curated, "curate"), settings)
+    assert prepared.start is not None and prepared.start.rows is not None
+    worked_rows = warmup.worked_pairs(file, settings)
+    assert len(prepared.start.rows) == len(worked_rows) and 3 <= len(worked_rows) < len(rows)  # those that are train
+    told = open_finished(finetune(curated, settings, tmp_path / "out"), "finetune")
+    assert read_manifest(told.path).inputs["warmup"] == warmup.digest_of(file)
+    assert any(f"shortcuts of mine.jsonl: {len(worked_rows)} pairs" in note for note in told.audit.notes)
+    file.write_text("".join(json.dumps({"q": row["q"], "answer": row["answer"]}) + "\n" for row in rows))
+    with pytest.raises(UsageError, match="no row has a field"):
+        prepare(open_finished(curated, "curate"), settings)
+    with pytest.raises(UsageError, match=r"has a solution to train on") as refused:
+        prepare(open_finished(curated, "curate"), settings_for(base, warmup=str(file), map={"question": "q"}))
+    assert "--map solution=FIELD" in str(refused.value)

@@ -20,10 +20,12 @@ from journey.finetune.rows.rows import encode
 from journey.finetune.run import finetune, plan
 from journey.formats.finetune import SweepFile, SweepTrial
 from journey.formats.folders import open_finished
-from journey.models import load
+from journey.models import load, template
+from journey.sampling.requests import PromptedQuestion
 from journey.schema import Pair
 from journey.splits import split_of
 from journey.store import Folder
+from journey_testing.runs import run_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
@@ -117,6 +119,45 @@ def test_dev_loss_is_the_weighted_mean(base: Path, dev_pairs: list[Pair]) -> Non
         for at in range(1, len(ids)):
             total -= float(rows.weights[rows.at(row)][at]) * float(said[at - 1, ids[at]])
     assert sweep_scores.dev_loss(model, rows) == pytest.approx(total / weights.sum(), rel=1e-5)
+
+
+def test_trials_are_scored_side_by_side_as_one_by_one(
+    base: Path, dev_pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same scores; adapters that cannot be stacked are answered one at a time, and it says so."""
+    from journey.models import lora
+    from journey_testing.models import save_adapters
+
+    ref = load.find(str(base))
+    tokenizer = load.load_tokenizer(ref)
+    folders = {
+        f"t{n}": path for n, path in enumerate(save_adapters(load.load_model(ref, device="cpu"), tmp_path, (4, 2)))
+    }
+    trials = [run_of("journey", 0, steps=1, rank=4), run_of("journey", 0, steps=1, rank=2)]
+    trials = [msgspec.structs.replace(run, run=name) for run, name in zip(trials, folders, strict=True)]
+    rows = {"journey": encode(dev_pairs, ARMS.get("journey")(), tokenizer, "compact")}
+    asked = [
+        PromptedQuestion(p.problem.id, p.problem, tuple(template.prompt_ids(tokenizer, p.problem, "compact")))
+        for p in dev_pairs
+    ]
+
+    def scores() -> tuple[int, dict[str, sweep_scores.TrialScore]]:
+        loaded = sweep_scores._loaded(load.load_model(ref, device="cpu"), trials, folders)
+        found = [sweep_scores._Asked(one, 24, tokenizer, "compact", asked, rows).scores() for one in loaded]
+        return len(found), {name: score for part in found for name, score in part.items()}
+
+    together, found = scores()
+
+    def refuse(*_: Any) -> Any:
+        raise UsageError("no stack of these")
+
+    monkeypatch.setattr(lora, "stacked", refuse)
+    one_by_one, wanted = scores()
+    assert (together, one_by_one) == (1, 2) and found.keys() == wanted.keys()
+    for name, score in wanted.items():
+        assert found[name].correct == score.correct
+        assert found[name].dev_loss == pytest.approx(score.dev_loss, rel=1e-4)
+    assert found["t0"].dev_loss != pytest.approx(found["t1"].dev_loss, rel=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from journey.answers.prose_numbers import number_words, numerals, places, read_n
 from journey.generate.slips.annotated import Annotated, annotated, given_quantities
 from journey.generate.slips.calculations import SolutionStep, in_words, read_step
 from journey.generate.slips.units import FACTS, facts
-from journey.generate.sources import read_problems
 from journey.schema import Problem
+from journey.tables.problems import read_problems
 
 
 def graph(question: str, solution: str, answer: str) -> Annotated:
@@ -225,3 +225,28 @@ def test_facts_need_their_words() -> None:
     assert facts(Fraction(60), "2 hours, how many minutes?") == [(100, "an hour has 60 minutes")]
     assert facts(Fraction(60), "60 apples") == [] == facts(Fraction(1, 2), "hours minutes")
     assert all(wrong != right for right, rows in FACTS.items() for wrong, _, _ in rows)
+
+
+@pytest.mark.parametrize(
+    ("question", "solution", "reason"),
+    [
+        ("He has 48 eggs.", "He has 48/2=<<48/2=24>>24 of them. " * 28_000, "too_long"),
+        ("He has 48 eggs.", "<<48/2=24>>" * 201, "too_long"),
+        ("48 " * 201, "<<48/2=24>>24", "too_long"),
+        ("x" * 20_001, "<<48/2=24>>24", "too_long"),
+        ("He has 48 eggs.", "1=" * 9000, "no_annotation"),
+        ("He has 48 eggs.", "1+" * 9000, "no_annotation"),
+        ("He has 48 eggs.", f"<<{'9' * 5000}*1=24>>24", "unreadable_annotation"),
+    ],
+)
+def test_what_is_too_long_is_a_rejected_row(question: str, solution: str, reason: str) -> None:
+    with pytest.raises(Unreadable) as refused:
+        graph(question, solution, "24")
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("digits", [300, 301, 4300, 4301])
+def test_a_number_that_python_would_not_write_is_none(digits: int) -> None:
+    found = graph(f"He has 48 eggs and {'9' * digits} hens.", "48/2=<<48/2=24>>24", "24")
+    assert len([each for each in found.quantities if each.id[0] == "q"]) == (2 if digits <= 300 else 1)
+    assert read_number("9" * digits) == (int("9" * digits) if digits <= 300 else None)

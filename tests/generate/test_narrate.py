@@ -44,6 +44,7 @@ SLOTS = dict.fromkeys(
         "needed",
         "fact",
         "noun",
+        "v",
     ],
     "7",
 )

@@ -123,6 +123,22 @@ class TestProblemFiles:
         assert manifest.inputs["problems"] == sha256(problems) and manifest.config["problems"] == "problems.jsonl"
         assert json.loads((folder / "rejected.jsonl").read_text())["index"] == 2
 
+    def test_a_row_on_which_a_method_fails_is_rejected_and_the_others_are_made(self, tmp_path, problems, monkeypatch):
+        from journey.generate.methods import slips
+
+        read = slips.annotated
+
+        def failing(problem):
+            if "12 boxes" in problem.question:
+                raise ZeroDivisionError("a row that nobody thought of")
+            return read(problem)
+
+        monkeypatch.setattr(slips, "annotated", failing)
+        folder = generate(self.given(problems), tmp_path / "out", workers=1)
+        counts = read_manifest(folder, "generate").counts
+        assert counts["pairs"] == 4 and counts["rejected"]["method_failed"] == 1
+        assert "ZeroDivisionError: a row that nobody thought of" in (folder / "rejected.jsonl").read_text()
+
     @pytest.mark.parametrize("pairs", [1, 2, 3, 4])
     def test_the_count_cuts_and_the_counts_are_those_of_the_rows_kept(self, tmp_path, problems, pairs):
         folder = generate(self.given(problems, pairs=pairs), tmp_path / "out", workers=1)
@@ -268,3 +284,17 @@ class TestBadInput:
     def test_an_unknown_key_offers_the_nearest(self):
         with pytest.raises(UnknownName, match="did you mean family"):
             settings(famly=["countdown"])
+
+
+def test_a_dry_run_names_golds_that_cannot_be_judged_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "p.jsonl"
+    rows = [
+        {"question": f"How many? {n}", "answer": gold, "solution": "3 + 4 = 7."}
+        for n, gold in enumerate(("7", "proof"))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = settings(family=[], problems=str(path), method=["slips"], pairs=None)
+    assert plan(asked, tmp_path / "out", workers=1)["golds"]["unread"] == 1
+    assert "'proof' says that there is no answer" in capsys.readouterr().err
+    path.write_text(json.dumps(rows[0]) + "\n")
+    assert "golds" not in plan(asked, tmp_path / "out", workers=1)

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from journey_testing.families import EXPERTS
 from journey_testing.models import number_tokenizer, save_model, tiny_model
 from journey_testing.runs import VOCABULARY
 
 OWN: dict[str, dict[str, Any]] = {
     "qwen2": {"tie_word_embeddings": True},
     "gemma2": {"sliding_window": 8, "query_pre_attn_scalar": 8},
+    "qwen2_moe": EXPERTS["qwen2_moe"],
 }
 
 

@@ -64,7 +64,7 @@ def train_alone(
             ).view(len(part), -1)
             weights = torch.zeros_like(losses)
             for place, row in enumerate(part):
-                own = torch.from_numpy(share[rows.at(row)][1:])
+                own = torch.from_numpy(share[row][1:])
                 weights[place, : len(own)] = own
             (losses * weights).sum().backward()
         if not first:
@@ -147,10 +147,7 @@ def first_gradients(training: stacked.Training) -> dict[str, State]:
     grad = training.stack.grad
     assert grad is not None
     for one in training._passes():
-        with training.stack.routed(one.groups):
-            hidden = stacked.losses.hidden_states(training.model, one.ids)
-            chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, one.at)
-            (stacked.losses.token_losses(chosen, one.labels, training.head) * one.weights).sum().backward()
+        training._backward(one)
     weights, training.stack.flat = training.stack.flat, grad
     views = training.stack.weights
     training.stack._hold(grad)
@@ -216,6 +213,18 @@ def test_float32_together_equals_alone_equals_trl(kind: str, tiny: Callable[[str
     assert abs(np.mean(signed)) < 4 * np.std(signed) / math.sqrt(len(signed)) + 1e-8
 
 
+def test_a_mixture_of_experts_has_one_loss_in_both_engines(tiny: Callable[[str], Path], tmp_path: Path) -> None:
+    """No load-balancing loss of the router in either, though the config asks for one."""
+    data, run = rows_of(6, 12), four_runs()[0]
+    setup = setup_of("stacked", tiny("qwen2_moe"), tmp_path / "stacked")
+    got, _ = train_stacked([run], data, setup, torch.float32)
+    one_run.train_run(run, data[run.kind], setup_of("trl", tiny("qwen2_moe"), tmp_path / "trl"), lambda *_: None)
+    begun = initial(run, setup, torch.float32)
+    assert distance(got[run.run], saved(tmp_path / "trl", run), begun) < 1e-3
+    ours, theirs = (trajectory(tmp_path / way, run) for way in ("stacked", "trl"))
+    np.testing.assert_allclose([p["loss"] for p in ours], [p["loss"] for p in theirs], rtol=1e-4)
+
+
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_dropout_equals_alone_and_trl(checkpointing: bool, tiny: Callable[[str], Path], tmp_path: Path) -> None:
     """On a CPU the masks are those that nn.Dropout draws, whoever else is in the stack."""
@@ -268,11 +277,11 @@ def test_out_of_memory_halves_the_passes_and_changes_nothing_else(
     wanted, _ = train_stacked(runs, data, setup_of("stacked", tiny("llama"), tmp_path / "roomy"), torch.float64)
     real, sizes = stacked.losses.hidden_states, []
 
-    def short_of_memory(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    def short_of_memory(model: Any, ids: torch.Tensor, positions: Any = None) -> torch.Tensor:
         sizes.append(ids.numel())
         if ids.numel() > 150 and len(sizes) > 5:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(model, ids)
+        return real(model, ids, positions)
 
     monkeypatch.setattr(stacked.losses, "hidden_states", short_of_memory)
     got, said = train_stacked(runs, data, setup_of("stacked", tiny("llama"), tmp_path / "short"), torch.float64)
@@ -283,10 +292,10 @@ def test_out_of_memory_halves_the_passes_and_changes_nothing_else(
         begun = initial(run, setup_of("stacked", tiny("llama"), tmp_path), torch.float64)
         assert distance(got[run.run], wanted[run.run], begun) < 1e-9, run.run
 
-    def without_memory(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    def without_memory(model: Any, ids: torch.Tensor, positions: Any = None) -> torch.Tensor:
         if ids.numel() > 8:  # the head is tried on 8 tokens before training
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(model, ids)
+        return real(model, ids, positions)
 
     monkeypatch.setattr(stacked.losses, "hidden_states", without_memory)
     with pytest.raises(torch.OutOfMemoryError, match="less than one row"):

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from journey.answers import checker, grading
 from journey.answers.checker import CHECKER_VERSION, Extracted, Outcome, compare, extract, grade, number
 from journey.rng import rng_for
+from journey.schema import Problem
 
 RealData = Callable[[str], Path]
 HOSTILE = json.loads((Path(__file__).resolve().parent.parent / "golden" / "answers_hostile.json").read_text())
@@ -226,10 +228,17 @@ class TestNumber:
         assert number(text) == value
 
     @pytest.mark.parametrize(
-        "text", ["", "x", "1,2", "1/0", "0^{-1}", "2^{0.5}", "52_8", "5 5", "1e9999999", "2 3/2", "2^{9000}"]
+        "text", ["", "x", "1,2", "1/0", "0^{-1}", "2^{0.5}", "52_8", "5 5", "1e9999999", "2 3/2", "2^{90000}"]
     )
     def test_no_number(self, text: str) -> None:
         assert number(text) is None
+
+    @pytest.mark.parametrize("power", [1, 3580, 3581, 4089, 4090, 7000])
+    def test_no_number_is_longer_than_python_can_write(self, power: int) -> None:
+        """15^4090 has 4,811 digits, and to write more than 4,300 raises: one such answer ended a whole grading."""
+        assert compare("2x", f"15^{{{power}}}") is not Outcome.SAME
+        value = number(f"15^{{{power}}}")
+        assert value is None or len(str(value)) <= 4300
 
     def test_a_value_beyond_the_limit_is_refused_before_it_is_computed(self) -> None:
         began = time.process_time()
@@ -294,7 +303,7 @@ class TestCompare:
 
     def test_version_and_words_are_stable(self) -> None:
         """They are stored with scores."""
-        assert CHECKER_VERSION == "1"
+        assert CHECKER_VERSION == "2"
         assert [outcome.value for outcome in Outcome] == ["same", "different", "undecided"]
 
 
@@ -316,9 +325,19 @@ class TestExtract:
             assert found.answer is None
         elif "\\boxed{" in part:
             last = part.rpartition("\\boxed{")[2]
-            assert found.answer is None or (found.why == "box" and last.lstrip().startswith(found.answer))
+            boxed = found.why == "box" and found.answer is not None and last.lstrip().startswith(found.answer)
+            letter = found.why.startswith("stated") and found.answer == "A:" and "}" in last  # behind a whole box
+            assert found.answer is None or boxed or letter
         else:
             assert found.answer is None or found.why.startswith("stated")
+
+    def test_a_digit_behind_a_box_without_braces(self) -> None:
+        assert extract("So \\boxed 7. That is $\\fbox 3$.") == Extracted("3", "box without braces")
+        assert extract("\\boxed{8}, or \\boxed 7").answer == "8"
+        for text in ("\\boxed and so on", "\\boxed 18", "\\boxed 1/2", "\\boxed 1.5", "\\boxed 7x"):
+            assert extract(text).answer is None
+        problem = Problem(id="1", question="?", answer="1", source="t")
+        assert grading.grade(problem, "it is \\boxed 1", "length").answer is None  # of 17, perhaps
 
     @given(st.text(alphabet="ab{}\\ ", max_size=30))
     def test_balanced_content_comes_back_unchanged(self, content: str) -> None:
@@ -333,3 +352,10 @@ class TestExtract:
     def test_why_there_is_no_answer(self) -> None:
         whys = [extract(text).why for text in ("<think>", "\\boxed{1", "\\boxed{}", "18", "the answer is")]
         assert len(set(whys)) == 5
+
+
+def test_of_many_lines_of_hashes_the_last_hundred_are_looked_at() -> None:
+    assert checker.extract("#### 7\n" + "#### notes\n" * 99).answer == "7"
+    assert checker.extract("#### 7\n" + "#### notes\n" * 100).answer is None
+    assert checker.extract("#### 7\n" * 150_000).answer == "7"
+    assert checker.extract("the answer is 7\n" + "#### notes\n" * 150_000).answer == "7"

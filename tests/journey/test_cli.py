@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from journey.cli.app import app
 
-VERBS = "demo run generate curate finetune evaluate report publish export show list doctor".split()
+VERBS = "demo run check problems sample generate curate finetune evaluate report publish export show list grade doctor".split()
 
 
 def journey(*args: str, cwd: Path, columns: int = 100) -> subprocess.CompletedProcess[str]:
@@ -55,11 +55,13 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("generate --family countdown@9 --pairs 3 --out x", "known: countdown@1"),
         ("generate --family countdown --pairs 0 --out x", "pairs = 0"),
         ("generate --family countdown --pairs -3 --out x", "pairs = -3"),
-        ("generate --family countdown --method serch --pairs 3 --out x", "did you mean search?"),
+        ("generate --family countdown --method serch --pairs 3 --out x", "did you mean search or"),
         ("generate --family countdown --out x", "add --pairs N"),
         ("generate --pairs 3 --out x", "--family NAME or --problems FILE"),
         ("generate --family countdown --method search --pairs 6 --out g", "config.pairs: 5 there, 6 now"),
         ("generate --problems nofile.jsonl --method slips --out x", "nofile.jsonl"),
+        ("check nofile.csv", "no file nofile.csv"),
+        ("check g --map questin=q", "--map names an unknown field 'questin'"),
         ("generate --family countdown --pairs 5 --set search.width=x --out x", "width"),
         ("generate --family countdown --pairs 5 --set searc.width=3 --out x", "did you mean search?"),
         ("run gsm9k", "did you mean gsm8k?"),
@@ -76,6 +78,12 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("finetune g --arms jurney --out x", ""),
         ("evaluate nowhere --benchmarks countdown --out x", "not a finished folder"),
         ("report nowhere", "nowhere"),
+        ("report g --judge m@http://localhost:1/v1 --max-cost 1", "--price-in and --price-out"),
+        ("evaluate g --benchmarks countdown@1 --max-cost 0 --out x", "max_cost = 0"),
+        ("grade 18", "give GOLD and ANSWER"),
+        ("grade 18 18 --file g/x", "not both"),
+        ("grade --file nofile.jsonl", "nofile.jsonl"),
+        ("grade 18 17 --second-grader nobody", "math-verify"),
     ],
 )
 def test_bad_input_is_one_clear_error(pairs: Path, args: str, expected: str) -> None:
@@ -95,19 +103,21 @@ def test_show_fits_a_narrow_and_a_wide_terminal(pairs: Path) -> None:
 
 
 def test_dry_run_writes_nothing(pairs: Path) -> None:
-    done = journey("generate", "--family", "countdown", "--pairs", "50", "--out", "dry", "--dry-run", cwd=pairs)
+    done = journey(
+        "generate", "--family", "countdown", "--pairs", "50", "--out", "dry", "--dry-run", "--json", cwd=pairs
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
     assert not list(pairs.glob("dry*"))
 
 
 def test_dry_run_of_a_recipe_says_what_could_be_seen(pairs: Path) -> None:
-    done = journey("demo", "--out", "dry-demo", "--dry-run", cwd=pairs)
+    done = journey("demo", "--out", "dry-demo", "--dry-run", "--json", cwd=pairs)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["to_run"] == ["generate", "curate", "finetune", "evaluate"]
-    assert told["generate"]["pairs"] == 14000 and told["runs"] == 6
-    assert 3 < told["detectable_points"]["countdown@1"] < told["detectable_points"]["countdown@2"] < 15
+    assert told["generate"]["pairs"] == 10400 and told["runs"] == 6
+    assert 3 < told["detectable_points"]["countdown@1"] < told["detectable_points"]["countdown-choices"] < 15
     assert not list(pairs.glob("dry-demo*"))
 
 

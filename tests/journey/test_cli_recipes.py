@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from journey import pipeline
 from journey.cli.app import app
 from journey.errors import UsageError
+from journey.formats.finetune import SweepFile
 from journey.settings import plain_yaml
 
 
@@ -74,7 +75,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("generate.family=[countdown@999]", "generate: 'countdown@999' is no level of countdown"),
         ("generate.options.search.widht=3", "unknown setting of method search 'widht': did you mean width?"),
         ("generate.options.serch.width=3", "unknown method 'serch'"),
-        ("generate.options.slips.delay=3", "settings of method slips, which makes none of these pairs"),
+        ("generate.options.own.delay=3", "settings of method own, which makes none of these pairs"),
         ("generate.options.search.prune=true", "method search: prune needs a heuristic"),
         ("curate.options.lenght.share=1", "curate: unknown filter 'lenght': did you mean length?"),
         ("curate.options.length.share=2", "filter length: share = 2: expected: number, above 0, at most 1"),
@@ -193,3 +194,27 @@ def test_as_it_is_typed(elsewhere: Path) -> None:
     assert done.returncode == 2 and not done.stdout and "Traceback" not in done.stderr
     assert done.stderr.startswith("error: quickstart.yaml: evaluate.sizes.countdown@1 = -5")
     assert not list(elsewhere.iterdir())
+
+
+def test_a_recipe_names_its_benchmarks_once_and_local_files_need_no_hub(elsewhere: Path) -> None:
+    """Curate keeps out what evaluate asks, whichever of the two settings names it; its own setting still counts."""
+    (elsewhere / "mine.jsonl").write_text('{"question": "What is 1 + 1?", "answer": "2"}\n')
+    recipe, mine = pipeline.read_recipe("gsm8k"), ["gsm8k=mine.jsonl"]
+    local = {"base": "pocket", "generate": {"problems": "mine.jsonl"}}
+    for given in ({"benchmarks": mine}, {"evaluate": {"benchmarks": mine}}):
+        settings = pipeline.resolve(recipe, {**local, **given})
+        assert settings.curate.benchmarks == settings.evaluate.benchmarks == mine
+    assert pipeline.resolve(recipe, local).curate.benchmarks == ["gsm8k", "svamp"]
+    own = pipeline.resolve(recipe, {**local, "benchmarks": mine, "curate": {"benchmarks": ["countdown@1"]}})
+    assert own.curate.benchmarks == ["countdown@1"] and own.evaluate.benchmarks == mine
+
+
+def test_the_demos_rates_are_those_of_the_sweep_that_is_shipped() -> None:
+    recipe = pipeline.read_recipe("quickstart")
+    record = SweepFile.read(pipeline.recipes()["quickstart"].parent, "quickstart.lr_sweep.json")
+    chosen = {trial.arm: trial.lr for trial in record.trials if trial.chosen}
+    assert recipe.data["finetune"]["lr_by_arm"] == chosen and set(chosen) == set(recipe.data["finetune"]["arms"])
+    for arm, rate in chosen.items():
+        tried = [trial for trial in record.trials if trial.arm == arm]
+        assert len(tried) == len(record.rates) == 3
+        assert min(tried, key=lambda trial: (-trial.correct, trial.dev_loss, trial.lr)).lr == rate

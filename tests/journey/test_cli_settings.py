@@ -19,11 +19,13 @@ from journey.catalog import ARMS, ENGINES, STRATEGIES
 from journey.cli.app import app
 from journey.cli.flags import given as flags
 from journey.cli.flags import make as make_flags
-from journey.config import EvaluateSettings, FinetuneSettings, parse_set
+from journey.config import EvaluateSettings, FinetuneSettings, build, parse_set
+from journey.errors import UsageError
 from journey.finetune.planning.abilities import _TRL_ONLY
 from journey.settings.fields import Setting, settings_of, takes
+from journey_testing.folders import write_folder
 
-POSITIONALS = {"generate": [], "curate": ["g"], "finetune": ["c"], "evaluate": ["f"], "publish": ["c"]}
+POSITIONALS = {"sample": [], "generate": [], "curate": ["g"], "finetune": ["c"], "evaluate": ["f"], "publish": ["c"]}
 FLAGS = [
     pytest.param(verb, model, setting, id=f"{verb} --{setting.name}")
     for verb, models in make_flags.VERBS.items()
@@ -47,8 +49,8 @@ def settings_of_verb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     build = flags.GivenFlags.build
 
     def typed(verb: str, model: type[BaseModel], *args: str) -> Any:
-        def catching(given: flags.GivenFlags, kind: type[BaseModel]) -> BaseModel:
-            built = build(given, kind)
+        def catching(given: flags.GivenFlags, kind: type[BaseModel], *more: Any) -> BaseModel:
+            built = build(given, kind, *more)
             if kind is model:
                 raise Caught(built)
             return built
@@ -244,7 +246,7 @@ def test_what_plug_ins_say_they_read_is_what_they_read() -> None:
         assert entry.target().mistakes == ("mistake_weight" in entry.facts.get("settings", ())), entry.name
     for entry in ENGINES.entries():
         assert set(entry.facts["settings"]) <= FinetuneSettings.model_fields.keys()
-    own = {s.name for s in settings_of(FinetuneSettings) if "engine trl" in s.meaning} | set(_TRL_ONLY)
+    own = {s.name for s in settings_of(FinetuneSettings) if "(engine trl" in s.meaning} | set(_TRL_ONLY)
     assert own <= set(ENGINES.entry("trl").facts["settings"])
     assert not own & set(ENGINES.entry("stacked").facts["settings"])
 
@@ -271,3 +273,29 @@ def test_flags_of_0_1_are_all_there() -> None:
         command = get_command(app).commands[verb]  # type: ignore[attr-defined]
         there = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
         assert {f"--{name}" for name in names.split()} <= there, verb
+
+
+@pytest.mark.parametrize("key", ["fsdp", "device_map", "deepspeed"])
+def test_sharding_is_refused_by_what_there_is_instead(key: str) -> None:
+    for kind, verb in ((FinetuneSettings, "finetune"), (EvaluateSettings, "evaluate")):
+        with pytest.raises(UsageError, match=rf"{verb}: {key}: one run.*is not sharded") as told:
+            build(kind, {key: True}, verb)
+        assert "--processes N" in str(told.value) and "vllm_args=[--tensor-parallel-size, N]" in str(told.value)
+
+
+class TestLike:
+    def test_begins_with_the_settings_of_a_folder(self, tmp_path: Path) -> None:
+        config = {"seeds": 3, "lr": 0.01, "sweep_problems": 7, "methods": ["no setting"]}
+        folder = write_folder(tmp_path / "f", "finetune", {}, config=config)
+        settings = flags.GivenFlags("finetune", {"seeds": "5"}, ("alpha=64",)).build(FinetuneSettings, folder)
+        assert (settings.seeds, settings.alpha, settings.lr, settings.sweep_problems) == (5, 64, 0.01, 7)
+
+    def test_one_entry_of_a_map_is_changed_alone(self, tmp_path: Path) -> None:
+        folder = write_folder(tmp_path / "e", "evaluate", {}, config={"sizes": {"countdown@1": 600, "gsm8k": 100}})
+        settings = flags.GivenFlags("evaluate", {}, ("sizes.countdown@1=900",)).build(EvaluateSettings, folder)
+        assert settings.sizes == {"countdown@1": 900, "gsm8k": 100}
+
+    def test_a_folder_of_another_stage_is_refused(self, tmp_path: Path) -> None:
+        folder = write_folder(tmp_path / "e", "evaluate", {})
+        found = CliRunner().invoke(app, ["finetune", "c", "--like", str(folder), "--out", str(tmp_path / "o")])
+        assert isinstance(found.exception, UsageError) and "`journey evaluate`" in str(found.exception)

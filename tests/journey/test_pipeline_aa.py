@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from journey import pipeline
 from journey.config import EvaluateSettings, FinetuneSettings
@@ -36,7 +38,7 @@ def make(folder: Path, seeds: int, curated: bool = True) -> Path:
             for seed in range(seeds):
                 name = f"{arm.replace('@', '-')}-s{seed}"
                 run_file(name, arm, seed, view="compact").write(made, f"{name}/run.json")
-                made.write(f"{name}/adapter_model.safetensors", b"x")
+                made.write(f"{name}/adapter_model.safetensors", save({"a": np.zeros(1, dtype=np.float32)}))
         made.finish({})
     return folder / "runs"
 

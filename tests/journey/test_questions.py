@@ -88,7 +88,7 @@ class TestFiles:
         file = write(tmp_path / "g.jsonl", [{"question": "How many?", "answer": "2 + 3 = <<2+3=5>>5\n#### 5"}])
         asked, facts = load_questions(f"gsm8k={file}")
         assert asked[0].problem.answer == "5" and asked[0].problem.licence == "MIT"
-        assert facts.source == "openai/gsm8k, from g.jsonl" and facts.revision is None
+        assert facts.source == "g.jsonl, a file of 1 rows, not the 1,319 of gsm8k" and facts.revision is None
         file = write(tmp_path / "s.jsonl", [{"Body": "Tom has 3 pens", "Question": "How many?", "Answer": 3.0}])
         problem = load_questions(f"svamp={file}")[0][0].problem
         assert (problem.question, problem.answer) == ("Tom has 3 pens. How many?", "3")
@@ -98,15 +98,18 @@ class TestFiles:
         file = write(tmp_path / "m.jsonl", rows)
         asked, _ = load_questions(f"mine={file}", fields={"question": "prompt", "answer": "gold"})
         assert [(q.problem.question, q.problem.answer) for q in asked] == [("How much?", "7"), ("And?", "4")]
-        with pytest.raises(UsageError, match="line 1: no field text; fields: prompt, gold, answer"):
+        with pytest.raises(
+            UsageError,
+            match=r"no row can be used \(question_missing 2\)|line 1: no field 'text' \(fields: prompt, gold, answer\)",
+        ):
             load_questions(f"mine={file}", fields={"question": "text"})
-        with pytest.raises(UsageError, match="line 1: no field answer; fields: prompt, gold") as error:
+        with pytest.raises(UsageError, match=r"line 1: no field 'answer' \(fields: prompt, gold\)") as error:
             load_questions(
                 f"mine={write(tmp_path / 'n.jsonl', [{'prompt': 'a', 'gold': '1'}])}", fields={"question": "prompt"}
             )
         assert "--map question=FIELD,answer=FIELD" in str(error.value)
-        with pytest.raises(UsageError, match="unknown field 'solution'"):
-            load_questions(f"mine={file}", fields={"solution": "gold"})
+        with pytest.raises(UsageError, match="unknown field 'answr'"):
+            load_questions(f"mine={file}", fields={"answr": "gold"})
 
     def test_a_question_asked_twice_has_two_ids(self, tmp_path: Path) -> None:
         file = write(tmp_path / "twice.jsonl", [ROWS[0], ROWS[0], ROWS[0]])
@@ -117,15 +120,15 @@ class TestFiles:
         ("content", "message"),
         [
             (b"", "is empty"),
-            (b"\n\n", "is empty"),
+            (b"\n\n", "holds no rows"),
             (b'{"problem": "a", "answer": "1"}\n{"problem": \n', "line 2: not JSON"),
-            (b"\x89PNG\r\n\x1a\n\x00\x00", "line 1: not JSON"),
-            (b"[1, 2]\n", "line 1: list, an object is expected"),
-            (b'{"id": 1, "answer": "1"}\n', r"line 1: no field problem \(or question\); fields: id, answer"),
-            (b'{"problem": "a"}\n', "line 1: no field answer; fields: problem"),
-            (b'{"problem": "a", "answer": null}\n', "line 1: field 'answer' is NoneType"),
-            (b'{"problem": "a", "answer": true}\n', "line 1: field 'answer' is bool"),
-            (b'{"problem": ["a"], "answer": "1"}\n', "line 1: field 'problem' is list"),
+            (b"\x89PNG\r\n\x1a\n\x00\x00", "line 1: not UTF-8"),
+            (b"[1, 2]\n", "line 1: a list, an object is expected"),
+            (b'{"id": 1, "answer": "1"}\n', r"line 1: no field 'question' \(fields: id, answer\)"),
+            (b'{"problem": "a"}\n', r"line 1: no field 'answer' \(fields: problem\)"),
+            (b'{"problem": "a", "answer": null}\n', "line 1: field 'answer' is null"),
+            (b'{"problem": "a", "answer": true}\n', "line 1: field 'answer' is true or false"),
+            (b'{"problem": ["a", "b"], "answer": "1"}\n', "line 1: field 'problem' is a list"),
             (b'{"problem": "a", "answer": " "}\n', "line 1: field 'answer' is empty"),
         ],
     )
@@ -180,7 +183,7 @@ class TestHub:
         monkeypatch.setattr("datasets.load_dataset", load)
         asked, facts = load_questions("math500", limit=7)
         assert [q.problem.question for q in asked] == [f"p{n}" for n in range(7)]
-        revision = BENCHMARKS.entry("math500").facts["revision"]
+        revision = BENCHMARKS.entry("math500").facts["source_revision"]
         assert called == [(("HuggingFaceH4/MATH-500", None), {"split": "test", "revision": revision})]
         assert facts.revision == revision and len(revision) == 40
         rows.pop()
@@ -197,7 +200,7 @@ class TestHub:
             "v2",
         )
         monkeypatch.setattr("datasets.load_dataset", lambda *args, **kwargs: [{"text": "q"}])
-        with pytest.raises(UsageError, match="row 1: no field problem"):
+        with pytest.raises(UsageError, match="row 1: no field 'question'"):
             load_questions("org/some-set")
 
     def test_config_split_revision_and_fields(self, monkeypatch: pytest.MonkeyPatch) -> None:

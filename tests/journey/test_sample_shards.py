@@ -12,7 +12,7 @@ from journey.catalog import FAMILIES
 from journey.errors import PartialError
 from journey.formats.folders import open_finished
 from journey.models import load, template
-from journey.sampling import workers
+from journey.sampling import resume, workers
 from journey.sampling.identity import SAMPLER, SampleOrigin, content_hash
 from journey.sampling.requests import PromptedQuestion, StrategySettings, roomy_cap
 from journey.sampling.resume import identities_of, seconds_of, take_over, unfinished
@@ -110,7 +110,7 @@ def sampled(out: Path, model: WorkerModel, shards: list[SamplingShard], count: i
 
 
 def test_samples_without_a_plan_with_any_number_of_workers_and_resumed(
-    model: WorkerModel, shards: list[SamplingShard], tmp_path: Path
+    model: WorkerModel, shards: list[SamplingShard], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     units = [shard.unit.key for shard in shards]
     assert sampled(tmp_path / "one", model, shards, 1, []) == units
@@ -122,6 +122,26 @@ def test_samples_without_a_plan_with_any_number_of_workers_and_resumed(
     # An earlier folder has the same samples under the same identity, and one that is another by now.
     changed = [*shards[:2], replace(shards[2], identities=dict.fromkeys(shards[2].identities, "another"))]
     assert sampled(tmp_path / "after", model, changed, 1, [tmp_path / "one"]) == units[2:]
+    # One that goes on behind its answer, as samplers before 0.2 let it, would be another text today.
+    monkeypatch.setattr(resume, "turn_end", lambda text: 3 if text == greedy[0].text else None)
+    assert sampled(tmp_path / "again", model, shards, 1, [tmp_path / "one"]) == units[:1]
+
+
+def test_samples_of_a_smaller_batch_are_not_taken_over(
+    model: WorkerModel, shards: list[SamplingShard], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory ran out, sums were others than those that the identity stands for."""
+    real = workers.answer_all
+
+    def short(*args: Any) -> Any:
+        for number, result in enumerate(real(*args)):
+            yield replace(result, smaller=1) if number == 0 else result
+
+    monkeypatch.setattr(workers, "answer_all", short)
+    sampled(tmp_path / "short", model, shards, 1, [])
+    assert len(open_finished(tmp_path / "short", "evaluate").identities()) == 2
+    monkeypatch.setattr(workers, "answer_all", real)
+    assert sampled(tmp_path / "after", model, shards, 1, [tmp_path / "short"]) == [shards[0].unit.key]
 
 
 def test_a_unit_with_too_few_answers_is_refused(

@@ -65,33 +65,20 @@ def test_the_tokens_of_every_adapter_alone(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("runs", [[2, 0], [1, 2, 0], [2, 1, 1, 0], [0, 1, 2], [1]])
 def test_groups_get_the_adapters_that_they_name_in_any_order(runs: list[int], tmp_path: Path) -> None:
-    """Group k of the rows is computed with the adapter of runs[k]: when text is written, in training, and backwards."""
+    """Group k of the rows is computed with the adapter of runs[k] when text is written, as with that adapter alone."""
     paths, model = save_adapters(tiny("llama"), tmp_path, (4, 2, 4)), tiny("llama").double()
     ids = torch.tensor([[1, 3 + row, 20 + row] for row in range(2 * len(runs))])  # two rows a group
 
-    def computed(stack: Stack, runs: list[int], ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits, and the gradients of the adapters of all runs."""
-        assert stack.grad is not None
-        stack.grad.zero_()
-        with stack.routed(runs):
-            logits = model(input_ids=ids).logits
-            logits.square().sum().backward()
-        return logits.detach(), stack.grad.clone()
+    def computed(stack: Stack, runs: list[int], ids: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode(), stack.routed(runs):
+            return model(input_ids=ids).logits.clone()
 
     with stacked(model, list(paths)) as stack:
-        with torch.inference_mode(), stack.routed(runs):
-            written = model(input_ids=ids).logits.clone()
-        stack.train()
-        together, gradients = computed(stack, runs, ids)
-        expected = torch.zeros_like(gradients)
+        together = computed(stack, runs, ids)
         for group, run in enumerate(runs):
             rows = slice(2 * group, 2 * group + 2)
-            own, own_gradients = computed(stack, [run], ids[rows])
-            expected += own_gradients
-            for found in (written[rows], together[rows]):
-                torch.testing.assert_close(found, own, rtol=1e-9, atol=1e-9)
-        torch.testing.assert_close(gradients, expected, rtol=1e-9, atol=1e-9)
-        other, _ = computed(stack, [(run + 1) % 3 for run in runs], ids)
+            torch.testing.assert_close(together[rows], computed(stack, [run], ids[rows]), rtol=1e-9, atol=1e-9)
+        other = computed(stack, [(run + 1) % 3 for run in runs], ids)
         assert not torch.allclose(other, together, rtol=1e-3)
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from journey.answers import checker
+from journey.answers.checker import Outcome, compare
 from journey.answers.exact import evaluate
+from journey.answers.reading.fingerprints import fingerprints
 from journey.answers.voting import canonical_expression, classes
 from journey.catalog import FAMILIES
+from journey.rng import rng_for
 from journey.schema import Problem
+from journey_testing.answer_kinds import KINDS
 
 VALUE = Problem(id="1", question="?", answer="1/2", source="test")
 
@@ -25,6 +32,42 @@ def test_values_fall_together() -> None:
 
 def test_what_cannot_be_decided_is_a_class_of_its_own() -> None:
     assert classes(VALUE, ["50\\%", "0.5"]) == [0, 1]
+
+
+def test_classes_do_not_depend_on_the_order() -> None:
+    given = ["5 dollars", "5 cents", "5", "50\\%", "50", "6-5\\mathrm{i}", "1", "x=5", "0.5"]
+    wanted = {frozenset(group) for group in _groups(given)}
+    draw = rng_for("order of votes")
+    for _ in range(20):
+        draw.shuffle(given)
+        assert {frozenset(group) for group in _groups(given)} == wanted
+    assert frozenset(("5", "x=5")) in wanted and frozenset(("50", "50\\%")) in wanted
+
+
+def _groups(given: list[str]) -> list[list[str]]:
+    numbers = classes(VALUE, given)
+    return [[text for text, own in zip(given, numbers, strict=True) if own == number] for number in set(numbers)]
+
+
+def test_a_unit_parts_a_class_only_where_there_are_two() -> None:
+    assert classes(VALUE, ["5", "5 dollars", "\\$5"]) == [0, 0, 0]
+    assert classes(VALUE, ["5", "5 dollars", "5 cents"]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_the_checker_finds_the_same_shares_a_fingerprint(name: str) -> None:
+    for index in range(4):
+        case = KINDS[name](random.Random(f"{name} {index}"))
+        same = [text for text in case.right if compare(case.gold, text) is Outcome.SAME]
+        assert [text for text in same if not fingerprints(case.gold) & fingerprints(text)] == []
+
+
+def test_many_formulas_are_compared_only_where_their_values_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(checker, "compare", lambda *args, **kwargs: asked.append(args) or Outcome.SAME)
+    formulas = [f"x^{{{index % 40}}}+{index}\\sqrt{{{index + 2}}}" for index in range(512)]
+    assert len(set(classes(VALUE, formulas))) == 512
+    assert len(asked) < 20
 
 
 def test_expressions_of_one_value_are_different_votes() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from journey_testing.sources import PYPROJECT, ROOT, SOURCES, module_of, shown
@@ -52,3 +54,25 @@ def test_constraints_pin_every_dependency_within_its_range() -> None:
         name, _, least = requirement.partition(">=")
         have = tuple(int(part) for part in re.findall(r"\d+", pinned[name.lower()])[:3])
         assert have >= tuple(int(part) for part in least.split(".")), requirement
+
+
+def test_the_lock_has_the_versions_of_the_constraints_with_hashes_and_no_address() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    constraints = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if line)
+    pinned = {name.lower().replace("_", "-"): version for name, version in constraints.items()}
+    blocks = [block for block in re.split(r"(?m)^(?=\w)", text) if block]
+    locked = {}
+    for block in blocks:
+        name, version = re.match(r"([\w.-]+)==([^\s;\\]+)", block).groups()  # type: ignore[union-attr]
+        locked[name] = version
+        assert re.findall(r"--hash=sha256:[0-9a-f]{64}", block), name
+    assert {name: version for name, version in locked.items() if pinned.get(name, version) != version} == {}
+    for requirement in PYPROJECT["project"]["dependencies"]:
+        assert requirement.partition(">=")[0].lower() in locked, f"make locks: {requirement}"
+    assert "//" not in text and "index" not in text
+
+
+def test_a_python_that_is_too_old_gets_one_line() -> None:
+    code = "import sys; sys.version_info = (3, 10, 4, 'final', 0); sys.version = '3.10.4 (x)'; import journey"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: Python 3.11 or newer is needed, this is 3.10.4\n")

@@ -167,6 +167,10 @@ def test_preference_rows_go_along(curated: Path, tmp_path: Path) -> None:
     assert [row["pair_id"] for row in rows] == [pair.pair_id for pair in pairs]
     assert rows[0]["chosen"] == [{"role": "assistant", "content": "yes \\boxed{1}"}]
     assert "org/model" in (made / "README.md").read_text()
+    table = tmp_path / "preference.csv"
+    cells = [[p.pair_id, "yes \\boxed{1}", "no", "org/model"] for p in pairs]
+    table.write_text("\n".join(map(",".join, [["pair_id", "chosen", "rejected", "policy"], *cells])))
+    assert preference.read(table, opened(curated)).rows == preference.read(file, opened(curated)).rows
 
 
 @pytest.mark.parametrize(

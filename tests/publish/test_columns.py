@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+import msgspec
 import pytest
 
 from journey import views
@@ -81,6 +82,23 @@ def test_traces_end_in_the_same_box(pairs: list[tuple[Pair, Tree]]) -> None:
             assert row["completion"][0]["content"].count("\\boxed{") == 1
         assert rows[0]["final_answer"] == rows[1]["final_answer"]
         assert rows[0]["mistakes"] == pair.mistakes and rows[1]["mistakes"] == 0
+
+
+def test_rows_say_where_mistakes_come_from_and_how_they_are_known(pairs: list[tuple[Pair, Tree]]) -> None:
+    for pair, _ in pairs:
+        wrong, right = (columns.trace_row(pair, kind, "think") for kind in ("journey", "shortcut"))
+        assert (right["origin"], right["proof"]) == (None, None)
+        if pair.mistakes:
+            assert wrong["origin"] == {"search": "search", "slips": "injected"}[pair.method]
+            assert wrong["proof"] == "checked:question"  # families state their whole graph
+    slip = msgspec.structs.replace(next(pair for pair, _ in pairs if pair.mistakes), method="slips")
+    users = msgspec.structs.replace(slip, problem=msgspec.structs.replace(slip.problem, source="mine"))
+    for kinds, known in ((["digit"], "checked:question"), (["digit", "operation"], "checked:solution")):
+        row = columns.pair_row(msgspec.structs.replace(users, provenance={"kinds": kinds}), "think")
+        assert row["proof"] == known
+    facts = {"origin": "own", "proof": "checked:question", "pass_rate": 0.25, "policy": {"name": "p", "weights": "w"}}
+    row = columns.trace_row(msgspec.structs.replace(slip, provenance=facts), "journey", "think")
+    assert [row[name] for name in ("origin", "proof", "pass_rate", "policy")] == ["own", "checked:question", 0.25, "p"]
 
 
 def test_compact_rows_join_to_what_the_embedded_base_reads(pairs: list[tuple[Pair, Tree]]) -> None:

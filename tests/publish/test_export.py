@@ -114,7 +114,7 @@ def test_a_folder_of_runs_says_which(finetuned: Path, tmp_path: Path) -> None:
 
 
 def test_other_weights_than_it_was_trained_on(finetuned: Path, tmp_path: Path, merged: Any) -> None:
-    with pytest.raises(UsageError, match="not the base that journey-s0 was trained on"):
+    with pytest.raises(UsageError, match="does not hold the weights of"):
         export.export(str(finetuned / "journey-s0"), merge=tmp_path / "m", base=str(merged[0]))
 
 

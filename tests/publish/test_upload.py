@@ -16,6 +16,7 @@ from journey.formats.manifest import ListedFile, Manifest
 from journey.publish.run import publish
 from journey.publish.settings import PublishSettings
 from journey.publish.transfer import upload
+from journey.publish.transfer.upload import Agreed
 
 REPO = "tester/journey-math"
 Publish = Callable[..., dict[str, Any]]
@@ -34,11 +35,11 @@ def staged_once(curated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def send(hub: Any, curated: Path, staged_once: Path, tmp_path: Path) -> Publish:
     """`send(tag="v2", ...)`: publish the curated folder to the loopback Hub."""
 
-    def call(folder: Path = curated, **settings: Any) -> dict[str, Any]:
+    def call(folder: Path = curated, agreed: Agreed | None = None, **settings: Any) -> dict[str, Any]:
         out = tmp_path / "out"
         if not out.exists():
             shutil.copytree(staged_once, out)
-        (line,) = publish(str(folder), PublishSettings(**{"repo": REPO, **settings}), out=out)
+        (line,) = publish(str(folder), PublishSettings(**{"repo": REPO, **settings}), out=out, agreed=agreed)
         return line
 
     return call
@@ -96,6 +97,29 @@ def test_a_new_version_says_what_changed_and_drops_what_is_gone(
     assert "counts pairs" not in said and "rows journey train: 46 -> " in said
     assert "inputs" not in said and "files: 0 added" in said
     assert set(files_of(hub, "v2")) <= set(files_of(hub, "v1"))
+
+
+def test_a_version_that_drops_most_of_the_rows_asks_first(hub: Any, send: Publish) -> None:
+    send()
+    repo = hub.repos["datasets", REPO]
+    head = dict(repo.at("main").files)
+    manifest = Manifest.parse(head["manifest.json"][0], "manifest.json")
+    rows = {"journey": {"train": 100 * manifest.counts["rows"]["journey"]["train"]}}
+    older = msgspec.structs.replace(manifest, counts={**manifest.counts, "rows": rows}).sealed()
+    old = {**head, "manifest.json": (older.encoded(), False)}
+    repo.heads["main"] = repo.add(old, "an older version", "", repo.heads["main"])
+    before = repo.heads["main"]
+    with pytest.raises(UsageError, match=r"would take the place of 4,600[\s\S]*--yes"):
+        send()
+    assert repo.heads["main"] == before
+    asked: list[str] = []
+
+    def agree(words: str) -> bool:
+        asked.append(words)
+        return True
+
+    send(agreed=agree)
+    assert "4,600" in asked[0] and repo.heads["main"] != before
 
 
 def test_files_that_a_version_lacks_are_removed_and_others_files_stay_untouched(hub: Any, send: Publish) -> None:

@@ -1,4 +1,4 @@
-"""Lines and dots over two axes, as inline SVG: accuracy against cost, loss by step. One size serves wide and narrow.
+"""Line charts as inline SVG: accuracy against cost, loss by step. One size serves wide and narrow.
 
 Arms differ by colour and by the shape of their dots, so that a print in grey can still be read.
 """
@@ -57,19 +57,19 @@ class ChartAxes:
 
 def tones(arms: Iterable[str]) -> dict[str, int]:
     """A tone for each arm: the journey is 1, the first shortcut 0, the base the last one, the rest in turn."""
-    found: dict[str, int] = {}
+    by_arm: dict[str, int] = {}
     others = 2
     for arm in dict.fromkeys(arms):
         if arm == "base":
-            found[arm] = TONES - 1
-        elif arm == "journey" and 1 not in found.values():
-            found[arm] = 1
-        elif arm.startswith("shortcut") and 0 not in found.values():
-            found[arm] = 0
+            by_arm[arm] = TONES - 1
+        elif arm == "journey" and 1 not in by_arm.values():
+            by_arm[arm] = 1
+        elif arm.startswith("shortcut") and 0 not in by_arm.values():
+            by_arm[arm] = 0
         else:
-            found[arm] = 2 + (others - 2) % (TONES - 3)
+            by_arm[arm] = 2 + (others - 2) % (TONES - 3)
             others += 1
-    return found
+    return by_arm
 
 
 def chart(heading: str, lines: Sequence[Line], axes: ChartAxes) -> Markup:
@@ -81,28 +81,28 @@ def chart(heading: str, lines: Sequence[Line], axes: ChartAxes) -> Markup:
     y_ends = axes.y_ends or y_ends_of(drawn, axes.percent)
     x, y = Scale(*x_ends, LEFT, RIGHT, axes.log), Scale(*y_ends, BOTTOM, TOP)
     spoken = "; ".join(_spoken(line, axes) for line in lines)
-    made = root(WIDTH, HEIGHT, f"{heading}. {axes.y} against {axes.x}. {spoken}", "chart")
-    text(made, heading, 0, 16, "heading")
+    picture = root(WIDTH, HEIGHT, f"{heading}. {axes.y} against {axes.x}. {spoken}", "chart")
+    text(picture, heading, 0, 16, "heading")
     for tick in y.ticks(6):
-        add(made, "line", "grid", x1=LEFT, x2=RIGHT, y1=y(tick), y2=y(tick))
-        text(made, f"{100 * tick:g}%" if axes.percent else f"{tick:g}", LEFT - 7, y(tick) + 4, "tick", "end")
+        add(picture, "line", "grid", x1=LEFT, x2=RIGHT, y1=y(tick), y2=y(tick))
+        text(picture, f"{100 * tick:g}%" if axes.percent else f"{tick:g}", LEFT - 7, y(tick) + 4, "tick", "end")
     for tick in x.ticks(6):
-        add(made, "line", "grid", x1=x(tick), x2=x(tick), y1=BOTTOM, y2=BOTTOM + 5)
-        text(made, numbers.short(tick), x(tick), BOTTOM + 20, "tick", "middle")
-    add(made, "line", "axis", x1=LEFT, x2=RIGHT, y1=BOTTOM, y2=BOTTOM)
-    text(made, axes.x, (LEFT + RIGHT) / 2, HEIGHT - 8, "tick", "middle")
+        add(picture, "line", "grid", x1=x(tick), x2=x(tick), y1=BOTTOM, y2=BOTTOM + 5)
+        text(picture, numbers.short(tick), x(tick), BOTTOM + 20, "tick", "middle")
+    add(picture, "line", "axis", x1=LEFT, x2=RIGHT, y1=BOTTOM, y2=BOTTOM)
+    text(picture, axes.x, (LEFT + RIGHT) / 2, HEIGHT - 8, "tick", "middle")
     for line in lines:
-        _draw(made, line, x, y)
-    return markup(made)
+        _draw(picture, line, x, y)
+    return markup(picture)
 
 
 def swatch(tone: int, *, dots: bool = True, dashed: bool = False) -> Markup:
     """A line's look, for a legend."""
-    made = ET.Element("svg", {"viewBox": "0 0 34 12", "class": f"swatch c{tone}", "aria-hidden": "true"})
-    path(made, [(1, 6), (33, 6)], "line dashed" if dashed else "line")
+    picture = ET.Element("svg", {"viewBox": "0 0 34 12", "class": f"swatch c{tone}", "aria-hidden": "true"})
+    path(picture, [(1, 6), (33, 6)], "line dashed" if dashed else "line")
     if dots:
-        _mark(made, 17, 6, tone)
-    return markup(made)
+        draw_mark(picture, 17, 6, tone)
+    return markup(picture)
 
 
 def _draw(parent: ET.Element, line: Line, x: Scale, y: Scale) -> None:
@@ -120,15 +120,15 @@ def _draw(parent: ET.Element, line: Line, x: Scale, y: Scale) -> None:
     for point in line.points if line.dots else ():
         if point.y is None:
             continue
-        at = x(point.x), y(point.y)
+        centre = x(point.x), y(point.y)
         if point.low is not None and point.high is not None:
-            add(group, "line", "whisker thin", x1=at[0], x2=at[0], y1=y(point.low), y2=y(point.high))
-        title(_mark(group, *at, line.tone), point.words or line.name)
+            add(group, "line", "whisker thin", x1=centre[0], x2=centre[0], y1=y(point.low), y2=y(point.high))
+        title(draw_mark(group, *centre, line.tone), point.words or line.name)
     if line.ended and last is not None:
         _cross(group, *last)
 
 
-def _mark(parent: ET.Element, x: float, y: float, tone: int) -> ET.Element:
+def draw_mark(parent: ET.Element, x: float, y: float, tone: int) -> ET.Element:
     """A dot whose shape goes with the tone: circle, square, triangle, diamond, and the same hollow."""
     kind = "dot hollow" if tone >= TONES // 2 else "dot"
     shape = tone % (TONES // 2)
@@ -166,8 +166,10 @@ def y_ends_of(points: Sequence[ChartPoint], percent: bool) -> tuple[float, float
 
 def _spoken(line: Line, axes: ChartAxes) -> str:
     """A line in words: its ends."""
-    there = [point for point in line.points if point.y is not None]
-    if not there:
+    points = [point for point in line.points if point.y is not None]
+    if not points:
         return f"{line.name}: nothing"
-    values = [numbers.percent(p.y) if axes.percent else f"{p.y:.3g}" for p in (there[0], there[-1]) if p.y is not None]
-    return f"{line.name}: {values[0]}" + (f" to {values[1]}" if len(there) > 1 else "")
+    values = [
+        numbers.percent(p.y) if axes.percent else f"{p.y:.3g}" for p in (points[0], points[-1]) if p.y is not None
+    ]
+    return f"{line.name}: {values[0]}" + (f" to {values[1]}" if len(points) > 1 else "")

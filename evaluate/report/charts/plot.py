@@ -1,4 +1,4 @@
-"""Differences with their intervals and the margin, and small bars of accuracy, as inline SVG."""
+"""Forest plots of differences with their intervals and the margin, and small bars of accuracy, as inline SVG."""
 
 from __future__ import annotations
 
@@ -40,48 +40,48 @@ def forest(groups: Sequence[Group], margin: float, layout: Layout) -> Markup:
     rows = [row for group in groups for row in group.rows]
     bottom = HEADING * len(groups) + layout.row * len(rows)
     label = "; ".join(f"{row.benchmark}: {row.label} {row.difference} points" for row in rows)
-    made = root(layout.width, bottom + AXIS, label, layout.name)
+    picture = root(layout.width, bottom + AXIS, label, layout.name)
     band = 100 * margin
     longest = max((len(row.label) for row in rows), default=0)
     labels = 0 if layout.stacked else min(max(layout.labels, 12 + int(CHARACTER * longest)), layout.width // 2)
     scale = Scale(*_domain(rows, band), labels + 8, layout.width - layout.numbers - 8)
     ticks = scale.ticks(layout.ticks)
     if not layout.stacked:
-        _background(made, scale, band, ticks, 4, bottom + 4)
+        _background(picture, scale, band, ticks, 4, bottom + 4)
     for tick in ticks:
-        text(made, f"{tick:+g}" if tick else "0", scale(tick), bottom + 20, "tick", "middle")
+        text(picture, f"{tick:+g}" if tick else "0", scale(tick), bottom + 20, "tick", "middle")
     caption = f"difference in points; shaded: the margin of {band:g}"
-    text(made, caption, (scale.left + scale.right) / 2, bottom + 39, "tick", "middle")
+    text(picture, caption, (scale.left + scale.right) / 2, bottom + 39, "tick", "middle")
     top = 0
     for group in groups:
         headline = " (headline)" if any(row.primary for row in group.rows) else ""
-        text(made, group.benchmark + headline, 0, top + 22, "heading")
+        text(picture, group.benchmark + headline, 0, top + 22, "heading")
         top += HEADING
         for row in group.rows:
             if layout.stacked:  # lines behind the labels would make them hard to read
-                _background(made, scale, band, ticks, top + 19, top + 37)
-            _draw(made, row, layout, scale, top)
+                _background(picture, scale, band, ticks, top + 19, top + 37)
+            _draw(picture, row, layout, scale, top)
             top += layout.row
-    return markup(made)
+    return markup(picture)
 
 
 def bar(share: tuple[float, float, float]) -> Markup:
     """A small bar of an accuracy with its interval (accuracy, low, high in [0, 1]); the numbers stand beside it."""
     mean, low, high = (100 * value for value in share)
-    made = ET.Element("svg", {"viewBox": "0 0 100 12", "class": "bar", "aria-hidden": "true"})
-    add(made, "rect", "track", x=0, y=2, width=100, height=8)
-    add(made, "rect", "value", x=0, y=2, width=mean, height=8)
-    add(made, "line", "whisker", x1=low, x2=high, y1=6, y2=6)
-    return markup(made)
+    picture = ET.Element("svg", {"viewBox": "0 0 100 12", "class": "bar", "aria-hidden": "true"})
+    add(picture, "rect", "track", x=0, y=2, width=100, height=8)
+    add(picture, "rect", "value", x=0, y=2, width=mean, height=8)
+    add(picture, "line", "whisker", x1=low, x2=high, y1=6, y2=6)
+    return markup(picture)
 
 
 def kept(kept_share: float, dropped_share: float) -> Markup:
     """A small bar of what is left of all that came in, and of what was dropped; the numbers stand beside it."""
-    made = ET.Element("svg", {"viewBox": "0 0 100 12", "class": "bar", "aria-hidden": "true"})
-    add(made, "rect", "track", x=0, y=2, width=100, height=8)
-    add(made, "rect", "value", x=0, y=2, width=100 * kept_share, height=8)
-    add(made, "rect", "lost", x=100 * kept_share, y=2, width=100 * dropped_share, height=8)
-    return markup(made)
+    picture = ET.Element("svg", {"viewBox": "0 0 100 12", "class": "bar", "aria-hidden": "true"})
+    add(picture, "rect", "track", x=0, y=2, width=100, height=8)
+    add(picture, "rect", "value", x=0, y=2, width=100 * kept_share, height=8)
+    add(picture, "rect", "lost", x=100 * kept_share, y=2, width=100 * dropped_share, height=8)
+    return markup(picture)
 
 
 def _background(parent: ET.Element, scale: Scale, band: float, ticks: Sequence[float], top: int, bottom: int) -> None:
@@ -98,8 +98,8 @@ def _draw(parent: ET.Element, row: ComparedRow, layout: Layout, scale: Scale, to
     text(group, row.label, 0 if stacked else 12, top + (14 if stacked else 18), "label")
     y = top + (28 if stacked else 13)
     numbers = row.difference if stacked or row.interval in ("", "n/a") else f"{row.difference}  ({row.interval})"
-    place = (layout.width, top + 14, "end") if stacked else (scale.right + 20, top + 18, "start")
-    text(group, numbers, place[0], place[1], "number", place[2])
+    anchor = (layout.width, top + 14, "end") if stacked else (scale.right + 20, top + 18, "start")
+    text(group, numbers, anchor[0], anchor[1], "number", anchor[2])
     if row.points is None:
         return
     difference, low, high = row.points

@@ -1,4 +1,4 @@
-"""The few calls with which plots are drawn as inline SVG.
+"""SVG primitives: the few calls with which plots are drawn inline.
 
 Elements carry classes only; the page's style sheet colours them, so that they follow light, dark and print. Text is
 escaped by the XML writer.
@@ -24,39 +24,39 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        low, high, at = (
+        low, high, position = (
             (math.log(v) for v in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
         )
-        return round(self.left + (at - low) / (high - low) * (self.right - self.left), 1)
+        return round(self.left + (position - low) / (high - low) * (self.right - self.left), 1)
 
     def ticks(self, most: int) -> list[float]:
         """Round values on the scale, zero among them if it lies there; at most `most`."""
         if self.log:
-            found = self._log_ticks(most)
-            if len(found) > 1:
-                return found
+            ticks = self._log_ticks(most)
+            if len(ticks) > 1:
+                return ticks
         for power in range(-6, 25):
             for digit in (1, 2, 5):
                 step = digit * 10.0**power
                 first, last = math.ceil(round(self.low / step, 9)), math.floor(round(self.high / step, 9))
                 if last - first < most:
-                    return [round(step * place, 9) for place in range(first, last + 1)]
+                    return [round(step * number, 9) for number in range(first, last + 1)]
         return [0]
 
     def _log_ticks(self, most: int) -> list[float]:
         powers = range(math.floor(math.log10(self.low)) - 1, math.ceil(math.log10(self.high)) + 1)
         for digits in ((1, 2, 5), (1, 3), (1,)):
-            found = [d * 10.0**p for p in powers for d in digits if self.low <= d * 10.0**p <= self.high]
-            if len(found) <= most:
-                return found
-        return found[:: -(-len(found) // most)]
+            ticks = [d * 10.0**p for p in powers for d in digits if self.low <= d * 10.0**p <= self.high]
+            if len(ticks) <= most:
+                return ticks
+        return ticks[:: -(-len(ticks) // most)]
 
 
 def root(width: float, height: float, label: str, kind: str = "") -> ET.Element:
     """An empty picture with a label for those who cannot see it."""
-    made = ET.Element("svg", {"viewBox": f"0 0 {width:g} {height:g}", "role": "img", "class": kind})
-    made.set("aria-label", label)
-    return made
+    picture = ET.Element("svg", {"viewBox": f"0 0 {width:g} {height:g}", "role": "img", "class": kind})
+    picture.set("aria-label", label)
+    return picture
 
 
 def add(parent: ET.Element, tag: str, kind: str, **numbers: float) -> ET.Element:
@@ -66,10 +66,10 @@ def add(parent: ET.Element, tag: str, kind: str, **numbers: float) -> ET.Element
 
 def text(parent: ET.Element, words: str, x: float, y: float, kind: str, anchor: str = "start") -> ET.Element:
     """A line of text at a place."""
-    place = {"x": f"{x:g}", "y": f"{y:g}", "class": kind, "text-anchor": anchor}
-    made = ET.SubElement(parent, "text", place)
-    made.text = words
-    return made
+    attributes = {"x": f"{x:g}", "y": f"{y:g}", "class": kind, "text-anchor": anchor}
+    element = ET.SubElement(parent, "text", attributes)
+    element.text = words
+    return element
 
 
 def path(parent: ET.Element, points: list[tuple[float, float]], kind: str) -> None:
@@ -82,6 +82,6 @@ def title(parent: ET.Element, words: str) -> None:
     ET.SubElement(parent, "title").text = words
 
 
-def markup(made: ET.Element) -> Markup:
+def markup(picture: ET.Element) -> Markup:
     """The picture as text that can stand in the page."""
-    return Markup(ET.tostring(made, encoding="unicode"))
+    return Markup(ET.tostring(picture, encoding="unicode"))

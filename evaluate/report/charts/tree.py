@@ -1,4 +1,4 @@
-"""A reasoning tree, drawn: the correct path runs straight down, whatever else was tried branches off to the right.
+"""A drawing of a reasoning tree: the correct path runs straight down, whatever else was tried branches off to the right.
 
 Rows are steps in the order in which they were tried, so that the picture reads like the journey. A step's mark tells its
 role by shape and colour: a dot is right, a cross is a mistake, a ring follows from one, a triangle is a notice.
@@ -32,14 +32,14 @@ def draw(tree: Tree, correct: Collection[int] = ()) -> Markup:
     labels = {node.id: (_label(node, tree), _note(node)) for node in nodes}
     width = max(places[i][0] + 16 + _CHARACTER * len("  ".join(labels[i])) for i in places) if places else 1
     wrong = len(tree.mistakes())
-    made = root(width, ROW * len(nodes) + 4, f"Reasoning tree: {len(tree.nodes)} steps, mistakes: {wrong}", "tree")
-    made.set("width", f"{width:.0f}")
+    picture = root(width, ROW * len(nodes) + 4, f"Reasoning tree: {len(tree.nodes)} steps, mistakes: {wrong}", "tree")
+    picture.set("width", f"{width:.0f}")
     for node in nodes:
         if node.parent in places:
-            _edge(made, places[node.parent], places[node.id], node.id in trunk)
+            _edge(picture, places[node.parent], places[node.id], node.id in trunk)
     for node in nodes:
-        _node(made, node, places[node.id], labels[node.id])
-    return markup(made)
+        _node(picture, node, places[node.id], labels[node.id])
+    return markup(picture)
 
 
 def left_out(tree: Tree) -> int:
@@ -49,13 +49,13 @@ def left_out(tree: Tree) -> int:
 
 def _trunk(known: dict[int, Node], correct: Collection[int]) -> set[int]:
     """The correct nodes and all above them; never a node that is wrong."""
-    found: set[int] = set()
+    trunk: set[int] = set()
     for ident in correct:
-        at = known.get(ident)
-        while at is not None and at.id not in found and at.verdict != "wrong":
-            found.add(at.id)
-            at = None if at.parent is None else known.get(at.parent)
-    return found
+        node = known.get(ident)
+        while node is not None and node.id not in trunk and node.verdict != "wrong":
+            trunk.add(node.id)
+            node = None if node.parent is None else known.get(node.parent)
+    return trunk
 
 
 def _label(node: Node, tree: Tree) -> str:
@@ -84,9 +84,9 @@ def _edge(parent: ET.Element, above: tuple[float, float], below: tuple[float, fl
     path(parent, points, "edge trunk" if trunk else "edge")
 
 
-def _node(parent: ET.Element, node: Node, at: tuple[float, float], label: tuple[str, str]) -> None:
+def _node(parent: ET.Element, node: Node, position: tuple[float, float], label: tuple[str, str]) -> None:
     group = ET.SubElement(parent, "g", {"class": f"node {node.role}"})
-    x, y = at
+    x, y = position
     if node.role == "mistake":
         add(group, "circle", "under", cx=x, cy=y, r=8)
         for slope in (1, -1):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import cache, wraps
 from pathlib import Path
@@ -69,14 +69,14 @@ class SettingFlag:
         return [item.strip() for value in values for item in value.split(",") if item.strip()]
 
     def _map(self, values: list[str]) -> dict[str, str]:
-        found = {}
+        mapping = {}
         for item in self._items(values):
             name, equals, value = item.partition("=") if self.split else item.rpartition("=")
             if not equals or not name.strip() or not value.strip():
                 wanted = self.metavar.partition(",")[0] if "=" in self.metavar else _EXAMPLE
                 raise UsageError(f"{self.flag} {item!r} is not {wanted}", f"e.g. {self.flag} {self.example}")
-            found[name.strip()] = value.strip()
-        return found
+            mapping[name.strip()] = value.strip()
+        return mapping
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ class GivenFlags:
     flags: dict[str, Any]
     sets: tuple[str, ...] = ()
 
-    def build(self, kind: type[M]) -> M:
-        """The settings: defaults, then `--set`, then flags. A `--set` key that is no setting goes to plug-in options.
+    def build(self, kind: type[M], like: Path | None = None) -> M:
+        """The settings: defaults, then those of the folder `like`, then `--set`, then flags.
 
-        Raises UsageError or UnknownName.
+        A `--set` key that is no setting goes to plug-in options. Raises UsageError or UnknownName.
         """
         from journey.config import build, merge, parse_set
 
@@ -105,7 +105,16 @@ class GivenFlags:
         if options:
             data["options"] = merge(data.get("options") or {}, options)
         flags = {name: value for name, value in self.flags.items() if name in known}
-        return build(kind, merge(data, flags), self.verb)
+        return build(kind, merge(self._of(like, known), data, flags), self.verb)
+
+    def _of(self, folder: Path | None, known: Container[str]) -> dict[str, Any]:
+        """The settings that a finished folder of this stage was made with."""
+        if folder is None:
+            return {}
+        from journey.formats.folders import read_manifest
+
+        config = read_manifest(folder, self.verb).config
+        return {name: value for name, value in config.items() if name in known}
 
 
 @cache
@@ -124,18 +133,18 @@ def settings_flags(verb: str) -> Callable[[Callable[..., None]], Callable[..., N
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own, flags = inspect.signature(function, eval_str=True), options(verb)
-        made = [option.parameter() for option in flags]
+        added = [option.parameter() for option in flags]
         if _file()[verb]["set"]:
-            made.append(_sets(verb))
+            added.append(_sets(verb))
         parameters = []
         for parameter in own.parameters.values():
-            parameters += made if parameter.name == "given" else [parameter.replace(kind=parameter.KEYWORD_ONLY)]
+            parameters += added if parameter.name == "given" else [parameter.replace(kind=parameter.KEYWORD_ONLY)]
 
         @wraps(function)
         def called(**values: Any) -> None:
             read = {option.name: option.read(values.pop(option.name)) for option in flags}
-            there = {name: value for name, value in read.items() if value is not None}
-            function(given=GivenFlags(verb, there, tuple(values.pop("sets", ()))), **values)
+            given = {name: value for name, value in read.items() if value is not None}
+            function(given=GivenFlags(verb, given, tuple(values.pop("sets", ()))), **values)
 
         called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -156,5 +165,5 @@ def plug_ins(verb: str) -> str:
     """The end of a verb's help: its plug-ins by name, and where their settings are told."""
     kinds: dict[str, list[str]] = _file()[verb]["plug_ins"]
     named = ". ".join(f"{kind.capitalize()}: {', '.join(names)}" for kind, names in kinds.items())
-    one = " or ".join(f"`journey list {kind} NAME`" for kind in kinds)
-    return f"{named}. What one is and its settings: {one}. All settings: `journey list settings {verb}`."
+    command = " or ".join(f"`journey list {kind} NAME`" for kind in kinds)
+    return f"{named}. What one is and its settings: {command}. All settings: `journey list settings {verb}`."

@@ -1,25 +1,25 @@
-"""Writes `flags.json` from the settings models and the catalogs: `make golden`. With --check it only compares.
+"""The generator of `flags.json`, from the settings models and the catalogs: `make golden`. --check only compares.
 
 Never imported by the command line, which reads the file.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
-import sys
 from typing import Any
 
 from pydantic import BaseModel
 
 from journey import catalog
 from journey.cli.flags.given import FILE, SettingFlag
-from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings
+from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, SampleSettings
+from journey.formats.files import write_or_check
 from journey.publish.settings import Given, PublishSettings
 from journey.settings.fields import Setting, settings_of
 
 VERBS: dict[str, tuple[type[BaseModel], ...]] = {
+    "sample": (SampleSettings,),
     "generate": (GenerateSettings,),
     "curate": (CurateSettings,),
     "finetune": (FinetuneSettings,),
@@ -88,25 +88,14 @@ def content() -> str:
     return json.dumps(data, indent=1) + "\n"
 
 
-def _stated(made: SettingFlag) -> dict[str, Any]:
+def _stated(flag: SettingFlag) -> dict[str, Any]:
     """What differs from the defaults of an SettingFlag."""
     return {
-        field.name: getattr(made, field.name)
-        for field in dataclasses.fields(made)
-        if getattr(made, field.name) != field.default
+        field.name: getattr(flag, field.name)
+        for field in dataclasses.fields(flag)
+        if getattr(flag, field.name) != field.default
     }
 
 
-def main() -> None:
-    """Write the file, or compare it and exit with 1 where it is out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare")
-    now = content()
-    if not parser.parse_args().check:
-        FILE.write_text(now, encoding="utf-8")
-    elif not FILE.is_file() or FILE.read_text(encoding="utf-8") != now:
-        sys.exit(f"{FILE} is not what the settings and plug-ins say: make golden")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(FILE, content, "the settings and plug-ins", __doc__)

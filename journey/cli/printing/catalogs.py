@@ -1,4 +1,4 @@
-"""What `journey list` tells: the entries of a catalog, and one entry with its settings."""
+"""The output of `journey list`: the entries of a catalog, and one entry with its settings."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from journey import catalog, console
 from journey.cli.printing.terminal import fact
-from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, RunSettings
+from journey.config import (
+    CurateSettings,
+    EvaluateSettings,
+    FinetuneSettings,
+    GenerateSettings,
+    RunSettings,
+    SampleSettings,
+)
 from journey.errors import UnknownName
 from journey.settings.fields import Setting, settings_of
 
@@ -72,12 +80,12 @@ def entry(kind: str, name: str) -> dict[str, Any]:
 
     Raises UnknownName.
     """
-    found = {row["name"]: row for row in rows(kind)}
-    if name not in found:
-        raise UnknownName(_WORDS.get(kind) or _KINDS[kind].kind, name, found)
+    entries = {row["name"]: row for row in rows(kind)}
+    if name not in entries:
+        raise UnknownName(_WORDS.get(kind) or _KINDS[kind].kind, name, entries)
     stated = _stated(name) if kind == "recipes" else {}
     settings = [_told(how, setting) for how, setting in _settings(kind, name)]
-    return {**found[name], "facts": {**found[name]["facts"], **stated}, "settings": settings}
+    return {**entries[name], "facts": {**entries[name]["facts"], **stated}, "settings": settings}
 
 
 def _stated(recipe: str) -> dict[str, Any]:
@@ -93,8 +101,8 @@ def _stated(recipe: str) -> dict[str, Any]:
 
 
 def _told(how: str, setting: Setting) -> dict[str, Any]:
-    told = {key: getattr(setting, key) for key in ("name", "takes", "default", "meaning")}
-    return {"name": told.pop("name"), "typed": how, **told}
+    words = {key: getattr(setting, key) for key in ("name", "takes", "default", "meaning")}
+    return {"name": words.pop("name"), "typed": how, **words}
 
 
 def _settings(kind: str, name: str) -> Iterable[tuple[str, Setting]]:
@@ -132,6 +140,7 @@ def _stage_models() -> dict[str, type[BaseModel]]:
 
     return {
         "run": RunSettings,
+        "sample": SampleSettings,
         "generate": GenerateSettings,
         "curate": CurateSettings,
         "finetune": FinetuneSettings,
@@ -145,42 +154,44 @@ def show_rows(kind: str, listed: list[dict[str, Any]]) -> None:
     table = _table("name", "what it is")
     for row in listed:
         facts = [f"{name}: {fact(row['facts'][name])}" for name in _IN_TABLE if name in row["facts"]]
-        table.add_row(row["name"], Text.assemble(row["summary"], *((f"\n{one}", "dim") for one in facts)))
+        table.add_row(row["name"], Text.assemble(row["summary"], *((f"\n{line}", "dim") for line in facts)))
     console.out.print(table)
     console.note(f"{kind}: {len(listed)}; one with its facts and settings: journey list {kind} NAME")
 
 
-def show_entry(kind: str, told: dict[str, Any]) -> None:
+def show_entry(kind: str, row: dict[str, Any]) -> None:
     """One entry: what it is, its facts, and a table of its settings."""
-    console.out.print(Text(told["name"], style="bold"), Text(told["summary"]))
-    for name, value in told["facts"].items():
+    console.out.print(Text(row["name"], style="bold"), Text(row["summary"]))
+    for name, value in row["facts"].items():
         if name != "settings":
             console.out.print(Text(f"    {name}: {fact(value)}", style="dim"))
-    if not told["settings"]:
-        console.note("next: journey run " + told["name"] if kind == "recipes" else "it has no settings of its own")
+    if not row["settings"]:
+        console.note(
+            f"next: journey run {row['name']} --dry-run" if kind == "recipes" else "it has no settings of its own"
+        )
         return
     table = _table("setting", "takes", "default", "meaning")
-    for setting in told["settings"]:
+    for setting in row["settings"]:
         default = setting["default"].replace(",", ", ")
         table.add_row(setting["typed"], setting["takes"], default, setting["meaning"])
     console.out.print(table)
-    console.note(_how(kind, told))
+    console.note(_how(kind, row))
 
 
-def _how(kind: str, told: dict[str, Any]) -> str:
+def _how(kind: str, row: dict[str, Any]) -> str:
     """How the settings of a table are typed."""
-    first = told["settings"][0]["typed"]
+    first = row["settings"][0]["typed"]
     if kind in _OWN:
         stage = _OWN[kind]
         return f"type them: journey {stage} ... --set {first}=VALUE; in a recipe: {stage}.options.{first}"
-    stage = told["name"] if kind == "settings" else _STAGES[kind][0]
+    stage = row["name"] if kind == "settings" else _STAGES[kind][0]
     before = "" if stage == "run" else f"{stage}."
     return f"without --: journey {stage} ... --set NAME=VALUE; in a recipe: {before}NAME"
 
 
 def _table(*headers: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for place, header in enumerate(headers):
-        last = place == len(headers) - 1
-        table.add_column(header, overflow="fold", ratio=None if place == 0 else 3 if last else 2, no_wrap=place == 0)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for index, header in enumerate(headers):
+        last = index == len(headers) - 1
+        table.add_column(header, overflow="fold", ratio=None if index == 0 else 3 if last else 2, no_wrap=index == 0)
     return table

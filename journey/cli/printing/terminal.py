@@ -1,22 +1,24 @@
-"""What verbs print: pairs side by side, facts and scores."""
+"""Output of the verbs in a terminal or as a page: pairs side by side, trees, runs, facts and scores."""
 
 from __future__ import annotations
 
-from itertools import islice
+import io
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.columns import Columns
+from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree as Branches
 
 from journey import console, views
-from journey.errors import PartialError, UnknownName, UsageError
-from journey.formats.files import read_lines
-from journey.formats.folders import open_finished
-from journey.formats.manifest import MANIFEST
-from journey.schema import Pair, Trace
+from journey.cli.printing.finding import ShownRecords
+from journey.errors import UnknownName
+from journey.formats.folders import EvaluatedFolder, FinetunedFolder, open_finished
+from journey.schema import Pair, Trace, Tree
 
 COLOURS = {
     "mistake": "red",
@@ -27,63 +29,118 @@ COLOURS = {
     "answer": "bold",
     "plan": "dim",
 }
+MARKED = ("mistake", "consequence", "notice", "backtrack", "correction", "check")
+PAGE_WIDTH = 120  # columns of a page
 
 
-def pairs(path: Path, number: int, skip: int = 0) -> list[Pair]:
-    """The first pairs of a file or a finished folder. Raises UsageError where there are none."""
-    path = Path(path)
-    if path.is_file():
-        try:
-            found = list(islice(read_lines(path, Pair), skip, skip + number))
-        except (PartialError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"{path} does not hold pairs: {error}", "give a file of pairs/, train/, dev/ or test/"
-            ) from None
+def show(shown: ShownRecords, view: str, to: Console) -> None:
+    """Print what was found: pairs side by side where there is room, everything else as facts and tables.
+
+    Raises UnknownName for a view that there is not.
+    """
+    chosen = as_view(view)
+    if not isinstance(next(iter(shown.records), None), Pair):
+        to.print(Text(shown.title, style="bold"), soft_wrap=True)
+    if isinstance(shown.folder, EvaluatedFolder):
+        from journey.evaluate.report import terminal as scored
+
+        to.print(scored.summary(shown.folder))
+    if isinstance(shown.folder, FinetunedFolder):
+        from journey.finetune.planning import audit
+
+        for table in audit.tables(shown.folder.audit):
+            to.print(table)
+        to.print(_runs(shown.folder))
     else:
-        folder = next((f for f in (path, path / "curate", path / "generate") if (f / MANIFEST).is_file()), None)
-        opened = None if folder is None else open_finished(folder)
-        kind = next((k for k in ("train", "pairs", "dev", "test") if opened and opened.shards(k)), None)
-        if opened is None or kind is None:
-            raise UsageError(f"no pairs in {path}", "give a folder that `journey generate` or `journey curate` wrote")
-        found = list(islice(opened.records(kind, Pair), skip, skip + number))
-    if not found:
-        raise UsageError(f"{path} holds no more pairs", "use a smaller --skip")
-    return found
+        for record in shown.records:
+            _show_record(record, chosen, to)
+    if shown.facts:
+        to.print(_facts(shown.facts))
+    if shown.text:
+        to.print(console.clean(shown.text), markup=False, highlight=False)
+    if any(isinstance(record, Pair) for record in shown.records) and _coloured(to):
+        to.print(Text.assemble(("mistake", "red"), ("  notice, going back", "yellow"), ("  correction", "green")))
 
 
-def _coloured(trace: Trace, view: views.View) -> Text:
+def as_view(name: str) -> views.View:
+    """The view of a name. Raises UnknownName."""
+    for view in views.VIEWS:
+        if view == name:
+            return view
+    raise UnknownName("view", name, views.VIEWS)
+
+
+def _coloured(to: Console) -> bool:
+    return to.color_system is not None and not to.no_color
+
+
+def _show_record(record: Any, view: views.View, to: Console) -> None:
+    if isinstance(record, Pair):
+        _show_pair(record, view, to)
+    elif isinstance(record, Tree):
+        to.print(Text(console.clean(record.problem.question), style="bold"))
+        to.print(_tree(record))
+    else:
+        plain = msgspec.to_builtins(record)
+        to.rule()
+        to.print(_facts({name: value for name, value in plain.items() if value not in (None, "", [], {})}))
+
+
+def _show_pair(pair: Pair, view: views.View, to: Console) -> None:
+    to.rule(f"{pair.problem.source} {pair.pair_id[:12]}")
+    to.print(console.clean(views.prompt(pair.problem, view)), markup=False, highlight=False)
+    wide = to.width >= 100
+    width = (to.width - 2) // 2 if wide else None
+    marked = not _coloured(to)
+    panels = [
+        Panel(_text(pair.shortcut, view, marked), title="shortcut", width=width),
+        Panel(_text(pair.journey, view, marked), title=f"journey, mistakes: {pair.mistakes}", width=width),
+    ]
+    if wide:
+        to.print(Columns(panels, padding=(0, 1)))
+    else:
+        for panel in panels:
+            to.print(panel)
+
+
+def _text(trace: Trace, view: views.View, marked: bool) -> Text:
+    """A trace with its roles: as colours, and where there are none as words after the segment."""
     rendered = views.render(trace, view)
     text = Text(console.clean(rendered.text))
-    if len(text) == len(rendered.text):
-        for span in rendered.spans:
-            text.stylize(COLOURS.get(span.role, ""), span.start, span.end)
-    return text
+    if len(text) != len(rendered.text):
+        return text
+    for span in rendered.spans:
+        text.stylize(COLOURS.get(span.role, ""), span.start, span.end)
+    if not marked:
+        return text
+    parts, done = [], 0
+    for span in rendered.spans:
+        end = span.start + len(rendered.text[span.start : span.end].rstrip())
+        if span.role in MARKED:
+            parts += [text[done:end], Text(f" ({span.role})")]
+            done = end
+    return Text.assemble(*parts, text[done:])
 
 
-def show(found: list[Pair], view: str) -> None:
-    """Pairs on stdout: side by side where the terminal is wide enough, else one above the other."""
-    if view not in views.VIEWS:
-        raise UnknownName("view", view, views.VIEWS)
-    for pair in found:
-        console.out.rule(f"{pair.problem.source} {pair.pair_id[:12]}")
-        console.out.print(console.clean(views.prompt(pair.problem, view)), markup=False, highlight=False)
-        wide = console.out.width >= 100
-        width = (console.out.width - 2) // 2 if wide else None
-        panels = [
-            Panel(_coloured(pair.shortcut, view), title="shortcut", width=width),
-            Panel(_coloured(pair.journey, view), title=f"journey, mistakes: {pair.mistakes}", width=width),
-        ]
-        if wide:
-            console.out.print(Columns(panels, padding=(0, 1)))
-        else:
-            for panel in panels:
-                console.out.print(panel)
-    legend = (
-        Text("mistake", style="red")
-        + Text("  notice, going back", style="yellow")
-        + Text("  correction", style="green")
-    )
-    console.out.print(legend)
+def _tree(tree: Tree) -> Branches:
+    """A reasoning tree as branches: role, verdict where it is not right, text."""
+    places: dict[int | None, Branches] = {None: Branches(f"{tree.method}, seed {tree.seed}")}
+    for node in tree.nodes:
+        verdict = "" if node.verdict == "right" else f", {node.verdict}"
+        label = Text.assemble((f"{node.role}{verdict}: ", COLOURS.get(node.role, "")), console.clean(node.text))
+        places[node.id] = places.get(node.parent, places[None]).add(label)
+    return places[None]
+
+
+def _runs(folder: FinetunedFolder) -> Table:
+    table = Table(title="runs", title_justify="left")
+    for header in ("run", "seed", "steps", "rate", "last loss", "weights"):
+        table.add_column(header)
+    for name, run in folder.runs.items():
+        weights = folder.weights(name) or f"failed: {run.failed}"
+        loss = "n/a" if run.final_loss is None else f"{run.final_loss:.3f}"
+        table.add_row(name, str(run.seed), fact(run.steps), fact(run.lr), loss, weights)
+    return table
 
 
 def fact(value: Any) -> str:
@@ -97,15 +154,29 @@ def fact(value: Any) -> str:
 
 def show_facts(facts: dict[str, Any]) -> None:
     """Names and values in two columns."""
+    console.out.print(_facts(facts))
+
+
+def _facts(facts: dict[str, Any]) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in facts.items():
-        table.add_row(str(name).replace("_", " "), fact(value))
-    console.out.print(table)
+        table.add_row(
+            Text(name if {".", "/"} & set(name) else name.replace("_", " ")), Text(console.clean(fact(value)))
+        )
+    return table
 
 
-def show_scores(folder: Path) -> None:
-    """The verdict and the table of an evaluation folder."""
+def show_scores(folder: Path, finetuned: Path | None = None) -> None:
+    """The verdict and the table of an evaluation folder; `finetuned` is its finetune folder, if not beside it."""
     from journey.evaluate.report import terminal as scored
 
-    evaluated = open_finished(folder, "evaluate")
-    console.out.print(scored.summary(evaluated.scores, evaluated.plan))
+    console.out.print(scored.summary(open_finished(folder, "evaluate"), finetuned))
+
+
+def write_page(shown: ShownRecords, view: str, file: Path) -> None:
+    """Write what `show` prints, in colours, as one HTML page that loads nothing."""
+    from journey.formats.files import write_atomic
+
+    page = Console(record=True, file=io.StringIO(), width=PAGE_WIDTH, force_terminal=True, color_system="truecolor")
+    show(shown, view, page)
+    write_atomic(file, page.export_html(inline_styles=True).encode())

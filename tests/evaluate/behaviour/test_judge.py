@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from journey.evaluate.behaviour import judge
 from journey.evaluate.behaviour.judge import cell, parse
 from journey.formats.folders import open_finished
 from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
+from journey.models.endpoints import NotServed
 from journey.schema import Problem, Question, Sample
+from journey.servers.use import CostReached, ServerLimits
 from journey_testing.folders import write_folder
 
 REPLY = (
@@ -29,6 +32,7 @@ class Stub(BaseHTTPRequestHandler):
     """Says one backtracking where the solution has "Scratch" or "72", nonsense to "unparsable", 500 to "broken"."""
 
     asked: list[str] = []  # noqa: RUF012 - shared by all requests on purpose
+    status = 400  # of "broken"; any other is given to all
 
     def do_GET(self) -> None:
         self.reply({"object": "list", "data": [{"id": "judge", "object": "model", "created": 0, "owned_by": "x"}]})
@@ -38,8 +42,8 @@ class Stub(BaseHTTPRequestHandler):
         said = body["messages"][0]["content"]
         solution = said.rpartition("Solution:")[2]
         Stub.asked.append(solution.strip())
-        if "broken" in solution:
-            self.send_error(400)
+        if "broken" in solution or Stub.status != 400:
+            self.send_error(Stub.status)
             return
         text = (
             "I would say two."
@@ -115,6 +119,37 @@ class TestJudge:
         first, Stub.asked = set(Stub.asked), []
         judge.judge(open_finished(folder, "evaluate"), server, 4)
         assert len(first) == 3 and len(set(Stub.asked) - {"broken"} - first) <= 1
+
+    def test_a_stop_at_the_cost_keeps_the_replies(self, folder: Path, server: str) -> None:
+        # A reply: two tokens of a million each; at most a prompt of about a thousand tokens and 512 of reply.
+        limits = ServerLimits(in_flight=1, price_in=1e3, price_out=1e3, max_cost=2.0)
+        with pytest.raises(CostReached):
+            judge.judge(open_finished(folder, "evaluate"), server, 6, limits=replace(limits, max_cost=0.1))
+        assert not Stub.asked
+        first = judge.judge(open_finished(folder, "evaluate"), server, 6, limits=replace(limits, max_cost=3.0))
+        assert first.failed == 1 and not list(folder.parent.glob("*.sqlite*"))
+
+    def test_what_a_killed_call_was_told_is_not_asked_again(
+        self, folder: Path, server: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def killed(*args: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(judge, "write_atomic", killed)
+            judge.judge(open_finished(folder, "evaluate"), server, 6)
+        assert len(Stub.asked) == 6 and list(folder.parent.glob("*.judge.sqlite"))
+        Stub.asked = []
+        judge.judge(open_finished(folder, "evaluate"), server, 6)
+        assert Stub.asked == ["broken"] and not list(folder.parent.glob("*.sqlite*"))
+
+    def test_a_model_that_is_not_served_ends_it_at_once(
+        self, folder: Path, server: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Stub, "status", 404)
+        with pytest.raises(NotServed):
+            judge.judge(open_finished(folder, "evaluate"), server, 6, limits=ServerLimits(in_flight=1))
+        assert len(Stub.asked) == 1
 
     def test_a_model_that_is_not_there(self, folder: Path) -> None:
         with pytest.raises(UsageError):

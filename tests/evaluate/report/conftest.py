@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from journey.evaluate import report
+from journey.evaluate.report import build
 from journey.formats.folders import open_finished
 from journey_testing import behind_evaluation as behind
 from journey_testing import synthetic_evaluation as synthetic
@@ -21,7 +21,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     behind.strategies(made)
     behind.lineage(made)
     behind.behaviour(made)
-    report.build(open_finished(made, "evaluate"))
+    build.build(open_finished(made, "evaluate"))
     return made
 
 
@@ -29,7 +29,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with hostile answers, its reports built. Read only: tests that change things make their own."""
     made = synthetic.folder(tmp_path_factory.mktemp("evaluation"), problems={"countdown@1": 150, "arithmetic": 120})
-    report.build(open_finished(made, "evaluate"))
+    build.build(open_finished(made, "evaluate"))
     return made
 
 

@@ -11,7 +11,7 @@ import pytest
 from journey.evaluate.report import words
 from journey.evaluate.report.content import Content, content
 from journey.formats.plan import EvaluationPlan
-from journey.formats.scores import Scores
+from journey.formats.scores import Conduct, Scores
 from journey_testing.folders import plan_and_scores
 
 Make = Callable[..., Path]
@@ -125,3 +125,13 @@ def test_unpinned_revisions_are_named(told: Content) -> None:
 )
 def test_qualifiers_in_plain_words(qualifier: str, expected: str) -> None:
     assert words.plain_words(qualifier) == expected
+
+
+def test_a_base_that_runs_on_into_a_new_problem_has_not_0_percent(loaded: tuple[EvaluationPlan, Scores]) -> None:
+    plan, scores = loaded
+    seen = Conduct(answers=60, loops=0, cut_in_a_loop=0, cut_by_the_cap=0, no_box=0, ran_on=60, right_before=45)
+    arms = [msgspec.structs.replace(arm, conduct=seen) if arm.arm == "base" else arm for arm in scores.arms]
+    told = content(plan, msgspec.structs.replace(scores, arms=tuple(arms)))
+    shown = {row.arm: row.accuracy for row in told.tables[0].rows}
+    assert shown["base"] == "n/a (runs on; 75.0% right before)" and shown["journey"].endswith("%")
+    assert "the untuned base n/a (runs on; 75.0% right before)" in told.headlines[0].shares

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from journey.evaluate import report
-from journey.evaluate.report import viewer
+from journey.evaluate.report import build, viewer
+from journey.evaluate.report.summary import record
 from journey.formats.folders import open_finished
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import Scores
@@ -107,18 +107,21 @@ def test_hostile_names_are_escaped(make: Make, source: str) -> None:
     plan = msgspec.structs.replace(plan, base=evil, dtype="{{ 7 * 7 }}")
     hostile = msgspec.structs.replace(scores, headline=(evil, "b"), qualifiers=(evil,), compared=(first,))
     change(folder, {EvaluationPlan.FILE: plan.encoded(), Scores.FILE: hostile.encoded()})
-    text = report.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
+    text = build.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
     assert "<script>alert" not in text and "<svg onload" not in text and "{{ 7 * 7 }}" in text
     assert evil in Page(text).text
 
 
 def test_verdict_comes_first_then_what_qualifies_it(page: Page, folder: Path) -> None:
     _, scores = plan_and_scores(folder)
-    order = [page.text.index(words) for words in (scores.headline[0], scores.headline[1], "Share of problems")]
+    first = build.told(open_finished(folder, "evaluate"))[1]
+    heads = (record.TRUST, record.COST, "One problem, two answers", "Share of problems")
+    order = [page.text.index(words) for words in (first.sentence, *heads)]
     after = ("Differences between the arms", "Arm against arm", "Answers side by side", "What was compared")
     order += [page.text.index(words, order[-1]) for words in after]
     assert order == sorted(order)
-    assert page.text.index(scores.headline[0]) < 400
+    assert page.text.index(first.sentence) < 400
+    assert all(line in page.text for line in scores.headline)
 
 
 def test_tables_hold_every_number(page: Page, folder: Path) -> None:
@@ -142,7 +145,9 @@ def test_the_other_tests_are_marked(page: Page) -> None:
 
 def test_figures_are_labelled_for_those_who_cannot_see_them(page: Page) -> None:
     figures = [attributes for tag, attributes in page.tags if tag == "svg" and attributes.get("role") == "img"]
-    assert len(figures) == 4 and all("points" in (attributes["aria-label"] or "") for attributes in figures)
+    labels = [attributes["aria-label"] or "" for attributes in figures]
+    assert len(labels) == 7 and sum("points" in label for label in labels) == 4
+    assert sum("untuned base" in label and "journey" in label for label in labels) == 2  # wide and narrow
     assert all(a.get("aria-hidden") == "true" for tag, a in page.tags if tag == "svg" and a.get("class") == "bar")
 
 
@@ -150,7 +155,7 @@ def test_figures_are_labelled_for_those_who_cannot_see_them(page: Page) -> None:
 def test_small_enough_with_a_thousand_problems(make: Make) -> None:
     """Three arms, three seeds and the base on 1,000 problems: every one of them is in the page."""
     folder = make(problems={"countdown@1": 1000, "arithmetic": 100}, seeds=3, steps=30)
-    path = report.build(open_finished(folder, "evaluate"))[0]
+    path = build.build(open_finished(folder, "evaluate"))[0]
     assert path.stat().st_size < 5_000_000
     data = viewer.unpacked(Page(path.read_text(encoding="utf-8")).raw[1][2])
     assert [(b["total"], len(b["problems"])) for b in data["benchmarks"]] == [(1000, 1000), (0, 0), (0, 0), (100, 100)]
@@ -158,6 +163,6 @@ def test_small_enough_with_a_thousand_problems(make: Make) -> None:
 
 
 def test_without_any_data(make: Make) -> None:
-    text = Page(report.build(open_finished(make(problems=0), "evaluate"))[0].read_text(encoding="utf-8")).text
+    text = Page(build.build(open_finished(make(problems=0), "evaluate"))[0].read_text(encoding="utf-8")).text
     assert "Nothing could be compared (n = 0)." in text
     assert "0.0%" not in text

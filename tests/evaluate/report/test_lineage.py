@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from journey.evaluate import report
-from journey.evaluate.report import lineage, training
+from journey.evaluate.report import build, lineage, training
 from journey.evaluate.report.examples import MOST_CHARACTERS, PER_KIND
 from journey.formats.files import sha256
 from journey.formats.finetune import TrajectoryPoint
@@ -90,27 +90,30 @@ def test_another_finetune_folder_is_not_taken_for_this_one(behind_it: tuple[Path
 
 def test_what_was_seen_once_is_kept(behind_it: tuple[Path, Path]) -> None:
     evaluation, _ = behind_it
-    first = [path.read_bytes() for path in report.build(open_finished(evaluation, "evaluate"))]
+    first = [path.read_text(encoding="utf-8") for path in build.build(open_finished(evaluation, "evaluate"))]
     for name in ("finetune", "curate", "generate"):
         shutil.rmtree(evaluation.parent / name)
-    assert [path.read_bytes() for path in report.build(open_finished(evaluation, "evaluate"))] == first
+    again = [path.read_text(encoding="utf-8") for path in build.build(open_finished(evaluation, "evaluate"))]
+    commands = (r'<section class="steps">.*?</section>\n', r"## What next\?.*?(?=## )")  # they go with their folders
+    assert [re.sub(one, "", page, count=1, flags=re.DOTALL) for one, page in zip(commands, first, strict=True)] == again
+    assert again != first
     (evaluation / "training.json").unlink()
-    assert b"is not beside it any more" in report.build(open_finished(evaluation, "evaluate"))[0].read_bytes()
+    assert b"is not beside it any more" in build.build(open_finished(evaluation, "evaluate"))[0].read_bytes()
 
 
 def test_a_part_that_went_missing_does_not_replace_what_was_kept(behind_it: tuple[Path, Path]) -> None:
     evaluation, _ = behind_it
-    report.build(open_finished(evaluation, "evaluate"))
+    build.build(open_finished(evaluation, "evaluate"))
     before = sha256(evaluation / "training.json")
     shutil.rmtree(evaluation.parent / "curate")
-    report.build(open_finished(evaluation, "evaluate"))
+    build.build(open_finished(evaluation, "evaluate"))
     assert sha256(evaluation / "training.json") == before
 
 
 def test_without_the_curate_folder_it_says_so(behind_it: tuple[Path, Path]) -> None:
     evaluation, _ = behind_it
     shutil.rmtree(evaluation.parent / "curate")
-    page = report.build(open_finished(evaluation, "evaluate"))[0].read_text(encoding="utf-8")
+    page = build.build(open_finished(evaluation, "evaluate"))[0].read_text(encoding="utf-8")
     assert "The curate folder that this goes back to" in page and "is not beside it any more" in page
     assert "Loss by step" in page and "Training pairs" not in page and "From pairs made" not in page
 
@@ -118,12 +121,12 @@ def test_without_the_curate_folder_it_says_so(behind_it: tuple[Path, Path]) -> N
 def test_without_trees_pairs_are_shown_and_it_says_so(behind_it: tuple[Path, Path]) -> None:
     evaluation, _ = behind_it
     shutil.rmtree(evaluation.parent / "generate")
-    page = report.build(open_finished(evaluation, "evaluate"))[0].read_text(encoding="utf-8")
+    page = build.build(open_finished(evaluation, "evaluate"))[0].read_text(encoding="utf-8")
     assert "The tree of this pair is not there any more." in page and "Training pairs" in page
 
 
 def test_an_evaluation_that_names_no_training(make: Make) -> None:
-    page = report.build(open_finished(make(problems=2), "evaluate"))[0].read_text(encoding="utf-8")
+    page = build.build(open_finished(make(problems=2), "evaluate"))[0].read_text(encoding="utf-8")
     assert "does not name the training folder" in page and "Loss by step" not in page
 
 
@@ -131,7 +134,7 @@ def test_an_evaluation_that_names_no_training(make: Make) -> None:
 def test_a_damaged_folder_behind_is_not_shown_and_it_says_so(behind_it: tuple[Path, Path], name: str) -> None:
     evaluation, _ = behind_it
     (evaluation.parent / name).write_bytes(b"\x00\xff{")
-    page = report.build(open_finished(evaluation, "evaluate"))[0].read_text(encoding="utf-8")
+    page = build.build(open_finished(evaluation, "evaluate"))[0].read_text(encoding="utf-8")
     stage = name.partition("/")[0]
     assert f"The {stage} folder that this goes back to cannot be used" in page
     assert ("Loss by step" in page) == (stage != "finetune")

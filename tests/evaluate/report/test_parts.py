@@ -10,10 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from journey.evaluate import report
-from journey.evaluate.report import behaviour, costs, training
+from journey.evaluate.report import behaviour, build, costs, training
 from journey.evaluate.report.content import content
-from journey.formats.behaviour import BehaviourFile
+from journey.formats.behaviour import Behaviour, BehaviourFile, Commitment
 from journey.formats.curation import FunnelFile, FunnelTotals
 from journey.formats.finetune import RunCounts
 from journey.formats.folders import open_finished
@@ -68,7 +67,7 @@ def test_sections_in_the_order_of_a_readers_questions(page: Words) -> None:
 
 def test_no_part_without_data_is_shown(make: Make) -> None:
     folder = make(problems=3)
-    page = Words(report.build(open_finished(folder, "evaluate"))[0])
+    page = Words(build.build(open_finished(folder, "evaluate"))[0])
     assert not {"costs", "behaviour", "budgets", "curves", "funnel", "pairs"} & set(page.ids)
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "Test-time" not in text and "Behaviour" not in text and "does not name the training folder" in text
@@ -149,7 +148,10 @@ def test_an_a_a_comparison_says_so(loaded: tuple[EvaluationPlan, Scores]) -> Non
 
 def test_behaviour_in_numbers(page: Words, markdown: str) -> None:
     for text in (page.text, markdown.replace(" | ", " ")):
-        assert "journey 150 80.0% 80.0% 80.0% 80.0% 30.0% (12 of 40) 5.0% (3 of 60) 1.3% 2.0%" in text
+        assert (
+            "journey 150 80.0% 80.0% 80.0% 80.0% 60.0% (60 of 100) 69.0% (69 of 100) 30.0% (12 of 40) 5.0% (3 of 60) 1.3% 2.0%"
+            in text
+        )
         assert "base 150 2.0% 2.0% 2.0% 2.0% n/a n/a" in text
         assert "2.2% (20 of 900) 25.0% (5 of 20) 18 n/a" in text
         assert "97.5% (390 of 400) 98.3% (295 of 300) 95.0% (95 of 100)" in text
@@ -169,7 +171,7 @@ def test_behaviour_that_does_not_belong_here(make: Make, change: Callable[[bytes
     behind.behaviour(folder)
     path = folder / BehaviourFile.FILE
     path.write_bytes(change(path.read_bytes()))
-    page = Words(report.build(open_finished(folder, "evaluate"))[0])
+    page = Words(build.build(open_finished(folder, "evaluate"))[0])
     assert words in page.text and "Goes back" not in page.text
 
 
@@ -178,8 +180,8 @@ def test_no_answers_are_no_rates(make: Make) -> None:
     behind.behaviour(folder)
     file = decode((folder / BehaviourFile.FILE).read_bytes(), BehaviourFile)
     none = msgspec.structs.replace(file.arms[0], answers=0, habits={}, commitment=None, steps=None, claims=None)
-    told = behaviour.told(msgspec.structs.replace(file, arms=(none,), runs=(), judge=None))
-    assert told.arms[0].rows == (("base", "n = 0", *[""] * 8),)
+    told = behaviour.section(msgspec.structs.replace(file, arms=(none,), runs=(), judge=None))
+    assert told.arms[0].rows == (("base", "n = 0", *[""] * 10),)
     assert told.arms[0].steps == told.arms[0].claims == () and set(told.rates[0][2:]) == {"n/a"}
 
 
@@ -224,5 +226,17 @@ def test_hostile_words_everywhere(make: Make) -> None:
     equal = msgspec.structs.replace(scores.equal_tokens[1], why=evil, first=evil)
     scores = msgspec.structs.replace(scores, curves=(curve,), equal_tokens=(equal,), looked_before=evil)
     change(folder, {EvaluationPlan.FILE: plan.encoded(), Scores.FILE: scores.encoded()})
-    text = report.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
+    text = build.build(open_finished(folder, "evaluate"))[0].read_text(encoding="utf-8")
     assert "<script>alert" not in text and text.count("&lt;script&gt;alert(1)") >= 4
+
+
+def test_first_and_final_answers_of_every_arm_stand_side_by_side() -> None:
+    """Of 20 answers that commit early 8 are right at first; 6 are corrected and 2 harmed, so 12 are right in the end."""
+    commitment = Commitment(20, 8, 12, 6, 2, 0.5, 0.25)
+    item = Behaviour("journey-s0", "journey", 0, "b", "greedy", 30, 900, {}, commitment, 0, 0.0, 0, 0.0, None)
+    (row,) = behaviour.section(BehaviourFile("0", "1", (), (item,))).arms[0].rows
+    shown = dict(zip(["", "answers", *behaviour.HEADS, *behaviour.TURNS], row, strict=True))
+    assert (shown["First answer right"], shown["Then final right"]) == ("40.0% (8 of 20)", "60.0% (12 of 20)")
+    none = msgspec.structs.replace(item, commitment=None)
+    (row,) = behaviour.section(BehaviourFile("0", "1", (), (none,))).arms[0].rows
+    assert row[6:10] == ("n/a",) * 4

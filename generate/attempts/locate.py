@@ -1,0 +1,31 @@
+"""The locator: the first mistake of an answer, by the family's own solver where it has one, else by the problem's graph."""
+
+from __future__ import annotations
+
+from journey.answers.grading import GradeOutcome
+from journey.catalog import FAMILIES
+from journey.generate.first_mistake import quantities
+from journey.generate.protocols import LocatingFamily
+from journey.schema import FirstMistake, Problem
+
+LOCATOR = 1  # raised whenever the same answer may be located otherwise
+NO_FIRST_MISTAKE = FirstMistake()
+
+
+def locate(problem: Problem, text: str, outcome: GradeOutcome) -> FirstMistake:
+    """The first mistake that any check finds. Answers that are right can hold one too; undecided ones are not judged."""
+    if outcome == "undecided":
+        return NO_FIRST_MISTAKE
+    family = FAMILIES.get(problem.source)() if problem.source in FAMILIES.names() else None
+    if isinstance(family, LocatingFamily):
+        return family.first_mistake(problem, text)
+    return quantities.first_mistake(problem, text, outcome == "correct")
+
+
+def how_located(mistake: FirstMistake) -> str:
+    """One word for how much is known: checked first, checked, estimated, unlocated."""
+    if mistake.proof is None:
+        return "unlocated"
+    if mistake.proof == "estimated":
+        return "estimated"
+    return "checked first" if mistake.before else "checked"

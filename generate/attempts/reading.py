@@ -1,0 +1,58 @@
+"""The attempts of a finished sample folder as methods read them: by problem, with the policy and the profile of its errors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from journey.errors import UsageError
+from journey.formats.folders import SampledFolder
+from journey.generate.attempts import branches, moves
+from journey.generate.attempts.matched import MATCHED, AttemptedProblem
+from journey.generate.attempts.values import count_value_errors
+from journey.generate.shards import PairSource
+
+
+def read_attempts(
+    folder: SampledFolder, policy: str | None, methods: Sequence[str]
+) -> tuple[str, tuple[AttemptedProblem, ...]]:
+    """The name of the policy, and every problem with its attempts. Raises UsageError where it is not clear whose are meant,
+    or where no problem can give what the methods make.
+    """
+    infos = {each.policy.name: each.policy for each in folder.profile.policies}
+    name = folder.policy(policy)
+    by_problem = folder.attempts(name)
+    problems = list(folder.problems())
+    strange = by_problem.keys() - {problem.id for problem in problems}
+    if strange:
+        raise UsageError(f"{folder.path} holds attempts at {len(strange)} problems that are not in it", "sample again")
+    found: list[Counter[str]] = []
+    for problem in problems:
+        tried = by_problem.get(problem.id, ())
+        found.append(moves.count_errors(problem, tried) if branches.is_search(problem) else count_value_errors(tried))
+    errors = moves.weigh(found)
+    attempted = tuple(
+        AttemptedProblem(problem, tuple(by_problem.get(problem.id, ())), infos[name], errors) for problem in problems
+    )
+    profile = folder.profile.of(name)
+    if not profile.right and not any(each.right() for each in attempted):
+        raise UsageError(
+            f"{name} was never right: no mistake of its own can be repaired", "easier problems, or a stronger policy"
+        )
+    if not profile.wrong and set(methods) != {"reject"}:
+        raise UsageError(f"{name} was never wrong: it has no mistakes of its own", "harder problems, or more attempts")
+    return name, attempted
+
+
+def check_alike(combined: Sequence[PairSource]) -> None:
+    """Raises UsageError where kinds of matched journeys have different settings: they would not be matched."""
+    matched = [source for source in combined if source.method in MATCHED]
+    for source in matched[1:]:
+        for name, value in source.options.items():
+            if value != matched[0].options[name]:
+                first = matched[0]
+                raise UsageError(
+                    f"{first.method}.{name} = {first.options[name]} and {source.method}.{name} = {value}: "
+                    "matched journeys have one setting for all",
+                    f"--set {source.method}.{name}={first.options[name]}",
+                )

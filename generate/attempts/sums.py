@@ -1,0 +1,330 @@
+"""Matched journeys of problems in words told: a right attempt whose steps are read, with one wrong step in it.
+
+The right attempt is read as an annotated solution is (`journey.generate.slips`), so slips work on it. The policy's own wrong
+step stands in it as the policy wrote it, where a false equation shows in the text; a step that is only known to be wrong from
+the gold solution has no reason that a reader could see: such journeys are `oracle_timed`, their notice says no more than that
+another way gives another value, and they are made where it is asked for. After the policy's wrong step come those of its further steps
+that follow from the wrong value, as it wrote them. Where no right attempt begins as the wrong one did, the solution is begun again
+(`fresh`): the wrong attempt up to its mistake, noticed at once, and then a right attempt from its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from random import Random
+
+import msgspec
+
+from journey.answers.claims import notice_contradicts
+from journey.answers.equations import Equation, Unreadable, equations
+from journey.answers.prose_numbers import numerals, places, show
+from journey.answers.steps import Span, reasoning_end, steps_with_equations
+from journey.generate.attempts.matched import (
+    AttemptedProblem,
+    MatchedDraw,
+    MatchedSettings,
+    RightEnding,
+    UsableMistake,
+    WrongStepSource,
+    draw,
+    policy_of,
+    provenance_of,
+    usable_mistake,
+)
+from journey.generate.attempts.values import PREFIX, STEPS, draw_values
+from journey.generate.made import MadePair, Rejection
+from journey.generate.slips import checks
+from journey.generate.slips.annotated import Annotated, annotated
+from journey.generate.slips.calculations import Calculation
+from journey.generate.slips.draw import SlipDraw, SlipsSettings
+from journey.generate.slips.kinds import KINDS
+from journey.generate.slips.narrate import Voice
+from journey.generate.slips.notices import choose
+from journey.generate.slips.slip import Slip
+from journey.generate.slips.text import WrongStep, brief_number, brief_tokens
+from journey.generate.slips.tree import Episode, assemble
+from journey.rng import rng_for
+from journey.schema import Arith, Attempt, Check, Problem, QuantityClaim
+
+LIKE = {
+    "wrong operation": ("operation", "swap"),
+    "wrong number": ("operand", "misread"),
+    "wrong quantity": ("operand",),
+}
+"""Kinds of slips that are like a policy's wrong steps which are true equations."""
+
+
+def make(
+    attempted: AttemptedProblem, source: WrongStepSource, settings: MatchedSettings, seed: int, attempt: int
+) -> MadePair | Rejection:
+    """The pair of one kind, or why the problem gives none."""
+    refused = attempted.refusal()
+    if refused is not None:
+        return refused
+    problem = attempted.problem
+    endings = [
+        RightEnding(each, graph, len(graph.steps)) for each in attempted.right() if (graph := read(problem, each))
+    ]
+    if not endings:
+        return Rejection("no_right_attempt_is_read")
+    usable = _usable(attempted, endings, settings)
+    if not settings.oracle_timed and not any(each.mistake.kind == "false equation" for each in attempted.wrong()):
+        return Rejection("oracle_timed", "no check on question and text refutes a wrong step")
+    if not usable:
+        return Rejection("no_right_ending", f"no right attempt comes after a wrong one (ending: {settings.ending})")
+    drawn = draw(attempted, usable, settings, seed, attempt)
+    abandoned = _abandoned(problem, drawn.wrong) if drawn.ending == "fresh" else None
+    graph = abandoned or drawn.right.read
+    step = _place(graph, _before(drawn.wrong))
+    assert step is not None
+    rng = rng_for("slip", source, seed, problem.id, attempt)
+    episode = _episode(attempted, drawn, graph, step, source, settings, rng)
+    if isinstance(episode, Rejection):
+        return episode
+    voice = Voice(rng_for("matched voice", seed, problem.id, attempt))
+    told = settings.model_dump(mode="json")
+    episodes = [] if drawn.clean else [episode]
+    made = assemble(drawn.right.read, episodes, voice, seed, attempt, told, source, drawn.rechecked, abandoned)
+    facts = provenance_of(attempted, drawn, source, settings, (seed, attempt), episode.slip.claim)
+    if source == "own" and not isinstance(episode.slip.claim, Arith):
+        facts |= {"proof": drawn.wrong.mistake.proof, **({} if drawn.clean else {"oracle_timed": True})}
+    pair = msgspec.structs.replace(made.pair, provenance={**made.pair.provenance, **facts}, problem=problem)
+    nodes = tuple(
+        msgspec.structs.replace(node, origin="own" if source == "own" else "injected", proof=facts["proof"])
+        if node.role == "mistake"
+        else node
+        for node in made.tree.nodes
+    )
+    return MadePair(msgspec.structs.replace(made.tree, problem=problem, nodes=nodes), pair)
+
+
+def _usable(
+    attempted: AttemptedProblem, endings: Sequence[RightEnding[Annotated]], settings: MatchedSettings
+) -> list[UsableMistake[Annotated]]:
+    """The wrong attempts that a right path can come after, in their order: its next step is what the wrong one should have been.
+
+    Wrong steps are false equations, and with `oracle_timed` also those that only the gold solution refutes.
+    """
+    found = []
+    for wrong in attempted.wrong():
+        claim = wrong.mistake.claim
+        if own_step(wrong) is None or not (isinstance(claim, Arith) or settings.oracle_timed):
+            continue
+        before, truth = _before(wrong), Fraction(str(wrong.mistake.truth))
+        sharing = [each for each in endings if _next_value(each.read, before) == truth]
+        whole = endings if isinstance(claim, Arith) and _abandoned(attempted.problem, wrong) else []
+        one = usable_mistake(wrong, len(before), sharing, whole, settings)
+        if one is not None:
+            found.append(one)
+    return found
+
+
+def reject(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | Rejection:
+    """The pair of one right attempt, drawn by a stream: both halves are that attempt."""
+    right = [
+        (each, graph) for each in attempted.right() if not each.prefix and (graph := read(attempted.problem, each))
+    ]
+    if not right:
+        return Rejection("no_right_attempt_is_read" if attempted.right() else "never_right")
+    rng = rng_for("reject", seed, attempted.problem.id, attempt)
+    chosen, graph = right[rng.randrange(len(right))]
+    made = assemble(graph, [], Voice(rng), seed, attempt, {"right": chosen.index}, "reject")
+    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate()}
+    facts = {**made.pair.provenance, "attempts": {"right": chosen.index}, **known}
+    pair = msgspec.structs.replace(made.pair, provenance=facts, problem=attempted.problem)
+    return MadePair(msgspec.structs.replace(made.tree, problem=attempted.problem), pair)
+
+
+def read(problem: Problem, attempt: Attempt) -> Annotated | None:
+    """The graph of a right attempt's own steps; None where they cannot be read to the answer."""
+    body = attempt.text[: reasoning_end(attempt.text)].replace("<think>", "").replace("</think>", "").strip()
+    try:
+        return annotated(msgspec.structs.replace(problem, solution=body))
+    except Unreadable:
+        return None
+
+
+@dataclass(frozen=True)
+class OwnStep:
+    """An attempt's wrong step: where it stands, its equations with the wrong one, and the steps after it."""
+
+    span: Span
+    equations: list[Equation]
+    false: Equation
+    further: list[tuple[Span, list[Equation]]]
+
+
+def own_step(attempt: Attempt) -> OwnStep | None:
+    """The step of an attempt's first mistake; None where no equation of it is the claim that is wrong."""
+    found, claim = steps_with_equations(attempt.text), attempt.mistake.claim
+    for place, (span, written) in enumerate(found):
+        if span == attempt.mistake.span:
+            wrong = [each for each in written if not each.true]
+            if isinstance(claim, QuantityClaim):
+                wrong = [each for each in written if each.claimed == Fraction(claim.value)]
+            return OwnStep(span, written, wrong[0], found[place + 1 :]) if wrong else None
+    return None
+
+
+def _abandoned(problem: Problem, attempt: Attempt) -> Annotated | None:
+    """A wrong attempt as far as its mistake, whose calculation is done rightly: slips work on it. None where it cannot be read.
+
+    The false equation must be the only one of its step, and its value be said once there, so that the right value fits.
+    """
+    own = own_step(attempt)
+    if own is None or len(own.equations) > 1 or own.false.result is None or places(own.false.exact) not in (0, 1, 2):
+        return None
+    text, (start, end), shown = attempt.text, own.false.result, show(own.false.exact)
+    said = [each for each in numerals(text[slice(*own.span)]) if each.value == own.false.claimed]
+    if len(said) != 1:
+        return None
+    body = f"{text[:start]}{shown}{text[end : own.span[1]]}".replace("<think>", "").replace("</think>", "").strip()
+    try:
+        graph = annotated(msgspec.structs.replace(problem, solution=body, answer=str(own.false.exact)))
+    except Unreadable:
+        return None
+    # No step of it is the last one of a solution: nothing of it is what the question asks.
+    return replace(graph, final="") if _place(graph, _before(attempt)) == len(graph.steps) - 1 else None
+
+
+def _before(attempt: Attempt) -> list[Fraction]:
+    """The values computed before the mistake, in order."""
+    values: list[Fraction] = []
+    for span, written in steps_with_equations(attempt.text):
+        if span == attempt.mistake.span:
+            break
+        values += [equation.claimed for equation in written]
+    return values
+
+
+def _next_value(graph: Annotated, before: Sequence[Fraction]) -> Fraction | None:
+    """What the step gives that comes next in a right attempt which begins with these values; None where it begins otherwise."""
+    step = _place(graph, before)
+    return None if step is None else graph.steps[step].equations[-1].value
+
+
+def _place(graph: Annotated, before: Sequence[Fraction]) -> int | None:
+    """The step that comes next in a right attempt which begins with these values; None where it begins otherwise."""
+    values: list[Fraction] = []
+    for step, each in enumerate(graph.steps):
+        if values == list(before):
+            return step
+        values += [equation.value for equation in each.equations]
+    return None
+
+
+def _episode(
+    attempted: AttemptedProblem,
+    drawn: MatchedDraw[Annotated],
+    graph: Annotated,
+    step: int,
+    source: WrongStepSource,
+    settings: MatchedSettings,
+    rng: Random,
+) -> Episode | Rejection:
+    delay = drawn.delay if drawn.ending == "fix" else 0
+    if source == "own":
+        return _own_episode(drawn, graph, step, delay, rng)
+    slips = SlipDraw(graph, SlipsSettings(), rng)
+    for episode in _slips(attempted, slips, step, delay, source, drawn.ending == "fresh", settings):
+        if episode is not None and episode.first == step:
+            return episode
+    return Rejection("no_slip_here", source)
+
+
+def _slips(
+    attempted: AttemptedProblem,
+    slips: SlipDraw,
+    step: int,
+    delay: int,
+    source: WrongStepSource,
+    begun_again: bool,
+    settings: MatchedSettings,
+) -> Iterator[Episode | None]:
+    """Slips at a step: of kinds drawn by weight, or as the policy's false equations are off."""
+    free = set(range(len(slips.graph.steps)))
+    if source == "profiled":
+        yield from _profiled(attempted.errors, slips, step, delay, free, settings.oracle_timed)
+        return
+    names = [name for name in KINDS if not (begun_again and name == "early")]
+    while names:
+        kind = slips.rng.choices(names, [KINDS[name][0] for name in names])[0]
+        names.remove(kind)
+        yield slips.at(kind, step, delay, free)
+
+
+def _profiled(
+    errors: Mapping[str, float], slips: SlipDraw, step: int, delay: int, free: set[int], also_true: bool
+) -> Iterator[Episode | None]:
+    """Slips as the policy errs: false values by how its own are off, and (`also_true`) true equations that are wrong steps."""
+    groups = {name: count for name, count in errors.items() if name.startswith(STEPS)} if also_true else {}
+    groups |= {PREFIX: sum(count for name, count in errors.items() if name.startswith(PREFIX))}
+    while any(groups.values()):
+        name = slips.rng.choices(list(groups), list(groups.values()))[0]
+        del groups[name]
+        if name != PREFIX:
+            for kind in LIKE.get(name.removeprefix(STEPS), ()):
+                yield slips.at(kind, step, delay, free)
+            continue
+        for equation in slips.graph.steps[step].equations:
+            for _, value in draw_values(equation.tokens, equation.value, errors, slips.rng):
+                claim = Arith(equation.expression, str(value))
+                made = Slip("false equation", step, step, equation, claim, value, equation.tokens)
+                yield slips.follow(made, delay, free)
+
+
+def _own_episode(
+    drawn: MatchedDraw[Annotated], graph: Annotated, step: int, delay: int, rng: Random
+) -> Episode | Rejection:
+    """The policy's own step and those that follow from it, noticed for a reason that refutes its equation."""
+    own = own_step(drawn.wrong)
+    assert own is not None
+    if isinstance(drawn.wrong.mistake.claim, QuantityClaim):
+        return _another_way(drawn, own, graph, step, delay)
+    text, equation = drawn.wrong.text[slice(*own.span)], own.false
+    exact = replace(equation, claimed=equation.exact)
+    [read_again] = [each for each in equations(text) if each.left == equation.left][:1] or [exact]
+    calculation = Calculation.of(replace(read_again, claimed=equation.exact), numerals(text))
+    calculation = replace(calculation, id=graph.steps[step].equations[-1].id)
+    claim = Arith(equation.left, str(equation.claimed))
+    slip = Slip("false equation", step, step, calculation, claim, equation.claimed, equation.tokens)
+    reasons = [each for each in checks.arithmetic(slip) if notice_contradicts(slip.value, slip.truth, each.check)]
+    if not reasons:
+        return Rejection("nothing_contradicts", "own")
+    brief = f"{brief_tokens(equation.tokens)} = {brief_number(equation.claimed)} ."
+    wrong = WrongStep(step, text, brief, {calculation.id: equation.claimed})
+    return Episode(slip, wrong, tuple(_further(drawn.wrong, own, step, delay)), choose(reasons, rng))
+
+
+def _another_way(
+    drawn: MatchedDraw[Annotated], own: OwnStep, graph: Annotated, step: int, delay: int
+) -> Episode | Rejection:
+    """A step that no check on question and text refutes: the notice says no more than that another way gives another value."""
+    right, value = graph.steps[step].equations[-1], own.false.claimed
+    if value == right.value or places(value) is None or places(right.value) is None:
+        return Rejection("nothing_contradicts", "own")
+    claim = QuantityClaim(right.id, str(value))
+    slip = Slip(str(drawn.wrong.mistake.kind), step, step, right, claim, value, own.false.tokens)
+    brief = f"{brief_tokens(own.false.tokens)} = {brief_number(value)} ."
+    wrong = WrongStep(step, drawn.wrong.text[slice(*own.span)], brief, {right.id: value})
+    slots = {"x": show(value), "v": show(right.value), "expr": right.expression}
+    check = Check("another way", "x", "=", right.expression)
+    said = f"check {brief_tokens(right.tokens)} = {brief_number(right.value)} not {brief_number(value)} ."
+    return Episode(
+        slip, wrong, tuple(_further(drawn.wrong, own, step, delay)), checks.Reason("another_way", check, slots, said)
+    )
+
+
+def _further(attempt: Attempt, own: OwnStep, step: int, delay: int) -> Iterator[WrongStep]:
+    """The policy's next steps, as many as are wanted, as long as they follow rightly from the wrong value."""
+    wrong = {own.false.claimed}
+    for span, written in own.further[:delay]:
+        exact = all(each.exact == each.claimed for each in written)
+        if not exact or not any(number in wrong for each in written for number in each.numbers):
+            return
+        said = [f"{brief_tokens(each.tokens)} = {brief_number(each.claimed)} ." for each in written]
+        values = {str(n): each.claimed for n, each in enumerate(written)}
+        wrong |= set(values.values())
+        yield WrongStep(step, attempt.text[slice(*span)], " ".join(said), values, as_written=True)
