@@ -12,7 +12,7 @@ from journey import views
 from journey.answers.claims import claim_is_false, evaluate, graph_values
 from journey.catalog import FAMILIES
 from journey.formats.curation import Drop, Half
-from journey.schema import Arith, Claim, Node, Pair, QuantityClaim, Reachable, Trace, Tree
+from journey.schema import Arith, Claim, Follows, Node, Pair, QuantityClaim, Reachable, Trace, Tree
 from journey.views import Rendered, View
 
 __all__ = ["HALVES", "Drop", "Half", "Item"]
@@ -55,8 +55,8 @@ class Item:
             return None
 
     def true_value(self, claim: Claim) -> Fraction | bool | None:
-        """What is true where a claim was made: a number, or whether the target can be reached; None if undecided."""
-        if isinstance(claim, Reachable):
+        """What is true where a claim was made: a number, or whether the target can be reached or the quantity computed; None if undecided."""
+        if isinstance(claim, Reachable | Follows):
             false = claim_is_false(claim, self.tree)
             return None if false is None else not false
         if isinstance(claim, QuantityClaim):

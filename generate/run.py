@@ -273,7 +273,11 @@ def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> 
         fitting = [name for name in known if name in able]
         if not fitting:
             raise UsageError(f"no given method works on {family}: {', '.join(known)}", f"use --method {able[0]}")
-        sources += [PairSource(name, _options(settings, name, known[name]), family, level) for name in fitting]
+        for name in fitting:
+            options = _options(settings, name, known[name])
+            if hasattr(known[name], "check"):
+                known[name].check(family, level, options)
+            sources.append(PairSource(name, options, family, level))
     return tuple(sources)
 
 

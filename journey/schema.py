@@ -81,19 +81,27 @@ class Reachable(Record, frozen=True, tag="reachable"):
     target: int
 
 
-Claim = Arith | QuantityClaim | Reachable
+class Follows(Record, frozen=True, tag="follows"):
+    """Claims that the quantity `id` can be computed from the question and the computed quantities in `known`."""
+
+    id: str
+    known: tuple[str, ...]
+
+
+Claim = Arith | QuantityClaim | Reachable | Follows
 
 
 class Check(Record, frozen=True):
     """A structured reason: `left` (an expression over x and literals) `relation` `right` is false of a wrong x.
 
-    Relations: "=", "<", "<=", ">", ">=", "ends in" (last digit), "is" (right: "even", "odd" or "whole"), and
-    "solves" for search states (right is the target; x is the state). `quote` is the part of the question it rests on.
+    Relations: "=", "<", "<=", ">", ">=", "ends in" (last digit), "is" (right: "even", "odd" or "whole"),
+    "solves" for search states (right is the target; x is the state), and "follows" for what can be computed now (left is a
+    quantity that can, right one that the claimed quantity needs). `quote` is the part of the question it rests on.
     """
 
     kind: str
     left: str
-    relation: Literal["=", "<", "<=", ">", ">=", "ends in", "is", "solves"]
+    relation: Literal["=", "<", "<=", ">", ">=", "ends in", "is", "solves", "follows"]
     right: str
     quote: tuple[int, int] | None = None
 

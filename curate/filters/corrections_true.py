@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from journey.answers.claims import claim_is_false, evaluate
+from journey.answers.spelling import unspelled
 from journey.curate.item import HALVES, Drop, Item
 from journey.curate.rules import FILTERS
 from journey.schema import Node, Reachable
@@ -30,6 +31,7 @@ _REASONED = ("step", "correction", "check", "consequence")
 )
 def corrections_true(item: Item) -> Iterator[Drop]:
     """Steps and corrections are true; in a search, each right state can reach the target and the last one is it."""
+    spells = item.pair.problem.facts.get("spelled")
     for node in item.tree.nodes:
         if node.claim is not None and node.verdict == "right":
             false = claim_is_false(node.claim, item.tree)
@@ -40,7 +42,7 @@ def corrections_true(item: Item) -> Iterator[Drop]:
             if truth is None or truth != _read(node.truth):
                 yield Drop("truth_differs", node.truth, None if truth is None else str(truth), node.id)
         if node.role in _REASONED and node.id not in item.replay.states:
-            yield from _equations(node)
+            yield from _equations(node, unspelled(node.text) if spells else node.text)
     for quantity in item.tree.quantities:
         value = (item.values or {}).get(quantity.id)
         if value is None or value != _read(quantity.value):
@@ -49,9 +51,9 @@ def corrections_true(item: Item) -> Iterator[Drop]:
         yield from _states(item)
 
 
-def _equations(node: Node) -> Iterator[Drop]:
+def _equations(node: Node, text: str) -> Iterator[Drop]:
     """Each `... = 12 + 5 = 17 .` of a node's terse notation holds; right reasoning from a wrong value does too."""
-    for sentence in f"{node.text} ".split(" . "):
+    for sentence in f"{text} ".split(" . "):
         *_, left, right = ["", *sentence.split(" = ")]
         if not left:
             continue

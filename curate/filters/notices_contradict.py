@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from journey.answers.claims import check_holds, claim_is_false, claim_value
+from journey.answers.claims import check_holds, claim_is_false, claim_value, missing
 from journey.curate.item import Drop, Item
 from journey.curate.rules import FILTERS
-from journey.schema import Check, Node, Reachable
+from journey.schema import Check, Follows, Node, Reachable
 
 
 @FILTERS.add(
@@ -60,6 +60,12 @@ def _held(item: Item, node: Node, check: Check) -> tuple[bool | None, bool | Non
         if check.relation != "solves" or check.right != str(node.claim.target) or before is None:
             return None, None
         return _solves(item, node.claim), _solves(item, Reachable(before, node.claim.target))
+    if isinstance(node.claim, Follows):
+        # The check names a quantity that can be computed and one that the claimed quantity lacks.
+        if check.relation != "follows":
+            return None, None
+        lacking = check.right in missing(node.claim, item.tree)
+        return not lacking, not missing(Follows(check.left, node.claim.known), item.tree)
     value = claim_value(node.claim) if node.claim else None
     return _holds(check, value), _holds(check, item.true_value(node.claim) if node.claim else None)
 

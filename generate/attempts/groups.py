@@ -16,6 +16,7 @@ import msgspec
 
 from journey import views
 from journey.answers.grading import grade
+from journey.answers.spelling import unspelled
 from journey.answers.steps import steps
 from journey.config import SampleSettings
 from journey.errors import UsageError
@@ -88,7 +89,7 @@ class DrawingGroup(ABC):
             policy=info.name,
             index=index,
             text=said,
-            steps=tuple(steps(said)),
+            steps=tuple(steps(unspelled(said) if problem.facts.get("spelled") else said)),
             tokens=text.tokens,
             finish=finish,
             outcome=graded.outcome,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import msgspec
+
+from journey.answers.spelling import unspelled
 from journey.errors import UsageError
 from journey.formats.folders import SampledFolder
 from journey.generate.attempts import branches, moves
@@ -23,6 +26,10 @@ def read_attempts(
     name = folder.policy(policy)
     by_problem = folder.attempts(name)
     problems = list(folder.problems())
+    for problem in problems:
+        if problem.facts.get("spelled") and problem.id in by_problem:  # told of as numbers; no place of a text changes
+            told = by_problem[problem.id]
+            by_problem[problem.id] = [msgspec.structs.replace(each, text=unspelled(each.text)) for each in told]
     strange = by_problem.keys() - {problem.id for problem in problems}
     if strange:
         raise UsageError(f"{folder.path} holds attempts at {len(strange)} problems that are not in it", "sample again")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -37,10 +37,16 @@ class JudgedEquation:
     proof: Proof = "checked:question"
 
 
-def first_mistake(problem: Problem, text: str, right: bool, *, stated: bool = False) -> FirstMistake:
-    """The first false step. `stated`: the question itself states the whole graph, as a family's does."""
+Naming = Callable[[str, Span, Equation], str | None]
+"""The quantity that an equation of a step says it computes, as an id of the graph; None where it names none."""
+
+
+def first_mistake(
+    problem: Problem, text: str, right: bool, *, stated: bool = False, naming: Naming | None = None
+) -> FirstMistake:
+    """The first false step. `stated`: the question itself states the whole graph, as a family's does; `naming` as in `judged`."""
     decided = True
-    for each in judged(problem, text, right, stated=stated):
+    for each in judged(problem, text, right, stated=stated, naming=naming):
         if each.kind is None:
             continue
         if each.kind == "undecided":
@@ -58,8 +64,10 @@ def first_mistake(problem: Problem, text: str, right: bool, *, stated: bool = Fa
     return FirstMistake(before=decided)
 
 
-def judged(problem: Problem, text: str, right: bool, *, stated: bool = False) -> list[JudgedEquation]:
-    """Every equation of an answer, in order."""
+def judged(
+    problem: Problem, text: str, right: bool, *, stated: bool = False, naming: Naming | None = None
+) -> list[JudgedEquation]:
+    """Every equation of an answer, in order. `naming` reads names in prose, beside the letters of terse notation."""
     graph = graph_of(problem)
     found = steps_with_equations(text)
     written = {equation.claimed for _, of_step in found for equation in of_step}
@@ -68,6 +76,8 @@ def judged(problem: Problem, text: str, right: bool, *, stated: bool = False) ->
     for span, of_step in found:
         for equation in of_step:
             name = _named(text, span, equation, letters, problem.facts.get("form") == "symbols")
+            if name is None and naming is not None:
+                name = naming(text, span, equation)
             kind, quantity, by_question = _verdict(equation, graph, written, right, stated, name)
             proof: Proof = "checked:question" if by_question else "checked:solution"
             results.append(JudgedEquation(span, equation, kind, quantity, proof))

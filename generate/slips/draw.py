@@ -6,12 +6,13 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from journey.config import Settings
 from journey.errors import UnknownName
+from journey.generate.slips import retry
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.kinds import KINDS
 from journey.generate.slips.notices import choose, reasons
@@ -36,14 +37,17 @@ class SlipsSettings(Settings):
     most: int = Field(default=3, ge=1, le=1_000_000, description="mistakes in one journey at most, as drawn by rate")
     mistakes: int | None = Field(
         default=None,
-        ge=1,
+        ge=0,
         le=1_000_000,
-        description="mistakes in every journey that is not clean, exactly; none: drawn by rate",
+        description="mistakes in every journey, exactly, 0 included (a share is clean all the same only where clean is "
+        "set too); a problem that cannot have so many is rejected; none: drawn by rate",
     )
     at: int | None = Field(
         default=None, ge=1, le=1_000_000, description="the step that gets the one mistake, from 1; none: drawn"
     )
-    clean: float = Field(default=0.25, ge=0, le=1, description="share of the journeys without a mistake")
+    clean: float = Field(
+        default=0.25, ge=0, le=1, description="share of the journeys without a mistake; 0 where mistakes is set"
+    )
     rechecks: float = Field(
         default=0.3, ge=0, le=1, description="share of right steps after which a re-check passes, as in real traces"
     )
@@ -66,18 +70,25 @@ class SlipsSettings(Settings):
     @classmethod
     def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         for name in names or ():
-            if name not in KINDS:
-                raise UnknownName("kind of mistake", name, KINDS)
+            if name not in (*KINDS, retry.KIND):
+                raise UnknownName("kind of mistake", name, [*KINDS, retry.KIND])
         return names
 
     @property
     def without(self) -> bool:
         """Whether no journey gets a mistake."""
-        return self.rate == 0 and self.mistakes is None and self.at is None
+        return self.mistakes == 0 or (self.rate == 0 and self.mistakes is None and self.at is None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _exact(cls, given: Any) -> Any:
+        """An exact number is one of every journey."""
+        counted = isinstance(given, dict) and given.get("mistakes") is not None
+        return {"clean": 0.0, **given} if counted else given
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.at is not None and (self.mistakes or 1) > 1:
+        if self.at is not None and self.mistakes not in (None, 1):
             raise ValueError("at names one step, so mistakes must be 1 or left out")
         return self
 
@@ -92,6 +103,9 @@ class SlipDraw:
 
     def __post_init__(self) -> None:
         self.refused: Counter[str] = Counter()
+        self._weights = {name: weight for name, (weight, _) in KINDS.items()}
+        if retry.names(self.graph):
+            self._weights[retry.KIND] = retry.WEIGHT
 
     def episodes(self) -> list[Episode]:
         """The mistakes in the order of the steps: one and by `rate` more, or exactly as many as are set; none if that fails."""
@@ -130,13 +144,15 @@ class SlipDraw:
         delay = self.settings.delay
         if delay is None:
             delay = self.rng.choices(range(MAX_DELAY + 1), DELAY_WEIGHTS)[0]
-        names = [name for name in KINDS if not self.settings.kinds or name in self.settings.kinds]
+        names = [name for name in self._weights if not self.settings.kinds or name in self.settings.kinds]
         best: Episode | None = None
         while names:
-            kind = self.rng.choices(names, [KINDS[name][0] for name in names])[0]
+            kind = self.rng.choices(names, [self._weights[name] for name in names])[0]
             names.remove(kind)
             for step in self._places(free, delay) if only is None else (only,):
                 episode = self.at(kind, step, delay, set(free))
+                if episode is not None and kind == retry.KIND:
+                    return episode  # nothing is computed, so nothing can follow
                 if episode is not None and episode.delay == min(delay, self._room(step, set(free))):
                     return episode
                 best = best or episode
@@ -157,9 +173,10 @@ class SlipDraw:
 
     def at(self, kind: str, step: int, delay: int, free: set[int]) -> Episode | None:
         """A mistake of one kind at a step, noticed after at most `delay` further ones; None where none can be made."""
+        proposal = retry.propose if kind == retry.KIND else KINDS[kind][1]
         for equation in self.graph.steps[step].equations:
             try:
-                for slip in KINDS[kind][1](self.graph, step, equation, self.rng):
+                for slip in proposal(self.graph, step, equation, self.rng):
                     episode = self.follow(slip, delay, free)
                     if episode is not None:
                         return episode
@@ -172,6 +189,8 @@ class SlipDraw:
         try:
             if slip.back not in free:
                 raise Refused("step_already_used")
+            if slip.kind == retry.KIND:
+                return Episode(slip, None, (), retry.reason(self.graph, slip))
             usable(slip, self.graph.problem.facts.get("limit"))
             first = None if slip.kind == "early" else wrong_step(self.graph, slip)
         except Refused as refused:

@@ -39,10 +39,16 @@ class Voice:
         """The claim that an intermediate result is the answer."""
         return self._joint() + self.rng.choice(phrases.EARLY_CLAIMS).format(x=show(value))
 
+    def announce(self, name: str) -> str:
+        """What is to be worked out next, without its value."""
+        return self.rng.choice(phrases.ANNOUNCED).format(name=name)
+
     def notice(self, reason: Reason, delay: int) -> str:
         """Seeing the mistake: an opener and the reason."""
         slots = _filled(reason)
         openers = phrases.LATE_OPENERS if delay else phrases.OPENERS
+        if "x" not in slots:  # there is no value to doubt
+            openers = phrases.RETRY_OPENERS
         opener = self.rng.choice(openers).format(**slots)
         text = self.rng.choice(phrases.REASONS[reason.form]).format(**slots)
         return self._joint() + f"{opener} {_capital(text)}".strip()
@@ -53,6 +59,7 @@ class Voice:
         banks = {
             "early": phrases.EARLY_BACKTRACKS,
             "skipped": phrases.SKIPPED_BACKTRACKS,
+            "retry": phrases.RETRY_BACKTRACKS,
             AGAIN: phrases.AGAIN_BACKTRACKS,
         }
         bank = banks.get(kind, phrases.BACKTRACKS)
@@ -73,6 +80,7 @@ class Voice:
         bank = {
             "skipped": phrases.SKIPPED_CORRECTIONS,
             "early": phrases.EARLY_CORRECTIONS,
+            "retry": phrases.RETRY_CORRECTIONS,
             AGAIN: phrases.AGAIN_CORRECTIONS,
         }
         return self._led(bank.get(kind, phrases.CORRECTIONS), text)
@@ -98,7 +106,7 @@ class Voice:
 def _filled(reason: Reason) -> dict[str, str]:
     """The slots of a reason, with the capitalised and inflected forms that the phrases use."""
     slots = dict(reason.slots)
-    for name in ("why", "fact"):
+    for name in ("why", "fact", "need"):
         if name in slots:
             slots[name.capitalize()] = _capital(slots[name])
     return slots

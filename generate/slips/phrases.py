@@ -290,6 +290,35 @@ for _form, (_want, _is) in TOLD.items():
 REASONS["reread_asked"] = REASONS["asked"]
 REASONS["reread_early"] = REASONS["early"]
 
+REASONS["retry"] = (
+    "For that I need to know {need}, and I don't yet.",
+    "That depends on {need}, which is not worked out yet.",
+    "I haven't worked out {need} yet, and it takes that.",
+    "It can't be done before I know {need}.",
+    "First I would have to know {need}.",
+    "{Need}? That is not known yet, and I need it.",
+    "What is missing is {need}.",
+    "The question gives it in terms of {need}, which is still open.",
+)
+
+RETRY_OPENERS = ("", "", "Wait.", "Hold on.", "Hmm.", "Not so fast.", "One moment.", "No.", "Can I do that?", "Stop there for a moment.")  # fmt: skip
+
+ANNOUNCED = (
+    "Next, {name}.", "Now {name}.", "Next I work out {name}.", "Let me work out {name}.", "I want to know {name}.",
+    "Now I look at {name}.", "On to {name}.", "Then {name}.",
+)  # fmt: skip
+"""Said of a quantity that is to be worked out next."""
+
+RETRY_BACKTRACKS = (
+    "So that has to wait.", "Not yet, then.", "So I go back.", "That comes later.", "So that was too soon.", "Back, then.",
+    "I'll leave that for later.", "So I take that back.", "Another one has to come first.", "I'll return to it.",
+)  # fmt: skip
+
+RETRY_CORRECTIONS = (
+    "", "", "First something else: ", "What I can work out is this: ", "This comes first: ", "Before that: ", "Instead: ",
+    "This I can do: ", "One that is ready: ",
+)  # fmt: skip
+
 BACKTRACKS = (
     "So {x} is wrong.", "So that step is wrong; I'll redo it.", "That can't stand. Back to that step.",
     "I'll cross that line out and try again.", "So I have to take that step again.", "That line has to go.",

@@ -10,6 +10,7 @@ from typing import Any
 
 from journey.answers.doubts import last_equation
 from journey.answers.equations import equations
+from journey.answers.spelling import spelling
 from journey.generate.made import MadePair
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.checks import Reason
@@ -17,7 +18,7 @@ from journey.generate.slips.narrate import AGAIN, Voice
 from journey.generate.slips.slip import Slip
 from journey.generate.slips.text import WrongStep, brief_number, right_brief
 from journey.rng import digest, rng_for
-from journey.schema import Node, Pair, Problem, QuantityClaim, Role, Trace, Tree, pair_id
+from journey.schema import Follows, Node, Pair, Problem, QuantityClaim, Role, Trace, Tree, pair_id
 from journey.views import lay_out
 
 Piece = tuple[Role, str, str, int]
@@ -106,6 +107,7 @@ class _Teller:
 
     def __init__(self, graph: Annotated, voice: Voice, rechecks: Mapping[int, Random]) -> None:
         self.graph, self.voice, self.rechecks = graph, voice, rechecks
+        self.write = spelling(graph.problem)
         self.nodes: list[Node] = []
         self.pieces: list[Piece] = []
         self.right: dict[int, int] = {}  # step -> node of its right version
@@ -130,9 +132,12 @@ class _Teller:
 
     def episode(self, episode: Episode, *, begin_again: bool = False) -> None:
         """A mistake, its consequences, the notice, the way back and the correction, if the solution is not begun again."""
-        slip, claim, truth = episode.slip, episode.slip.claim, str(episode.slip.truth)
-        before = self._last()
-        if episode.wrong is None:
+        slip, claim, before = episode.slip, episode.slip.claim, self._last()
+        truth: str | bool = str(slip.truth)
+        if isinstance(claim, Follows):
+            truth, brief = False, slip.about["brief"]
+            text = self.voice.step(self.voice.announce(slip.about["name"]), "\n", self._is_first())
+        elif episode.wrong is None:
             text, brief = self.voice.early(slip.value), f"so answer {brief_number(slip.value)} ?"
         else:
             text, brief = self._wrong_text(episode.wrong), episode.wrong.brief
@@ -207,7 +212,11 @@ class _Teller:
         for index, step in enumerate(self.graph.steps):
             sentence = self.voice.step(step.text, step.joint, index == 0)
             short.append(("step", sentence, right_brief(self.graph, step), self.right[index]))
-        traces = [Trace(lay_out([*pieces, closing]), answer, brief) for pieces in (short, self.pieces)]
+        write = self.write
+        told = [
+            [(r, text, write(said), node) for r, text, said, node in (*own, closing)] for own in (short, self.pieces)
+        ]
+        traces = [Trace(lay_out(pieces), answer, write(brief)) for pieces in told]
         return traces[0], traces[1]
 
     def _gold(self) -> str:
@@ -236,5 +245,5 @@ class _Teller:
         return node
 
     def _node(self, role: Role, brief: str, parent: int | None, **facts: Any) -> int:
-        self.nodes.append(Node(len(self.nodes), parent, role, brief, **facts))
+        self.nodes.append(Node(len(self.nodes), parent, role, self.write(brief), **facts))
         return len(self.nodes) - 1

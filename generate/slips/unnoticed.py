@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from journey.answers.prose_numbers import show
+from journey.answers.spelling import spelling
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.kinds import KINDS
 from journey.generate.slips.narrate import Voice
@@ -82,4 +83,5 @@ def _tell(
     text = last.text.replace(f"{{{pair.shortcut.answer}}}", f"{{{show(value)}}}")
     brief = brief_number(value)
     pieces.append(("answer", text, f"\\boxed{{ {brief} }}", len(graph.steps) - 1))
-    return Trace(lay_out(pieces), show(value), brief)
+    write = spelling(graph.problem)
+    return Trace(lay_out([(r, text, write(said), n) for r, text, said, n in pieces]), show(value), write(brief))

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from journey.answers import exact
 from journey.catalog import FAMILIES
-from journey.schema import Arith, Check, Claim, Quantity, QuantityClaim, Tree
+from journey.schema import Arith, Check, Claim, Follows, Quantity, QuantityClaim, Tree
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
@@ -95,10 +95,19 @@ def claim_is_false(claim: Claim, tree: Tree) -> bool | None:
             return evaluate(claim.expression) != Fraction(claim.value)
         if isinstance(claim, QuantityClaim):
             return graph_values(tree.quantities)[claim.id] != Fraction(claim.value)
+        if isinstance(claim, Follows):
+            return bool(missing(claim, tree))
     except (ValueError, KeyError, ZeroDivisionError):
         return None
     family = FAMILIES.get(tree.problem.source)()
     return not family.solvable(tree.problem, claim.state, claim.target)
+
+
+def missing(claim: Follows, tree: Tree) -> list[str]:
+    """The computed quantities that a quantity needs and that are not known. Raises KeyError for one of another graph."""
+    expressions = {quantity.id: quantity.expression for quantity in tree.quantities}
+    needed = names_in(expressions[claim.id] or "")
+    return [name for name in needed if expressions[name] is not None and name not in claim.known]
 
 
 def check_holds(check: Check, x: Fraction) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 from journey.answers import checker, choices
 from journey.answers.checker import Outcome
+from journey.answers.spelling import unspelled
 from journey.catalog import FAMILIES
 from journey.errors import JourneyError
 from journey.schema import Problem
@@ -38,8 +39,8 @@ def grade(problem: Problem, text: str, finish: Literal["stop", "length", "conten
     An output cut off at the cap of new tokens (`finish="length"`) has an answer only if it closed a box: a number in
     an unfinished sentence is none. One that the server withheld (`"content_filter"`) has none. Where the problem's facts
     name a `tolerance` (a number, absolute), numbers that differ by no more are the same, in a list one by one; where they
-    name a `unit`, an answer may end in it. Where the checker itself fails on an answer, that is undecided, and `why` begins
-    with CHECKER_FAILED. Raises UnknownName if `problem.check` names no family.
+    name a `unit`, an answer may end in it; where they say `spelled`, single digits side by side are one number. Where the
+    checker itself fails on an answer, that is undecided, and `why` begins with CHECKER_FAILED. Raises UnknownName if `problem.check` names no family.
     """
     if finish == "content_filter":
         return Grade("no_answer", None, WITHHELD)
@@ -71,9 +72,10 @@ def _judged(problem: Problem, extracted: checker.Extracted) -> Grade:
 
 
 def _by_value(problem: Problem, answer: str, why: str) -> Grade:
-    outcome, bare = checker.judged(problem.answer, answer), answer
+    bare = unspelled(answer) if problem.facts.get("spelled") else answer
+    outcome = checker.judged(problem.answer, bare)
     unit = problem.facts.get("unit")
-    if outcome is not Outcome.SAME and unit and (without := _without_unit(answer, str(unit))) is not None:
+    if outcome is not Outcome.SAME and unit and (without := _without_unit(bare, str(unit))) is not None:
         bare = without
         outcome = checker.judged(problem.answer, bare)
     tolerance = problem.facts.get("tolerance")

@@ -20,6 +20,7 @@ from journey.answers import checker, choices
 from journey.answers.checker import Outcome
 from journey.answers.exact import MAX_CHARS, MAX_DEPTH
 from journey.answers.reading.fingerprints import fingerprints, units_in
+from journey.answers.spelling import unspelled
 from journey.schema import Problem
 
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d+)?)|([-+*/()]))", re.ASCII)
@@ -36,7 +37,9 @@ def classes(problem: Problem, given: Sequence[str | None]) -> list[int | None]:
     texts = list(dict.fromkeys(answer for answer in given if answer is not None))
     names: dict[str, object] = {text: _by_form(text) for text in texts}
     if problem.check == "value":
-        names = dict(_by_value(texts))
+        read = {text: unspelled(text) if problem.facts.get("spelled") else text for text in texts}
+        by_value = _by_value(list(dict.fromkeys(read.values())))
+        names = {text: by_value[read[text]] for text in texts}
     elif problem.check == "choice":
         names = {text: choices.class_of(problem.facts.get("options", ()), text) for text in texts}
     numbers: dict[object, int] = {}

@@ -121,7 +121,10 @@ class TestEveryCombination:
     def test_curation_keeps_every_pair(self, family: str, level: int, method: str) -> None:
         """Each mistake refuted, each notice checked, each move legal: by every filter that needs no base."""
         context = Context(CurateSettings())
-        items = [Item(one.pair, one.tree) for one in pairs(family, level, method)]
+        once = {
+            one.pair.problem.id: one for one in pairs(family, level, method)
+        }  # small levels come to the same problem again
+        items = [Item(one.pair, one.tree) for one in once.values()]
         for rule in bind(resolve_options(context.settings), context):
             dropped = [drop for drops in rule.judge(items) for drop in drops]
             assert not dropped, f"{rule.name}: {dropped[0]}"

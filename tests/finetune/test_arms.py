@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,39 @@ def test_shuffled_is_a_permutation_of_the_journey(slips: list[Pair], pairs: list
         journey, mixed = told(pair.journey.segments[:-1]), told(trace.segments[:-1])
         assert Counter(journey) == Counter(mixed)
         assert len(journey) < 2 or journey != mixed
+
+
+def test_of_deleted_steps_a_third_stays_in_order(slips: list[Pair], pairs: list[Pair]) -> None:
+    both = [*slips, *pairs]
+    for pair, trace in zip(both, traces_of("deleted-steps", both, None), strict=True):
+        assert trace is not None
+        journey = [(s.text.strip(), s.node) for s in pair.journey.segments[:-1]]
+        kept = [(s.text.strip(), s.node) for s in trace.segments[:-1]]
+        assert len(kept) == max(1, round(len(journey) / 3))
+        rest = iter(journey)
+        assert all(each in rest for each in kept)  # a subsequence
+
+
+def test_changed_digits_keep_every_word_and_the_form_of_every_number(slips: list[Pair], pairs: list[Pair]) -> None:
+    spelled = pairs_of("multiplication", "slips", 10)
+    both, changed, numbers = [*slips, *pairs, *spelled], 0, 0
+    for pair, trace in zip(both, traces_of("changed-digits", both, None), strict=True):
+        assert trace is not None
+        for old, new in zip(pair.journey.segments, trace.segments, strict=True):
+            for before, after in ((old.text, new.text), (old.brief, new.brief)):
+                assert re.sub(r"\d", "#", before) == re.sub(r"\d", "#", after)
+            if old.role == "answer":
+                assert (old.text, old.brief) == (new.text, new.brief)
+                continue
+            both_numbers = [re.findall(r"(?<!\w)\d+(?!\w)", each.text) for each in (old, new)]
+            for one, other in zip(*both_numbers, strict=True):
+                numbers += 1
+                changed += one != other
+                assert one == other or not any(a == b for a, b in zip(one, other, strict=True))
+                assert len(other) == 1 or other[0] != "0"
+            if old.role == "step" and pair.problem.facts.get("spelled"):
+                assert new.brief.replace(" ", "").rstrip(".") in new.text.replace(" ", "")
+    assert 0.6 < changed / numbers < 0.8
 
 
 def test_markers_doubt_without_a_mistake(slips: list[Pair], pairs: list[Pair]) -> None:

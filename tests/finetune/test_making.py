@@ -19,7 +19,7 @@ from journey.schema import Pair
 
 SHAPE = cost.Shape(1000, 900, 100, layers=2, hidden=8, intermediate=16, attention_width=8, vocabulary=50, positions=64)
 ALL = (
-    "shortcut,journey,journey-masked,answer-only,mix-25,mix-50,mix-75,longer-shortcut,dots,marker,shuffled,only-wrong"
+    "shortcut,journey,journey-masked,answer-only,mix-25,mix-50,mix-75,longer-shortcut,dots,marker,shuffled,deleted-steps,changed-digits,only-wrong"
 ).split(",")
 
 

@@ -305,7 +305,7 @@ def test_rate_and_most_bound_the_mistakes() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"delay": -1}, {"rate": 2}, {"nope": 1}, {"most": 0}, {"clean": 2}, {"mistakes": 0}, {"at": 0}]
+    "bad", [{"delay": -1}, {"rate": 2}, {"nope": 1}, {"most": 0}, {"clean": 2}, {"mistakes": -1}, {"at": 0}]
 )
 def test_bad_settings_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=re.escape(str(next(iter(bad))))):

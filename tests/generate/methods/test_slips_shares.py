@@ -159,13 +159,22 @@ def test_the_marker_differs_in_the_mistakes_alone(pairs: list[MadePair]) -> None
 # ---- how many, and where
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_the_number_of_mistakes_is_exact(number: int) -> None:
     problems = shipped()[:260]
-    made = made_of(problems, mistakes=number, clean=0, rate=0)
+    made = made_of(problems, mistakes=number)
     assert len(made) > 60 and {each.pair.mistakes for each in made} == {number}
-    some = made_of(problems, mistakes=number)
+    some = made_of(problems, mistakes=number, clean=0.25)
     assert {each.pair.mistakes for each in some} == {0, number}
+
+
+def test_a_journey_of_no_mistake_is_the_shortcut_and_its_passing_rechecks() -> None:
+    """With no mistake there is nothing to take back; a doubt that finds nothing is none."""
+    for each in made_of(shipped()[:60], mistakes=0):
+        told = [s for s in each.pair.journey.segments if s.role != "check"]
+        assert [(s.role, s.text) for s in told] == [(s.role, s.text) for s in each.pair.shortcut.segments]
+    for each in made_of(shipped()[:60], mistakes=0, rechecks=0):
+        assert each.pair.journey == each.pair.shortcut
 
 
 def test_a_problem_without_room_for_the_mistakes_is_rejected() -> None:
