@@ -69,12 +69,14 @@ class GridNarrator:
         before = self.found.grid(each.parent)
         role = self._role(place, each)
         self.nodes.append(self._node(place, each, role))
-        told = prose(each, before, self.rng, again=(each.parent, each.cell) in self.failed)
+        again = (each.parent, each.cell) in self.failed
+        told = prose(each, before, self.rng, again=again)
         brief = f"{text_of(each, self.size)} ."
         self.pieces.append((role, told, f"try {brief}" if each.how == "guess" else brief, place + 1))
         if place in self.on_path:
             alone = each if len(each.options) == 1 else each._replace(how="guess")
-            told = told if alone is each else prose(alone, before, self.rng, again=False)
+            if again or alone != each:  # told by what had failed, which the shortcut does not tell
+                told = prose(alone, before, self.rng, again=False)
             self.short.append(("step", told, f"try {brief}" if alone.how == "guess" else brief, place + 1))
         self.at = place
 

@@ -45,7 +45,8 @@ class GridWalk:
             wrong = wrong_guesses(found)
             if len(wrong) < chosen.backtracks:
                 raise TooFew(f"{len(wrong)} wrong guesses leave the right path, not {chosen.backtracks}")
-            told = with_branches(found, rng.sample(wrong, chosen.backtracks), chosen.depth)
+            rng.shuffle(wrong)  # so that a larger number has all guesses of a smaller one
+            told = with_branches(found, wrong[: chosen.backtracks], chosen.depth)
         elif chosen.trials != "all":
             told = sampled(found, chosen.trials, chosen.depth, rng)
         left_out = len(told.placements) < len(found.placements)

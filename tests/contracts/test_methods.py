@@ -22,6 +22,7 @@ from journey.schema import Pair, Problem, Tree, decode, encode
 
 COUNT = 50
 LIMITS = {"limit_reached"}  # a method may give up on large problems, where its settings say when
+EXACT = {"search": "backtracks", "slips": "mistakes"}  # the setting that says how many mistakes a journey has
 COMBINATIONS = [
     (family.name, level, method)
     for family in FAMILIES.entries()
@@ -128,6 +129,24 @@ class TestEveryCombination:
         for rule in bind(resolve_options(context.settings), context):
             dropped = [drop for drops in rule.judge(items) for drop in drops]
             assert not dropped, f"{rule.name}: {dropped[0]}"
+
+    @pytest.mark.parametrize("wanted", [0, 1, 3])
+    def test_an_exact_number_of_mistakes(self, family: str, level: int, method: str, wanted: int) -> None:
+        """So many in every pair, or the problem is refused; none is the shortcut's path, with the re-checks that pass."""
+        made, ask = METHODS.get(method), FAMILIES.get(family)().problem
+        counted = made(made.Settings(**{EXACT[method]: wanted}))
+        told = [counted.make(ask(0, index, level), 0) for index in range(12)]
+        refused = {one.reason for one in told if isinstance(one, Rejection)}
+        assert refused <= {*LIMITS, "too_few_mistakes", "too_few_steps", "too_few_places"} and (
+            wanted or refused <= LIMITS
+        )
+        found = [one.pair for one in told if isinstance(one, MadePair)]
+        assert {pair.mistakes for pair in found} <= {wanted}
+        for pair in found:
+            assert pair.mistakes == sum(s.role == "mistake" for s in pair.journey.segments)
+            if not wanted:
+                right = [s.text for s in pair.journey.segments if s.role != "check"]
+                assert right == [s.text for s in pair.shortcut.segments]
 
     def test_mistakes_that_nobody_notices_end_in_a_wrong_box(self, family: str, level: int, method: str) -> None:
         made = METHODS.get(method)()

@@ -99,6 +99,23 @@ class TestFolder:
             assert first.problem == second.problem and first.pair_id != second.pair_id
             assert first.journey != second.journey or not first.mistakes
 
+    @pytest.mark.parametrize(
+        ("family", "method", "exact"),
+        [("countdown@1", "search", {"backtracks": 3}), ("sudoku@2", "search", {"backtracks": 2}),
+         ("graph@1", "slips", {"mistakes": 2, "kinds": "retry"}), ("multiplication@1", "slips", {"mistakes": 3})],
+    )  # fmt: skip
+    def test_an_exact_number_of_mistakes_by_any_number_of_workers(self, tmp_path, family, method, exact):
+        """A problem that cannot have so many is counted: each draw is a pair or a rejection with its reason."""
+        given = settings(family=[family], method=[method], pairs=7, options={method: exact})
+        one, two = (generate(given, tmp_path / str(workers), workers=workers) for workers in (1, 2))
+        assert bytes_of(one) == bytes_of(two)
+        counts = read_manifest(one, "generate").counts
+        rejected = [json.loads(line) for line in (one / "rejected.jsonl").read_text().splitlines()]
+        pairs = list(records(one, "pairs", Pair))
+        wanted = exact.get("backtracks", exact.get("mistakes"))
+        assert {pair.mistakes for pair in pairs} == {wanted} and counts["mistakes"] == 7 * wanted
+        assert counts["pairs"] + sum(counts["rejected"].values()) == len(pairs) + len(rejected)
+
     def test_rejections_are_listed_and_redrawn(self, tmp_path):
         folder = generate(
             settings(family=["countdown@3"], pairs=9, options={"search": {"strategy": "beam"}}),
@@ -147,6 +164,14 @@ class TestProblemFiles:
         assert len(kept) == len(trees) == counts["pairs"] == pairs
         assert counts["mistakes"] == sum(pair.mistakes for pair in kept) == sum(counts["kinds"].values())
         assert sum(counts["rejected"].values()) == (folder / "rejected.jsonl").read_bytes().count(b"\n") == (pairs > 2)
+
+    def test_rows_are_pairs_rejections_and_duplicates(self, tmp_path, problems):
+        text = problems.read_text()
+        problems.write_text(text + text.splitlines()[0] + "\n")
+        given = self.given(problems, options={"slips": {"mistakes": 2}})
+        counts = read_manifest(generate(given, tmp_path / "out", workers=1), "generate").counts
+        assert counts["rows"] == 7 == counts["pairs"] + sum(counts["rejected"].values()) + counts["duplicates"]
+        assert counts["mistakes"] == 2 * counts["pairs"] and counts["duplicates"] == 1
 
     def test_another_place_of_the_same_file_is_the_same_run(self, tmp_path, problems):
         folder = generate(self.given(problems), tmp_path / "out", workers=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import pytest
 
@@ -180,3 +181,37 @@ def test_bad_settings_say_what_is_wrong(options, said):
 def test_an_unknown_setting_offers_the_nearest():
     with pytest.raises(UnknownName, match="did you mean strategy"):
         build(SEARCH.Settings, {"stratgy": "beam"}, "method search")
+
+
+class TestExactNumbers:
+    @pytest.mark.parametrize("family", ["countdown", "sudoku"])
+    def test_a_larger_number_has_the_branches_of_a_smaller_one(self, family: str) -> None:
+        """On the same problems and from one stream, so that doses nest."""
+        ask, told = FAMILIES.get(family)().problem, 0
+        for index in range(10):
+            wrong = []
+            for count in (0, 1, 2, 3):
+                made = SEARCH(SEARCH.Settings(backtracks=count)).make(ask(0, index, 2), 0)
+                if isinstance(made, Rejection):
+                    assert made.reason == "too_few_mistakes" and family == "sudoku"
+                    continue
+                wrong.append({repr(node.claim) for node in made.tree.mistakes()})
+                assert len(wrong[-1]) == count
+                assert made.pair.provenance["oracle_timed"] or count == made.pair.mistakes
+            assert all(few < many for few, many in pairwise(wrong))
+            told += len(wrong)
+        assert told > 30
+
+    def test_none_is_the_right_path_alone(self) -> None:
+        made = SEARCH(SEARCH.Settings(backtracks=0)).make(FAMILY.problem(0, 0, 2), 0)
+        assert made.pair.journey == made.pair.shortcut and made.pair.provenance["oracle_timed"]
+        assert all(node.verdict == "right" for node in made.tree.nodes)
+
+    def test_a_number_that_no_search_has_is_refused(self) -> None:
+        refused = SEARCH(SEARCH.Settings(backtracks=99)).make(FAMILY.problem(0, 0, 1), 0)
+        assert isinstance(refused, Rejection) and refused.reason == "too_few_mistakes"
+
+    def test_it_excludes_trials_and_leaves_old_settings_as_they_were(self) -> None:
+        with pytest.raises(UsageError, match="set one of them"):
+            build(SEARCH.Settings, {"backtracks": 1, "trials": 2}, "method search")
+        assert "backtracks" not in SEARCH.Settings().model_dump()
