@@ -68,8 +68,10 @@ class Item:
 
     @cached_property
     def replay(self) -> Replay:
-        """The states of a search, replayed from its moves."""
-        return replay(self.tree)
+        """The states of a search, replayed from its moves; what it is after is the pair's own target."""
+        target = self.pair.problem.facts.get("target")
+        replayed = replay(self.tree)
+        return replayed if target is None else replayed._replace(target=target, end=(target,))
 
     def ancestors(self, node: Node) -> Iterator[Node]:
         """The nodes that a node was tried from, nearest first."""

@@ -25,8 +25,9 @@ class Family(Protocol):
     """Problems without end, at one or more levels: `@FAMILIES.add(NAME, levels={1: "what it asks"}, methods=(...))`.
 
     `levels` says in words what each level asks, the easiest first. `methods` names the methods that can make pairs of
-    these problems: this is the one place where a family and a method are tied together. An instance is made without
-    arguments and holds no state.
+    these problems: this is the one place where a family and a method are tied together. `difficulty` says what makes one
+    problem harder than another: a property of the problem, not of what a method or an arm does with it. An instance is made
+    without arguments and holds no state.
 
     Laws: a problem is a function of (seed, index, level, attempt) alone, and all chance in it comes from
     `journey.rng.rng_for`, called by that name with all four, so that the problems of two seeds have nothing to do with

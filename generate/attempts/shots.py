@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from journey import views
+from journey.answers.spelling import spelling
 from journey.catalog import FAMILIES
 from journey.errors import UsageError
 from journey.models import policy, template
@@ -31,7 +32,7 @@ def worked(problem: Problem, view: View) -> str | None:
     if problem.check != "value":
         family = FAMILIES.get(problem.check)()
         gold = family.gold(problem)
-        spaced = " ".join(gold.replace("(", "( ").replace(")", " )").split())
+        spaced = spelling(problem)(" ".join(gold.replace("(", "( ").replace(")", " )").split()))
         return f"\\boxed{{ {spaced} }}" if view == "compact" else f"The answer is \\boxed{{{gold}}}."
     if not problem.solution or view == "compact":
         return None

@@ -307,6 +307,7 @@ STORIES: tuple[Callable[[Draft, int], None], ...] = (_compare, _stock, _score, _
         3: "4-6 steps, values to 99,999, + - * /",
     },
     methods=("slips",),
+    difficulty="steps of the solution",
 )
 class Arithmetic:
     """Arithmetic in several steps, in symbols or in short sentences, with the graph of its quantities."""

@@ -269,6 +269,7 @@ class CountdownSpace:
         5: "6 numbers, target 100-999",
     },
     methods=("search",),
+    difficulty="first moves that fail before the canonical search finds the right one",
 )
 class Countdown:
     """Make a target from given numbers, each used once; the checker reads the expression."""

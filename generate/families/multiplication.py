@@ -26,7 +26,7 @@ from journey.schema import FirstMistake, Problem, problem_id
 
 LEVELS = {1: 2, 2: 3, 3: 4, 4: 5}  # digits of both numbers
 _DRAWS = 10_000  # pairs of numbers for one problem before giving up; some 2 are needed
-LARGEST = 10**10
+LARGEST = 10**10  # no number of a level is larger, nor a wrong one in its place
 QUESTIONS = ("What is {a} * {b}?", "Multiply {a} by {b}.", "Work out {a} * {b}.", "Compute {a} * {b}.", "{a} * {b} = ?")
 _PRODUCTS = ("{calc}.", "{calc}.", "Now {calc}.", "Next, {calc}.", "A partial product: {calc}.")
 _CARRIES = ("Together {calc}.", "With what is carried, {calc}.", "Added to the row, {calc}.", "So far {calc}.")

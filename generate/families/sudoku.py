@@ -106,7 +106,7 @@ class Sudoku:
             check="sudoku",
             level=level,
             licence="Apache-2.0",
-            facts={"grid": list(grid)},
+            facts={"grid": list(grid), "spelled": True},
         )
 
     def check(self, problem: Problem, answer: str) -> tuple[Outcome, str]:

@@ -18,7 +18,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
-class Shape:
+class GridShape:
     """A size with the cells of each unit of a cell: `seen[cell]` has its row, column and box without the cell itself."""
 
     size: int
@@ -33,7 +33,7 @@ class Shape:
 
 
 @lru_cache
-def shape(size: int) -> Shape:
+def shape(size: int) -> GridShape:
     """The shape of this size, 4 or 9."""
     box = {4: 2, 9: 3}[size]
     where = [(cell // size, cell % size, cell // size // box * box + cell % size // box) for cell in range(size * size)]
@@ -45,7 +45,7 @@ def shape(size: int) -> Shape:
         for cell in range(size * size)
     )
     peers = tuple(tuple(sorted({other for unit in units for other in unit})) for units in seen)
-    return Shape(size, box, seen, peers)
+    return GridShape(size, box, seen, peers)
 
 
 def size_of(grid: Grid) -> int:

@@ -51,7 +51,9 @@ def test_made_here(name: str) -> None:
 @pytest.mark.parametrize("name", MADE_HERE)
 def test_the_bare_value_scores_nothing_where_an_expression_is_asked_for(name: str) -> None:
     questions = load_questions(name, limit=40)[0]
-    expected = float(questions[0].problem.check == "value")
+    asked = questions[0].problem
+    # Of a family with a checker of its own the answer may still be the gold itself, as rows of a grid are.
+    expected = float(asked.check == "value" or FAMILIES.get(asked.check)().gold(asked) == asked.answer)
     assert share(questions, lambda problem: problem.answer) == expected
 
 

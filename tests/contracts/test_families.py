@@ -58,6 +58,7 @@ class TestEveryFamily:
         assert isinstance(family, Family) and entry.module.rpartition(".")[2] == entry.name
         levels, methods = entry.facts["levels"], entry.facts["methods"]
         assert sorted(levels) == list(levels) and all(isinstance(k, int) and said for k, said in levels.items())
+        assert entry.facts["difficulty"], "difficulty= of FAMILIES.add says what makes a problem harder"
         assert methods and all(METHODS.entry(method) for method in methods)
         assert isinstance(family, SearchableFamily) or "search" not in methods
         checks = {problem.check for level in levels for problem in problems(entry.name, level)}

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from markupsafe import Markup
 
 from journey.evaluate.report.charts.svg import add, markup, path, root, title
-from journey.schema import Node, Reachable, Tree
+from journey.schema import Follows, Node, Reachable, Tree
 
 ROW, COLUMN, MARGIN = 26, 24, 14
 MOST = 60  # steps drawn
@@ -70,6 +70,10 @@ def _note(node: Node) -> str:
     """What is known of a step, in a few words."""
     if node.role == "mistake":
         kind = f"mistake ({node.kind})" if node.kind and node.kind != "wrong branch" else "mistake"
+        if isinstance(node.claim, Follows):
+            return f"{kind}: what it needs is not known yet"
+        if isinstance(node.claim, Reachable) and node.kind == "wrong guess":
+            return "mistake: the grid cannot be completed after it"
         if isinstance(node.claim, Reachable):
             left = " ".join(map(str, node.claim.state))
             return f"{kind}: {node.claim.target} cannot be made from {left}"

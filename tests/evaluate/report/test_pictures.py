@@ -10,7 +10,7 @@ import pytest
 from journey.evaluate.report.charts import chart, tree
 from journey.evaluate.report.charts.chart import ChartAxes, ChartPoint, Line
 from journey.evaluate.report.charts.svg import Scale
-from journey.schema import Arith, Node, Problem, Reachable, Tree
+from journey.schema import Arith, Follows, Node, Problem, Reachable, Tree
 
 
 def parts(root: ET.Element, kind: str) -> list[ET.Element]:
@@ -140,3 +140,14 @@ def test_a_large_tree_is_cut_and_a_hostile_one_escaped() -> None:
 def test_a_tree_whose_parents_are_missing_is_drawn() -> None:
     assert tree.draw(Tree("t", PROBLEM, "search", 0, (Node(5, 3, "step", "a"), Node(6, 5, "step", "b"))))
     assert tree.draw(Tree("t", PROBLEM, "search", 0, ()))
+
+
+def test_mistakes_of_grids_and_retries_are_told_in_their_own_words() -> None:
+    nodes = (
+        Node(0, None, "plan", ""),
+        Node(1, 0, "mistake", "b = 1", "wrong", Reachable((3, 1, 1, 2), 0), False, kind="wrong guess"),
+        Node(2, 0, "mistake", "try g .", "wrong", Follows("s2", ()), False, kind="retry"),
+    )
+    drawn = tree.draw(Tree("t", PROBLEM, "search", 0, nodes))
+    assert "mistake: the grid cannot be completed after it" in drawn and "cannot be made" not in drawn
+    assert "mistake (retry): what it needs is not known yet" in drawn
