@@ -27,7 +27,14 @@ from journey.schema import FirstMistake, Problem, problem_id
 LEVELS = {1: 2, 2: 3, 3: 4, 4: 5}  # digits of both numbers
 _DRAWS = 10_000  # pairs of numbers for one problem before giving up; some 2 are needed
 LARGEST = 10**10  # no number of a level is larger, nor a wrong one in its place
-QUESTIONS = ("What is {a} * {b}?", "Multiply {a} by {b}.", "Work out {a} * {b}.", "Compute {a} * {b}.", "{a} * {b} = ?")
+# None ends in a question mark: what is asked for is no reason why the last sum is a sum.
+QUESTIONS = (
+    "Multiply {a} by {b}.",
+    "Work out {a} * {b}.",
+    "Compute {a} * {b}.",
+    "Find {a} * {b}.",
+    "Calculate {a} * {b}.",
+)
 _PRODUCTS = ("{calc}.", "{calc}.", "Now {calc}.", "Next, {calc}.", "A partial product: {calc}.")
 _CARRIES = ("Together {calc}.", "With what is carried, {calc}.", "Added to the row, {calc}.", "So far {calc}.")
 _TOTALS = ("Adding the rows, {calc}.", "With the next row, {calc}.", "The rows together: {calc}.", "In all {calc}.")

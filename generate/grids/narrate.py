@@ -137,6 +137,12 @@ def prose(each: Placement, before: Grid, rng: Random, *, again: bool) -> str:
     return f"\n{said[0].upper() if said[0] != 'r' else 'r'}{said[1:]}"
 
 
+def all_the_same(each: Placement, size: int, rng: Random) -> str:
+    """A digit written into a cell that no digit fits, as if one did."""
+    cell = prose_cell(each.cell, size)
+    return "\n" + rng.choice(phrases.UNNOTICED).format(c=cell, d=each.digit, e=f"{cell} = {each.digit}")
+
+
 def answer_piece(grid: Grid, rng: Random, node: int) -> Piece:
     """The closing sentence with the box."""
     told, brief = rows(grid)

@@ -109,8 +109,9 @@ BACKS: Bank = (
 UNNOTICED: Bank = (
     "{c} gets {d}: {e}.",
     "Then {e}.",
-    "For {c}, {e}.",
-    "I put {d} there: {e}.",
+    "In {c} goes {d}: {e}.",
+    "{c} is next: {e}.",
+    "After that {e}.",
 )
 ANSWERS: Bank = (
     "The grid is \\boxed{%s}.",

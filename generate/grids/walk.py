@@ -12,7 +12,7 @@ from journey.generate.grids.guesses import (
     with_branches,
     wrong_guesses,
 )
-from journey.generate.grids.narrate import answer_piece, narrate, prose, rows, text_of
+from journey.generate.grids.narrate import all_the_same, answer_piece, narrate, prose, rows, text_of
 from journey.generate.grids.space import Grid, GridSpace, filled, next_cell
 from journey.generate.search.narrate import NarratedSearch, Piece
 from journey.generate.search.settings import SearchSettings
@@ -61,7 +61,8 @@ class GridWalk:
         first = next((segment.node - 1 for segment in pair.journey.segments if segment.role == "mistake"), None)
         if first is None:
             return None
-        told = {segment.node: segment for segment in pair.journey.segments}
+        written = ("step", "mistake", "consequence", "correction")
+        told = {segment.node: segment for segment in pair.journey.segments if segment.role in written}
         way = [first]
         while found.placements[way[0]].parent >= 0:
             way.insert(0, found.placements[way[0]].parent)
@@ -85,7 +86,7 @@ class GridWalk:
             each = Placement(
                 -1, cell, digit, "forced" if len(options) == 1 else "guess", False, tuple(options or [digit])
             )
-            text = prose(each, grid, rng, again=not options)
+            text = prose(each, grid, rng, again=False) if options else all_the_same(each, self.space.size, rng)
             pieces.append((role, text, f"{text_of(each, self.space.size)} .", 0))
             grid = filled(grid, cell, digit)
         return grid

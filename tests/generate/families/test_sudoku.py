@@ -127,3 +127,22 @@ class TestSettings:
     def test_single_digits_first_gives_journeys_without_mistakes(self) -> None:
         pair = Search(SearchSettings(order="singles")).make(FAMILY.problem(0, 0, 2), 0).pair
         assert pair.mistakes == 0 and pair.journey == pair.shortcut
+
+
+def test_what_nobody_notices_is_told_without_a_word_of_doubt_and_ends_in_a_wrong_grid() -> None:
+    told = 0
+    for index in range(15):
+        problem = FAMILY.problem(0, index, 2)
+        pair = Search().make(problem, 0).pair
+        trace = Search().unnoticed(pair)
+        assert (trace is None) == (pair.mistakes == 0)
+        if trace is None:
+            continue
+        told += 1
+        assert {segment.role for segment in trace.segments} <= {"plan", "step", "mistake", "consequence", "answer"}
+        digits = [segment for segment in trace.segments[1:-1]]
+        assert all(" = " in segment.brief and " no " not in f" {segment.brief}" for segment in digits)
+        assert len(digits) == problem.facts["grid"].count(0), "each empty cell once"
+        assert FAMILY.first_mistake(problem, views.render(trace, "think").text).kind == "wrong guess"
+        assert FAMILY.check(problem, trace.answer)[0] is Outcome.DIFFERENT
+    assert told > 10
