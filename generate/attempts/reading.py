@@ -14,6 +14,7 @@ from journey.generate.attempts import branches, moves
 from journey.generate.attempts.matched import MATCHED, AttemptedProblem
 from journey.generate.attempts.values import count_value_errors
 from journey.generate.shards import PairSource
+from journey.schema import Attempt, Problem
 
 
 def read_attempts(
@@ -26,10 +27,7 @@ def read_attempts(
     name = folder.policy(policy)
     by_problem = folder.attempts(name)
     problems = list(folder.problems())
-    for problem in problems:
-        if problem.facts.get("spelled") and problem.id in by_problem:  # told of as numbers; no place of a text changes
-            told = by_problem[problem.id]
-            by_problem[problem.id] = [msgspec.structs.replace(each, text=unspelled(each.text)) for each in told]
+    by_problem |= {each.id: as_numbers(each, by_problem[each.id]) for each in problems if each.id in by_problem}
     strange = by_problem.keys() - {problem.id for problem in problems}
     if strange:
         raise UsageError(f"{folder.path} holds attempts at {len(strange)} problems that are not in it", "sample again")
@@ -49,6 +47,13 @@ def read_attempts(
     if not profile.wrong and set(methods) != {"reject"}:
         raise UsageError(f"{name} was never wrong: it has no mistakes of its own", "harder problems, or more attempts")
     return name, attempted
+
+
+def as_numbers(problem: Problem, attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Attempts with spelled numbers joined, where the problem's terse notation spells them; no place of a text changes."""
+    if not problem.facts.get("spelled"):
+        return list(attempts)
+    return [msgspec.structs.replace(each, text=unspelled(each.text)) for each in attempts]
 
 
 def check_alike(combined: Sequence[PairSource]) -> None:
