@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cached_property, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from journey import views
 from journey.answers.claims import claim_is_false, evaluate, graph_values
@@ -101,7 +101,7 @@ _MOVE = re.compile(r"(\d{1,18}) ([-+*/]) (\d{1,18}) = (\d{1,18})", re.ASCII)
 def replay(tree: Tree) -> Replay:
     """Play every move of a search tree from the problem's start; empty where the problem has no states."""
     problem = tree.problem
-    family = FAMILIES.get(problem.source)() if problem.source in FAMILIES.names() else None
+    family: Any = FAMILIES.get(problem.source)() if problem.source in FAMILIES.names() else None
     play: Callable[[tuple[int, ...], str], tuple[int, ...] | str] = _played
     if hasattr(family, "played"):
         start, play = tuple(family.start(problem)), partial(family.played, problem)

@@ -123,7 +123,8 @@ class Method(Protocol):
     for everything and a description for every field; a method is made of one, or of nothing for the defaults.
 
     Laws: `make` is a function of its arguments and the settings alone, with all chance from `journey.rng.rng_for`;
-    another seed or attempt is an independent draw. Both halves of a pair are views of its tree and keep every rule of
+    another seed or attempt is an independent draw. A method whose settings do not fit every family has a static method
+    `check(family, level, options)`, which raises a UsageError for those that do not, before anything is made. Both halves of a pair are views of its tree and keep every rule of
     `journey.curate.filters` that needs no base. Every mistake has a claim that can be refuted.
     """
 

@@ -275,8 +275,9 @@ def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> 
             raise UsageError(f"no given method works on {family}: {', '.join(known)}", f"use --method {able[0]}")
         for name in fitting:
             options = _options(settings, name, known[name])
-            if hasattr(known[name], "check"):
-                known[name].check(family, level, options)
+            method: Any = known[name]
+            if hasattr(method, "check"):
+                method.check(family, level, options)
             sources.append(PairSource(name, options, family, level))
     return tuple(sources)
 

@@ -55,7 +55,7 @@ class _Redraw(Exception):
 
 
 @dataclass(frozen=True)
-class Count:
+class ThingCount:
     """Things of a school, or all of them (`thing` None): its value, what it is computed from and how.
 
     `sign` is the operation (empty for a number of the question), `number` a number of the question in it.
@@ -85,7 +85,7 @@ class GraphDraft:
 
     rng: Random
     rules: GraphLevel
-    quantities: list[Count] = field(default_factory=list)
+    quantities: list[ThingCount] = field(default_factory=list)
     numbers: set[int] = field(default_factory=set)  # every number of the problem stands for one thing
 
     def new(self, value: int) -> int:
@@ -97,7 +97,7 @@ class GraphDraft:
 
     def given(self, school: str, thing: str) -> None:
         """A count that the question states."""
-        self.quantities.append(Count(school, thing, self.new(self.rng.randint(2, min(self.rules.largest, 60)))))
+        self.quantities.append(ThingCount(school, thing, self.new(self.rng.randint(2, min(self.rules.largest, 60)))))
 
     def computed(self, school: str, thing: str) -> None:
         """A count that the question tells by one or two others, the latest ones first."""
@@ -108,16 +108,18 @@ class GraphDraft:
         if sign == "s":
             two = places[1]
             total = self.new(value + self.quantities[two].value)
-            self.quantities.append(Count(school, thing, total, (one, two), "+"))
+            self.quantities.append(ThingCount(school, thing, total, (one, two), "+"))
             return
         number = self.new(rng.randint(2, self.rules.factor if sign == "*" else min(self.rules.largest, max(value, 9))))
         result = {"+": value + number, "-": value - number, "*": value * number}[sign]
-        self.quantities.append(Count(school, thing, self.new(result), (one,), sign, number))
+        self.quantities.append(ThingCount(school, thing, self.new(result), (one,), sign, number))
 
     def total(self, school: str) -> None:
         """All things of a school."""
         parts = tuple(place for place, each in enumerate(self.quantities) if each.school == school)
-        self.quantities.append(Count(school, None, self.new(sum(self.quantities[k].value for k in parts)), parts, "+"))
+        self.quantities.append(
+            ThingCount(school, None, self.new(sum(self.quantities[k].value for k in parts)), parts, "+")
+        )
 
     def needed(self, place: int) -> list[int]:
         """The computed quantities that a quantity needs and itself, in order."""
@@ -235,7 +237,7 @@ def _problem(draft: GraphDraft, needed: list[int], level: int) -> Problem:
     )
 
 
-def _contents(quantities: list[Count]) -> list[str]:
+def _contents(quantities: list[ThingCount]) -> list[str]:
     """What each school has, in no special order: what all its things are is told by this alone."""
     things: dict[str, list[str]] = {}
     for each in quantities:
@@ -248,7 +250,7 @@ def _and(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _sentence(place: int, quantities: list[Count]) -> str:
+def _sentence(place: int, quantities: list[ThingCount]) -> str:
     """How the question tells a count."""
     each = quantities[place]
     than = [_clause(quantities[operand], each.school) for operand in each.operands]
@@ -261,17 +263,17 @@ def _sentence(place: int, quantities: list[Count]) -> str:
     return f"{each.school} has {how[each.sign]} {than[0]}."
 
 
-def _clause(each: Count, speaking_of: str) -> str:
+def _clause(each: ThingCount, speaking_of: str) -> str:
     return f"{'it' if each.school == speaking_of else each.school} has {each.counted[0]}{each.counted[1]}"
 
 
-def _brief(each: Count, letters: dict[int, str]) -> str:
+def _brief(each: ThingCount, letters: dict[int, str]) -> str:
     if not each.operands:
         return str(each.value)
     return f" {each.sign} ".join([letters[k] for k in each.operands] + ([str(each.number)] if each.number else []))
 
 
-def _line(each: Count, quantities: list[Count]) -> str:
+def _line(each: ThingCount, quantities: list[ThingCount]) -> str:
     """The step of the solution that computes it."""
     values = [quantities[operand].value for operand in each.operands] + ([each.number] if each.number else [])
     shown, tight = f" {each.sign} ".join(map(str, values)), each.sign.join(map(str, values))

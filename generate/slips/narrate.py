@@ -46,7 +46,7 @@ class Voice:
     def notice(self, reason: Reason, delay: int) -> str:
         """Seeing the mistake: an opener and the reason."""
         slots = _filled(reason)
-        openers = phrases.LATE_OPENERS if delay else phrases.OPENERS
+        openers: Sequence[str] = phrases.LATE_OPENERS if delay else phrases.OPENERS
         if "x" not in slots:  # there is no value to doubt
             openers = phrases.RETRY_OPENERS
         opener = self.rng.choice(openers).format(**slots)
