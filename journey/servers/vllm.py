@@ -133,7 +133,9 @@ def command(
     words += ["--host", "127.0.0.1", "--port", str(port), *model.arguments()]
     words += ["--max-num-seqs", str(AT_ONCE), "--uvicorn-log-level", "warning"]
     if install.device == "cpu":
-        words += ["--enforce-eager"]  # to compile takes longer on a CPU than it saves
+        # To compile takes longer on a CPU than it saves. A prompt that is read in pieces winds the generator of a request with a
+        # seed back, which generators of a CPU cannot: vLLM up to 0.32 ends with "CPU Generator does not use offset".
+        words += ["--enforce-eager", "--no-enable-chunked-prefill"]
     else:
         words += ["--gpu-memory-utilization", f"{share or install.memory_share():g}"]
     return [*words, *more]
