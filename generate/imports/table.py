@@ -1,0 +1,213 @@
+"""The rows of a data set by question: read once, kept outside of memory, given back in the order of their first rows.
+
+The rows of one question need not stand together, and a data set may be larger than memory: they wait in a temporary database
+that SQLite keeps in memory as long as it is small, and that is gone with the process.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from journey import console
+from journey.catalog import FAMILIES
+from journey.errors import UsageError
+from journey.generate.imports import formats
+from journey.generate.imports.cells import TraceRow
+from journey.generate.imports.formats import ImportFormat
+from journey.generate.imports.records import ImportedProblem, ReadRow
+from journey.generate.imports.settings import ImportSettings
+from journey.schema import Problem, decode, encode, problem_id
+from journey.tables.cells import Unusable
+from journey.tables.rows import SHOWN, UnusableRow, UserTable
+
+_LOOKED_AT = 5  # rows by whose fields a format is recognised
+
+
+class TraceTable:
+    """The rows of a file, folder or Hub dataset as questions with their answers.
+
+    Raises UsageError for a place, a format or a solutions file that cannot be, and while reading what `UserTable` raises.
+    """
+
+    def __init__(
+        self, spec: str, mapping: Mapping[str, str], settings: ImportSettings, *, strict: bool = False
+    ) -> None:
+        self.rows = UserTable(spec, mapping, strict=strict)
+        self.settings = settings
+        source = self.rows.source
+        known = formats.of_hub(source.repo) if source.repo is not None else None
+        if settings.format is not None:
+            known = formats.named(settings.format)
+        if known is not None and source.repo is not None:
+            named = replace(source, config=source.config or known.config, split=source.split or known.split)
+            self.rows.source = named
+        self._known = known
+        self.solutions = None if settings.solutions is None else UserTable(settings.solutions)
+        self.unusable: Counter[str] = Counter()
+        self.kept = self.left = 0  # answers, and those beyond the most of one question
+
+    @cached_property
+    def format(self) -> ImportFormat:
+        """What the rows are, named or recognised by the first of them."""
+        if self._known is not None:
+            return self._known
+        first = (row for _, row in islice(self.rows.raw(), _LOOKED_AT))
+        return formats.recognised(first)
+
+    @property
+    def source(self) -> str:
+        """The name that problems of these rows get, where the rows name none."""
+        return self.rows.source.name if self.format.own else self.format.name
+
+    def inputs(self) -> dict[str, str]:
+        """Hashes of what is read."""
+        given = {} if self.solutions is None else {"solutions": self.solutions.digest()}
+        return {"problems": self.rows.digest(), **given}
+
+    @cached_property
+    def _kept(self) -> sqlite3.Connection:
+        """All usable rows by question, and the solutions to these; read once."""
+        store = sqlite3.connect("", check_same_thread=False)
+        store.execute("create table answers (problem text, place integer, row blob)")
+        store.execute("create table problems (problem text primary key, place integer, answers integer)")
+        store.execute("create table solutions (problem text, name text, solution text)")
+        told: list[UnusableRow] = []
+        count = 0
+        for where, raw in self.rows.raw():
+            count += 1
+            read = self._read(where, raw)
+            if isinstance(read, UnusableRow):
+                self._count(read, told)
+                continue
+            self._keep(store, read, count)
+        self._say(count, told)
+        if self.solutions is not None:
+            self._keep_solutions(store, self.solutions)
+        store.execute("create index by_problem on answers (problem, place)")
+        return store
+
+    def read(self) -> dict[str, int]:
+        """Read all rows; gives those that cannot be used, by reason. Says the first of them."""
+        assert self._kept is not None
+        return dict(sorted(self.unusable.items()))
+
+    def count(self) -> int:
+        """How many questions there are."""
+        return int(self._kept.execute("select count(*) from problems").fetchone()[0])
+
+    def problems(self) -> Iterator[ImportedProblem]:
+        """The questions with their answers, in the order of their first rows."""
+        store = self._kept
+        for key, _ in store.execute("select problem, place from problems order by place"):
+            found = store.execute("select row from answers where problem = ? order by place", (key,))
+            read = [decode(data, ReadRow) for (data,) in found]
+            given = store.execute("select name, solution from solutions where problem = ?", (key,)).fetchall()
+            yield self._problem(read, [(str(name), str(text)) for name, text in given])
+
+    def _read(self, where: str, raw: Mapping[str, Any]) -> ReadRow | UnusableRow:
+        try:
+            return self.format.read(TraceRow(raw, where, self.rows.mapping))
+        except Unusable as unusable:
+            return UnusableRow(where, unusable.field, unusable.reason, unusable.detail)
+        except (RecursionError, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+            # A row of somebody's file must not end the work on all the others, whatever is in it.
+            return UnusableRow(where, "row", "row_not_read", f"{type(error).__name__}: {error}"[:200])
+
+    def _count(self, row: UnusableRow, told: list[UnusableRow]) -> None:
+        if self.rows.strict:
+            raise UsageError(f"{self.rows.source.spec}, {row.where}: {row.detail}", "without --strict it is left out")
+        self.unusable[row.reason] += 1
+        told += [row] if len(told) < SHOWN else []
+
+    def _say(self, count: int, told: list[UnusableRow]) -> None:
+        spec = self.rows.source.spec
+        hint = f"read as {self.format.name}; another format: --set import.format=NAME"
+        if not count:
+            raise UsageError(f"{spec} holds no rows", hint)
+        if self.unusable.total() == count:
+            raise UsageError("\n".join([f"{spec}: no row can be used", *self.rows.told(count, self.unusable, told)[1:]]), hint)
+        if told:
+            for line in self.rows.told(count, self.unusable, told):
+                console.note(line)
+        if self.left:
+            console.note(f"{self.left:,} answers are left out: more than {self.settings.answers} to their question")
+
+    def _keep(self, store: sqlite3.Connection, read: ReadRow, place: int) -> None:
+        key = _key(read.question, read.facts)
+        known = store.execute("select answers from problems where problem = ?", (key,)).fetchone()
+        held = int(known[0]) if known else 0
+        room = self.settings.answers - held
+        kept = read.answers[: max(0, room)]
+        self.kept, self.left = self.kept + len(kept), self.left + len(read.answers) - len(kept)
+        if known is None:
+            store.execute("insert into problems values (?, ?, ?)", (key, place, len(kept)))
+        elif kept:
+            store.execute("update problems set answers = ? where problem = ?", (held + len(kept), key))
+        if kept or known is None:
+            import msgspec
+
+            store.execute("insert into answers values (?, ?, ?)", (key, place, encode(msgspec.structs.replace(read, answers=kept))))
+
+    def _keep_solutions(self, store: sqlite3.Connection, table: UserTable) -> None:
+        """Worked solutions to the questions that there are."""
+        found = 0
+        for row in table.rows():
+            key = _key(row.question, {})
+            if row.solution and store.execute("select 1 from problems where problem = ?", (key,)).fetchone():
+                store.execute("insert into solutions values (?, ?, ?)", (key, table.source.name, row.solution))
+                found += 1
+        if not found:
+            raise UsageError(
+                f"{table.source.spec} has no worked solution to any of these questions",
+                "a row looks like {\"question\": \"...\", \"solution\": \"... #### 72\"}",
+            )
+
+    def _problem(self, rows: list[ReadRow], solutions: list[tuple[str, str]]) -> ImportedProblem:
+        first = rows[0]
+        answers = tuple(chain.from_iterable(row.answers for row in rows))
+        if first.facts:
+            family = FAMILIES.get("countdown")()
+            problem = family.build(tuple(first.facts["numbers"]), first.facts["target"])
+            return ImportedProblem(problem, answers)
+        source = (first.source or self.source) if self.format.own else self.source
+        licence = next((row.licence for row in rows if row.licence), None) if self.format.own else self.format.licence
+        words = " ".join(first.question.split())
+        problem = Problem(
+            id=problem_id(source, words.lower()),
+            question=first.question,
+            answer=next((row.gold for row in rows if row.gold), "") or _stated(solutions),
+            source=source,
+            brief=words,
+            licence=licence,
+            solution=next((row.solution for row in rows if row.solution), None),
+            held_out=self.format.held_out,
+        )
+        return ImportedProblem(problem, answers, tuple(solutions))
+
+
+def _key(question: str, facts: Mapping[str, Any]) -> str:
+    """What rows of one question have in common, whatever file they are of."""
+    if facts:
+        return problem_id("countdown", *sorted(facts["numbers"]), facts["target"])
+    return problem_id("question", " ".join(question.split()).lower())
+
+
+def _stated(solutions: list[tuple[str, str]]) -> str:
+    from journey.tables.golds import read_gold
+
+    return next((gold for _, text in solutions if (gold := read_gold(text)) is not None), "")
+
+
+def placeless(settings: ImportSettings) -> dict[str, Any]:
+    """The settings as a manifest holds them: the hash says which bytes a file has, its place does not matter."""
+    told = settings.model_dump()
+    if settings.solutions is not None and Path(settings.solutions).exists():
+        told["solutions"] = Path(settings.solutions).name
+    return told
