@@ -43,7 +43,7 @@ class Item:
     @property
     def imported(self) -> bool:
         """Whether the traces were there before their tree: their roles are labelled, stated or read out of prose."""
-        return "roles" in self.pair.provenance
+        return self.pair.provenance.get("roles", "checked") != "checked"
 
     @cached_property
     def nodes(self) -> dict[int, Node]:

@@ -28,7 +28,7 @@ from journey.formats.marks import Timing
 from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.attempts.reading import check_alike, read_attempts
 from journey.generate.imports.settings import ImportSettings
-from journey.generate.imports.table import TraceTable, placeless
+from journey.generate.imports.table import TraceTable, decidable, placeless
 from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
 from journey.processes import cores
@@ -92,7 +92,6 @@ class _Task:
             rows = counted.rows - len(ahead) - told
             yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk, rows)
             problems, key, told = chain(ahead, problems), key + 1, told + rows
-
 
     def _of_traces(self, traces: TraceTable) -> Iterator[ShardJob]:
         each, seed, key = self.settings.per_problem, self.settings.seed, 0
@@ -277,9 +276,7 @@ def _resolve(settings: GenerateSettings) -> _Task:
     return _Task(settings, combined, config, inputs, table)
 
 
-def _resolved_traces(
-    settings: GenerateSettings, combined: tuple[PairSource, ...], config: dict[str, Any]
-) -> _Task:
+def _resolved_traces(settings: GenerateSettings, combined: tuple[PairSource, ...], config: dict[str, Any]) -> _Task:
     [source] = combined
     chosen = ImportSettings(**source.options)
     traces = TraceTable(settings.problems or "", settings.map, chosen, strict=settings.strict)
@@ -371,7 +368,7 @@ def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int) ->
             f"no pair could be made ({reasons or 'no problems'})", "see `journey list methods` for what they read"
         )
     if task.traces is not None:
-        console.note(_decidable(totals))
+        console.note(decidable(totals))
     if task.attempted:
         console.note(_lost(len(task.attempted) * task.settings.per_problem, len(task.sources), totals))
     folder.write(REJECTED, b"".join(rejected))
@@ -387,19 +384,6 @@ def _lost(problems: int, kinds: int, totals: dict[str, Any]) -> str:
     each = "a pair" if kinds == 1 else "pairs of every kind"
     return f"{kept:,} of {problems:,} problems ({kept / problems:.0%}) give {each}" + (
         f"; lost: {said}" if said else ""
-    )
-
-
-def _decidable(totals: dict[str, Any]) -> str:
-    """How many mistakes of imported traces are known to be some, and by what."""
-    proofs, mistakes = totals.get("proofs", {}), totals["mistakes"]
-    known = sum(count for proof, count in proofs.items() if proof.startswith("checked"))
-    rest = ", ".join(f"{proof} {count:,}" for proof, count in sorted(proofs.items()) if not proof.startswith("checked"))
-    share = f" ({known / mistakes:.0%})" if mistakes else ""
-    return (
-        f"{known:,} of {mistakes:,} mistakes{share} are decidable: refuted by computing"
-        + (f"; the others: {rest}" if rest else "")
-        + f"; {totals.get('equations', 0):,} equations beside them were read, and all hold"
     )
 
 

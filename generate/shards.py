@@ -215,7 +215,9 @@ def _attempts(job: ShardJob, makers: list[_Maker], index: int) -> Iterator[tuple
 def _counts(result: MadePair) -> dict[str, Any]:
     mistakes = result.tree.mistakes()
     facts = result.pair.provenance
-    known = {} if "roles" not in facts else {"proofs": Counter(facts.get("proofs", {})), "equations": facts["equations"]}
+    known = (
+        {} if "roles" not in facts else {"proofs": Counter(facts.get("proofs", {})), "equations": facts["equations"]}
+    )
     return {
         **known,
         "pairs": 1,

@@ -10,12 +10,11 @@ import re
 
 _LEAD = r"(?:(?:but|and|so|oh|ah|ok|okay|well|uh|um|alas|now)[,.!]*\s+){0,4}"
 DOUBT = re.compile(
-    rf"{_LEAD}(?:wait\b|hold on\b|hang on\b|hmm+[,.]* (?=wait|no\b|that|this|is\b|but)|no[,.!]\s|not so fast|oops\b|stop[,.!]\s|actually[,.]?\s|let me re-?think)",
+    rf"{_LEAD}(?:wait\b|hold on\b|hang on\b|hmm+[,.]* (?=wait|no\b|that|this|is\b|but)|no[,.!]\s|not so fast|oops\b|stop[,.!]\s|actually[,.]?\s|let me re-?think|let me (?:look|check|double-check|question|go over|redo)\b|am i sure|i['\u2019]m not sure"
+    r"|(?:is|does|could|did|was) [^.?!\n]{{1,40}}\?|that was quick|careful\b|one moment|something (?:is|seems|looks) (?:off|wrong|odd))",
     re.IGNORECASE,
 )
-_OFF = (
-    r"(?:wrong|incorrect|not (?:right|correct|true|valid|possible)|false|a mistake|an error|mistaken|invalid|impossible)"
-)
+_OFF = r"(?:wrong|incorrect|not (?:right|correct|true|valid|possible)|false|a mistake|an error|mistaken|invalid|impossible)"
 _FOUND = re.compile(
     rf"\b(?:that|this|it|which|what i (?:wrote|did|said)|my [\w ]{{1,40}}|the (?:above|previous|last|first|earlier)[\w ]{{0,30}})"
     rf"\s*(?:'s|\u2019s| is| was| are| were| must be| has to be| seems| looks| can(?:no|')t be (?:right|correct|true))?\s*(?:also |clearly |still )?{_OFF}\b"
@@ -31,6 +30,13 @@ _FOUND = re.compile(
 _AGAINST = re.compile(
     r"\b(?:that|this|it|which) (?:doesn['\u2019]t|does not|didn['\u2019]t|did not|won['\u2019]t|can['\u2019]t) "
     r"(?:work|hold|match|fit|add up|make sense|satisfy)\b|\bcontradict",
+    re.IGNORECASE,
+)
+# The reason why a value cannot stand, where it was doubted just before.
+_REASON = re.compile(
+    r"\b(?:should|must|ought to|needs? to|has to|have to|would) (?:be|come out|give|have been|equal)\b[^.]{0,40}\b(?:not|instead|rather|but)\b"
+    r"|\b(?:can['\u2019]t|cannot|could not|couldn['\u2019]t|can not) (?:be|stand|have been)\b"
+    r"|\d,? (?:and )?not -?\$?\d|\binstead of -?\$?\d|\bso -?\$?[\d.,]+ (?:is|was) (?:wrong|a slip|off)\b",
     re.IGNORECASE,
 )
 _STRONG = re.compile(rf"{_LEAD}(?:wait|hold on|hang on|no[,.!]\s|oops)", re.IGNORECASE)
@@ -66,13 +72,15 @@ def doubts(text: str) -> bool:
     return DOUBT.match(text) is not None
 
 
-def finds(text: str) -> bool:
-    """Whether a unit says that something before it was wrong."""
-    doubted = _STRONG.match(text) is not None
+def finds(text: str, *, doubted: bool = False) -> bool:
+    """Whether a unit says that something before it was wrong; `doubted`: it, or the one before it, begins with a doubt."""
+    strong = _STRONG.match(text) is not None
     for sentence in _SENTENCES.findall(text[:600]):
         if sentence.endswith("?") or _SUPPOSED.search(sentence):
             continue
-        if _FOUND.search(sentence.strip()) or (doubted and _AGAINST.search(sentence)):
+        if _FOUND.search(sentence.strip()) or (strong and _AGAINST.search(sentence)):
+            return True
+        if doubted and _REASON.search(sentence):
             return True
     return False
 
@@ -88,5 +96,7 @@ def checks(text: str) -> bool:
 
 
 def restarts(text: str) -> bool:
-    """Whether a unit goes back to do something again."""
+    """Whether a unit only goes back to do something again; one that does it at once is more than that."""
+    if "=" in text or len(text.split()) > 15:
+        return False
     return _RESTART.search(text[:200]) is not None

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from journey.errors import UnknownName, UsageError
-from journey.generate.imports import labelled_steps, long_traces, paired_rows, search_paths
-from journey.generate.imports.cells import TraceRow
+from journey.generate.imports.readers import labelled_steps, long_traces, paired_rows, search_paths
+from journey.generate.imports.readers.cells import TraceRow
 from journey.generate.imports.records import ReadRow
 from journey.tables.cells import lookup
 
@@ -40,6 +40,12 @@ class ImportFormat:
     writer_licence: str | None = None
     held_out: bool = False
     own: bool = False  # the user's rows: source and licence are theirs
+
+    def described(self) -> str:
+        """One line for `journey list methods import`."""
+        told = "fields " + ", ".join(self.fields) if self.fields else "named or by its Hub id"
+        licence = "one's own rows" if self.own else self.licence or "no licence stated: not published"
+        return f"{self.gives} ({told}; {licence})"
 
 
 R1, GPT_4O = "deepseek-ai/DeepSeek-R1", "gpt-4o"

@@ -12,8 +12,8 @@ from journey.answers import checker
 from journey.answers.grading import grade
 from journey.generate.attempts.phrases import RECOMPUTED
 from journey.generate.imports import phrases
-from journey.generate.imports.cells import plain, stated_away
 from journey.generate.imports.cues import confirms, doubts, finds
+from journey.generate.imports.readers.cells import plain, stated_away
 from journey.generate.imports.records import ImportedAnswer, ImportedProblem, ImportedStep
 from journey.generate.imports.roles import read_roles
 from journey.generate.imports.settings import ImportSettings

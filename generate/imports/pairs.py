@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from journey.generate.imports import journeys
+from journey.generate.imports import journeys, search_build
 from journey.generate.imports.build import build
 from journey.generate.imports.formats import ImportFormat
 from journey.generate.imports.journeys import PossibleJourney
@@ -26,6 +26,8 @@ def make(
     problem = imported.problem
     if not problem.answer:
         return Rejection("no_gold", "no row says what the answer is")
+    if "numbers" in problem.facts:
+        return search_build.make(imported, seed, attempt, _stated(settings), {"dataset": source.name})
     found, outcomes = journeys.possible(imported)
     if not found:
         said = ", ".join(f"{outcome} {count}" for outcome, count in sorted(outcomes.items()))

@@ -61,4 +61,5 @@ class ReadRow(Record, frozen=True):
     source: str | None = None
     licence: str | None = None
     solution: str | None = None
-    facts: dict[str, str | list[int] | int] = {}
+    numbers: tuple[int, ...] = ()  # of a search, with its target
+    target: int = 0

@@ -26,7 +26,9 @@ class ImportSettings(Settings):
         exclude_if=unset,
     )
     trials: int = Field(1, ge=0, le=100, description="wrong steps told before a right one, where several are labelled")
-    delay: int = Field(0, ge=0, le=100, description="labelled wrong steps told after the first one, before it is noticed")
+    delay: int = Field(
+        0, ge=0, le=100, description="labelled wrong steps told after the first one, before it is noticed"
+    )
     mistakes: int | None = Field(
         None, ge=0, le=1000, description="labelled mistakes told in a journey, at most (default: all)", exclude_if=unset
     )

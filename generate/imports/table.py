@@ -15,16 +15,19 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace as replace_fields
+
 from journey import console
 from journey.catalog import FAMILIES
 from journey.errors import UsageError
 from journey.generate.imports import formats
-from journey.generate.imports.cells import TraceRow
 from journey.generate.imports.formats import ImportFormat
+from journey.generate.imports.readers.cells import TraceRow
 from journey.generate.imports.records import ImportedProblem, ReadRow
 from journey.generate.imports.settings import ImportSettings
 from journey.schema import Problem, decode, encode, problem_id
 from journey.tables.cells import Unusable
+from journey.tables.golds import read_gold
 from journey.tables.rows import SHOWN, UnusableRow, UserTable
 
 _LOOKED_AT = 5  # rows by whose fields a format is recognised
@@ -132,7 +135,9 @@ class TraceTable:
         if not count:
             raise UsageError(f"{spec} holds no rows", hint)
         if self.unusable.total() == count:
-            raise UsageError("\n".join([f"{spec}: no row can be used", *self.rows.told(count, self.unusable, told)[1:]]), hint)
+            raise UsageError(
+                "\n".join([f"{spec}: no row can be used", *self.rows.told(count, self.unusable, told)[1:]]), hint
+            )
         if told:
             for line in self.rows.told(count, self.unusable, told):
                 console.note(line)
@@ -140,7 +145,7 @@ class TraceTable:
             console.note(f"{self.left:,} answers are left out: more than {self.settings.answers} to their question")
 
     def _keep(self, store: sqlite3.Connection, read: ReadRow, place: int) -> None:
-        key = _key(read.question, read.facts)
+        key = _key(read)
         known = store.execute("select answers from problems where problem = ?", (key,)).fetchone()
         held = int(known[0]) if known else 0
         room = self.settings.answers - held
@@ -151,30 +156,29 @@ class TraceTable:
         elif kept:
             store.execute("update problems set answers = ? where problem = ?", (held + len(kept), key))
         if kept or known is None:
-            import msgspec
-
-            store.execute("insert into answers values (?, ?, ?)", (key, place, encode(msgspec.structs.replace(read, answers=kept))))
+            row = encode(replace_fields(read, answers=kept))
+            store.execute("insert into answers values (?, ?, ?)", (key, place, row))
 
     def _keep_solutions(self, store: sqlite3.Connection, table: UserTable) -> None:
         """Worked solutions to the questions that there are."""
         found = 0
         for row in table.rows():
-            key = _key(row.question, {})
+            key = _key(ReadRow(row.question, None, ()))
             if row.solution and store.execute("select 1 from problems where problem = ?", (key,)).fetchone():
                 store.execute("insert into solutions values (?, ?, ?)", (key, table.source.name, row.solution))
                 found += 1
         if not found:
             raise UsageError(
                 f"{table.source.spec} has no worked solution to any of these questions",
-                "a row looks like {\"question\": \"...\", \"solution\": \"... #### 72\"}",
+                'a row looks like {"question": "...", "solution": "... #### 72"}',
             )
 
     def _problem(self, rows: list[ReadRow], solutions: list[tuple[str, str]]) -> ImportedProblem:
         first = rows[0]
         answers = tuple(chain.from_iterable(row.answers for row in rows))
-        if first.facts:
-            family = FAMILIES.get("countdown")()
-            problem = family.build(tuple(first.facts["numbers"]), first.facts["target"])
+        if first.numbers:
+            level = {5: 4, 6: 5}.get(len(first.numbers), 3)  # those that may divide
+            problem = FAMILIES.get("countdown")().build(first.numbers, first.target, level=level)
             return ImportedProblem(problem, answers)
         source = (first.source or self.source) if self.format.own else self.source
         licence = next((row.licence for row in rows if row.licence), None) if self.format.own else self.format.licence
@@ -192,16 +196,14 @@ class TraceTable:
         return ImportedProblem(problem, answers, tuple(solutions))
 
 
-def _key(question: str, facts: Mapping[str, Any]) -> str:
+def _key(read: ReadRow) -> str:
     """What rows of one question have in common, whatever file they are of."""
-    if facts:
-        return problem_id("countdown", *sorted(facts["numbers"]), facts["target"])
-    return problem_id("question", " ".join(question.split()).lower())
+    if read.numbers:
+        return problem_id("countdown", *sorted(read.numbers), read.target)
+    return problem_id("question", " ".join(read.question.split()).lower())
 
 
 def _stated(solutions: list[tuple[str, str]]) -> str:
-    from journey.tables.golds import read_gold
-
     return next((gold for _, text in solutions if (gold := read_gold(text)) is not None), "")
 
 
@@ -211,3 +213,16 @@ def placeless(settings: ImportSettings) -> dict[str, Any]:
     if settings.solutions is not None and Path(settings.solutions).exists():
         told["solutions"] = Path(settings.solutions).name
     return told
+
+
+def decidable(totals: dict[str, Any]) -> str:
+    """How many mistakes of imported traces are known to be some, and by what."""
+    proofs, mistakes = totals.get("proofs", {}), totals["mistakes"]
+    known = sum(count for proof, count in proofs.items() if proof.startswith("checked"))
+    rest = ", ".join(f"{proof} {count:,}" for proof, count in sorted(proofs.items()) if not proof.startswith("checked"))
+    share = f" ({known / mistakes:.0%})" if mistakes else ""
+    return (
+        f"{known:,} of {mistakes:,} mistakes{share} are decidable: refuted by computing"
+        + (f"; the others: {rest}" if rest else "")
+        + f"; {totals.get('equations', 0):,} equations beside them were read, and all hold"
+    )

@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from journey.generate.imports import pairs
-from journey.generate.imports.formats import NAMES, named
+from journey.generate.imports.formats import FORMATS, named
 from journey.generate.imports.records import ImportedProblem
 from journey.generate.imports.settings import ImportSettings
 from journey.generate.made import MadePair, Rejection
@@ -21,7 +21,9 @@ from journey.generate.protocols import METHODS
 from journey.schema import Problem
 
 
-@METHODS.add("import", traces=NAMES, model=False)
+@METHODS.add(
+    "import", needs=("rows with traces",), traces={each.name: each.described() for each in FORMATS}, model=False
+)
 class Import:
     """Traces that are there already (--problems FILE_OR_HUB_ID): a published data set that is known, or rows of one's own."""
 

@@ -81,7 +81,9 @@ def objects(values: list[Any], field: str) -> Iterator[Mapping[str, Any]]:
     """The entries of a list that must be objects."""
     for value in values:
         if not isinstance(value, Mapping):
-            raise Unusable(field, "object_expected", f"an entry of {field!r} is {kind_of(value)}, an object is expected")
+            raise Unusable(
+                field, "object_expected", f"an entry of {field!r} is {kind_of(value)}, an object is expected"
+            )
         yield value
 
 

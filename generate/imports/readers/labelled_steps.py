@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from journey.generate.imports.cells import MOST_STEPS, TraceRow, bounded, objects
+from journey.generate.imports.readers.cells import MOST_STEPS, TraceRow, bounded, objects
 from journey.generate.imports.records import ImportedAnswer, ImportedStep, ReadRow, StepLabel
 from journey.tables.cells import Unusable, text_of
 from journey.tables.golds import read_gold
@@ -114,7 +114,9 @@ def processbench(row: TraceRow) -> ReadRow:
     texts = row.texts("steps")
     field, first = row.find("label")
     if not isinstance(first, int) or isinstance(first, bool) or not -1 <= first < len(texts):
-        raise Unusable(field, "label_not_a_step", f"field {field!r} is {first!r}, a step from 0 to {len(texts) - 1} or -1")
+        raise Unusable(
+            field, "label_not_a_step", f"field {field!r} is {first!r}, a step from 0 to {len(texts) - 1} or -1"
+        )
     steps = tuple(
         ImportedStep(text, "right" if first < 0 or place < first else "wrong") for place, text in enumerate(texts)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from journey.generate.imports.cells import TraceRow, bounded, halves
+from journey.generate.imports.readers.cells import TraceRow, bounded, halves
 from journey.generate.imports.records import ImportedAnswer, ReadRow
 from journey.tables.cells import Unusable, text_of
 from journey.tables.golds import read_gold
@@ -92,7 +92,9 @@ def thinking(row: TraceRow) -> ReadRow:
     """One's own rows: question or problem, answer, thinking and content (`message_thinking`, `message_content`)."""
     question, gold = row.text("question", "problem"), row.maybe("answer", "gtruth_answer")
     said = row.maybe("message_content", "content") or ""
-    return _one(row, question, gold, row.text("message_thinking", "thinking"), ("message_content", said) if said else ("", ""))
+    return _one(
+        row, question, gold, row.text("message_thinking", "thinking"), ("message_content", said) if said else ("", "")
+    )
 
 
 def _gold(text: str | None) -> str | None:

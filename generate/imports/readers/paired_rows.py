@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
-from journey.generate.imports.cells import TraceRow, bounded, objects, plain, stated_away
+from journey.generate.imports.readers.cells import TraceRow, bounded, objects, plain, stated_away
 from journey.generate.imports.records import ImportedAnswer, ImportedStep, ReadRow
 from journey.generate.imports.told import false_equation
 from journey.generate.imports.units import units
@@ -46,7 +47,7 @@ def _noise(response: str, noisy: str) -> list[tuple[int, str]]:
     """(place in the response, what was written and deleted there). Raises Unusable where the two do not fit."""
     found, done = [], 0
     parts = _DELETED.split(noisy)
-    for part, after in zip(parts, parts[1:], strict=False):
+    for part, after in pairwise(parts):
         kept = 0
         while kept < len(part) and done + kept < len(response) and part[kept] == response[done + kept]:
             kept += 1
@@ -55,7 +56,9 @@ def _noise(response: str, noisy: str) -> list[tuple[int, str]]:
         while kept and not response[done + kept :].lstrip().startswith(ahead):
             kept -= 1
         if ahead and not response[done + kept :].lstrip().startswith(ahead):
-            raise Unusable("backtrack_response", "rows_differ", "field 'backtrack_response' does not come back to 'response'")
+            raise Unusable(
+                "backtrack_response", "rows_differ", "field 'backtrack_response' does not come back to 'response'"
+            )
         found.append((done + kept, part[kept:]))
         done += kept
     return found
@@ -110,8 +113,16 @@ def written(row: TraceRow) -> ReadRow:
 def _segment(entry: Mapping[str, Any]) -> ImportedStep:
     role = entry.get("role")
     if role not in ROLES:
-        raise Unusable("journey", "role_not_known", f"a segment of 'journey' has role {role!r}; one of {', '.join(ROLES)}")
-    texts = {name: text_of(entry[name], "answer", f"journey.{name}") for name in ("text", "kind", "reason") if entry.get(name)}
+        raise Unusable(
+            "journey", "role_not_known", f"a segment of 'journey' has role {role!r}; one of {', '.join(ROLES)}"
+        )
+    texts = {
+        name: text_of(entry[name], "answer", f"journey.{name}")
+        for name in ("text", "kind", "reason")
+        if entry.get(name)
+    }
     if not texts.get("text"):
         raise Unusable("journey", "segment_empty", f"a segment of 'journey' with role {role} has no text")
-    return ImportedStep(bounded(texts["text"], "journey"), role=role, kind=texts.get("kind"), reason=texts.get("reason"))
+    return ImportedStep(
+        bounded(texts["text"], "journey"), role=role, kind=texts.get("kind"), reason=texts.get("reason")
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from journey.generate.imports.cells import TraceRow
+from journey.generate.imports.readers.cells import TraceRow
 from journey.generate.imports.records import ImportedAnswer, ReadRow
 from journey.tables.cells import Unusable
 
@@ -17,7 +17,7 @@ def countdown(row: TraceRow) -> ReadRow:
     target = _number(row.find("target")[1], "target")
     path = row.text("search_path")
     answer = ImportedAnswer(row.where, thinking=path, right="<backtrack>" not in path)
-    return ReadRow("", str(target), (answer,), facts={"numbers": numbers, "target": target})
+    return ReadRow("", str(target), (answer,), numbers=tuple(numbers), target=target)
 
 
 def _number(value: object, field: str) -> int:
