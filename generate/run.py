@@ -32,7 +32,7 @@ from journey.generate.imports.table import TraceTable, decidable, placeless
 from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
 from journey.processes import cores
-from journey.schema import Problem
+from journey.schema import Problem, encode
 from journey.store import ROWS_PER_SHARD, Folder
 from journey.tables.golds import check_golds
 from journey.tables.golds import words as golds_in_words
@@ -95,7 +95,7 @@ class _Task:
 
     def _of_traces(self, traces: TraceTable) -> Iterator[ShardJob]:
         each, seed, key = self.settings.per_problem, self.settings.seed, 0
-        problems, step = traces.problems(), max(1, ROWS_PER_SHARD // each)
+        problems, step = map(encode, traces.problems()), max(1, ROWS_PER_SHARD // each)
         while chunk := tuple(islice(problems, step)):
             first = key * step * each
             yield ShardJob(key, first, len(chunk) * each, seed, each, self.sources, imported=chunk)

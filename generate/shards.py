@@ -18,7 +18,7 @@ from journey.generate.imports.records import ImportedProblem
 from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import FAMILIES, METHODS, AttemptReader, Family, Method, TraceReader
 from journey.processes import WorkerPool
-from journey.schema import Problem
+from journey.schema import Problem, decode
 
 _REDRAWS = 100  # problems of a family drawn for one place before it is given up
 
@@ -40,7 +40,8 @@ _Maker = tuple[Method, Family | None, int]  # what makes pairs, of which family 
 class ShardJob:
     """One shard: the places `first` to `first + count`, and the problems where they come from a file.
 
-    With `attempted` problems every method makes its pairs of each of them, or none does. `imported` problems have traces.
+    With `attempted` problems every method makes its pairs of each of them, or none does. `imported` problems have traces;
+    they are encoded, so that they are the same to the byte in any process.
     """
 
     key: int
@@ -52,7 +53,7 @@ class ShardJob:
     problems: tuple[Problem, ...] | None = None
     read: int = 0  # rows of the file that these problems were read from, those that repeat a question among them
     attempted: tuple[AttemptedProblem, ...] = ()
-    imported: tuple[ImportedProblem, ...] = ()
+    imported: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _of_traces(job: ShardJob) -> PairShard:
     rejected: list[RejectedLine] = []
     for index in range(job.first, job.first + job.count):
         place, attempt = divmod(index - job.first, job.per_problem)
-        imported = job.imported[place]
+        imported = decode(job.imported[place], ImportedProblem)
         try:
             result = reader.make_of_traces(imported, job.seed, attempt)
         except (JourneyError, MemoryError):

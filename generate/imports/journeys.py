@@ -71,7 +71,7 @@ def possible(imported: ImportedProblem) -> tuple[list[PossibleJourney], dict[str
             wrong.append(answer)
         found[known] = found.get(known, 0) + 1
     given = [_solved(name, text) for name, text in imported.solutions]
-    alone = [PossibleJourney(each) for each in right]
+    alone = [PossibleJourney(each) for each in right if not each.given]
     stitched = [PossibleJourney(one, other) for other in wrong for one in [*right, *(given if not right else [])]]
     return [*stitched, *alone], found
 

@@ -155,7 +155,7 @@ class TraceTable:
             store.execute("insert into problems values (?, ?, ?)", (key, place, len(kept)))
         elif kept:
             store.execute("update problems set answers = ? where problem = ?", (held + len(kept), key))
-        if kept or known is None:
+        if kept or known is None or read.gold:  # the gold counts, however many answers there are
             row = encode(replace_fields(read, answers=kept))
             store.execute("insert into answers values (?, ?, ?)", (key, place, row))
 

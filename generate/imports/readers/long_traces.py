@@ -85,7 +85,7 @@ def chat(row: TraceRow) -> ReadRow:
     apart = _reasoning(row)
     if apart is not None:
         thinking, writeup = apart, said
-    return _one(row, question, row.maybe("answer"), thinking, ("after </think>", writeup) if writeup else ("", ""))
+    return _one(row, question, row.maybe("answer"), thinking, ("content", writeup) if writeup else ("", ""))
 
 
 def thinking(row: TraceRow) -> ReadRow:
