@@ -197,8 +197,6 @@ def check(settings: GenerateSettings) -> None:
     _sources(settings)
     if settings.problems:
         UserTable(settings.problems, settings.map)
-    if settings.problems and _with_traces(settings):
-        ImportSettings(**settings.options.get("import", {}))
     # The attempts themselves may still be to be drawn, by an earlier stage of a recipe.
 
 

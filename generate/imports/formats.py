@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -144,7 +144,7 @@ def of_hub(repo: str) -> ImportFormat | None:
     return next((each for each in FORMATS if repo.lower() in (known.lower() for known in each.hub)), None)
 
 
-def recognised(rows: Iterable[Mapping[str, Any]], mapped: Collection[str] = ()) -> ImportFormat:
+def recognised(rows: Iterable[Mapping[str, Any]]) -> ImportFormat:
     """The first entry all of whose fields the rows have. Raises UsageError where none does."""
     names = "none"
     for row in rows:
