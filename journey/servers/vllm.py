@@ -86,7 +86,9 @@ class ServedModel:
         if self.adapters:
             rank = max(map(rank_of, self.adapters.values()))
             allowed = next((size for size in RANKS if size >= rank), rank)
-            words += ["--enable-lora", "--max-loras", str(len(self.adapters)), "--max-lora-rank", str(allowed)]
+            # One place more than adapters: on a CPU, vLLM up to 0.32 gives requests without an adapter that of the last
+            # place (https://github.com/vllm-project/vllm/pull/48421). Left empty, it adds nothing.
+            words += ["--enable-lora", "--max-loras", str(len(self.adapters) + 1), "--max-lora-rank", str(allowed)]
             words += ["--lora-modules", *(f"{name}={folder}" for name, folder in self.adapters.items())]
         return words
 
