@@ -13,8 +13,8 @@ from journey.answers.grading import grade
 from journey.generate.attempts.phrases import RECOMPUTED
 from journey.generate.imports import phrases
 from journey.generate.imports.cues import confirms, doubts, finds
-from journey.generate.imports.readers.cells import plain, stated_away
-from journey.generate.imports.records import ImportedAnswer, ImportedProblem, ImportedStep
+from journey.generate.imports.readers.cells import halves, plain, stated_away
+from journey.generate.imports.records import ImportedAnswer, ImportedProblem, ImportedSolution, ImportedStep
 from journey.generate.imports.roles import read_roles
 from journey.generate.imports.settings import ImportSettings
 from journey.generate.imports.told import (
@@ -70,14 +70,23 @@ def possible(imported: ImportedProblem) -> tuple[list[PossibleJourney], dict[str
         elif (known in ("wrong", "no_answer") and answer.right is False) or located:
             wrong.append(answer)
         found[known] = found.get(known, 0) + 1
-    given = [_solved(name, text) for name, text in imported.solutions]
+    given = [solved(each) for each in imported.solutions]
     alone = [PossibleJourney(each) for each in right if not each.given]
     stitched = [PossibleJourney(one, other) for other in wrong for one in [*right, *(given if not right else [])]]
     return [*stitched, *alone], found
 
 
-def _solved(name: str, text: str) -> ImportedAnswer:
-    return ImportedAnswer(name, thinking=text, right=True, given=True)
+def solved(solution: ImportedSolution) -> ImportedAnswer:
+    """A solution from elsewhere as an answer."""
+    thinking, said = halves(solution.text)
+    return ImportedAnswer(
+        solution.name,
+        thinking=thinking,
+        writeup=("content", said) if said.strip() else ("", ""),
+        right=True,
+        given=True,
+        sampled=solution.sampled,
+    )
 
 
 def tell(chosen: PossibleJourney, settings: ImportSettings, rng: Random) -> ToldJourney:
@@ -90,7 +99,8 @@ def tell(chosen: PossibleJourney, settings: ImportSettings, rng: Random) -> Told
     path = path[shared:]
     if path and path[0].role == "step":
         path[0] = replace(path[0], role="correction", gap="\n")
-    way = f"given:{chosen.right.where}" if chosen.right.given else "cut"
+    source = "sampled" if chosen.right.sampled else "given"
+    way = f"{source}:{chosen.right.where}" if chosen.right.given else "cut"
     if not shared:
         failed = [replace(each, abandoned=True) for each in failed]
     return ToldJourney((*failed, *path), None, "fix" if shared else "fresh", rows, way)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from journey.generate.imports import journeys, search_build
@@ -43,10 +44,13 @@ def make(
     rng = rng_for("import", seed, problem.id, attempt)
     told = journeys.tell(chosen, settings, rng)
     facts = _provenance(chosen, source)
+    policies = {each.name for each in imported.solutions if each.sampled}
     refused: Rejection | None = None
     for way in _ways(told, chosen, imported, settings, found):
         voice = rng_for("import voice", seed, problem.id, attempt)
-        made = build(problem, way, (seed, attempt), _stated(settings), facts, voice)
+        named = way.way.partition(":")[2]
+        drawn = {"sampled_from": named} if named in policies else {}
+        made = build(problem, way, (seed, attempt), _stated(settings), {**facts, **drawn}, voice)
         if isinstance(made, MadePair) or made.reason not in _OF_THE_SHORTCUT:
             return made
         refused = refused or made
@@ -76,9 +80,9 @@ def _others(
     chosen: PossibleJourney, imported: ImportedProblem, found: list[PossibleJourney]
 ) -> Iterator[tuple[str, ImportedAnswer]]:
     """Right answers to the question besides the one that the journey tells."""
-    for name, text in imported.solutions:
-        if name != chosen.right.where:
-            yield name, ImportedAnswer(name, thinking=text, right=True)
+    for solution in imported.solutions:
+        if solution.name != chosen.right.where:
+            yield solution.name, journeys.solved(solution)
     for each in found:
         if each.wrong is None and each.right is not chosen.right:
             yield each.right.where, each.right
@@ -106,5 +110,5 @@ def _stated(settings: ImportSettings) -> dict[str, Any]:
     """The settings as a record holds them: a file by its name alone."""
     told = settings.model_dump(mode="json")
     if settings.solutions is not None:
-        told["solutions"] = settings.solutions.replace("\\", "/").rpartition("/")[2]
+        told["solutions"] = Path(settings.solutions).name
     return told

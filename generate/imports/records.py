@@ -42,6 +42,15 @@ class ImportedAnswer(Record, frozen=True):
     finished: bool = True
     writer: str | None = None  # the model, where the row names it
     given: bool = False  # a worked solution beside the answers, not one of them
+    sampled: bool = False  # a policy's answer, which the user had drawn
+
+
+class ImportedSolution(Record, frozen=True):
+    """A right answer that the user gave besides: of a file (`name`), or sampled from a policy of that name."""
+
+    name: str
+    text: str
+    sampled: bool = False
 
 
 class ImportedProblem(Record, frozen=True):
@@ -49,7 +58,7 @@ class ImportedProblem(Record, frozen=True):
 
     problem: Problem
     answers: tuple[ImportedAnswer, ...]
-    solutions: tuple[tuple[str, str], ...] = ()  # (name of the file, worked solution) that the user gave besides
+    solutions: tuple[ImportedSolution, ...] = ()
 
 
 class ReadRow(Record, frozen=True):

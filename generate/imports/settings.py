@@ -22,7 +22,8 @@ class ImportSettings(Settings):
     )
     solutions: str | None = Field(
         None,
-        description="a problem file with worked solutions to the same questions: right endings for wrong answers, and shortcuts",
+        description="a problem file with worked solutions to the same questions, or a folder of `journey sample`: right endings for wrong "
+        "answers, and shortcuts",
         exclude_if=unset,
     )
     trials: int = Field(1, ge=0, le=100, description="wrong steps told before a right one, where several are labelled")

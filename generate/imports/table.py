@@ -22,9 +22,10 @@ from journey.catalog import FAMILIES
 from journey.errors import UsageError
 from journey.generate.imports import formats
 from journey.generate.imports.formats import ImportFormat
-from journey.generate.imports.readers.cells import TraceRow
-from journey.generate.imports.records import ImportedProblem, ReadRow
+from journey.generate.imports.readers.cells import LONGEST, TraceRow
+from journey.generate.imports.records import ImportedProblem, ImportedSolution, ReadRow
 from journey.generate.imports.settings import ImportSettings
+from journey.generate.imports.solutions import GivenSolutions
 from journey.schema import Problem, decode, encode, problem_id
 from journey.tables.cells import Unusable
 from journey.tables.golds import read_gold
@@ -52,7 +53,7 @@ class TraceTable:
             named = replace(source, config=source.config or known.config, split=source.split or known.split)
             self.rows.source = named
         self._known = known
-        self.solutions = None if settings.solutions is None else UserTable(settings.solutions)
+        self.solutions = None if settings.solutions is None else GivenSolutions(settings.solutions)
         self.unusable: Counter[str] = Counter()
         self.kept = self.left = 0  # answers, and those beyond the most of one question
 
@@ -80,7 +81,7 @@ class TraceTable:
         store = sqlite3.connect("", check_same_thread=False)
         store.execute("create table answers (problem text, place integer, row blob)")
         store.execute("create table problems (problem text primary key, place integer, answers integer)")
-        store.execute("create table solutions (problem text, name text, solution text)")
+        store.execute("create table solutions (problem text, solution blob)")
         told: list[UnusableRow] = []
         count = 0
         for where, raw in self.rows.raw():
@@ -111,8 +112,8 @@ class TraceTable:
         for key, _ in store.execute("select problem, place from problems order by place"):
             found = store.execute("select row from answers where problem = ? order by place", (key,))
             read = [decode(data, ReadRow) for (data,) in found]
-            given = store.execute("select name, solution from solutions where problem = ?", (key,)).fetchall()
-            yield self._problem(read, [(str(name), str(text)) for name, text in given])
+            given = store.execute("select solution from solutions where problem = ?", (key,))
+            yield self._problem(read, tuple(decode(data, ImportedSolution) for (data,) in given))
 
     def _read(self, where: str, raw: Mapping[str, Any]) -> ReadRow | UnusableRow:
         try:
@@ -159,21 +160,23 @@ class TraceTable:
             row = encode(replace_fields(read, answers=kept))
             store.execute("insert into answers values (?, ?, ?)", (key, place, row))
 
-    def _keep_solutions(self, store: sqlite3.Connection, table: UserTable) -> None:
-        """Worked solutions to the questions that there are."""
-        found = 0
-        for row in table.rows():
-            key = _key(ReadRow(row.question, None, ()))
-            if row.solution and store.execute("select 1 from problems where problem = ?", (key,)).fetchone():
-                store.execute("insert into solutions values (?, ?, ?)", (key, table.source.name, row.solution))
-                found += 1
+    def _keep_solutions(self, store: sqlite3.Connection, given: GivenSolutions) -> None:
+        """Right answers to the questions that there are."""
+        found: Counter[str] = Counter()
+        for question, solution in given.read():
+            key = _key(ReadRow(question, None, ()))
+            there = store.execute("select 1 from problems where problem = ?", (key,)).fetchone()
+            if there and found[key] < self.settings.answers and len(solution.text) <= LONGEST:
+                store.execute("insert into solutions values (?, ?)", (key, encode(solution)))
+                found[key] += 1
         if not found:
             raise UsageError(
-                f"{table.source.spec} has no worked solution to any of these questions",
-                'a row looks like {"question": "...", "solution": "... #### 72"}',
+                f"{given.spec} has no right answer to any of these questions",
+                'a row looks like {"question": "...", "solution": "... #### 72"}; or a folder of `journey sample`',
             )
+        store.execute("create index by_question on solutions (problem)")
 
-    def _problem(self, rows: list[ReadRow], solutions: list[tuple[str, str]]) -> ImportedProblem:
+    def _problem(self, rows: list[ReadRow], solutions: tuple[ImportedSolution, ...]) -> ImportedProblem:
         first = rows[0]
         answers = tuple(chain.from_iterable(row.answers for row in rows))
         if first.numbers:
@@ -193,7 +196,7 @@ class TraceTable:
             solution=next((row.solution for row in rows if row.solution), None),
             held_out=self.format.held_out,
         )
-        return ImportedProblem(problem, answers, tuple(solutions))
+        return ImportedProblem(problem, answers, solutions)
 
 
 def _key(read: ReadRow) -> str:
@@ -203,8 +206,10 @@ def _key(read: ReadRow) -> str:
     return problem_id("question", " ".join(read.question.split()).lower())
 
 
-def _stated(solutions: list[tuple[str, str]]) -> str:
-    return next((gold for _, text in solutions if (gold := read_gold(text)) is not None), "")
+def _stated(solutions: tuple[ImportedSolution, ...]) -> str:
+    """The gold that a worked solution of a file states; what a model answers is none."""
+    worked = (each.text for each in solutions if not each.sampled)
+    return next((gold for text in worked if (gold := read_gold(text)) is not None), "")
 
 
 def placeless(settings: ImportSettings) -> dict[str, Any]:

@@ -81,6 +81,9 @@ class Survey:
             stated = seen.provenance.get("teacher_licence")
             if isinstance(stated, str):
                 self.teachers[policy] = stated
+        drawn = seen.provenance.get("sampled_from")
+        if isinstance(drawn, str):
+            self.policies[drawn] += 1
         if "dataset" in seen.provenance:
             way = str(seen.provenance.get("shortcut", "")).partition(":")[0]
             self.imported[str(seen.provenance["dataset"]), str(seen.provenance.get("roles")), way] += 1

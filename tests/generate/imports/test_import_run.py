@@ -14,9 +14,12 @@ from journey.curate.run import curate
 from journey.errors import UsageError
 from journey.formats.folders import open_finished
 from journey.generate import run as stage
+from journey.generate.made import Rejection
 from journey.publish.run import publish
 from journey.publish.settings import PublishSettings
-from journey_testing.traces import APPLES, ROWS, shepherd, write
+from journey.schema import Problem
+from journey_testing.attempts import folder_of_answers
+from journey_testing.traces import APPLES, ROWS, shepherd, told, write
 
 RealData = Callable[[str], Path]
 
@@ -92,6 +95,31 @@ class TestRows:
         made = stage.generate(settings(path, pairs=1), tmp_path / "out", workers=1)
         [pair] = open_finished(made, "generate").pairs()
         assert pair.provenance["rows"] == ["line 1", "line 302"]
+
+
+class TestSampled:
+    RIGHT = "Tom has 3 * 4 = 12 apples.\nHe keeps 12 - 2 = 10.\nThe answer is \\boxed{10}."
+    WRONG = "Tom has 3 * 4 = 13 apples.\n13 - 3 = 10.\nThe answer is \\boxed{10}."
+
+    def test_a_policys_right_answers_are_shortcuts_and_endings(self, tmp_path: Path) -> None:
+        """One that comes to the right answer by a false step is none."""
+        problem = Problem("p", APPLES, "10", "mine")
+        folder = folder_of_answers(tmp_path / "attempts", problem, [self.WRONG, self.RIGHT])
+        options = {"solutions": str(folder), "shortcut": "sampled"}
+        path = write(tmp_path / "rows.jsonl", ROWS["s1k-1.1"])
+        made = open_finished(stage.generate(settings(path, options=options), tmp_path / "a", workers=1), "generate")
+        [pair] = made.pairs()
+        assert pair.provenance["shortcut"] == "sampled:guesser" and pair.provenance["sampled_from"] == "guesser"
+        assert pair.shortcut.segments[0].text == "Tom has 3 * 4 = 12 apples."
+        assert made.manifest.inputs["solutions"] == open_finished(folder, "sample").sha256
+        assert str(tmp_path) not in (made.path / "manifest.json").read_text() + repr(pair)
+        kept = curate(made.path, CurateSettings(), tmp_path / "kept")
+        with pytest.raises(UsageError, match="the model guesser wrote some of the traces"):
+            card(kept, tmp_path / "published")
+        text = card(kept, tmp_path / "published", guesser="apache-2.0")
+        assert "| guesser | 1 | apache-2.0 |" in text and "| deepseek-ai/DeepSeek-R1 | 1 | mit |" in text
+        [refused] = told("math-shepherd", ROWS["math-shepherd"][:1], solutions=str(folder))
+        assert isinstance(refused, Rejection) and refused.reason == "no_gold", "what a model answers is no gold"
 
 
 class TestPublished:
