@@ -112,8 +112,8 @@ def right_path(answer: ImportedAnswer) -> tuple[ToldSegment, ...]:
         if found := _steps_of(text):
             return found
     clean = ImportSettings(trials=0)
-    found = segments_of(answer, clean, Random(0))  # nothing is drawn: no wrong step is told
-    return tuple(replace(each, role="step") for each in found if each.role in REASONED)
+    told = segments_of(answer, clean, Random(0))  # nothing is drawn: no wrong step is told
+    return tuple(replace(each, role="step") for each in told if each.role in REASONED)
 
 
 def given(answer: ImportedAnswer) -> tuple[str, tuple[ToldSegment, ...]] | None:
