@@ -14,10 +14,12 @@ from journey.curate.run import curate
 from journey.errors import UsageError
 from journey.formats.folders import open_finished
 from journey.generate import run as stage
+from journey.generate.imports.readers.cells import LONGEST, MOST_STEPS, TraceRow
 from journey.generate.made import Rejection
 from journey.publish.run import publish
 from journey.publish.settings import PublishSettings
 from journey.schema import Problem
+from journey.tables.cells import Unusable
 from journey_testing.attempts import folder_of_answers
 from journey_testing.traces import APPLES, ROWS, shepherd, told, write
 
@@ -92,9 +94,17 @@ class TestRows:
         wrong, right = ROWS["math-shepherd"][:2]
         others = [shepherd(f"What is {n} + 1? ", f"{n} + 1 = {n + 1}. The answer is: {n + 1} +") for n in range(300)]
         path = write(tmp_path / "rows.jsonl", [wrong, *others, right])
-        made = stage.generate(settings(path, pairs=1), tmp_path / "out", workers=1)
-        [pair] = open_finished(made, "generate").pairs()
-        assert pair.provenance["rows"] == ["line 1", "line 302"]
+        made = stage.generate(settings(path, pairs=20), tmp_path / "out", workers=1)
+        pairs = list(open_finished(made, "generate").pairs())
+        assert pairs[0].provenance["rows"] == ["line 1", "line 302"]
+        assert [pair.provenance["rows"] for pair in pairs[1:]] == [[f"line {n}"] for n in range(2, 21)]
+
+    def test_texts_and_lists_are_bounded(self) -> None:
+        row = TraceRow({"text": "x" * (LONGEST + 1), "list": [1] * (MOST_STEPS + 1)}, "line 1", {})
+        for ask, reason in ((lambda: row.text("text"), "too_long"), (lambda: row.items("list"), "too_many_steps")):
+            with pytest.raises(Unusable) as refused:
+                ask()
+            assert refused.value.reason == reason
 
 
 class TestSampled:
