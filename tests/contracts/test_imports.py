@@ -20,6 +20,7 @@ from journey.formats.folders import open_finished
 from journey.generate.imports.formats import FORMATS, ImportFormat, of_hub, recognised
 from journey.generate.made import MadePair, Rejection
 from journey.generate.run import generate
+from journey.publish.tables import columns
 from journey.publish.tables.licences import known
 from journey.schema import Pair, Tree, decode, encode
 from journey_testing.traces import BY_NAME_ALONE, ROWS, made, read, told, write
@@ -89,6 +90,8 @@ class TestEveryFormat:
         for each in (*made(entry.name), *made(entry.name, attempt=1)):
             pair = each.pair
             assert (decode(encode(pair), Pair), decode(encode(each.tree), Tree)) == (pair, each.tree)
+            row = columns.pair_row(pair, "think")
+            assert encode(columns.pair_of(row, stated=columns.states_check(encode(pair)))) == encode(pair)
             for trace in (pair.shortcut, pair.journey):
                 text = views.render(trace, "think").text
                 assert all(text[s.start : s.end] == s.text for s in trace.segments)
