@@ -57,11 +57,16 @@ class CatalogModel:
     folder: Callable[[], Path]
 
 
-def pocket_folder() -> Path:
-    """Where the embedded base lies. Raises UsageError if the installation lacks it."""
-    path = Path(str(importlib.resources.files("journey.data"))) / "pocket"
+POCKET, POCKET_PLAIN = "pocket", "pocket-plain"  # shipped with the package, and on no Hub
+
+
+def pocket_folder(name: str = POCKET) -> Path:
+    """Where an embedded base lies. Raises UsageError if the installation lacks it."""
+    path = Path(str(importlib.resources.files("journey.data"))) / name
     if not (path / "model.safetensors").is_file():
-        raise UsageError("the embedded base is not there", "python -P -m journey.data.make_pocket --out data/pocket")
+        plain = " --plain" if name == POCKET_PLAIN else ""
+        make = f"python -P -m journey.data.make_pocket{plain} --out data/{name}"
+        raise UsageError(f"the embedded base {name} is not there", make)
     return path
 
 
@@ -124,8 +129,14 @@ def _convert_gguf(gguf: Path, out: Path) -> None:
 
 
 MODELS = {
-    "pocket": CatalogModel(
-        "pocket", "the embedded tiny Llama: Countdown and arithmetic in compact notation", "Apache-2.0", pocket_folder
+    POCKET: CatalogModel(
+        POCKET, "the embedded tiny Llama: Countdown and arithmetic in compact notation", "Apache-2.0", pocket_folder
+    ),
+    POCKET_PLAIN: CatalogModel(
+        POCKET_PLAIN,
+        "the same, trained without a trace of going back",
+        "Apache-2.0",
+        lambda: pocket_folder(POCKET_PLAIN),
     ),
     "smollm2-135m": CatalogModel(
         "smollm2-135m",
