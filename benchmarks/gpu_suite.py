@@ -144,7 +144,7 @@ def parity(sizes: Sizes) -> dict[str, Any]:
                     )
                     training_speed.trl(runs, rows, setup, lambda *_: None)
                     one["trl"] = float((weights(folder / "trl" / runs[0].run) - alone).norm()) / moved
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 -- whatever it is, it is recorded and the suite goes on
                     one["trl"] = said(error)
             found[str(dtype).removeprefix("torch.")] = one
     return found
@@ -261,7 +261,7 @@ def training(sizes: Sizes) -> dict[str, Any]:
                     figure: Any = round(tokens / clock.seconds)
                 except TimeoutError:
                     raise
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 -- whatever it is, it is recorded and the suite goes on
                     figure = said(error)
                 found.setdefault(name, {}).setdefault(str(count), {})[way] = figure
     return found
@@ -315,7 +315,7 @@ def sampling(sizes: Sizes) -> dict[str, Any]:
                         figure: Any = round(len(prompts) * count * sizes.cap / _timed(work))
                 except TimeoutError:
                     raise
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 -- whatever it is, it is recorded and the suite goes on
                     figure = said(error)
                 found.setdefault(str(width), {})[way] = figure
     return found
@@ -415,7 +415,7 @@ def measure(names: Sequence[str], small: bool, minutes: float, out: Path | None)
                     raise TimeoutError(f"no time was left of {minutes:g} minutes")
                 with within(left):
                     given = part(few if small else full)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it is recorded and the suite goes on
                 given = said(error)
             found["parts"][name] = {"seconds": round(time.monotonic() - start, 1), **given}
             print(name, json.dumps(found["parts"][name])[:300], file=sys.stderr, flush=True)
