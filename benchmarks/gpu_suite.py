@@ -142,7 +142,7 @@ def parity(sizes: Sizes) -> dict[str, Any]:
                     runs, rows, setup = training_speed.make(
                         told(sizes, sizes.first, sizes.steps), 1, str(folder / "trl")
                     )
-                    training_speed.trl(runs, rows, setup, lambda *_: None)
+                    training_speed.trl(runs, rows, setup, training_speed.Clock(sizes.steps, None))
                     one["trl"] = float((weights(folder / "trl" / runs[0].run) - alone).norm()) / moved
                 except Exception as error:  # noqa: BLE001 -- whatever it is, it is recorded and the suite goes on
                     one["trl"] = said(error)

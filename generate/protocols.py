@@ -14,6 +14,7 @@ from journey import catalog
 from journey.answers.checker import Outcome
 from journey.catalog import Catalog
 from journey.generate.attempts.matched import AttemptedProblem
+from journey.generate.imports.records import ImportedProblem
 from journey.generate.made import MadePair, Rejection
 from journey.generate.search.tree import Space, State
 from journey.schema import FirstMistake, Pair, Problem, Trace
@@ -96,7 +97,8 @@ class Method(Protocol):
     """A way of making a reasoning tree and its pair from a problem: `@METHODS.add(NAME, model=False)`.
 
     Facts: `model`, whether it asks a language model; `problems=True` if it also reads problems of a user's file,
-    `attempts=True` if it makes pairs of a policy's attempts (an `AttemptReader`). Which
+    `attempts=True` if it makes pairs of a policy's attempts (an `AttemptReader`), `traces` the formats of rows with traces that
+    it reads (a `TraceReader`). Which
     families it works on is said by them. `Settings` is a frozen pydantic model that refuses unknown keys, has a default
     for everything and a description for every field; a method is made of one, or of nothing for the defaults.
 
@@ -123,6 +125,17 @@ class AttemptReader(Protocol):
 
     def make_of(self, attempted: AttemptedProblem, seed: int, attempt: int = 0) -> MadePair | Rejection:
         """The tree and its pair from a problem with a policy's attempts, or the reason why it gives none."""
+
+
+@runtime_checkable
+class TraceReader(Protocol):
+    """A method that reads rows with traces: `@METHODS.add(NAME, traces=FORMATS, model=False)`; its `make` gives a Rejection.
+
+    Laws: those of `Method`, save that a mistake may be labelled or unverified: its `proof` says so, and the pair's `roles`.
+    """
+
+    def make_of_traces(self, imported: ImportedProblem, seed: int, attempt: int = 0) -> MadePair | Rejection:
+        """The tree and its pair from a question with its answers, or the reason why it gives none."""
 
 
 @runtime_checkable

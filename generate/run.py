@@ -27,10 +27,12 @@ from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Timing
 from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.attempts.reading import check_alike, read_attempts
+from journey.generate.imports.settings import ImportSettings
+from journey.generate.imports.table import TraceTable, decidable, placeless
 from journey.generate.protocols import FAMILIES, METHODS, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
 from journey.processes import cores
-from journey.schema import Problem
+from journey.schema import Problem, encode
 from journey.store import ROWS_PER_SHARD, Folder
 from journey.tables.golds import check_golds
 from journey.tables.golds import words as golds_in_words
@@ -54,6 +56,7 @@ class _Task:
     inputs: dict[str, str]
     table: UserTable | None
     attempted: tuple[AttemptedProblem, ...] = ()
+    traces: TraceTable | None = None
 
     def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
@@ -62,6 +65,7 @@ class _Task:
     def unusable(self) -> dict[str, Any]:
         """The rows of the file that cannot be used, by reason, as an entry of the counts; empty where there are none."""
         reasons = {} if self.table is None else self.table.check()
+        reasons = reasons if self.traces is None else self.traces.read()
         return {"unusable": reasons} if reasons else {}
 
     def jobs(self) -> Iterator[ShardJob]:
@@ -72,6 +76,9 @@ class _Task:
             for key, first in enumerate(range(0, len(self.attempted), step)):
                 part = self.attempted[first : first + step]
                 yield ShardJob(key, first * width, len(part) * width, seed, each, self.sources, attempted=part)
+            return
+        if self.traces is not None:
+            yield from self._of_traces(self.traces)
             return
         counted = RowCount()
         problems = self.problems(counted)
@@ -85,6 +92,14 @@ class _Task:
             rows = counted.rows - len(ahead) - told
             yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk, rows)
             problems, key, told = chain(ahead, problems), key + 1, told + rows
+
+    def _of_traces(self, traces: TraceTable) -> Iterator[ShardJob]:
+        each, seed, key = self.settings.per_problem, self.settings.seed, 0
+        problems, step = map(encode, traces.problems()), max(1, ROWS_PER_SHARD // each)
+        while chunk := tuple(islice(problems, step)):
+            first = key * step * each
+            yield ShardJob(key, first, len(chunk) * each, seed, each, self.sources, imported=chunk)
+            key += 1
 
 
 def generate(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> Path:
@@ -112,6 +127,9 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     problems = None if given is None else sum(1 for _ in given)
     if problems is not None:
         places = problems * settings.per_problem
+    if task.traces is not None:
+        problems = task.traces.count()
+        places = problems * settings.per_problem
     read = check_golds(list(task.problems() or ()))
     for line in golds_in_words(Path(settings.problems or "").name, read):
         console.note(line)
@@ -123,6 +141,10 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
         problems, places = len(task.attempted), len(task.attempted) * width
         tried = min(places, -(-_SAMPLE // width) * width)
         job = replace(first, count=tried, attempted=first.attempted[: tried // width])
+    if task.traces is not None:
+        part = first.imported[: -(-tried // settings.per_problem)]
+        tried = len(part) * settings.per_problem
+        job = replace(first, count=tried, imported=part)
     make_shard(job)  # the first time pays for what is made once
     started = time.process_time()  # of this process alone, however busy the machine is
     sample = make_shard(job)
@@ -194,6 +216,8 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
         raise UsageError(
             "nothing to make pairs of", "give --family NAME or --problems FILE; see `journey list families`"
         )
+    if _with_traces(settings):
+        return _of_traces(settings)
     known = {name: METHODS.get(name) for name in settings.method or METHODS.names()}
     reading = [name for name in settings.method if METHODS.entry(name).facts.get("attempts")]
     if reading:
@@ -210,9 +234,29 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
     return combined
 
 
+def _with_traces(settings: GenerateSettings) -> str | None:
+    """The method that reads traces, where one is named."""
+    return next((name for name in settings.method if METHODS.entry(name).facts.get("traces")), None)
+
+
+def _of_traces(settings: GenerateSettings) -> tuple[PairSource, ...]:
+    """The one method that reads traces: no other makes anything of the same rows."""
+    name = _with_traces(settings)
+    assert name is not None
+    if not settings.problems:
+        raise UsageError(f"method {name} reads rows with traces", "give --problems FILE_OR_HUB_ID")
+    others = [other for other in (*settings.method, *settings.options) if other != name]
+    if others:
+        METHODS.entry(others[0])
+        raise UsageError(f"methods {name} and {others[0]} read different rows", "make two folders and curate both")
+    return (PairSource(name, _options(settings, name, METHODS.get(name))),)
+
+
 def _resolve(settings: GenerateSettings) -> _Task:
     combined = _sources(settings)
     config = settings.model_dump()
+    if _with_traces(settings):
+        return _resolved_traces(settings, combined, config)
     inputs, table = {}, None
     if settings.problems:
         table = UserTable(settings.problems, settings.map, strict=settings.strict)
@@ -228,6 +272,21 @@ def _resolve(settings: GenerateSettings) -> _Task:
         config["attempts"], config["policy"] = Path(settings.attempts).name, policy
         return _Task(settings, combined, config, {"sample": folder.sha256}, None, attempted)
     return _Task(settings, combined, config, inputs, table)
+
+
+def _resolved_traces(settings: GenerateSettings, combined: tuple[PairSource, ...], config: dict[str, Any]) -> _Task:
+    [source] = combined
+    chosen = ImportSettings(**source.options)
+    traces = TraceTable(settings.problems or "", settings.map, chosen, strict=settings.strict)
+    chosen = chosen.model_copy(update={"format": traces.format.name})
+    if Path(settings.problems or "").exists():
+        config["problems"] = Path(settings.problems or "").name
+    told = placeless(chosen)
+    config["methods"] = [{"name": source.method, "family": "", "level": 1, **told}]
+    config["options"] = {source.method: told} if settings.options else {}
+    config |= revisions((METHODS, [source.method]))
+    resolved = (PairSource(source.method, chosen.model_dump()),)
+    return _Task(settings, resolved, config, traces.inputs(), None, traces=traces)
 
 
 def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:
@@ -306,6 +365,8 @@ def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int) ->
         raise UsageError(
             f"no pair could be made ({reasons or 'no problems'})", "see `journey list methods` for what they read"
         )
+    if task.traces is not None:
+        console.note(decidable(totals))
     if task.attempted:
         console.note(_lost(len(task.attempted) * task.settings.per_problem, len(task.sources), totals))
     folder.write(REJECTED, b"".join(rejected))

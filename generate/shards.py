@@ -14,10 +14,11 @@ import msgspec
 from journey.errors import JourneyError
 from journey.formats.curation import RejectedLine
 from journey.generate.attempts.matched import AttemptedProblem
+from journey.generate.imports.records import ImportedProblem
 from journey.generate.made import MadePair, Rejection
-from journey.generate.protocols import FAMILIES, METHODS, AttemptReader, Family, Method
+from journey.generate.protocols import FAMILIES, METHODS, AttemptReader, Family, Method, TraceReader
 from journey.processes import WorkerPool
-from journey.schema import Problem
+from journey.schema import Problem, decode
 
 _REDRAWS = 100  # problems of a family drawn for one place before it is given up
 
@@ -39,7 +40,8 @@ _Maker = tuple[Method, Family | None, int]  # what makes pairs, of which family 
 class ShardJob:
     """One shard: the places `first` to `first + count`, and the problems where they come from a file.
 
-    With `attempted` problems every method makes its pairs of each of them, or none does.
+    With `attempted` problems every method makes its pairs of each of them, or none does. `imported` problems have traces;
+    they are encoded, so that they are the same to the byte in any process.
     """
 
     key: int
@@ -51,6 +53,7 @@ class ShardJob:
     problems: tuple[Problem, ...] | None = None
     read: int = 0  # rows of the file that these problems were read from, those that repeat a question among them
     attempted: tuple[AttemptedProblem, ...] = ()
+    imported: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,8 @@ def make_shard(job: ShardJob) -> PairShard:
     rejected: list[RejectedLine] = []
     if job.attempted:
         return _of_attempts(job)
+    if job.imported:
+        return _of_traces(job)
     with _uncollected():
         for index in range(job.first, job.first + job.count):
             for problem, result in _attempts(job, makers, index):
@@ -148,6 +153,31 @@ def _of_attempts(job: ShardJob) -> PairShard:
             for number, made in enumerate(results):
                 assert isinstance(made, MadePair)
                 rows.append(PairRow(index + number, encode(made.pair), encode(made.tree), _counts(made)))
+    return PairShard(job.key, rows, rejected)
+
+
+def _of_traces(job: ShardJob) -> PairShard:
+    """The pairs of questions with traces; one that fails must not end the work on all the others."""
+    encode = msgspec.json.Encoder().encode
+    [source] = job.sources
+    method = METHODS.get(source.method)
+    reader = method(method.Settings(**source.options))
+    assert isinstance(reader, TraceReader), source.method
+    rows: list[PairRow] = []
+    rejected: list[RejectedLine] = []
+    for index in range(job.first, job.first + job.count):
+        place, attempt = divmod(index - job.first, job.per_problem)
+        imported = decode(job.imported[place], ImportedProblem)
+        try:
+            result = reader.make_of_traces(imported, job.seed, attempt)
+        except (JourneyError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_attempts`
+            result = Rejection("method_failed", f"{type(error).__name__}: {error}"[:200])
+        if isinstance(result, Rejection):
+            rejected.append(RejectedLine(index, imported.problem.id, result.reason, result.detail))
+            continue
+        rows.append(PairRow(index, encode(result.pair), encode(result.tree), _counts(result)))
     return PairShard(job.key, rows, rejected)
 
 
@@ -185,7 +215,12 @@ def _attempts(job: ShardJob, makers: list[_Maker], index: int) -> Iterator[tuple
 
 def _counts(result: MadePair) -> dict[str, Any]:
     mistakes = result.tree.mistakes()
+    facts = result.pair.provenance
+    known = (
+        {} if "roles" not in facts else {"proofs": Counter(facts.get("proofs", {})), "equations": facts["equations"]}
+    )
     return {
+        **known,
         "pairs": 1,
         "mistakes": result.pair.mistakes,
         "oracle_timed": int(bool(result.pair.provenance.get("oracle_timed"))),

@@ -35,6 +35,8 @@ class GenerateCounts(msgspec.Struct, frozen=True):
     duplicates: int = 0
     unused: int = 0
     unusable: dict[str, int] = {}  # rows of the file beside `rows`, by reason
+    proofs: dict[str, int] = {}  # mistakes of imported traces by how they are known
+    equations: int = 0  # that were read beside them, all of them true
 
 
 class Drop(Record, frozen=True):

@@ -192,6 +192,7 @@ def _dataset_context(
         "mistakes": sorted(survey.mistakes.items()),
         "proofs": [(*both, n, percent(n / survey.proofs.total())) for both, n in sorted(survey.proofs.items())],
         "unverified": survey.unverified,
+        "imported": [(*what, n) for what, n in sorted(survey.imported.items())],
         "generated": _generated(source.trees),
         "funnel": source.curated.funnel,
         "benchmarks": source.curated.benchmarks,

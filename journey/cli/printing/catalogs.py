@@ -39,7 +39,7 @@ _STAGES: dict[str, tuple[str, type[BaseModel]]] = {  # whose settings the plug-i
     "engines": ("finetune", FinetuneSettings),
     "strategies": ("evaluate", EvaluateSettings),
 }
-_IN_TABLE = ("question", "levels", "licence", "methods", "families")  # facts that a table has room for
+_IN_TABLE = ("question", "levels", "licence", "methods", "families", "needs")  # facts that a table has room for
 _OWN = {"methods": "generate", "filters": "curate"}  # kinds with settings of their own, and the stage that takes them
 
 
