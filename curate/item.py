@@ -70,6 +70,11 @@ class Item:
         """The states of a search, replayed from its moves."""
         return replay(self.tree)
 
+    @staticmethod
+    def known_otherwise(node: Node) -> bool:
+        """Whether a mistake states nothing that can be computed, and says how it is known instead of by a check."""
+        return node.claim is None and node.proof in ("labelled", "estimated", "unverified")
+
     def ancestors(self, node: Node) -> Iterator[Node]:
         """The nodes that a node was tried from, nearest first."""
         seen = {node.id}

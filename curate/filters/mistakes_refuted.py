@@ -20,6 +20,8 @@ from journey.schema import encode
 def mistakes_refuted(item: Item) -> Iterator[Drop]:
     """Every mistake's claim is false; one that cannot be decided is dropped under its own reason."""
     for node in item.tree.mistakes():
+        if item.known_otherwise(node):
+            continue
         if node.claim is None:
             yield Drop("mistake_without_claim", node.text, node=node.id)
             continue
