@@ -36,6 +36,15 @@ def escaped(text: str) -> str:
     return html.escape(_CONTROL.sub(" ", text), quote=False)
 
 
+class Marked(str):
+    """A text that has tags of the prompt's own in it, between which everything is escaped already."""
+
+
 def fill(name: str, **texts: str) -> str:
     """A prompt with every place filled. Raises KeyError for a place without a text."""
-    return _PLACE.sub(lambda place: escaped(texts[place[1]]), read_prompt(name)).strip()
+
+    def said(place: re.Match[str]) -> str:
+        text = texts[place[1]]
+        return text if isinstance(text, Marked) else escaped(text)
+
+    return _PLACE.sub(said, read_prompt(name)).strip()

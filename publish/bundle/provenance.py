@@ -74,6 +74,10 @@ class Survey:
         policy = columns.policy(seen.provenance)
         if policy:
             self.policies[policy] += 1
+        for role in ("critic", "rewriter"):
+            asked = seen.provenance.get(role)
+            if isinstance(asked, dict) and asked.get("name") and asked["name"] != policy:
+                self.policies[str(asked["name"])] += 1
         self.oracle_timed += bool(seen.provenance.get("oracle_timed"))
         self.unverified += seen.provenance.get("roles") == columns.UNVERIFIED
 
