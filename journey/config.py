@@ -220,7 +220,7 @@ class GenerateSettings(ServerUseSettings):
     view: View | None = Field(
         None, exclude_if=unset, description="view that the policy is asked in (default: by model)"
     )
-    continues: Literal["message", "completions", "no"] | None = Field(
+    continues: Literal["message", "completions", "never"] | None = Field(
         None,
         exclude_if=unset,
         description="how a server goes on from a text: a final message that it continues, /completions, or not at all "

@@ -25,7 +25,7 @@ from journey.servers import continuing
 from journey.servers.continuing import Way
 from journey.servers.use import ServerUse
 
-Continues = Literal["auto", "message", "completions", "no"]
+Continues = Literal["auto", "message", "completions", "never"]
 BATCH = 64  # texts that a local model writes together
 CAP = 512  # new tokens that a stream of chance has numbers for
 _NO_STRATEGY = StrategySettings(1, 1, 1.0, 1.0, 1, 1, ())
@@ -194,7 +194,7 @@ class _ServedModel:
         """How it goes on from a text; found out once, where no setting says."""
         if not self._way:
             known = self.setup.continues
-            self._way.append(continuing.way_of(self.endpoint) if known == "auto" else None if known == "no" else known)
+            self._way.append(continuing.way_of(self.endpoint) if known == "auto" else None if known == "never" else known)
         return self._way[0]
 
     def answer(self, requests: Sequence[ModelRequest]) -> list[ModelReply]:

@@ -271,7 +271,8 @@ _PROMPTS_OF = {"policy": ("step",), "critic": ("critic", "critic_oracle", "judge
 
 def _prompts(role: str, config: Mapping[str, Any]) -> str:
     """The prompts of a role that a run could use, each with its hash."""
-    known = config.get("prompts", {})
+    known = dict(config.get("prompts", {}))
+    known.pop("critic" if config.get("oracle") else "critic_oracle", None)
     return ", ".join(f"{name} {known[name]}" for name in _PROMPTS_OF[role] if name in known) or "none"
 
 
