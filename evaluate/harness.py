@@ -30,10 +30,11 @@ from journey.evaluate.planning.plan import EvaluationSetup, prepare
 from journey.evaluate.planning.runs import read_runs
 from journey.evaluate.statistics.verdict import BASE
 from journey.formats.files import dump_json
+from journey.formats.finetune import TemplateFile
 from journey.formats.folders import FinetunedFolder, open_finished
 from journey.formats.plan import RunInfo
 from journey.formats.scores import HarnessFile, TaskScore
-from journey.models import load, places
+from journey.models import load, places, policy
 from journey.models.load import ModelRef
 from journey.schema import Problem, Question, decode, encode
 from journey.store import Folder
@@ -214,7 +215,7 @@ def _run_all(
         for name in missing:
             adapter = by_name[name].adapter
             where = None if adapter is None else finetuned.file(adapter).parent
-            outputs = _harness(ref, where, tasks, folder.work / "tasks", settings)
+            outputs = _harness(ref, where, tasks, folder.work / "tasks", settings, finetuned.template)
             files: dict[str, Any] = {f"{name}/results.json": dump_json(outputs["results"])}
             for task, samples in outputs["samples"].items():
                 files[f"{name}/{task}.jsonl"] = b"".join(encode(row) + b"\n" for row in _rows(samples))
@@ -223,7 +224,12 @@ def _run_all(
 
 
 def _harness(
-    ref: ModelRef, adapter: Path | None, tasks: Sequence[str], folder: Path, settings: EvaluateSettings
+    ref: ModelRef,
+    adapter: Path | None,
+    tasks: Sequence[str],
+    folder: Path,
+    settings: EvaluateSettings,
+    template: TemplateFile | None,
 ) -> dict[str, Any]:
     """One run of the harness: `results` by task and `samples` by task."""
     import datasets
@@ -244,7 +250,10 @@ def _harness(
         arguments["revision"] = ref.revision
     if adapter is not None:
         arguments["peft"] = str(adapter)
-    templated = bool(load.load_tokenizer(ref).chat_template)
+    # The harness knows a chat template alone: it is given the one that does by itself what the runs were trained with.
+    tokenizer = policy.for_a_folder(load.load_tokenizer(ref), template)
+    arguments["tokenizer"] = tokenizer
+    templated = bool(tokenizer.chat_template)
     outputs: dict[str, Any] = {"results": {}, "samples": {}}
     manager = TaskManager(include_path=str(folder) if folder.is_dir() else None)
     for own in (True, False):

@@ -15,6 +15,7 @@ from journey.answers.checker import Outcome
 from journey.catalog import Catalog
 from journey.generate.asking.requests import AskedModels, AskedRole, Asking
 from journey.generate.attempts.matched import AttemptedProblem
+from journey.generate.imports.records import ImportedProblem
 from journey.generate.made import MadePair, Rejection
 from journey.generate.search.tree import Space, State
 from journey.schema import FirstMistake, Pair, Problem, Trace
@@ -97,8 +98,9 @@ class Method(Protocol):
     """A way of making a reasoning tree and its pair from a problem: `@METHODS.add(NAME, model=False)`.
 
     Facts: `model`, whether it asks a language model (an `AskingMethod`); `problems=True` if it also reads problems of a user's
-    file, `attempts=True` if it makes pairs of a policy's attempts (an `AttemptReader`); `needs` and `may_need`, which models are
-    asked. Which families it works on is said by them; a method that asks a model works on all. `Settings` is a frozen pydantic model that refuses unknown keys, has a default
+    file, `attempts=True` if it makes pairs of a policy's attempts (an `AttemptReader`), `traces` the formats of rows with traces
+    that it reads (a `TraceReader`); `needs` and `may_need`, what it has to be given. Which families it works on is said by them; a
+    method that asks a model works on all. `Settings` is a frozen pydantic model that refuses unknown keys, has a default
     for everything and a description for every field; a method is made of one, or of nothing for the defaults.
 
     Laws: `make` is a function of its arguments and the settings alone, with all chance from `journey.rng.rng_for`;
@@ -145,6 +147,17 @@ class AskingMethod(Protocol):
 
     def make_asking(self, problem: Problem, models: AskedModels, seed: int, attempt: int = 0) -> Asking:
         """The work on one problem: yields requests, is sent their replies, and returns the pair or why there is none."""
+
+
+@runtime_checkable
+class TraceReader(Protocol):
+    """A method that reads rows with traces: `@METHODS.add(NAME, traces=FORMATS, model=False)`; its `make` gives a Rejection.
+
+    Laws: those of `Method`, save that a mistake may be labelled or unverified: its `proof` says so, and the pair's `roles`.
+    """
+
+    def make_of_traces(self, imported: ImportedProblem, seed: int, attempt: int = 0) -> MadePair | Rejection:
+        """The tree and its pair from a question with its answers, or the reason why it gives none."""
 
 
 @runtime_checkable

@@ -32,12 +32,14 @@ from journey.generate.asking.prompts import prompt_hash
 from journey.generate.asking.requests import ASKED_ROLES
 from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.attempts.reading import check_alike, read_attempts
+from journey.generate.imports.settings import ImportSettings
+from journey.generate.imports.table import TraceTable, decidable, placeless
 from journey.generate.mixing import Share, parse_shares
 from journey.generate.protocols import FAMILIES, METHODS, AskingMethod, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
 from journey.processes import cores
 from journey.sampling.identity import SAMPLER
-from journey.schema import Problem
+from journey.schema import Problem, encode
 from journey.servers.kept import KeptAnswers
 from journey.servers.use import ServerUse, limits_of
 from journey.store import ROWS_PER_SHARD, Folder
@@ -65,6 +67,7 @@ class _Task:
     table: UserTable | None
     attempted: tuple[AttemptedProblem, ...] = ()
     models: AskedSetup | None = None
+    traces: TraceTable | None = None
 
     def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
@@ -79,6 +82,7 @@ class _Task:
     def unusable(self) -> dict[str, Any]:
         """The rows of the file that cannot be used, by reason, as an entry of the counts; empty where there are none."""
         reasons = {} if self.table is None else self.table.check()
+        reasons = reasons if self.traces is None else self.traces.read()
         return {"unusable": reasons} if reasons else {}
 
     def jobs(self) -> Iterator[ShardJob]:
@@ -91,6 +95,9 @@ class _Task:
             for key, first in enumerate(range(0, len(self.attempted), step)):
                 part = self.attempted[first : first + step]
                 yield ShardJob(key, first * width, len(part) * width, seed, each, self.sources, attempted=part)
+            return
+        if self.traces is not None:
+            yield from self._of_traces(self.traces)
             return
         counted = RowCount()
         problems = self.problems(counted)
@@ -105,6 +112,14 @@ class _Task:
             count = len(chunk) * each
             yield ShardJob(key, key * step * each, count, seed, each, self.sources, chunk, rows, models=self.models)
             problems, key, told = chain(ahead, problems), key + 1, told + rows
+
+    def _of_traces(self, traces: TraceTable) -> Iterator[ShardJob]:
+        each, seed, key = self.settings.per_problem, self.settings.seed, 0
+        problems, step = map(encode, traces.problems()), max(1, ROWS_PER_SHARD // each)
+        while chunk := tuple(islice(problems, step)):
+            first = key * step * each
+            yield ShardJob(key, first, len(chunk) * each, seed, each, self.sources, imported=chunk)
+            key += 1
 
 
 def generate(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> Path:
@@ -155,6 +170,9 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     problems = None if given is None else sum(1 for _ in given)
     if problems is not None:
         places = problems * settings.per_problem
+    if task.traces is not None:
+        problems = task.traces.count()
+        places = problems * settings.per_problem
     read = check_golds(list(task.problems() or ()))
     for line in golds_in_words(Path(settings.problems or "").name, read):
         console.note(line)
@@ -168,6 +186,10 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
         problems, places = len(task.attempted), len(task.attempted) * width
         tried = min(places, -(-_SAMPLE // width) * width)
         job = replace(first, count=tried, attempted=first.attempted[: tried // width])
+    if task.traces is not None:
+        part = first.imported[: -(-tried // settings.per_problem)]
+        tried = len(part) * settings.per_problem
+        job = replace(first, count=tried, imported=part)
     make_shard(job)  # the first time pays for what is made once
     started = time.process_time()  # of this process alone, however busy the machine is
     sample = make_shard(job)
@@ -253,6 +275,8 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
         raise UsageError(
             "nothing to make pairs of", "give --family NAME or --problems FILE; see `journey list families`"
         )
+    if _with_traces(settings):
+        return _of_traces(settings)
     unasked = [entry.name for entry in METHODS.entries() if not entry.facts["model"]]
     known = {name: METHODS.get(name) for name in [share.name for share in shares] or unasked}
     reading = [share.name for share in shares if METHODS.entry(share.name).facts.get("attempts")]
@@ -316,9 +340,30 @@ def _models_of(settings: GenerateSettings, combined: Sequence[PairSource]) -> As
     )
 
 
+def _with_traces(settings: GenerateSettings) -> str | None:
+    """The method that reads traces, where one is named."""
+    names = [share.name for share in parse_shares(settings.method)]
+    return next((name for name in names if METHODS.entry(name).facts.get("traces")), None)
+
+
+def _of_traces(settings: GenerateSettings) -> tuple[PairSource, ...]:
+    """The one method that reads traces: no other makes anything of the same rows."""
+    name = _with_traces(settings)
+    assert name is not None
+    if not settings.problems:
+        raise UsageError(f"method {name} reads rows with traces", "give --problems FILE_OR_HUB_ID")
+    others = [other for other in (*settings.method, *settings.options) if other != name]
+    if others:
+        METHODS.entry(others[0])
+        raise UsageError(f"methods {name} and {others[0]} read different rows", "make two folders and curate both")
+    return (PairSource(name, _options(settings, name, METHODS.get(name))),)
+
+
 def _resolve(settings: GenerateSettings) -> _Task:
     combined = _sources(settings)
     config = settings.model_dump(exclude=set(SERVER_USE))
+    if _with_traces(settings):
+        return _resolved_traces(settings, combined, config)
     inputs, table = {}, None
     if settings.problems:
         table = UserTable(settings.problems, settings.map, strict=settings.strict)
@@ -341,6 +386,21 @@ def _resolve(settings: GenerateSettings) -> _Task:
     if models is not None:
         config |= models.identity() | {"prompts": _prompts_of(combined), "sampler": SAMPLER, "checker": CHECKER_VERSION}
     return _Task(settings, combined, config, inputs, table, models=models)
+
+
+def _resolved_traces(settings: GenerateSettings, combined: tuple[PairSource, ...], config: dict[str, Any]) -> _Task:
+    [source] = combined
+    chosen = ImportSettings(**source.options)
+    traces = TraceTable(settings.problems or "", settings.map, chosen, strict=settings.strict)
+    chosen = chosen.model_copy(update={"format": traces.format.name})
+    if Path(settings.problems or "").exists():
+        config["problems"] = Path(settings.problems or "").name
+    told = placeless(chosen)
+    config["methods"] = [{"name": source.method, "family": "", "level": 1, **told}]
+    config["options"] = {source.method: told} if settings.options else {}
+    config |= revisions((METHODS, [source.method]))
+    resolved = (PairSource(source.method, chosen.model_dump()),)
+    return _Task(settings, resolved, config, traces.inputs(), None, traces=traces)
 
 
 def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:
@@ -446,6 +506,8 @@ def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int, us
         raise UsageError(
             f"no pair could be made ({reasons or 'no problems'})", "see `journey list methods` for what they read"
         )
+    if task.traces is not None:
+        console.note(decidable(totals))
     if task.attempted:
         kinds = task.width // task.settings.per_problem
         console.note(_lost(len(task.attempted) * task.settings.per_problem, kinds, totals))

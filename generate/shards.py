@@ -17,10 +17,11 @@ from journey.generate.asking import rounds
 from journey.generate.asking.models import AskedSetup, cannot_go_on, opened
 from journey.generate.asking.requests import AskedModels, AskedTally, ModelRequest, Replies
 from journey.generate.attempts.matched import AttemptedProblem
+from journey.generate.imports.records import ImportedProblem
 from journey.generate.made import MadePair, Rejection
-from journey.generate.protocols import FAMILIES, METHODS, AskingMethod, AttemptReader, Family, Method
+from journey.generate.protocols import FAMILIES, METHODS, AskingMethod, AttemptReader, Family, Method, TraceReader
 from journey.processes import WorkerPool
-from journey.schema import Problem
+from journey.schema import Problem, decode
 
 _REDRAWS = 100  # problems of a family drawn for one place before it is given up
 _ASKED_REDRAWS = 8  # the same where models are asked
@@ -62,7 +63,8 @@ _Maker = tuple[Method, Family | None, int, PairSource]  # what makes pairs, of w
 class ShardJob:
     """One shard: the places `first` to `first + count`, and the problems where they come from a file.
 
-    With `attempted` problems every method makes its pairs of each of them, or none does.
+    With `attempted` problems every method makes its pairs of each of them, or none does. `imported` problems have traces;
+    they are encoded, so that they are the same to the byte in any process.
     """
 
     key: int
@@ -75,6 +77,7 @@ class ShardJob:
     read: int = 0  # rows of the file that these problems were read from, those that repeat a question among them
     attempted: tuple[AttemptedProblem, ...] = ()
     models: AskedSetup | None = None
+    imported: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,8 @@ def make_shard(job: ShardJob) -> PairShard:
     rejected: list[RejectedLine] = []
     if job.attempted and not any(source.dealt for source in job.sources):
         return _of_attempts(job)
+    if job.imported:
+        return _of_traces(job)
     if job.models is not None:
         return _asked(job, job.models)
     makers = [_maker(source) for source in job.sources]
@@ -246,6 +251,31 @@ def _of_attempts(job: ShardJob) -> PairShard:
     return PairShard(job.key, rows, rejected)
 
 
+def _of_traces(job: ShardJob) -> PairShard:
+    """The pairs of questions with traces; one that fails must not end the work on all the others."""
+    encode = msgspec.json.Encoder().encode
+    [source] = job.sources
+    method = METHODS.get(source.method)
+    reader = method(method.Settings(**source.options))
+    assert isinstance(reader, TraceReader), source.method
+    rows: list[PairRow] = []
+    rejected: list[RejectedLine] = []
+    for index in range(job.first, job.first + job.count):
+        place, attempt = divmod(index - job.first, job.per_problem)
+        imported = decode(job.imported[place], ImportedProblem)
+        try:
+            result = reader.make_of_traces(imported, job.seed, attempt)
+        except (JourneyError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_attempts`
+            result = Rejection("method_failed", f"{type(error).__name__}: {error}"[:200])
+        if isinstance(result, Rejection):
+            rejected.append(RejectedLine(index, imported.problem.id, result.reason, result.detail))
+            continue
+        rows.append(PairRow(index, encode(result.pair), encode(result.tree), _counts(result, job.sources[0])))
+    return PairShard(job.key, rows, rejected)
+
+
 def _reader(source: PairSource) -> AttemptReader:
     method = METHODS.get(source.method)
     made = method(method.Settings(**source.options))
@@ -287,8 +317,13 @@ def _attempts(job: ShardJob, maker: _Maker, index: int) -> Iterator[tuple[str, M
 
 def _counts(result: MadePair, source: PairSource) -> dict[str, Any]:
     mistakes = result.tree.mistakes()
+    facts = result.pair.provenance
+    known = (
+        {} if "roles" not in facts else {"proofs": Counter(facts.get("proofs", {})), "equations": facts["equations"]}
+    )
     return {
         **({"mixed": {source.called: 1}} if source.dealt else {}),
+        **known,
         "pairs": 1,
         "mistakes": result.pair.mistakes,
         "oracle_timed": int(bool(result.pair.provenance.get("oracle_timed"))),

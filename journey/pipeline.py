@@ -323,6 +323,7 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         "to_run": [stage for stage in STAGES if stage not in finished],
         "generate": pairs,
         "runs": _run_count(settings),
+        "seconds": _stage_seconds(settings, out, finished),
         "benchmarks": sizes,  # null: all of a published set
         "detectable_points": {name: effect and effect["detectable_points"] for name, effect in expected.items()},
         "to_halve_it": {name: effect and effect["to_halve_it"] for name, effect in expected.items()},
@@ -333,6 +334,27 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         },
         "settings": settings.model_dump(),
     }
+
+
+def _stage_seconds(settings: RunSettings, out: Path, finished: list[str]) -> dict[str, float | str | None]:
+    """Seconds of training and of answering, by their own dry runs; before their input is there, when they will be told."""
+    from journey.evaluate.dry_run import plan as of_answering
+    from journey.finetune.run import plan as of_training
+
+    def training(curated: Path) -> float | None:
+        hours: float | None = of_training(curated, settings.finetune)["hours"]
+        return None if hours is None else hours * 3600
+
+    def answering(finetuned: Path) -> float | None:
+        told: float | None = of_answering(finetuned, settings.evaluate)["seconds_at_most"]
+        return told
+
+    seconds: dict[str, float | str | None] = {}
+    for stage, before, timed in (("finetune", "curate", training), ("evaluate", "finetune", answering)):
+        if stage in finished:
+            continue
+        seconds[stage] = timed(out / before) if before in finished else f"--dry-run tells once {before} is done"
+    return seconds
 
 
 def _questions(settings: RunSettings) -> int:

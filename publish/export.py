@@ -173,12 +173,10 @@ def _merged(tuned: Tuned) -> tuple[torch.Tensor, PreTrainedModel]:
     if (tuned.folder / "model.safetensors").is_file():  # fully tuned: nothing to merge
         whole = load.load_model(ModelRef(tuned.name, str(tuned.folder)), device="cpu", dtype=torch.float32)
         return _logits(whole), whole
-    from peft import PeftModel
-
     model = load.load_model(tuned.base, device="cpu", dtype=torch.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between PEFT and transformers, nothing to do with the user
-        adapted: Any = PeftModel.from_pretrained(model, str(tuned.folder)).eval()
+        adapted = load.with_adapter(model, tuned.folder)
         wanted = _logits(adapted)
         merged: PreTrainedModel = adapted.merge_and_unload(safe_merge=True)
     return wanted, merged

@@ -167,6 +167,7 @@ def _agreement(
     for question, left, right in zip(questions, ours, theirs, strict=True):
         one, two = (grade(question.problem, text.text, text.finish) for text in (left, right))
         texts += left.text != right.text
-        answers += one.answer != two.answer
+        # Two texts that end without an answer agree in nothing by that: there, the texts decide.
+        answers += one.answer != two.answer or (one.answer is None and left.text != right.text)
         outcomes += one.outcome != two.outcome
     return Agreement(against, run, questions[0].benchmark, len(questions), texts, answers, outcomes)

@@ -194,7 +194,9 @@ class _ServedModel:
         """How it goes on from a text; found out once, where no setting says."""
         if not self._way:
             known = self.setup.continues
-            self._way.append(continuing.way_of(self.endpoint) if known == "auto" else None if known == "never" else known)
+            self._way.append(
+                continuing.way_of(self.endpoint) if known == "auto" else None if known == "never" else known
+            )
         return self._way[0]
 
     def answer(self, requests: Sequence[ModelRequest]) -> list[ModelReply]:

@@ -182,7 +182,9 @@ class Critique:
         if teller.mistakes:
             proof = UNVERIFIED if UNVERIFIED in teller.proofs else "checked:question"
             facts |= {"origin": "model", "proof": proof}
-        unshown = any(node.role == "mistake" and node.check and node.check.relation == "solves" for node in teller.nodes)
+        unshown = any(
+            node.role == "mistake" and node.check and node.check.relation == "solves" for node in teller.nodes
+        )
         if models.oracle or (unshown and models["critic"].view == "compact"):  # why it goes back stands in no text
             facts["oracle_timed"] = True
         provenance = {"seed": seed, "attempt": attempt, **provenance_of(models, self.asks, prompts), **facts}

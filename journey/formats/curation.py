@@ -37,6 +37,8 @@ class GenerateCounts(msgspec.Struct, frozen=True):
     unusable: dict[str, int] = {}  # rows of the file beside `rows`, by reason
     asked: dict[str, int] = {}  # what models were asked: answers and tokens by role, those of rejected problems too
     mixed: dict[str, int] = {}  # pairs by family and method, where shares were given
+    proofs: dict[str, int] = {}  # mistakes of imported traces by how they are known
+    equations: int = 0  # that were read beside them, all of them true
 
 
 class Drop(Record, frozen=True):

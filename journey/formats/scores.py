@@ -206,7 +206,7 @@ class Agreement(msgspec.Struct, frozen=True):
     """How often the same problems, answered in another way, gave something else.
 
     `batch 1`: greedy again, one prompt at a time (rounding in low precision depends on the batch). `built-in`: an
-    endpoint's answers against the built-in sampler's.
+    endpoint's answers against the built-in sampler's. Where neither text has an answer, another text is another answer.
     """
 
     against: Literal["batch 1", "built-in"]

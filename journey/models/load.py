@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from journey import hub
-from journey.errors import AuthError, RemoteError, UnknownName, UsageError
+from journey.errors import AuthError, JourneyError, RemoteError, UnknownName, UsageError
 from journey.formats.adapter import CONFIG, read_adapter_config
-from journey.formats.finetune import WARMUP
+from journey.formats.finetune import ADAPTER, WARMUP
 
 if TYPE_CHECKING:
     import torch
@@ -57,11 +57,16 @@ class CatalogModel:
     folder: Callable[[], Path]
 
 
-def pocket_folder() -> Path:
-    """Where the embedded base lies. Raises UsageError if the installation lacks it."""
-    path = Path(str(importlib.resources.files("journey.data"))) / "pocket"
+POCKET, POCKET_PLAIN = "pocket", "pocket-plain"  # shipped with the package, and on no Hub
+
+
+def pocket_folder(name: str = POCKET) -> Path:
+    """Where an embedded base lies. Raises UsageError if the installation lacks it."""
+    path = Path(str(importlib.resources.files("journey.data"))) / name
     if not (path / "model.safetensors").is_file():
-        raise UsageError("the embedded base is not there", "python -P -m journey.data.make_pocket --out data/pocket")
+        plain = " --plain" if name == POCKET_PLAIN else ""
+        make = f"python -P -m journey.data.make_pocket{plain} --out data/{name}"
+        raise UsageError(f"the embedded base {name} is not there", make)
     return path
 
 
@@ -124,8 +129,14 @@ def _convert_gguf(gguf: Path, out: Path) -> None:
 
 
 MODELS = {
-    "pocket": CatalogModel(
-        "pocket", "the embedded tiny Llama: Countdown and arithmetic in compact notation", "Apache-2.0", pocket_folder
+    POCKET: CatalogModel(
+        POCKET, "the embedded tiny Llama: Countdown and arithmetic in compact notation", "Apache-2.0", pocket_folder
+    ),
+    POCKET_PLAIN: CatalogModel(
+        POCKET_PLAIN,
+        "the same, trained without a trace of going back",
+        "Apache-2.0",
+        lambda: pocket_folder(POCKET_PLAIN),
     ),
     "smollm2-135m": CatalogModel(
         "smollm2-135m",
@@ -348,6 +359,39 @@ def own_base(run: Path) -> Path | None:
     return run / named
 
 
+def with_adapter(model: PreTrainedModel, folder: Path) -> Any:
+    """The model with the adapter of a folder beside it, as PEFT loads it.
+
+    Raises JourneyError where what it loaded is not what was saved: names of layers that transformers has renamed, of shared
+    experts for one, are passed over by PEFT, and such an adapter would do half of what it learned.
+    """
+    import peft
+    from safetensors import safe_open
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between PEFT and transformers, nothing to do with the user
+        warnings.filterwarnings("ignore", "Found missing adapter keys")  # said below
+        wrapped: Any = peft.PeftModel.from_pretrained(model, str(folder)).eval()
+    loaded = peft.get_peft_model_state_dict(wrapped, save_embedding_layers=False)
+    with safe_open(folder / ADAPTER, "pt") as saved:
+        names = sorted(saved.keys())
+        lost = [name for name in names if not _same(saved.get_tensor(name), loaded.get(name))]
+    if lost:
+        raise JourneyError(
+            f"PEFT {peft.__version__} does not load {len(lost)} of the {len(names)} tensors of {folder} as they were saved, "
+            f"{lost[0]} for one\n  many plain adapters side by side, as `journey evaluate` has them, are read without it; for the "
+            "rest, try another version of PEFT, or train with --full"
+        )
+    return wrapped
+
+
+def _same(saved: torch.Tensor, loaded: torch.Tensor | None) -> bool:
+    """Whether a tensor has the saved values, in the precision that it was loaded in."""
+    if loaded is None or loaded.shape != saved.shape:
+        return False
+    return bool((loaded.cpu() == saved.to(loaded.dtype)).all())
+
+
 @contextmanager
 def adapted(base: PreTrainedModel, run: Path | None) -> Iterator[Any]:
     """The base with what one run trained; the base itself is as before afterwards. None gives the base.
@@ -368,13 +412,10 @@ def adapted(base: PreTrainedModel, run: Path | None) -> Iterator[Any]:
         if other == run:
             yield base
             return
-    from peft import PeftModel
-
     merge = base.dtype in (torch.float32, torch.float64) and not getattr(base, "is_quantized", False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between PEFT and transformers, nothing to do with the user
-        copied = copy.deepcopy(base) if merge and other is None else base
-        wrapped: Any = PeftModel.from_pretrained(copied, str(run)).eval()
+        wrapped = with_adapter(copy.deepcopy(base) if merge and other is None else base, run)
         model = wrapped.merge_and_unload() if merge else wrapped
     try:
         yield model

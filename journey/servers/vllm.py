@@ -86,7 +86,9 @@ class ServedModel:
         if self.adapters:
             rank = max(map(rank_of, self.adapters.values()))
             allowed = next((size for size in RANKS if size >= rank), rank)
-            words += ["--enable-lora", "--max-loras", str(len(self.adapters)), "--max-lora-rank", str(allowed)]
+            # One place more than adapters: on a CPU, vLLM up to 0.32 gives requests without an adapter that of the last
+            # place (https://github.com/vllm-project/vllm/pull/48421). Left empty, it adds nothing.
+            words += ["--enable-lora", "--max-loras", str(len(self.adapters) + 1), "--max-lora-rank", str(allowed)]
             words += ["--lora-modules", *(f"{name}={folder}" for name, folder in self.adapters.items())]
         return words
 
@@ -131,7 +133,9 @@ def command(
     words += ["--host", "127.0.0.1", "--port", str(port), *model.arguments()]
     words += ["--max-num-seqs", str(AT_ONCE), "--uvicorn-log-level", "warning"]
     if install.device == "cpu":
-        words += ["--enforce-eager"]  # to compile takes longer on a CPU than it saves
+        # To compile takes longer on a CPU than it saves. A prompt that is read in pieces winds the generator of a request with a
+        # seed back, which generators of a CPU cannot: vLLM up to 0.32 ends with "CPU Generator does not use offset".
+        words += ["--enforce-eager", "--no-enable-chunked-prefill"]
     else:
         words += ["--gpu-memory-utilization", f"{share or install.memory_share():g}"]
     return [*words, *more]

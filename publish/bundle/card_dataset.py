@@ -193,6 +193,7 @@ def _dataset_context(
         "proofs": [(*both, n, percent(n / survey.proofs.total())) for both, n in sorted(survey.proofs.items())],
         "unverified": survey.unverified,
         "asked": _asked(source.trees),
+        "imported": [(*what, n) for what, n in sorted(survey.imported.items())],
         "generated": _generated(source.trees),
         "funnel": source.curated.funnel,
         "benchmarks": source.curated.benchmarks,

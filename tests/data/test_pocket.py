@@ -97,3 +97,22 @@ def test_the_shipped_base_loads_and_covers_what_it_claims() -> None:
     net = load_model(ref)
     assert sum(p.numel() for p in net.parameters()) == facts["parameters"] < 5_000_000
     assert (Path(ref.source) / "model.safetensors").stat().st_size < 6_000_000
+
+
+def test_the_plain_base_is_the_same_in_shape_and_never_begins_to_go_back() -> None:
+    """After a branch that failed `pocket` says so in most cases; `pocket-plain` has never seen the word."""
+    import torch
+
+    text = "use 45 9 3 make 11 : try 9 + 3 = 12 left 45 12 . 45 - 12 = 33 high ."
+    chance = {}
+    for name in ("pocket", "pocket-plain"):
+        ref = find(name)
+        tokenizer, model = load_tokenizer(ref), load_model(ref)
+        ids = torch.tensor([[tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]])
+        with torch.inference_mode():
+            logits = model(ids).logits[0, -1].softmax(-1)
+        chance[name] = float(logits[tokenizer.convert_tokens_to_ids("dead")])
+        assert sum(weights.numel() for weights in model.parameters()) == 916_608
+    folders = [Path(find(name).source) for name in chance]
+    assert len({(folder / "tokenizer.json").read_bytes() for folder in folders}) == 1
+    assert chance["pocket"] > 0.9 and 1e-6 > chance["pocket-plain"]

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -186,9 +186,12 @@ def by_hand(words: list[str], log: Path, environ: dict[str, str], path: str = "h
             time.sleep(0.5)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
-        for process in [*psutil.Process(server.pid).children(recursive=True), server]:
-            process.terminate()
+        below = psutil.Process(server.pid).children(recursive=True)
+        for process in [*below, server]:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
         server.wait(60)
+        psutil.wait_procs(below, timeout=60)
 
 
 TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}assistant:"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from journey.errors import UsageError
 from journey.evaluate import harness
 from journey.evaluate.run import evaluate
 from journey.formats.files import read_lines
+from journey.formats.finetune import TemplateFile
 from journey.formats.folders import open_finished
 from journey.models import load
 from journey.schema import Problem, Question, encode
@@ -66,6 +69,30 @@ def test_the_harness_is_told_what_our_checker_says() -> None:
 
 def test_task_names() -> None:
     assert harness.task_name("countdown@1") == "journey_countdown_1"
+
+
+def test_its_own_tasks_are_asked_by_the_template_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for the harness, which takes a tokenizer and applies its chat template and nothing else."""
+    own, asked = TemplateFile(args={"enable_thinking": False}, before="<think></think>"), []
+
+    def simple_evaluate(model_args: dict[str, Any], apply_chat_template: bool, **_: Any) -> dict[str, Any]:
+        rendered = model_args["tokenizer"].apply_chat_template(
+            [{"role": "user", "content": "2 + 2?"}], tokenize=False, add_generation_prompt=True
+        )
+        asked.append((apply_chat_template, rendered))
+        return {"results": {}, "samples": {}}
+
+    stub, tasks = types.ModuleType("lm_eval"), types.ModuleType("lm_eval.tasks")
+    stub.simple_evaluate, tasks.TaskManager = simple_evaluate, lambda include_path: None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "lm_eval", stub)
+    monkeypatch.setitem(sys.modules, "lm_eval.tasks", tasks)
+    tokenizer = load.load_tokenizer(load.find("pocket"))
+    tokenizer.chat_template = (
+        "{{ messages[0].content }}{% if add_generation_prompt %}|{{ 'on' if enable_thinking else 'off' }}|{% endif %}"
+    )
+    monkeypatch.setattr(load, "load_tokenizer", lambda ref: tokenizer)
+    harness._harness(load.find("pocket"), None, ["gsm8k"], tmp_path / "none", EvaluateSettings(), own)
+    assert asked == [(True, "2 + 2?|off|<think></think>")]
 
 
 @pytest.mark.slow

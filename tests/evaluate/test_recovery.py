@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -113,6 +114,31 @@ class TestRules:
 
     def test_what_is_doubted_after_the_answer_does_not_count(self) -> None:
         assert not told("c = 53 - 2 = 51 . \\boxed{ 51 } wait 53 is wrong .")[1]
+
+    def test_a_correction_behind_the_last_box_does_not_count(self) -> None:
+        assert not told("c = 53 - 2 = 51 . wait end 4 not 3 . back to b . \\boxed{ 51 } b = 18 * 3 = 54 .")[1]
+
+    def test_a_doubt_between_two_boxes_counts(self) -> None:
+        text = "c = 53 - 2 = 51 . \\boxed{ 51 } wait end 4 not 3 . back to b . b = 18 * 3 = 54 . c = 54 - 2 = 52 . \\boxed{ 52 }"
+        assert told(text) == (True, True, True, False, True)
+
+    def test_a_doubt_within_the_prefix_is_not_the_continuations(self) -> None:
+        """Here the last step is not written as an equation, so that it is known by its value alone."""
+        prefix = msgspec.structs.replace(PREFIX, wrong="wait end 4 not 3 . back to b . b is 53 .")
+        text = RecoveryText("g", "injector", "wrong", "b = 18 * 3 = 54 . c = 54 - 2 = 52 . \\boxed{ 52 }", 9, "stop")
+        assert not judge(prefix, text, GRAPH).doubted
+
+    def test_the_last_of_two_steps_with_the_same_calculation_is_the_one_asked_about(self) -> None:
+        prefix = msgspec.structs.replace(PREFIX, wrong="a = 18 * 3 = 53 . b = 18 * 3 = 53 .")
+        text = RecoveryText(
+            "g",
+            "injector",
+            "wrong",
+            "wait end 4 not 3 . back to b . b = 18 * 3 = 54 . c = 54 - 2 = 52 . \\boxed{ 52 }",
+            9,
+            "stop",
+        )
+        assert judge(prefix, text, GRAPH).doubted
 
     def test_cut_off_before_a_box_is_not_right(self) -> None:
         assert not told("c = 54 - 2 = 52 .", finish="length")[0]

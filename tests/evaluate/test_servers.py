@@ -175,7 +175,7 @@ class TestRunsBehindAServer:
         line = str(told.value).splitlines()[-1].strip()
         assert line == (
             f"vllm serve {base} --served-model-name base --dtype float32 --generation-config vllm --max-model-len 64 "
-            f"--enable-lora --max-loras 2 --max-lora-rank 8 --lora-modules shortcut-tokens-s0={finetuned / 'shortcut-tokens-s0'} "
+            f"--enable-lora --max-loras 3 --max-lora-rank 8 --lora-modules shortcut-tokens-s0={finetuned / 'shortcut-tokens-s0'} "
             f"journey-s0={finetuned / 'journey-s0'}"
         )
         assert plan(finetuned, settings(server))["serve"] == line

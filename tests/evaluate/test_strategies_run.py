@@ -326,18 +326,20 @@ def test_low_precision_is_answered_again_one_at_a_time(
 
 def test_what_counts_as_another_answer() -> None:
     problem = Problem(id="p", question="?", answer="18", source="test")
-    asked = [Question(f"q{n}", "b", problem) for n in range(4)]
+    asked = [Question(f"q{n}", "b", problem) for n in range(6)]
     texts = [
         ("\\boxed{18}", "\\boxed{18}"),
         ("a \\boxed{18}", "b \\boxed{18}"),
         ("\\boxed{17}", "\\boxed{16}"),
         ("x", "\\boxed{18}"),
+        ("I go on", "I go"),  # neither has an answer
+        ("I go on", "I go on"),
     ]
     ours, theirs = (
         [Sample(q.id, "r", pair[side], 1, 0.0, "stop") for q, pair in zip(asked, texts, strict=True)] for side in (0, 1)
     )
     found = _agreement("batch 1", "r", asked, ours, theirs)
-    assert (found.problems, found.other_text, found.other_answer, found.other_outcome) == (4, 3, 2, 1)
+    assert (found.problems, found.other_text, found.other_answer, found.other_outcome) == (6, 4, 3, 1)
 
 
 def test_dry_run(finetuned: Path) -> None:

@@ -53,7 +53,7 @@ class TestEvaluate:
         value = lambda flag: words[words.index(flag) + 1]
         assert (value("--model"), value("--host"), value("--dtype")) == (str(base), "127.0.0.1", "float32")
         assert (
-            value("--generation-config") == "vllm" and value("--max-loras") == "2" and value("--max-lora-rank") == "8"
+            value("--generation-config") == "vllm" and value("--max-loras") == "3" and value("--max-lora-rank") == "8"
         )
         lora = [f"{run}={finetuned / run}" for run in ("shortcut-tokens-s0", "journey-s0")]
         assert words[words.index("--lora-modules") + 1 :][:2] == lora

@@ -76,6 +76,18 @@ def test_what_is_not_matched_is_refused(made: Callable[[], list[Pair]], says: st
         match(made(), choose(ARMS, "examples")[0], START)
 
 
+def test_a_clean_row_that_differs_between_the_kinds_is_refused() -> None:
+    """A row without a mistake carries no difference of kind: it has to be one row, its re-checks included."""
+    clean = next(pair for pair in pairs() if of_kind(pair, "injected") and not pair.mistakes)
+    first, *rest = clean.journey.segments
+    journey = msgspec.structs.replace(
+        clean.journey, segments=(msgspec.structs.replace(first, text="Let me see."), *rest)
+    )
+    made = [msgspec.structs.replace(pair, journey=journey) if pair is clean else pair for pair in pairs()]
+    with pytest.raises(UsageError, match="another clean journey"):
+        match(made, choose(ARMS, "examples")[0], START)
+
+
 def test_own_mistakes_are_those_of_the_very_start() -> None:
     choices, _ = choose(["shortcut", "journey:own"], "examples")
     for start in (

@@ -10,8 +10,9 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from journey.errors import UsageError
+from journey.errors import JourneyError, UsageError
 from journey.models import probe
+from journey.models.load import adapted
 from journey.models.lora import stacked
 from journey_testing.families import ATTENTION, CHANCE, EXPERTS, HYBRIDS, OTHERS, VARIANTS, family
 from journey_testing.models import number_tokenizer
@@ -52,6 +53,20 @@ def test_exact_or_refused(kind: str, tmp_path: Path) -> None:
     for got, wanted in zip(logits, [untuned, *alone], strict=True):
         assert float((got - wanted).abs().max()) <= TOLERANCE * max(size, float(wanted.abs().max()))
     assert all(float((wanted - untuned).abs().max()) > 10 * TOLERANCE * size for wanted in alone)  # they do something
+
+
+@pytest.mark.parametrize("kind", ["llama with biases, tied", "qwen2_moe", "laguna"])
+def test_an_adapter_is_used_alone_as_it_was_saved_or_refused(kind: str, tmp_path: Path) -> None:
+    """PEFT passes over the saved layers of laguna's shared expert, which transformers has renamed."""
+    base, ids = family(kind), probe.training_ids(family(kind), number_tokenizer(64))
+    wanted = with_adapter(kind, 4, tmp_path, ids)
+    try:
+        with adapted(base, tmp_path) as model, torch.inference_mode():
+            off = float((model(input_ids=ids, use_cache=False).logits - wanted).abs().max())
+    except JourneyError as error:
+        assert kind == "laguna" and "shared_expert" in str(error) and "--full" in str(error)
+    else:
+        assert off <= TOLERANCE * float(wanted.abs().max())
 
 
 def with_adapter(kind: str, rank: int, path: Path, ids: torch.Tensor) -> torch.Tensor:

@@ -66,13 +66,13 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("generate --family countdown --pairs 5 --set searc.width=3 --out x", "did you mean search?"),
         ("run gsm9k", "did you mean gsm8k?"),
         ("run quickstart --set finetune.epoch=3", "did you mean finetune.epochs"),
-        ("run quickstart --set base=pockt", "did you mean pocket?"),
+        ("run quickstart --set base=pockt", "did you mean pocket"),
         ("run quickstart --set finetune.arms=[jurney]", "did you mean journey"),
         ("report g", "written by `journey generate`"),
         ("show nowhere", "journey generate"),
         ("list familiess", "did you mean families"),
         ("curate nowhere --out x", "not a finished folder"),
-        ("curate g --base pockt --out x", "did you mean pocket?"),
+        ("curate g --base pockt --out x", "did you mean pocket"),
         ("finetune nowhere --out x", "not a finished folder"),
         ("finetune g --out x", "a curate folder is wanted"),
         ("finetune g --arms jurney --out x", ""),
@@ -117,6 +117,10 @@ def test_dry_run_of_a_recipe_says_what_could_be_seen(pairs: Path) -> None:
     told = json.loads(done.stdout)
     assert told["to_run"] == ["generate", "curate", "finetune", "evaluate"]
     assert told["generate"]["pairs"] == 10400 and told["runs"] == 6
+    assert told["seconds"] == {
+        "finetune": "--dry-run tells once curate is done",
+        "evaluate": "--dry-run tells once finetune is done",
+    }
     assert 3 < told["detectable_points"]["countdown@1"] < told["detectable_points"]["countdown-choices"] < 15
     assert not list(pairs.glob("dry-demo*"))
 

@@ -67,6 +67,16 @@ def test_configs_share_pairs_and_splits_share_no_problem(staged: Path) -> None:
     assert not problems["train"] & problems["test"] and not problems["train"] & problems["dev"]
 
 
+def test_the_card_says_where_mistakes_come_from_and_how_they_are_known(staged: Path, curated: Path) -> None:
+    """Every pair with a mistake stands in one line of the table, and the shares add up."""
+    card = (staged / "README.md").read_text()
+    told = [pair for split in SPLITS for pair in opened(curated).pairs(split) if pair.mistakes]
+    table = card.partition("| mistakes come from |")[2].partition("\n\n")[0]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    assert told and sum(int(line[2].replace(",", "")) for line in lines) == len(told), lines
+    assert abs(sum(float(line[3].removesuffix("%")) for line in lines) - 100) <= len(lines)
+
+
 def test_the_card_is_read_back_by_huggingface_hub(staged: Path) -> None:
     text = (staged / "README.md").read_text(encoding="utf-8")
     card_dataset.check(text, "dataset")

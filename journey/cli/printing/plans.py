@@ -115,12 +115,23 @@ def _run(plan: Plan) -> dict[str, Any]:
         "folder": plan["out"],
         "finished": plan["finished"] or "nothing yet",
         "to do": plan["to_run"],
-        **{name: value for name, value in _generate(plan["generate"]).items() if name != "folder"},
+        **{
+            _OF_GENERATE.get(name, name): value
+            for name, value in _generate(plan["generate"]).items()
+            if name != "folder"
+        },
         "runs": plan["runs"],
+        **{
+            f"time of {stage}": told if isinstance(told, str) else time_of(told)
+            for stage, told in plan["seconds"].items()
+        },
         "base": plan["settings"]["finetune"]["base"],
         "asked": ", ".join(f"{name} ({count or 'all'})" for name, count in plan["benchmarks"].items()),
         **_effects(plan),
     }
+
+
+_OF_GENERATE = {"time": "time of generate"}  # the longest of a run are the other stages
 
 
 def _effects(plan: Plan) -> dict[str, str]:
