@@ -75,6 +75,11 @@ class Item:
         """The states of a search, replayed from its moves."""
         return replay(self.tree)
 
+    def known_otherwise(self, node: Node) -> bool:
+        """Whether a mistake states nothing that can be computed, and says how it is known instead; labels are of imported pairs."""
+        proofs = ("estimated", "unverified", "labelled") if self.imported else ("estimated", "unverified")
+        return node.claim is None and node.proof in proofs
+
     def ancestors(self, node: Node) -> Iterator[Node]:
         """The nodes that a node was tried from, nearest first."""
         seen = {node.id}

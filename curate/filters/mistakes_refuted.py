@@ -1,7 +1,7 @@
 """Keep a journey only if its mistakes are mistakes: each claim is refuted by recomputing it.
 
-A mistake of imported traces may state nothing that can be computed. Its `proof` says how it is known to be one then, and
-`checked_only` drops what a data set's label or a rule's reading is all that is known of.
+A mistake of imported traces, or one that a critic named, may state nothing that can be computed. Its `proof` says how it is known
+to be one then, and `checked_only` drops what a data set's label or a rule's reading is all that is known of.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from journey.curate.item import Drop, Item
 from journey.curate.rules import FILTERS
 from journey.schema import encode
 
-KNOWN_OTHERWISE = ("labelled", "unverified")
-
 
 @FILTERS.add(
     "mistakes_refuted",
@@ -33,13 +31,13 @@ def mistakes_refuted(
     *,
     checked_only: Annotated[
         bool,
-        Field(description="drop labelled and unverified mistakes of imported traces too (strict: on)", exclude_if=off),
+        Field(description="drop labelled and unverified mistakes too (strict: on)", exclude_if=off),
     ] = False,
 ) -> Iterator[Drop]:
     """Every mistake's claim is false; one that cannot be decided is dropped under its own reason."""
     for node in item.tree.mistakes():
         if node.claim is None:
-            otherwise = item.imported and node.proof in KNOWN_OTHERWISE
+            otherwise = item.known_otherwise(node)
             if not otherwise or checked_only:
                 yield Drop("mistake_not_checked" if otherwise else "mistake_without_claim", node.text, node=node.id)
             continue

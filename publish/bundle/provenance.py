@@ -87,6 +87,10 @@ class Survey:
         if "dataset" in seen.provenance:
             way = str(seen.provenance.get("shortcut", "")).partition(":")[0]
             self.imported[str(seen.provenance["dataset"]), str(seen.provenance.get("roles")), way] += 1
+        for role in ("critic", "rewriter"):
+            asked = seen.provenance.get(role)
+            if isinstance(asked, dict) and asked.get("name") and asked["name"] != policy:
+                self.policies[str(asked["name"])] += 1
         self.oracle_timed += bool(seen.provenance.get("oracle_timed"))
         self.unverified += seen.provenance.get("roles") == columns.UNVERIFIED
 
