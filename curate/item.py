@@ -41,6 +41,11 @@ class Item:
         """The text of that completion."""
         return self.rendered(half, view).text
 
+    @property
+    def imported(self) -> bool:
+        """Whether the traces were there before their tree: their roles are labelled, stated or read out of prose."""
+        return self.pair.provenance.get("roles", "checked") != "checked"
+
     @cached_property
     def nodes(self) -> dict[int, Node]:
         """The tree's nodes by id."""
@@ -72,6 +77,11 @@ class Item:
         target = self.pair.problem.facts.get("target")
         replayed = replay(self.tree)
         return replayed if target is None else replayed._replace(target=target, end=(target,))
+
+    def known_otherwise(self, node: Node) -> bool:
+        """Whether a mistake states nothing that can be computed, and says how it is known instead; labels are of imported pairs."""
+        proofs = ("estimated", "unverified", "labelled") if self.imported else ("estimated", "unverified")
+        return node.claim is None and node.proof in proofs
 
     def ancestors(self, node: Node) -> Iterator[Node]:
         """The nodes that a node was tried from, nearest first."""

@@ -73,7 +73,8 @@ def evaluate(finetuned: Path, settings: EvaluateSettings, out: Path) -> Path:
         if not folder.has(EvaluationPlan.FILE):
             kept.remove()  # of a folder that was thrown away
         needs_logprobs = any(strategy(name).logprobs for name in settings.strategy)
-        with ServerUse(limits_of(settings), kept, needs_logprobs=needs_logprobs) as servers:
+        limits = limits_of(settings, prepared.vllm.at_once if prepared.vllm else None)
+        with ServerUse(limits, kept, needs_logprobs=needs_logprobs) as servers:
             prepared = replace(_write_plan(folder, prepared, looks), servers=servers)
             _note_looks(folder, prepared.plan, after, [out.parent, runs.path.parent])
             _sample(folder, runs, prepared, settings, after)

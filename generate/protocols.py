@@ -13,8 +13,10 @@ from pydantic import BaseModel
 from journey import catalog
 from journey.answers.checker import Outcome
 from journey.catalog import Catalog
+from journey.generate.asking.requests import AskedModels, AskedRole, Asking
 from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.grids.space import GridSpace
+from journey.generate.imports.records import ImportedProblem
 from journey.generate.made import MadePair, Rejection
 from journey.generate.search.tree import Space, State
 from journey.schema import FirstMistake, Pair, Problem, Trace
@@ -117,9 +119,10 @@ class LocatingFamily(Protocol):
 class Method(Protocol):
     """A way of making a reasoning tree and its pair from a problem: `@METHODS.add(NAME, model=False)`.
 
-    Facts: `model`, whether it asks a language model; `problems=True` if it also reads problems of a user's file,
-    `attempts=True` if it makes pairs of a policy's attempts (an `AttemptReader`). Which
-    families it works on is said by them. `Settings` is a frozen pydantic model that refuses unknown keys, has a default
+    Facts: `model`, whether it asks a language model (an `AskingMethod`); `problems=True` if it also reads problems of a user's
+    file, `attempts=True` if it makes pairs of a policy's attempts (an `AttemptReader`), `traces` the formats of rows with traces
+    that it reads (a `TraceReader`); `needs` and `may_need`, what it has to be given. Which families it works on is said by them; a
+    method that asks a model works on all. `Settings` is a frozen pydantic model that refuses unknown keys, has a default
     for everything and a description for every field; a method is made of one, or of nothing for the defaults.
 
     Laws: `make` is a function of its arguments and the settings alone, with all chance from `journey.rng.rng_for`;
@@ -146,6 +149,38 @@ class AttemptReader(Protocol):
 
     def make_of(self, attempted: AttemptedProblem, seed: int, attempt: int = 0) -> MadePair | Rejection:
         """The tree and its pair from a problem with a policy's attempts, or the reason why it gives none."""
+
+
+@runtime_checkable
+class AskingMethod(Protocol):
+    """A method that asks models: `@METHODS.add(NAME, model=True, problems=True, needs=("policy",))`; its `make` gives a Rejection.
+
+    Laws: those of `Method`, where a model of this machine answers; every mistake that is told as checked has a claim that is
+    refuted, and a mistake without a claim says how it is known instead (`proof`). What a model writes is text: it is read and
+    judged, and never run.
+    """
+
+    @property
+    def asks(self) -> tuple[AskedRole, ...]:
+        """The models that its settings need."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the policy must go on from the beginning of an answer."""
+
+    def make_asking(self, problem: Problem, models: AskedModels, seed: int, attempt: int = 0) -> Asking:
+        """The work on one problem: yields requests, is sent their replies, and returns the pair or why there is none."""
+
+
+@runtime_checkable
+class TraceReader(Protocol):
+    """A method that reads rows with traces: `@METHODS.add(NAME, traces=FORMATS, model=False)`; its `make` gives a Rejection.
+
+    Laws: those of `Method`, save that a mistake may be labelled or unverified: its `proof` says so, and the pair's `roles`.
+    """
+
+    def make_of_traces(self, imported: ImportedProblem, seed: int, attempt: int = 0) -> MadePair | Rejection:
+        """The tree and its pair from a question with its answers, or the reason why it gives none."""
 
 
 @runtime_checkable

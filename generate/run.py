@@ -7,7 +7,7 @@ journey generate --problems gsm8k_train.jsonl --method slips --out data/runs/gsm
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -17,20 +17,31 @@ from typing import Any
 import msgspec
 
 from journey import console
+from journey.answers.checker import CHECKER_VERSION
 from journey.catalog import revisions
-from journey.config import GenerateSettings, build
+from journey.config import SERVER_USE, GenerateSettings, build
 from journey.errors import UsageError
 from journey.formats.curation import REJECTED
-from journey.formats.files import json_lines
+from journey.formats.files import json_lines, write_atomic
 from journey.formats.folders import open_finished
 from journey.formats.manifest import MANIFEST
-from journey.formats.marks import Timing
+from journey.formats.marks import ServersUsed, Timing
+from journey.generate.asking import models as asking
+from journey.generate.asking.models import AskedSetup
+from journey.generate.asking.prompts import prompt_hash
+from journey.generate.asking.requests import ASKED_ROLES
 from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.attempts.reading import check_alike, read_attempts
-from journey.generate.protocols import FAMILIES, METHODS, Method
+from journey.generate.imports.settings import ImportSettings
+from journey.generate.imports.table import TraceTable, decidable, placeless
+from journey.generate.mixing import Share, parse_shares
+from journey.generate.protocols import FAMILIES, METHODS, AskingMethod, Method
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
 from journey.processes import cores
-from journey.schema import Problem
+from journey.sampling.identity import SAMPLER
+from journey.schema import Problem, encode
+from journey.servers.kept import KeptAnswers
+from journey.servers.use import ServerUse, limits_of
 from journey.store import ROWS_PER_SHARD, Folder
 from journey.tables.golds import check_golds
 from journey.tables.golds import words as golds_in_words
@@ -38,6 +49,7 @@ from journey.tables.problems import RowCount, problems_of
 from journey.tables.rows import UserTable
 
 _SAMPLE = 20  # pairs made in memory for an estimate
+_ASKED_PER_SHARD = 32  # places of a shard whose methods ask models: an interrupted run loses no more
 _START = 2.0  # seconds that a worker process takes to start
 
 
@@ -54,37 +66,60 @@ class _Task:
     inputs: dict[str, str]
     table: UserTable | None
     attempted: tuple[AttemptedProblem, ...] = ()
+    models: AskedSetup | None = None
+    traces: TraceTable | None = None
 
     def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
         return None if self.table is None else problems_of(self.table, counted)
 
+    @property
+    def width(self) -> int:
+        """Pairs that are made of a problem with attempts: by every method, or by the one that it is dealt to."""
+        dealt = any(source.dealt for source in self.sources)
+        return self.settings.per_problem * (1 if dealt else len(self.sources))
+
     def unusable(self) -> dict[str, Any]:
         """The rows of the file that cannot be used, by reason, as an entry of the counts; empty where there are none."""
         reasons = {} if self.table is None else self.table.check()
+        reasons = reasons if self.traces is None else self.traces.read()
         return {"unusable": reasons} if reasons else {}
 
     def jobs(self) -> Iterator[ShardJob]:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
         each, seed, total = self.settings.per_problem, self.settings.seed, self.settings.pairs or 0
+        size = ROWS_PER_SHARD if self.models is None else _ASKED_PER_SHARD
         if self.attempted:
-            step, width = max(1, ROWS_PER_SHARD // (each * len(self.sources))), each * len(self.sources)
+            width = self.width
+            step = max(1, ROWS_PER_SHARD // width)
             for key, first in enumerate(range(0, len(self.attempted), step)):
                 part = self.attempted[first : first + step]
                 yield ShardJob(key, first * width, len(part) * width, seed, each, self.sources, attempted=part)
             return
+        if self.traces is not None:
+            yield from self._of_traces(self.traces)
+            return
         counted = RowCount()
         problems = self.problems(counted)
         if problems is None:
-            for key, first in enumerate(range(0, total, ROWS_PER_SHARD)):
-                yield ShardJob(key, first, min(ROWS_PER_SHARD, total - first), seed, each, self.sources)
+            for key, first in enumerate(range(0, total, size)):
+                yield ShardJob(key, first, min(size, total - first), seed, each, self.sources, models=self.models)
             return
-        step, key, told = max(1, ROWS_PER_SHARD // each), 0, 0
+        step, key, told = max(1, size // each), 0, 0
         while chunk := tuple(islice(problems, step)):
             ahead = tuple(islice(problems, 1))  # so that rows that repeat a question count before the next new one
             rows = counted.rows - len(ahead) - told
-            yield ShardJob(key, key * step * each, len(chunk) * each, seed, each, self.sources, chunk, rows)
+            count = len(chunk) * each
+            yield ShardJob(key, key * step * each, count, seed, each, self.sources, chunk, rows, models=self.models)
             problems, key, told = chain(ahead, problems), key + 1, told + rows
+
+    def _of_traces(self, traces: TraceTable) -> Iterator[ShardJob]:
+        each, seed, key = self.settings.per_problem, self.settings.seed, 0
+        problems, step = map(encode, traces.problems()), max(1, ROWS_PER_SHARD // each)
+        while chunk := tuple(islice(problems, step)):
+            first = key * step * each
+            yield ShardJob(key, first, len(chunk) * each, seed, each, self.sources, imported=chunk)
+            key += 1
 
 
 def generate(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> Path:
@@ -95,10 +130,33 @@ def generate(settings: GenerateSettings, out: Path, *, workers: int | None = Non
     task, out = _resolve(settings), Path(out)
     # Before there is a folder, so that a bad file leaves none behind.
     unusable = {} if (out / MANIFEST).is_file() else task.unusable()
+    kept = KeptAnswers.beside(out)
     with Folder.open(out, "generate", task.config, inputs=task.inputs, seed=settings.seed) as folder:
         if not folder.finished:
-            _run(folder, task, unusable, _processes(settings, workers))
+            if task.models is None:
+                _run(folder, task, unusable, _processes(settings, workers))
+            else:
+                _ask_and_run(folder, task, task.models, unusable, kept, workers)
+        if task.models is not None:
+            kept.remove()
     return out
+
+
+def _ask_and_run(
+    folder: Folder,
+    task: _Task,
+    models: AskedSetup,
+    unusable: dict[str, Any],
+    kept: KeptAnswers,
+    workers: int | None,
+) -> None:
+    """The same with models to be asked: local ones in every worker, servers from this process alone."""
+    with ServerUse(limits_of(task.settings), kept) as use:
+        asking.opened(models, use)
+        try:
+            _run(folder, task, unusable, 1 if models.served else _processes(task.settings, workers), use)
+        finally:
+            asking.close()
 
 
 def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -> dict[str, Any]:
@@ -112,17 +170,26 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     problems = None if given is None else sum(1 for _ in given)
     if problems is not None:
         places = problems * settings.per_problem
+    if task.traces is not None:
+        problems = task.traces.count()
+        places = problems * settings.per_problem
     read = check_golds(list(task.problems() or ()))
     for line in golds_in_words(Path(settings.problems or "").name, read):
         console.note(line)
+    if task.models is not None:
+        return _asked_plan(task, out, problems, unusable)
     first = next(task.jobs())
     tried = min(_SAMPLE, first.count)
     job = replace(first, count=tried)
     if task.attempted:
-        width = settings.per_problem * len(task.sources)
+        width = task.width
         problems, places = len(task.attempted), len(task.attempted) * width
         tried = min(places, -(-_SAMPLE // width) * width)
         job = replace(first, count=tried, attempted=first.attempted[: tried // width])
+    if task.traces is not None:
+        part = first.imported[: -(-tried // settings.per_problem)]
+        tried = len(part) * settings.per_problem
+        job = replace(first, count=tried, imported=part)
     make_shard(job)  # the first time pays for what is made once
     started = time.process_time()  # of this process alone, however busy the machine is
     sample = make_shard(job)
@@ -144,6 +211,21 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
         "estimated_bytes": round(size / max(1, len(sample.rows)) * pairs),
         "estimated_seconds": round(seconds * pairs / processes + (_START if processes > 1 else 0), 1),
         "estimated_from": {"pairs": len(sample.rows), "rejected": len(sample.rejected)},
+    }
+
+
+def _asked_plan(task: _Task, out: Path, problems: int | None, unusable: dict[str, Any]) -> dict[str, Any]:
+    """What is known beforehand of a run that asks models: nothing is asked for an estimate."""
+    assert task.models is not None
+    return {
+        "out": str(out),
+        "folder": _state(Folder(Path(out), "generate", task.config, task.inputs, task.settings.seed)),
+        "methods": task.config["methods"],
+        "models": {role: one.info.name for role, one in task.models.models.items()},
+        "prompts": task.config["prompts"],
+        **({} if problems is None else {"problems": problems}),
+        **unusable,
+        "pairs_at_most": task.settings.pairs or (problems or 0) * task.settings.per_problem,
     }
 
 
@@ -184,21 +266,23 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
         raise UsageError(
             "--attempts is given beside problems", "leave --family and --problems out: attempts have their own"
         )
-    if settings.policy and not settings.attempts:
-        raise UsageError("--policy is given without --attempts", "add --attempts DIR, or leave it out")
+    shares = parse_shares(settings.method)
     if settings.attempts:
-        return _of_attempts(settings)
+        return _of_attempts(settings, shares)
     if settings.problems and settings.family:
         raise UsageError("both --family and --problems are given", "make two folders and curate both")
     if not settings.problems and not settings.family:
         raise UsageError(
             "nothing to make pairs of", "give --family NAME or --problems FILE; see `journey list families`"
         )
-    known = {name: METHODS.get(name) for name in settings.method or METHODS.names()}
-    reading = [name for name in settings.method if METHODS.entry(name).facts.get("attempts")]
+    if _with_traces(settings):
+        return _of_traces(settings)
+    unasked = [entry.name for entry in METHODS.entries() if not entry.facts["model"]]
+    known = {name: METHODS.get(name) for name in [share.name for share in shares] or unasked}
+    reading = [share.name for share in shares if METHODS.entry(share.name).facts.get("attempts")]
     if reading:
         raise UsageError(f"method {reading[0]} reads attempts", "add --attempts DIR, which `journey sample` wrote")
-    combined = _of_file(settings, known) if settings.problems else _of_families(settings, known)
+    combined = _of_file(settings, known, shares) if settings.problems else _of_families(settings, known, shares)
     if not settings.problems and settings.pairs is None:
         raise UsageError("a family has no end: how many pairs?", "add --pairs N")
     unused = [name for name in settings.options if name not in {source.method for source in combined}]
@@ -207,27 +291,116 @@ def _sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
         raise UsageError(
             f"settings of method {unused[0]}, which makes none of these pairs", f"add --method {unused[0]}"
         )
+    _check_models(settings, combined)
     return combined
+
+
+def _asked_of(combined: Sequence[PairSource]) -> list[AskingMethod]:
+    """The methods among some sources that ask models, made."""
+    made = [METHODS.get(source.method)(METHODS.get(source.method).Settings(**source.options)) for source in combined]
+    return [method for method in made if isinstance(method, AskingMethod)]
+
+
+def _check_models(settings: GenerateSettings, combined: Sequence[PairSource]) -> None:
+    """Raises UsageError for a model that a method needs and is not named, or that no method asks."""
+    wanted = {role: source.method for source in combined for asked in _asked_of([source]) for role in asked.asks}
+    for role in ASKED_ROLES:
+        given = getattr(settings, role)
+        if role in wanted and given is None:
+            raise UsageError(
+                f"method {wanted[role]} asks a model, and no {role} is named",
+                f"add --{role} MODEL: a catalog name, folder, Hub id, run (DIR/RUN) or NAME@http://HOST/v1",
+            )
+        if role not in wanted and given is not None:
+            if role == "policy":
+                raise UsageError("--policy is given without --attempts", "add --attempts DIR, or leave it out")
+            raise UsageError(f"no method asks the {role} {given}", f"leave --{role} out; see `journey list methods`")
+    if settings.oracle and "critic" not in wanted:
+        raise UsageError("--oracle is for a critic, and no method asks one", "leave it out")
+    limits_of(settings)
+
+
+def _prompts_of(combined: Sequence[PairSource]) -> dict[str, str]:
+    """The prompts that may be used, by their hashes."""
+    names = {name for source in combined for name in METHODS.entry(source.method).facts.get("prompts", ())}
+    return {name: prompt_hash(name) for name in sorted(names)}
+
+
+def _models_of(settings: GenerateSettings, combined: Sequence[PairSource]) -> AskedSetup | None:
+    """The models that are to be asked; None where no method asks any."""
+    methods = _asked_of(combined)
+    if not methods:
+        return None
+    roles = [role for role in ASKED_ROLES if any(role in method.asks for method in methods)]
+    names = {role: str(getattr(settings, role)) for role in roles}
+    draw = asking.drawn_by(settings.seed, settings.temperature, settings.top_p, settings.view)
+    rewards = any(source.options.get("score") == "reward" for source in combined)
+    return asking.find_models(
+        names, draw, rewards=rewards, continues=settings.continues or "auto", oracle=settings.oracle
+    )
+
+
+def _with_traces(settings: GenerateSettings) -> str | None:
+    """The method that reads traces, where one is named."""
+    names = [share.name for share in parse_shares(settings.method)]
+    return next((name for name in names if METHODS.entry(name).facts.get("traces")), None)
+
+
+def _of_traces(settings: GenerateSettings) -> tuple[PairSource, ...]:
+    """The one method that reads traces: no other makes anything of the same rows."""
+    name = _with_traces(settings)
+    assert name is not None
+    if not settings.problems:
+        raise UsageError(f"method {name} reads rows with traces", "give --problems FILE_OR_HUB_ID")
+    others = [other for other in (*settings.method, *settings.options) if other != name]
+    if others:
+        METHODS.entry(others[0])
+        raise UsageError(f"methods {name} and {others[0]} read different rows", "make two folders and curate both")
+    return (PairSource(name, _options(settings, name, METHODS.get(name))),)
 
 
 def _resolve(settings: GenerateSettings) -> _Task:
     combined = _sources(settings)
-    config = settings.model_dump()
+    config = settings.model_dump(exclude=set(SERVER_USE))
+    if _with_traces(settings):
+        return _resolved_traces(settings, combined, config)
     inputs, table = {}, None
     if settings.problems:
         table = UserTable(settings.problems, settings.map, strict=settings.strict)
         inputs["problems"] = table.digest()
         if Path(settings.problems).exists():
             config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
-    config["methods"] = [{"name": s.method, "family": s.family, "level": s.level, **s.options} for s in combined]
+    config["methods"] = [
+        {"name": s.method, "family": s.family, "level": s.level, **s.options, **({"share": s.share} if s.dealt else {})}
+        for s in combined
+    ]
     families = [source.family for source in combined if source.family]
     config |= revisions((FAMILIES, families), (METHODS, [source.method for source in combined]))
     if settings.attempts:
         folder = open_finished(settings.attempts, "sample")
-        policy, attempted = read_attempts(folder, settings.policy, settings.method)
+        readers = [s.method for s in combined if METHODS.entry(s.method).facts.get("attempts")]
+        policy, attempted = read_attempts(folder, settings.policy, readers)
         config["attempts"], config["policy"] = Path(settings.attempts).name, policy
         return _Task(settings, combined, config, {"sample": folder.sha256}, None, attempted)
-    return _Task(settings, combined, config, inputs, table)
+    models = _models_of(settings, combined)
+    if models is not None:
+        config |= models.identity() | {"prompts": _prompts_of(combined), "sampler": SAMPLER, "checker": CHECKER_VERSION}
+    return _Task(settings, combined, config, inputs, table, models=models)
+
+
+def _resolved_traces(settings: GenerateSettings, combined: tuple[PairSource, ...], config: dict[str, Any]) -> _Task:
+    [source] = combined
+    chosen = ImportSettings(**source.options)
+    traces = TraceTable(settings.problems or "", settings.map, chosen, strict=settings.strict)
+    chosen = chosen.model_copy(update={"format": traces.format.name})
+    if Path(settings.problems or "").exists():
+        config["problems"] = Path(settings.problems or "").name
+    told = placeless(chosen)
+    config["methods"] = [{"name": source.method, "family": "", "level": 1, **told}]
+    config["options"] = {source.method: told} if settings.options else {}
+    config |= revisions((METHODS, [source.method]))
+    resolved = (PairSource(source.method, chosen.model_dump()),)
+    return _Task(settings, resolved, config, traces.inputs(), None, traces=traces)
 
 
 def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:
@@ -235,17 +408,27 @@ def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dic
     return options
 
 
-def _of_attempts(settings: GenerateSettings) -> tuple[PairSource, ...]:
-    """Methods that read attempts; only those that were named, since they take problems from each other."""
+def _of_attempts(settings: GenerateSettings, shares: Sequence[Share]) -> tuple[PairSource, ...]:
+    """Methods that read attempts; only those that were named, since they take problems from each other.
+
+    With shares each problem is dealt to one of them, and methods that read problem files may be among them.
+    """
     able = [entry.name for entry in METHODS.entries() if entry.facts.get("attempts")]
     if not settings.method:
         raise UsageError("no method is named that reads the attempts", f"add --method, one or more of {','.join(able)}")
-    for name in settings.method:
-        if name not in able:
-            METHODS.entry(name)
-            raise UsageError(f"method {name} reads no attempts", f"one or more of {','.join(able)}")
-    chosen = {name: METHODS.get(name) for name in settings.method}
-    combined = tuple(PairSource(name, _options(settings, name, method)) for name, method in chosen.items())
+    dealt = any(share.given for share in shares)
+    for share in shares:
+        facts = METHODS.entry(share.name).facts
+        if share.name not in able and not (dealt and facts.get("problems") and not facts["model"]):
+            raise UsageError(
+                f"method {share.name} reads no attempts",
+                f"one or more of {','.join(able)}; with shares (own=3, slips=1) also what reads problems and asks no model",
+            )
+    chosen = {share.name: METHODS.get(share.name) for share in shares}
+    combined = tuple(
+        PairSource(share.name, _options(settings, share.name, chosen[share.name]), share=share.share, dealt=dealt)
+        for share in {share.name: share for share in shares}.values()
+    )
     unused = [name for name in settings.options if name not in chosen]
     if unused:
         METHODS.entry(unused[0])
@@ -256,29 +439,41 @@ def _of_attempts(settings: GenerateSettings) -> tuple[PairSource, ...]:
     return combined
 
 
-def _of_file(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[PairSource, ...]:
-    able = [entry.name for entry in METHODS.entries() if entry.facts.get("problems")]
+def _of_file(
+    settings: GenerateSettings, known: dict[str, type[Method]], shares: Sequence[Share]
+) -> tuple[PairSource, ...]:
+    reading = [entry for entry in METHODS.entries() if entry.facts.get("problems")]
+    able = [entry.name for entry in sorted(reading, key=lambda entry: bool(entry.facts["model"]))]
     fitting = [name for name in known if name in able]
     if not fitting:
         raise UsageError(f"no given method reads problem files: {', '.join(known)}", f"use --method {able[0]}")
-    return tuple(PairSource(name, _options(settings, name, known[name])) for name in fitting)
+    part = {share.name: share.share for share in shares}
+    dealt = any(share.given for share in shares)
+    return tuple(
+        PairSource(name, _options(settings, name, known[name]), share=part.get(name, 1), dealt=dealt)
+        for name in fitting
+    )
 
 
-def _of_families(settings: GenerateSettings, known: dict[str, type[Method]]) -> tuple[PairSource, ...]:
-    """The combinations of families and methods that fit, in the order given."""
+def _of_families(
+    settings: GenerateSettings, known: dict[str, type[Method]], shares: Sequence[Share]
+) -> tuple[PairSource, ...]:
+    """The combinations of families and methods that fit, in the order given; shares of both are multiplied."""
     sources = []
-    for spec in settings.family:
-        family, level = parse_family(spec)
+    families, part = parse_shares(settings.family), {share.name: share.share for share in shares}
+    dealt = any(share.given for share in [*families, *shares])
+    for spec in families:
+        family, level = parse_family(spec.name)
         able = FAMILIES.entry(family).facts["methods"]
-        fitting = [name for name in known if name in able]
+        fitting = [name for name in known if name in able or METHODS.entry(name).facts["model"]]
         if not fitting:
             raise UsageError(f"no given method works on {family}: {', '.join(known)}", f"use --method {able[0]}")
         for name in fitting:
-            options = _options(settings, name, known[name])
-            method: Any = known[name]
-            if hasattr(method, "check"):
-                method.check(family, level, options)
-            sources.append(PairSource(name, options, family, level))
+            options, method = _options(settings, name, known[name]), METHODS.get(name)
+            if (check_options := getattr(method, "check", None)) is not None:
+                check_options(family, level, options)
+            share = spec.share * part.get(name, 1)
+            sources.append(PairSource(name, options, family, level, share, dealt))
     return tuple(sources)
 
 
@@ -290,7 +485,7 @@ def _processes(settings: GenerateSettings, workers: int | None) -> int:
     return max(1, min(wanted, -(-(settings.pairs or 0) // ROWS_PER_SHARD)))
 
 
-def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int) -> None:
+def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int, use: ServerUse | None = None) -> None:
     wanted = task.settings.pairs
     totals: dict[str, Any] = {"pairs": 0}
     rejected: list[bytes] = []
@@ -311,9 +506,15 @@ def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int) ->
         raise UsageError(
             f"no pair could be made ({reasons or 'no problems'})", "see `journey list methods` for what they read"
         )
+    if task.traces is not None:
+        console.note(decidable(totals))
     if task.attempted:
-        console.note(_lost(len(task.attempted) * task.settings.per_problem, len(task.sources), totals))
+        kinds = task.width // task.settings.per_problem
+        console.note(_lost(len(task.attempted) * task.settings.per_problem, kinds, totals))
     folder.write(REJECTED, b"".join(rejected))
+    if use is not None and (used := use.record()) is not None:
+        console.note(used.in_words())
+        write_atomic(folder.path(ServersUsed.FILE), used.encoded())
     seconds = time.time() - started
     folder.finish({**totals, **unusable}, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
 

@@ -60,7 +60,7 @@ def sample(settings: SampleSettings, out: Path, *, workers: int | None = None) -
         if not folder.finished:
             if not folder.has(PROBLEMS_FILE):
                 kept.remove()  # of a folder that was thrown away
-            with ServerUse(limits_of(settings), kept) as use:
+            with ServerUse(limits_of(settings, install.at_once if install else None), kept) as use:
                 folder.write(PROBLEMS_FILE, json_lines(problems))
                 groups = [
                     _group(number, group, problems, settings, use) for number, group in enumerate(on_one_base(policies))

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from journey.errors import JourneyError
 from journey.formats.curation import RejectedLine
+from journey.generate.asking import rounds
+from journey.generate.asking.models import AskedSetup, cannot_go_on, opened
+from journey.generate.asking.requests import AskedModels, AskedTally, ModelRequest, Replies
 from journey.generate.attempts.matched import AttemptedProblem
+from journey.generate.imports.records import ImportedProblem
 from journey.generate.made import MadePair, Rejection
-from journey.generate.protocols import FAMILIES, METHODS, AttemptReader, Family, Method
+from journey.generate.protocols import FAMILIES, METHODS, AskingMethod, AttemptReader, Family, Method, TraceReader
 from journey.processes import WorkerPool
-from journey.schema import Problem
+from journey.schema import Problem, decode
 
 _REDRAWS = 100  # problems of a family drawn for one place before it is given up
+_ASKED_REDRAWS = 8  # the same where models are asked
 
 
 @dataclass(frozen=True)
@@ -30,16 +35,36 @@ class PairSource:
     options: dict[str, Any]
     family: str = ""
     level: int = 1
+    share: int = 1  # places of a turn that it gets
+    dealt: bool = False  # whether shares were given
+
+    @property
+    def called(self) -> str:
+        """What its pairs are counted under where several sources are mixed."""
+        return f"{self.family}@{self.level} {self.method}" if self.family else self.method
 
 
-_Maker = tuple[Method, Family | None, int]  # what makes pairs, of which family (None: of a file) at which level
+def turn(sources: Sequence[PairSource]) -> list[int]:
+    """The sources of one turn of places, by index, spread evenly: shares of 3 and 1 give 0 0 1 0."""
+    total, given = sum(source.share for source in sources), [0] * len(sources)
+    order = []
+    for place in range(1, total + 1):
+        behind = [source.share * place - count * total for source, count in zip(sources, given, strict=True)]
+        chosen = max(range(len(sources)), key=lambda n: (behind[n], -n))
+        given[chosen] += 1
+        order.append(chosen)
+    return order
+
+
+_Maker = tuple[Method, Family | None, int, PairSource]  # what makes pairs, of which family (None: of a file) and level
 
 
 @dataclass(frozen=True)
 class ShardJob:
     """One shard: the places `first` to `first + count`, and the problems where they come from a file.
 
-    With `attempted` problems every method makes its pairs of each of them, or none does.
+    With `attempted` problems every method makes its pairs of each of them, or none does. `imported` problems have traces;
+    they are encoded, so that they are the same to the byte in any process.
     """
 
     key: int
@@ -51,6 +76,8 @@ class ShardJob:
     problems: tuple[Problem, ...] | None = None
     read: int = 0  # rows of the file that these problems were read from, those that repeat a question among them
     attempted: tuple[AttemptedProblem, ...] = ()
+    models: AskedSetup | None = None
+    imported: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +100,7 @@ class PairShard:
     read: int = 0
     problems: int = 0
     places: int = 0
+    used: dict[str, int] = field(default_factory=dict)  # what models were asked for it, by role
 
     def cut(self, rows: int | None) -> PairShard:
         """The shard as if it had ended with so many pairs (a problem file is read no further than asked)."""
@@ -101,6 +129,8 @@ class PairShard:
         if self.read:
             total |= {"rows": self.read, "duplicates": self.read - self.problems}
             total["unused"] = self.places - len(self.rows) - len(self.rejected)
+        if self.used:
+            total["asked"] = self.used
         return {name: dict(sorted(n.items())) if isinstance(n, dict) else n for name, n in total.items()}
 
 
@@ -116,19 +146,87 @@ def add_counts(total: dict[str, Any], counts: dict[str, Any]) -> None:
 def make_shard(job: ShardJob) -> PairShard:
     """Every pair of one shard. Pure: the same job gives the same bytes in any process."""
     encode = msgspec.json.Encoder().encode
-    makers = [_maker(source) for source in job.sources]
     rows: list[PairRow] = []
     rejected: list[RejectedLine] = []
-    if job.attempted:
+    if job.attempted and not any(source.dealt for source in job.sources):
         return _of_attempts(job)
+    if job.imported:
+        return _of_traces(job)
+    if job.models is not None:
+        return _asked(job, job.models)
+    makers = [_maker(source) for source in job.sources]
+    order = turn(job.sources)
     with _uncollected():
         for index in range(job.first, job.first + job.count):
-            for problem, result in _attempts(job, makers, index):
+            maker = makers[order[index // job.per_problem % len(order)]]
+            for problem, result in _attempts(job, maker, index):
                 if isinstance(result, MadePair):
-                    rows.append(PairRow(index, encode(result.pair), encode(result.tree), _counts(result)))
+                    counts = _counts(result, maker[3])
+                    rows.append(PairRow(index, encode(result.pair), encode(result.tree), counts))
                     break
                 rejected.append(RejectedLine(index, problem, result.reason, result.detail))
     return PairShard(job.key, rows, rejected, job.read, len(job.problems or ()), job.count)
+
+
+_Tried = list[tuple[str, MadePair | Rejection]]  # what came of one place: problem and result, the last one the pair
+
+
+def _asked(job: ShardJob, setup: AskedSetup) -> PairShard:
+    """The pairs of a shard some of whose methods ask models: the work on all its places goes on in rounds."""
+    encode = msgspec.json.Encoder().encode
+    makers, order = [_maker(source) for source in job.sources], turn(job.sources)
+    models = opened(setup)
+    facts = models.facts(("policy",) if any("policy" in asking.asks for asking in _asking(makers)) else ())
+    if any(asking.goes_on for asking in _asking(makers)) and not facts["policy"].goes_on:
+        raise cannot_go_on(facts["policy"].name)
+    indices = range(job.first, job.first + job.count)
+    chosen = [makers[order[index // job.per_problem % len(order)]] for index in indices]
+    works = [_place(job, maker, facts, index) for maker, index in zip(chosen, indices, strict=True)]
+    tally = AskedTally()
+    rows: list[PairRow] = []
+    rejected: list[RejectedLine] = []
+    for index, maker, tried in zip(indices, chosen, rounds.carried_out(works, models.answer, tally), strict=True):
+        for problem, result in tried:
+            if isinstance(result, MadePair):
+                rows.append(PairRow(index, encode(result.pair), encode(result.tree), _counts(result, maker[3])))
+            else:
+                rejected.append(RejectedLine(index, problem, result.reason, result.detail))
+    return PairShard(job.key, rows, rejected, job.read, len(job.problems or ()), job.count, tally.plain())
+
+
+def _asking(makers: Sequence[_Maker]) -> list[AskingMethod]:
+    return [method for method, *_ in makers if isinstance(method, AskingMethod)]
+
+
+def _place(
+    job: ShardJob, maker: _Maker, models: AskedModels, index: int
+) -> Generator[Sequence[ModelRequest], Replies, _Tried]:
+    """The work on one place of the output; a method that asks no model is done with it at once."""
+    method, family, level, _ = maker
+    if not isinstance(method, AskingMethod):
+        tried: _Tried = []
+        for one in _attempts(job, maker, index):
+            tried.append(one)
+            if isinstance(one[1], MadePair):
+                break
+        return tried
+    number, attempt = divmod(index, job.per_problem)
+    tried = []
+    for redraw in range(1 if job.problems is not None else _ASKED_REDRAWS):
+        if job.problems is not None:
+            problem = job.problems[(index - job.first) // job.per_problem]
+        else:
+            assert family is not None
+            problem = family.problem(job.seed, number, level, redraw)
+        tally = AskedTally()
+        result = yield from rounds.counted(method.make_asking(problem, models, job.seed, attempt), tally)
+        if isinstance(result, MadePair):
+            told = {**result.pair.provenance, "tokens": tally.plain()}
+            result = replace(result, pair=msgspec.structs.replace(result.pair, provenance=told))
+        tried.append((problem.id, result))
+        if isinstance(result, MadePair):
+            break
+    return tried
 
 
 def _of_attempts(job: ShardJob) -> PairShard:
@@ -147,7 +245,34 @@ def _of_attempts(job: ShardJob) -> PairShard:
                 continue
             for number, made in enumerate(results):
                 assert isinstance(made, MadePair)
-                rows.append(PairRow(index + number, encode(made.pair), encode(made.tree), _counts(made)))
+                rows.append(
+                    PairRow(index + number, encode(made.pair), encode(made.tree), _counts(made, job.sources[number]))
+                )
+    return PairShard(job.key, rows, rejected)
+
+
+def _of_traces(job: ShardJob) -> PairShard:
+    """The pairs of questions with traces; one that fails must not end the work on all the others."""
+    encode = msgspec.json.Encoder().encode
+    [source] = job.sources
+    method = METHODS.get(source.method)
+    reader = method(method.Settings(**source.options))
+    assert isinstance(reader, TraceReader), source.method
+    rows: list[PairRow] = []
+    rejected: list[RejectedLine] = []
+    for index in range(job.first, job.first + job.count):
+        place, attempt = divmod(index - job.first, job.per_problem)
+        imported = decode(job.imported[place], ImportedProblem)
+        try:
+            result = reader.make_of_traces(imported, job.seed, attempt)
+        except (JourneyError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_attempts`
+            result = Rejection("method_failed", f"{type(error).__name__}: {error}"[:200])
+        if isinstance(result, Rejection):
+            rejected.append(RejectedLine(index, imported.problem.id, result.reason, result.detail))
+            continue
+        rows.append(PairRow(index, encode(result.pair), encode(result.tree), _counts(result, job.sources[0])))
     return PairShard(job.key, rows, rejected)
 
 
@@ -161,13 +286,20 @@ def _reader(source: PairSource) -> AttemptReader:
 def _maker(source: PairSource) -> _Maker:
     method = METHODS.get(source.method)
     family = FAMILIES.get(source.family)() if source.family else None
-    return method(method.Settings(**source.options)), family, source.level
+    return method(method.Settings(**source.options)), family, source.level, source
 
 
-def _attempts(job: ShardJob, makers: list[_Maker], index: int) -> Iterator[tuple[str, MadePair | Rejection]]:
+def _attempts(job: ShardJob, maker: _Maker, index: int) -> Iterator[tuple[str, MadePair | Rejection]]:
     """What is tried for one place of the output: a family is redrawn until a pair comes, a given problem is not."""
     number, attempt = divmod(index, job.per_problem)
-    method, family, level = makers[number % len(makers)]
+    method, family, level, _ = maker
+    if job.attempted:
+        attempted = job.attempted[(index - job.first) // job.per_problem]
+        if isinstance(method, AttemptReader):
+            yield attempted.problem.id, method.make_of(attempted, job.seed, attempt)
+        else:
+            yield attempted.problem.id, method.make(attempted.problem, job.seed, attempt)
+        return
     if job.problems is not None:
         problem = job.problems[(index - job.first) // job.per_problem]
         try:
@@ -183,9 +315,15 @@ def _attempts(job: ShardJob, makers: list[_Maker], index: int) -> Iterator[tuple
         yield problem.id, method.make(problem, job.seed, attempt)
 
 
-def _counts(result: MadePair) -> dict[str, Any]:
+def _counts(result: MadePair, source: PairSource) -> dict[str, Any]:
     mistakes = result.tree.mistakes()
+    facts = result.pair.provenance
+    known = (
+        {} if "roles" not in facts else {"proofs": Counter(facts.get("proofs", {})), "equations": facts["equations"]}
+    )
     return {
+        **({"mixed": {source.called: 1}} if source.dealt else {}),
+        **known,
         "pairs": 1,
         "mistakes": result.pair.mistakes,
         "oracle_timed": int(bool(result.pair.provenance.get("oracle_timed"))),

@@ -80,22 +80,9 @@ _STRICT = "stop at the first row of a file that cannot be used"
 SERVER_USE = frozenset({"in_flight", "answer_seconds", "price_in", "price_out", "max_cost", "vllm_memory"})
 
 
-class ServerSettings(Settings):
-    """How servers are asked, and the one that is started here. Only `sampler` and `vllm_args` can change an answer."""
+class ServerUseSettings(Settings):
+    """How servers are asked. None of it can change an answer."""
 
-    sampler: Annotated[Literal["built-in", "vllm"], Flag("NAME")] = Field(
-        "built-in", exclude_if=built_in, description="what answers; vllm is started and ended by this command"
-    )
-    vllm_memory: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        exclude_if=unset,
-        description="share of the GPU's memory for vLLM (default: what is free, less a little)",
-    )
-    vllm_args: list[str] | None = Field(
-        None, exclude_if=unset, description="further options for vLLM, e.g. [--tensor-parallel-size, 2]"
-    )
     in_flight: Annotated[int | None, Flag("N"), Unit("requests")] = Field(
         None,
         ge=1,
@@ -118,6 +105,24 @@ class ServerSettings(Settings):
     )
     max_cost: Annotated[float | None, Flag("COST")] = Field(
         None, gt=0, le=MOST, exclude_if=unset, description="stop before servers have cost more, and keep what is there"
+    )
+
+
+class ServerSettings(ServerUseSettings):
+    """How servers are asked, and the one that is started here. Only `sampler` and `vllm_args` can change an answer."""
+
+    sampler: Annotated[Literal["built-in", "vllm"], Flag("NAME")] = Field(
+        "built-in", exclude_if=built_in, description="what answers; vllm is started and ended by this command"
+    )
+    vllm_memory: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        exclude_if=unset,
+        description="share of the GPU's memory for vLLM (default: what is free, less a little)",
+    )
+    vllm_args: list[str] | None = Field(
+        None, exclude_if=unset, description="further options for vLLM, e.g. [--tensor-parallel-size, 2]"
     )
 
 
@@ -174,10 +179,12 @@ class SampleSettings(ServerSettings):
     seed: Annotated[int, Flag("N")] = Field(0, description="seed of all draws")
 
 
-class GenerateSettings(Settings):
+class GenerateSettings(ServerUseSettings):
     """What pairs are made of and how."""
 
-    family: Annotated[list[str], Flag("NAME[@LEVEL]")] = Field([], description="problem families")
+    family: Annotated[list[str], Flag("NAME[@LEVEL][=SHARE]")] = Field(
+        [], description="problem families; with shares (`countdown@1=2`) mixed in that proportion"
+    )
     problems: Annotated[str | None, Flag("FILE")] = Field(
         None, description="a file (jsonl, json, csv, tsv, parquet, arrow), folder or Hub dataset id of problems"
     )
@@ -187,10 +194,41 @@ class GenerateSettings(Settings):
     attempts: Annotated[str | None, Flag("DIR")] = Field(
         None, description="a folder of `journey sample`, for methods that read attempts", exclude_if=unset
     )
-    policy: Annotated[str | None, Flag("NAME")] = Field(
-        None, description="whose attempts, where the folder holds those of several", exclude_if=unset
+    policy: Annotated[str | None, Flag("MODEL")] = Field(
+        None,
+        description="the model that proposes steps, for methods that ask one; with --attempts whose attempts, where the "
+        "folder holds those of several",
+        exclude_if=unset,
     )
-    method: Annotated[list[str], Flag("NAME")] = Field([], description="how trees are made (default: all that fit)")
+    critic: Annotated[str | None, Flag("MODEL")] = Field(
+        None,
+        description="the model that judges steps: a critic, a judge or a reward model, by method",
+        exclude_if=unset,
+    )
+    rewriter: Annotated[str | None, Flag("MODEL")] = Field(
+        None, description="the model that rewrites traces, for the method refine", exclude_if=unset
+    )
+    oracle: Annotated[bool, Flag()] = Field(
+        False, description="show the critic the gold answer; recorded, and its words are not told", exclude_if=off
+    )
+    temperature: float | None = Field(
+        None, gt=0, le=10, exclude_if=unset, description="of the policy's steps (default: the model's own, else 1)"
+    )
+    top_p: float | None = Field(
+        None, gt=0, le=1, exclude_if=unset, description="of the policy's steps (default: the model's own, else 1)"
+    )
+    view: View | None = Field(
+        None, exclude_if=unset, description="view that the policy is asked in (default: by model)"
+    )
+    continues: Literal["message", "completions", "never"] | None = Field(
+        None,
+        exclude_if=unset,
+        description="how a server goes on from a text: a final message that it continues, /completions, or not at all "
+        "(default: it is tried)",
+    )
+    method: Annotated[list[str], Flag("NAME[=SHARE]")] = Field(
+        [], description="how trees are made (default: all that fit and ask no model); with shares (`own=3`) mixed so"
+    )
     pairs: Annotated[int | None, Flag("N")] = Field(
         None, ge=1, le=MOST, description="how many pairs are made (default: all of a problem file)"
     )

@@ -109,7 +109,8 @@ class Check(Record, frozen=True):
 class Node(Record, frozen=True):
     """One step of thought. `text` is the terse notation; `parent` is the step it was tried from (None at the root).
 
-    A mistake made of a model's attempt says where it comes from (`origin`: own, injected) and how it is known (`proof`).
+    A mistake made of a model's attempt says where it comes from (`origin`: own, injected, model) and how it is known (`proof`).
+    `score` is what a tree search was given for the step: a share of continuations that come out right, or a model's rating.
     """
 
     id: int
@@ -124,6 +125,7 @@ class Node(Record, frozen=True):
     kind: str | None = None
     origin: str | None = None
     proof: str | None = None
+    score: float | None = None
 
 
 class Tree(Record, frozen=True):

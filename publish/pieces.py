@@ -69,6 +69,8 @@ class Upload:
 def dataset(curated: CuratedFolder, settings: PublishSettings, given: Given, out: Path) -> Upload:
     """A curated folder. Raises UsageError for licences that do not fit, or trees that are not found."""
     survey = provenance.survey(curated)
+    # Terms that imported pairs state of their writers hold where the publisher says nothing else.
+    settings = settings.model_copy(update={"source_license": {**survey.teachers, **settings.source_license}})
     chosen = preference.read(given.preference, curated) if given.preference else preference.Preference()
     stated = {name: card_dataset.licence_of(settings, survey.licences, name) for name in survey.sources}
     licence = licences.choose(stated, settings.license)

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from journey.answers.claims import claim_is_false, evaluate
 from journey.answers.spelling import unspelled
+from journey.answers.steps import decidable_equations
 from journey.curate.item import HALVES, Drop, Item
 from journey.curate.rules import FILTERS
 from journey.schema import Node, Reachable
@@ -42,7 +43,8 @@ def corrections_true(item: Item) -> Iterator[Drop]:
             if truth is None or truth != _read(node.truth):
                 yield Drop("truth_differs", node.truth, None if truth is None else str(truth), node.id)
         if node.role in _REASONED and node.id not in item.replay.states:
-            yield from _equations(node, unspelled(node.text) if spells else node.text)
+            text = unspelled(node.text) if spells else node.text
+            yield from _prose(node) if item.imported else _equations(node, text)
     for quantity in item.tree.quantities:
         value = (item.values or {}).get(quantity.id)
         if value is None or value != _read(quantity.value):
@@ -63,6 +65,13 @@ def _equations(node: Node, text: str) -> Iterator[Drop]:
             true = False
         if not true:
             yield Drop("equation_false", sentence, node=node.id)
+
+
+def _prose(node: Node) -> Iterator[Drop]:
+    """No equation of an imported step is false: its prose is read, since it has no terse notation."""
+    for equation in decidable_equations(node.text):
+        if not equation.true and node.role in ("step", "correction"):
+            yield Drop("equation_false", f"{equation.left} = {equation.right}", str(equation.exact), node.id)
 
 
 def _states(item: Item) -> Iterator[Drop]:

@@ -26,7 +26,8 @@ def shortcut_clean(item: Item) -> Iterator[Drop]:
         if segment.role == "answer":
             continue
         node = item.nodes.get(segment.node)
-        if node is None or node.verdict != "right" or node.role in ("mistake", "consequence"):
+        right = node is not None and (node.verdict == "right" or (item.imported and node.verdict == "unknown"))
+        if node is None or not right or node.role in ("mistake", "consequence"):
             yield Drop("node_not_right", node.verdict if node else None, "right", segment.node, "shortcut")
         elif segment.node in seen:
             yield Drop("told_twice", segment.brief, node=segment.node, half="shortcut")

@@ -55,3 +55,12 @@ def _steps(text: str) -> tuple[tuple[Span, tuple[Equation, ...]], ...]:
         found.append(((first, stop), tuple(by_end[stop])))
         start = stop
     return tuple(found)
+
+
+# 7 * 3 = 1 mod 10, 101 + 1 = 110 in base 2, 12_{7} + 6 = 21_{7}
+_OTHER_ARITHMETIC = re.compile(r"\s*\(?\s*(?:\\?p?mod\b|\\bmod\b|(?:in )?base\b|_\{?\d)", re.IGNORECASE)
+
+
+def decidable_equations(text: str) -> list[Equation]:
+    """The equations of anybody's prose that are true or false; arithmetic to another base or modulus is not judged."""
+    return [each for each in equations(text) if not _OTHER_ARITHMETIC.match(text, each.end)]

@@ -35,6 +35,10 @@ class GenerateCounts(msgspec.Struct, frozen=True):
     duplicates: int = 0
     unused: int = 0
     unusable: dict[str, int] = {}  # rows of the file beside `rows`, by reason
+    asked: dict[str, int] = {}  # what models were asked: answers and tokens by role, those of rejected problems too
+    mixed: dict[str, int] = {}  # pairs by family and method, where shares were given
+    proofs: dict[str, int] = {}  # mistakes of imported traces by how they are known
+    equations: int = 0  # that were read beside them, all of them true
 
 
 class Drop(Record, frozen=True):

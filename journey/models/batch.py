@@ -299,11 +299,12 @@ class Writing:
         Several steps are taken before the device is waited for: rows that have ended meanwhile have written for nothing.
         """
         ahead = AHEAD.get(self.device.type, AHEAD_ELSEWHERE)
-        ahead = ahead if ahead > 1 and can_merge(batch.cache) else 1
         left = (self.caps[row] - len(self.written[row]) for row in batch.rows if row in self.live)
         count = min(ahead, max(left))
-        begun = batch.ids, batch.mask, batch.positions, batch.steps, tokens_in(batch.cache) if ahead > 1 else 0
-        for few in (FEW_AHEAD, None) if count > 1 else (0,):
+        # Steps can be taken again only in a cache that can be rewound; in any other all candidates are looked at first.
+        again = count > 1 and can_merge(batch.cache)
+        begun = batch.ids, batch.mask, batch.positions, batch.steps, tokens_in(batch.cache) if again else 0
+        for few in (FEW_AHEAD, None) if again else (None,) if count > 1 else (0,):
             # (step, what, row): one copy to the host for all of them
             table = torch.stack([self._next(batch, padded, few) for _ in range(count)]).tolist()
             if not any(any(step[3]) for step in table if len(step) > 3):
@@ -347,7 +348,8 @@ class Writing:
     def _mask(self, batch: _Batch, few: int | None) -> torch.Tensor:
         """What is no padding: (row, token), or of one new token (row, 1, 1, token), at whose numbers transformers does not look."""
         by_kernel = self.decoder.model.config.get_text_config()._attn_implementation == "sdpa"
-        if few == 0 or batch.ids.shape[1] > 1 or not by_kernel:
+        # A sliding window's layers hold fewer tokens than the mask has, which transformers cuts for them.
+        if few == 0 or batch.ids.shape[1] > 1 or not by_kernel or not can_merge(batch.cache):
             return batch.mask
         return batch.mask[:, None, None].bool()
 

@@ -218,7 +218,7 @@ class Endpoint:
 
     def complete(
         self,
-        prompt: Sequence[int],
+        prompt: Sequence[int] | str,
         *,
         cap: int,
         temperature: float = 0.0,
@@ -229,17 +229,21 @@ class Endpoint:
         draw: str = "",
         stops: Sequence[int] | None = None,
     ) -> Reply:
-        """Complete token ids. `model` is another name of the same server, e.g. an adapter's; `draw` tells samples apart.
+        """Complete token ids, or a text. `model` is another name of the same server, e.g. an adapter's; `draw` tells samples apart.
 
         With `stops` the server has to be vLLM: the answer ends at these tokens too, and its own tokens are in the reply.
         """
         name, create = model or self.ref.name, self.client.completions.with_raw_response.create
-        asked = {"model": name, "prompt": list(prompt), "max_tokens": cap}
+        asked: dict[str, Any] = {
+            "model": name,
+            "prompt": prompt if isinstance(prompt, str) else list(prompt),
+            "max_tokens": cap,
+        }
         asked |= {"temperature": temperature, "top_p": top_p, "seed": seed}
         if stops is not None:
             exact = {"return_token_ids": True, "skip_special_tokens": False, "stop_token_ids": list(stops)}
             asked["extra_body"] = exact
-        request = self._request(create, asked, len(prompt), draw)
+        request = self._request(create, asked, _most_tokens(prompt) if isinstance(prompt, str) else len(prompt), draw)
         done = self._with_logprobs(create, asked | {"logprobs": 1}, request, draw) if logprobs else None
         done = done or self.use.run(self._completed(request))
         told = done.choice.logprobs.token_logprobs if logprobs and done.choice.logprobs else None
@@ -261,14 +265,21 @@ class Endpoint:
         seed: int | None = None,
         turns: Sequence[tuple[str, str]] = (),
         draw: str = "",
+        begun: str = "",
     ) -> Reply:
-        """Answer one message of a user, after `turns` of message and answer; `draw` tells samples apart."""
+        """Answer one message of a user, after `turns` of message and answer; `draw` tells samples apart.
+
+        An answer that is `begun` is a last message that servers which know `continue_final_message` go on from.
+        """
         asked = self._message(text, cap) | {"temperature": temperature, "top_p": top_p, "seed": seed}
         for said, answer in reversed(turns):
             earlier = [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
             asked["messages"] = [*earlier, *asked["messages"]]
+        if begun:
+            asked["messages"] = [*asked["messages"], {"role": "assistant", "content": begun}]
+            asked["extra_body"] = {"continue_final_message": True, "add_generation_prompt": False}
         create = self.client.chat.completions.with_raw_response.create
-        most = sum(map(_most_tokens, [text, *(part for turn in turns for part in turn)]))
+        most = sum(map(_most_tokens, [text, *([begun] if begun else ()), *(part for turn in turns for part in turn)]))
         done = self.use.run(self._completed(self._request(create, asked, most, draw)))
         return self._reply((done.choice.message or _Message()).text(), done, cap, None)
 

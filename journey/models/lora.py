@@ -207,7 +207,8 @@ class Stack:
     def train(self, grouped: bool | None = None) -> None:
         """Give the adapters gradients: `grad`, (run, value) like `flat`, into which backward adds.
 
-        `grouped` picks the body of the low-rank products (`journey.models.compute.segments`); None: grouped on a GPU where it can.
+        `grouped` picks the body of the low-rank products (`journey.models.compute.segments`); None: grouped on a GPU in bfloat16,
+        where the widths allow it.
         """
         widths = [self.rank, *(width for _, *sides in self._places.values() for width in sides)]
         can = can_group(widths, self._computes)
@@ -215,7 +216,9 @@ class Stack:
             raise ValueError(
                 f"grouped products cannot be had in {self._computes} with these widths: {sorted(set(widths))}"
             )
-        self.grouped = (can and self.flat.device.type == "cuda") if grouped is None else grouped
+        # In float32 a GPU has no kernel for grouped products: PyTorch would read the segments' ends back at every one.
+        fast = can and self.flat.device.type == "cuda" and self._computes is torch.bfloat16
+        self.grouped = fast if grouped is None else grouped
         self.anchor = torch.zeros((), device=self.flat.device, requires_grad=True)
         self._prepare()
 

@@ -56,8 +56,8 @@ class LimitSettings(Protocol):
     def max_cost(self) -> float | None: ...
 
 
-def limits_of(settings: LimitSettings) -> ServerLimits:
-    """The limits that settings give. Raises UsageError for a limit of the cost without what things cost."""
+def limits_of(settings: LimitSettings, at_once: int | None = None) -> ServerLimits:
+    """The limits that settings give; `at_once` requests where they say nothing of that (a server started here). Raises UsageError for a limit of the cost without what things cost."""
     price_in, price_out = settings.price_in or 0.0, settings.price_out or 0.0
     if settings.max_cost is not None and not (price_in or price_out):
         raise UsageError(
@@ -65,7 +65,7 @@ def limits_of(settings: LimitSettings) -> ServerLimits:
             "give --price-in and --price-out, of a million tokens each (prices of 0 are no limit)",
         )
     seconds = settings.answer_seconds or ANSWER_SECONDS
-    return ServerLimits(settings.in_flight, seconds, price_in, price_out, settings.max_cost)
+    return ServerLimits(settings.in_flight or at_once, seconds, price_in, price_out, settings.max_cost)
 
 
 class CostReached(PartialError):

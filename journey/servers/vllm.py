@@ -24,7 +24,7 @@ from journey.processes import environment
 PYTHON = "JOURNEY_VLLM"  # the variable that names its Python
 BASE_NAME = "base"  # what the base is called by the server; adapters are called as their runs
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that it accepts as --max-lora-rank
-AT_ONCE = 256  # sequences in its batch, at most
+AT_ONCE = {"cuda": 256, "cpu": 64}  # sequences in its batch; on two cores none of 256 answers came within ten minutes
 _LEFT_FREE = 0.05  # share of a GPU's memory
 _MOST_SHARE = 0.92
 _CPU_SHARE = 0.4  # of the free memory of a machine without GPU, for keys and values
@@ -52,6 +52,11 @@ class VllmInstall:
     device: str
     free: int = 0
     total: int = 0
+
+    @property
+    def at_once(self) -> int:
+        """Sequences in its batch, at most, and so requests in flight."""
+        return AT_ONCE[self.device]
 
     def memory_share(self) -> float:
         """The share of the GPU that may be used, in steps of 0.01: what is free, less a little. Raises UsageError for none."""
@@ -131,9 +136,11 @@ def command(
     """The words that start the server on loopback. `share` is that of the GPU's memory, `more` are further options."""
     words = [install.python, "-P", "-m", "vllm.entrypoints.openai.api_server", "--model", model.source]
     words += ["--host", "127.0.0.1", "--port", str(port), *model.arguments()]
-    words += ["--max-num-seqs", str(AT_ONCE), "--uvicorn-log-level", "warning"]
+    words += ["--max-num-seqs", str(install.at_once), "--uvicorn-log-level", "warning"]
     if install.device == "cpu":
-        words += ["--enforce-eager"]  # to compile takes longer on a CPU than it saves
+        # To compile takes longer on a CPU than it saves. A prompt that is read in pieces winds the generator of a request with a
+        # seed back, which generators of a CPU cannot: vLLM up to 0.32 ends with "CPU Generator does not use offset".
+        words += ["--enforce-eager", "--no-enable-chunked-prefill"]
     else:
         words += ["--gpu-memory-utilization", f"{share or install.memory_share():g}"]
     return [*words, *more]

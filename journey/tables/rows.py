@@ -94,7 +94,7 @@ class UserTable:
 
     def judged(self) -> Iterator[tuple[Mapping[str, Any], UserRow | UnusableRow]]:
         """Every raw row and what it is read as, in order. Raises UsageError for a broken file, RemoteError for the Hub."""
-        for where, row in self._raw():
+        for where, row in self.raw():
             yield row, read_row(row, where, self.mapping)
 
     def rows(self) -> Iterator[UserRow]:
@@ -114,7 +114,8 @@ class UserTable:
         assert source.repo is not None
         return load_hub(source.repo, source.config, source.split or self.split, source.revision)
 
-    def _raw(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def raw(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Every row as it stands there, with its place. Raises UsageError for a broken file, RemoteError for the Hub."""
         if self.source.repo is None:
             return raw_rows(self.source, self.split)
         return ((f"row {number}", row) for number, row in enumerate(self._dataset, start=1))

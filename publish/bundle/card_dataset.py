@@ -192,6 +192,8 @@ def _dataset_context(
         "mistakes": sorted(survey.mistakes.items()),
         "proofs": [(*both, n, percent(n / survey.proofs.total())) for both, n in sorted(survey.proofs.items())],
         "unverified": survey.unverified,
+        "asked": _asked(source.trees),
+        "imported": [(*what, n) for what, n in sorted(survey.imported.items())],
         "generated": _generated(source.trees),
         "funnel": source.curated.funnel,
         "benchmarks": source.curated.benchmarks,
@@ -248,6 +250,31 @@ def _generated(folders: Iterable[GeneratedFolder]) -> list[tuple[str, int]]:
         for words, numbers in by_words.items():
             total.update({f"{words} {key.replace('_', ' ')}": count for key, count in numbers.items()})
     return sorted(total.items())
+
+
+def _asked(folders: Iterable[GeneratedFolder]) -> list[tuple[str, str, str, int, int, int]]:
+    """The models that methods asked: role, model, prompts by hash, answers, tokens of prompts and of answers."""
+    rows: dict[tuple[str, str, str], Counter[str]] = {}
+    for folder in folders:
+        config, counts = folder.manifest.config, folder.counts.asked
+        for role in ("policy", "critic", "rewriter"):
+            model = config.get(role)
+            if isinstance(model, dict) and counts.get(f"{role} answers"):
+                oracle = ", shown the gold answer" if role == "critic" and config.get("oracle") else ""
+                key = (f"{role}{oracle}", str(model["name"]), _prompts(role, config))
+                for what in ("answers", "prompt tokens", "tokens"):
+                    rows.setdefault(key, Counter())[what] += counts.get(f"{role} {what}", 0)
+    return [(*key, n["answers"], n["prompt tokens"], n["tokens"]) for key, n in sorted(rows.items())]
+
+
+_PROMPTS_OF = {"policy": ("step",), "critic": ("critic", "critic_oracle", "judge", "reward"), "rewriter": ("rewrite",)}
+
+
+def _prompts(role: str, config: Mapping[str, Any]) -> str:
+    """The prompts of a role that a run could use, each with its hash."""
+    known = dict(config.get("prompts", {}))
+    known.pop("critic" if config.get("oracle") else "critic_oracle", None)
+    return ", ".join(f"{name} {known[name]}" for name in _PROMPTS_OF[role] if name in known) or "none"
 
 
 def terms(settings: PublishSettings, teacher: str) -> str:

@@ -52,6 +52,10 @@ class Survey:
     proofs: Counter[tuple[str, str]] = field(default_factory=Counter)  # pairs with mistakes, by origin and proof
     oracle_timed: int = 0
     unverified: int = 0
+    imported: Counter[tuple[str, str, str]] = field(
+        default_factory=Counter
+    )  # by data set, roles and way of the shortcut
+    teachers: dict[str, str] = field(default_factory=dict)  # licences of models, where the pairs state them
 
     def add(self, split: str, seen: _Seen) -> None:
         """Count one pair. Raises UsageError where its source comes with a second licence."""
@@ -74,6 +78,19 @@ class Survey:
         policy = columns.policy(seen.provenance)
         if policy:
             self.policies[policy] += 1
+            stated = seen.provenance.get("teacher_licence")
+            if isinstance(stated, str):
+                self.teachers[policy] = stated
+        drawn = seen.provenance.get("sampled_from")
+        if isinstance(drawn, str):
+            self.policies[drawn] += 1
+        if "dataset" in seen.provenance:
+            way = str(seen.provenance.get("shortcut", "")).partition(":")[0]
+            self.imported[str(seen.provenance["dataset"]), str(seen.provenance.get("roles")), way] += 1
+        for role in ("critic", "rewriter"):
+            asked = seen.provenance.get(role)
+            if isinstance(asked, dict) and asked.get("name") and asked["name"] != policy:
+                self.policies[str(asked["name"])] += 1
         self.oracle_timed += bool(seen.provenance.get("oracle_timed"))
         self.unverified += seen.provenance.get("roles") == columns.UNVERIFIED
 

@@ -171,7 +171,8 @@ _FALSE_EQUATIONS = {"digit", "carry", "sign", "off_by_one", "table", "place"}  #
 
 
 def origin(method: str, mistakes: int, provenance: Mapping[str, Any]) -> str | None:
-    """Where a pair's mistakes come from; None where it has none."""
+    """Where a pair's mistakes come from; None where it has none. Those of a rewritten pair are the other method's."""
+    method = str(provenance.get("of", method))
     return None if not mistakes else str(provenance.get("origin") or _BY_METHOD.get(method, "unknown"))
 
 
@@ -179,6 +180,7 @@ def proof(method: str, mistakes: int, source: str, provenance: Mapping[str, Any]
     """How a pair's mistakes are known to be some: by the weakest proof among them; None where it has none."""
     if not mistakes:
         return None
+    method = str(provenance.get("of", method))
     if provenance.get("proof"):
         return str(provenance["proof"])
     stated = source in FAMILIES.names() or set(provenance.get("kinds", ("?",))) <= _FALSE_EQUATIONS

@@ -17,7 +17,7 @@ from journey.config import CurateSettings
 from journey.curate.item import Item
 from journey.curate.rules import Context, bind, resolve_options
 from journey.generate.made import MadePair, Rejection
-from journey.generate.protocols import AttemptReader, Method, UnnoticedMistakes
+from journey.generate.protocols import AskingMethod, AttemptReader, Method, TraceReader, UnnoticedMistakes
 from journey.schema import Pair, Problem, Tree, decode, encode
 
 COUNT = 50
@@ -50,13 +50,18 @@ def pairs(*combination: Any, **more: Any) -> list[MadePair]:
 @pytest.mark.parametrize("entry", METHODS.entries(), ids=lambda entry: entry.name)
 class TestEveryMethod:
     def test_it_is_what_the_protocol_says(self, entry: Entry[Any]) -> None:
-        assert isinstance(entry.target(), Method) and entry.module.rpartition(".")[2] == entry.name
+        assert isinstance(entry.target(), Method) and entry.module.rpartition(".")[2] in (entry.name, f"{entry.name}ed")
         assert isinstance(entry.facts["model"], bool)
-        assert set(entry.facts) <= {"model", "problems", "attempts"}, "which families it works on is said by them"
+        known = {"model", "problems", "attempts", "traces", "needs", "may_need", "prompts"}
+        assert set(entry.facts) <= known, "which families it works on is said by them"
+        assert isinstance(entry.target(), AskingMethod) == entry.facts["model"]
+        if entry.facts["model"]:
+            assert set(entry.target().asks) <= {*entry.facts["needs"], *entry.facts.get("may_need", ())}
         named = any(entry.name in family.facts["methods"] for family in FAMILIES.entries())
-        reads = entry.facts.get("problems") or entry.facts.get("attempts")
+        reads = entry.facts.get("problems") or entry.facts.get("attempts") or entry.facts.get("traces")
         assert named or reads, "no family names it, and it reads neither problem files nor attempts"
         assert isinstance(entry.target(), AttemptReader) == bool(entry.facts.get("attempts"))
+        assert isinstance(entry.target(), TraceReader) == bool(entry.facts.get("traces"))
 
     def test_settings_have_defaults_and_descriptions_and_refuse_what_they_do_not_know(self, entry: Entry[Any]) -> None:
         settings = entry.target.Settings

@@ -23,10 +23,11 @@ from journey.errors import UsageError
 from journey.finetune.runs import ArmContext
 from journey.formats.folders import open_finished
 from journey.generate.attempts.matched import AttemptedProblem
-from journey.generate.protocols import AttemptReader
+from journey.generate.protocols import AttemptReader, TraceReader
 from journey.generate.run import generate
 from journey.models import load
 from journey.schema import Verdict, encode
+from journey_testing import traces
 from journey_testing.attempts import attempted
 from journey_testing.golden import GOLDEN, check_golden
 from journey_testing.matrices import NUMBERS, matrix
@@ -56,6 +57,9 @@ def of_method(name: str) -> Iterable[bytes]:
         for each in tried():
             one = method.make_of(each, 0)
             yield encode(one.pair) + encode(one.tree) if hasattr(one, "pair") else repr(one).encode()
+    if isinstance(method, TraceReader):
+        for rows in traces.ROWS:
+            yield from (encode(one.pair) + encode(one.tree) for one in traces.made(rows))
     for family in FAMILIES.entries():
         if name in family.facts["methods"]:
             for index in range(PROBLEMS):

@@ -22,6 +22,7 @@ from journey.formats.scores import Scores
 from journey.generate.sample import sample
 from journey.schema import Sample, decode
 from journey.servers import vllm
+from journey.servers.use import limits_of
 from journey_testing import vllm_stand_in
 from journey_testing.folders import records
 
@@ -160,3 +161,14 @@ class TestWhereItIs:
         for share, said in ((None, "0.45"), (0.3, "0.3")):
             words = vllm.command(half, model, 1, share=share)
             assert words[words.index("--gpu-memory-utilization") + 1] == said and "--enforce-eager" not in words
+
+    def test_without_a_gpu_fewer_answers_are_written_at_once_and_prompts_are_read_whole(self) -> None:
+        model, settings = vllm.ServedModel("base", None, {}, 100, "float32"), EvaluateSettings(benchmarks=["gsm8k"])
+        for device, at_once in (("cpu", 64), ("cuda", 256)):
+            install = vllm.VllmInstall("python", "0.32.0", device, 8, 10)
+            words = vllm.command(install, model, 1)
+            assert words[words.index("--max-num-seqs") + 1] == str(at_once)
+            assert ("--no-enable-chunked-prefill" in words) == (device == "cpu")
+            assert limits_of(settings, install.at_once).in_flight == at_once
+            asked = settings.model_copy(update={"in_flight": 3})
+            assert limits_of(asked, install.at_once).in_flight == 3

@@ -16,6 +16,8 @@ from journey.schema import Check
 SLOTS = dict.fromkeys(
     [
         "x",
+        "need",
+        "name",
         "y",
         "expr",
         "written",
@@ -85,7 +87,7 @@ def test_no_marker_word_carries_the_notices() -> None:
 
 
 def test_slots_are_known() -> None:
-    derived = {"Why", "Fact", "of_noun", "later", "is_are", "box"}
+    derived = {"Why", "Fact", "Need", "of_noun", "later", "is_are", "box"}
     used = {field for bank in BANKS for phrase in bank for _, field, _, _ in Formatter().parse(phrase) if field}
     assert used <= set(SLOTS) | derived
 

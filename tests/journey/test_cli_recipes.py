@@ -110,7 +110,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("evaluate.strategy=[greedy, best-of-reward]", "best-of-reward needs a reward model"),
         ("evaluate.strategy=[pass]", "looks at the gold answer"),
         ("evaluate.map={prompt: q}", "unknown field 'prompt'"),
-        ("evaluate.larger=pockt", "did you mean pocket?"),
+        ("evaluate.larger=pockt", "did you mean pocket"),
         ("evaluate.endpoint=localhost", "is no http://HOST/v1"),
         ("evaluate.after=[nowhere]", "nowhere"),
         ("evaluate.aa_arm=jurney", ""),

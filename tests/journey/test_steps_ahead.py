@@ -62,9 +62,13 @@ def test_the_same_texts_however_far_ahead(
 
 
 @pytest.mark.parametrize("by_chance", [False, True])
-def test_the_device_is_waited_for_once_in_many_tokens(by_chance: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+def test_the_device_is_waited_for_once_in_many_tokens(
+    kind: str, by_chance: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the cache cannot be rewound, since a window slides over it."""
     monkeypatch.setattr(batch, "AHEAD", {"cpu": 16})
-    decoder = Decoder(tiny(), frozenset([WORDS]), 0, CAP)  # nothing ends: 30 tokens a row
+    decoder = Decoder(tiny(kind), frozenset([WORDS]), 0, CAP)  # nothing ends: 30 tokens a row
     with Waits() as waits:
         texts = written(decoder, by_chance)
     assert max(len(one.ids) for one in texts) == CAP

@@ -39,7 +39,15 @@ _STAGES: dict[str, tuple[str, type[BaseModel]]] = {  # whose settings the plug-i
     "engines": ("finetune", FinetuneSettings),
     "strategies": ("evaluate", EvaluateSettings),
 }
-_IN_TABLE = ("question", "levels", "licence", "methods", "families")  # facts that a table has room for
+_IN_TABLE = (
+    "question",
+    "levels",
+    "licence",
+    "methods",
+    "families",
+    "needs",
+    "may_need",
+)  # facts that a table has room for
 _OWN = {"methods": "generate", "filters": "curate"}  # kinds with settings of their own, and the stage that takes them
 
 
@@ -72,7 +80,8 @@ def _derived(kind: str, name: str) -> dict[str, Any]:
     if kind != "methods":
         return {}
     families = tuple(family.name for family in catalog.FAMILIES.entries() if name in family.facts["methods"])
-    return {"families": families} if families else {}
+    needs = {"needs": ("attempts",)} if catalog.METHODS.entry(name).facts.get("attempts") else {}
+    return {**({"families": families} if families else {}), **needs}
 
 
 def entry(kind: str, name: str) -> dict[str, Any]:

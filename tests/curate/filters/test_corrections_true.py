@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from journey.config import CurateSettings
 from journey.curate.item import Item
+from journey.curate.rules import Context
 from journey.schema import Arith
-from journey_testing.curation import EveryReason, Sound, mistake, node, right, trace, tree
+from journey_testing import traces
+from journey_testing.curation import EveryReason, Sound, mistake, node, reasons, right, trace, tree
 
 
 def computed(sound: Sound) -> Item:
@@ -27,3 +30,13 @@ class TestReasons(EveryReason):
         "target_out_of_reach": lambda sound: node(sound["search"], mistake, verdict="right"),
         "target_not_reached": lambda sound: trace(sound["search"], "shortcut", lambda old: [*old[:-2], old[-1]]),
     }
+
+
+def test_a_false_equation_in_the_prose_of_an_imported_step() -> None:
+    [made] = traces.made("s1k")
+    step = next(node for node in made.tree.nodes if "12 - 2 = 10" in node.text)
+    nodes = tuple(replace(node, text="12 - 2 = 11 are left.") if node is step else node for node in made.tree.nodes)
+    context = Context(CurateSettings())
+    assert not reasons("corrections_true", [Item(made.pair, made.tree)], context, {})
+    damaged = Item(made.pair, replace(made.tree, nodes=nodes))
+    assert reasons("corrections_true", [damaged], context, {}) == {"equation_false"}

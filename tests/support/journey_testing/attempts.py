@@ -100,3 +100,14 @@ def sample_folder(
         ProfileFile(tuple(profiles)).write(folder)
         folder.finish({"problems": count})
     return path
+
+
+def folder_of_answers(path: Path, problem: Problem, texts: list[str]) -> Path:
+    """A finished sample folder of a policy's answers to one problem."""
+    tried = {problem.id: [attempt_of(problem, text, index) for index, text in enumerate(texts)]}
+    with Folder.open(path, "sample", {"made": 1}) as folder:
+        folder.write(PROBLEMS_FILE, json_lines([problem]))
+        folder.write(f"{ATTEMPTS}/{POLICY.name}.jsonl", json_lines(tried[problem.id]))
+        ProfileFile((profile_of(POLICY, tried, 30),)).write(folder)
+        folder.finish({"problems": 1})
+    return path

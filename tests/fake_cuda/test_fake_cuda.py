@@ -1,0 +1,134 @@
+"""Training and sampling on a GPU that is not there: nothing mixes devices, and how often the GPU is told and waited for.
+
+A Llama in `make test`, with any build of PyTorch; `make test-fake-cuda` runs all with a CUDA build and keeps the counts.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from journey.finetune.training import adapters, stacked
+from journey.models.completion import CompletionRequest
+from journey.models.decode import Decoder
+from journey.models.lora import Stack
+from journey.models.random import uniforms
+from journey_testing.fake_device import FakeGpu, Told
+from journey_testing.models import tiny_config, tiny_model
+from journey_testing.runs import VOCABULARY, random_rows, run_of, setup_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+_BUILD = pytest.mark.skipif(torch.version.cuda is None, reason="wants a CUDA build of PyTorch: make test-fake-cuda")
+KINDS = ["llama", *(pytest.param(kind, marks=_BUILD) for kind in ("qwen3", "gemma2", "gemma3_text"))]
+OWN: dict[str, dict[str, Any]] = {
+    "gemma2": {"tie_word_embeddings": False},
+    "gemma3_text": {"head_dim": 16, "sliding_window": 6},
+}
+TABLE = "JOURNEY_FAKE_CUDA_TABLE"  # names the file into which `make test-fake-cuda` has the counts written
+LOOKS = {"llama": 0, "qwen3": 0, "gemma2": 2, "gemma3_text": 0}  # of transformers' own, a padded pass
+
+
+def shape_of(kind: str) -> dict[str, Any]:
+    return {"vocab_size": VOCABULARY, **OWN.get(kind, {})}
+
+
+def fake_model(gpu: FakeGpu, kind: str) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    with torch.device(gpu.device):
+        return AutoModelForCausalLM.from_config(tiny_config(kind, **shape_of(kind)), dtype=torch.bfloat16)
+
+
+def noted(kind: str, what: str, operations: str, told: Told) -> None:
+    """Add a row to the table of counts, where one is wanted."""
+    if path := os.environ.get(TABLE):
+        waits = ", ".join(f"{count} {name}" for name, count in sorted(told.waits.items())) or "none"
+        with Path(path).open("a") as file:
+            file.write(f"| {kind} | {what} | {operations} | {waits} |\n")
+
+
+def step(kind: str, count: int, folder: Path, patch: pytest.MonkeyPatch) -> Told:
+    """What a step of so many runs of ragged rows tells the GPU; what PEFT begins with is made on a CPU, by PEFT."""
+    runs = [run_of(f"k{index}", 0, steps=4, rank=8) for index in range(count)]
+    data = {run.kind: random_rows(run.kind, 24, 4 + index, 12 + 9 * index) for index, run in enumerate(runs)}
+    setup = setup_of("stacked", folder, folder, pass_tokens=1 << 20)
+    with patch.context() as patched:
+        begun = adapters.initial_states(tiny_model(kind, **shape_of(kind)), runs, setup)
+        with FakeGpu() as gpu:
+            fakes = {origin: {name: gpu.fake(one) for name, one in state.items()} for origin, state in begun.items()}
+            patched.setattr(adapters, "initial_states", lambda *_: fakes)
+            patched.setattr(adapters, "digest_of", lambda _: "")
+            patched.setattr(stacked, "can_pack", lambda _: kind != "gemma2")  # it compares numbers
+            made = stacked.Training(fake_model(gpu, kind), 0, runs, data, setup, lambda *_: None)
+            assert made.packed == (kind != "gemma2") and made.stack.grouped
+            made.model.train()
+            made._one_step()
+            with gpu.counting() as told:
+                made._one_step()
+            assert made.stack.flat.device == gpu.device == made.first.device
+            made.stack.remove()
+    return told
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_mixes_no_devices_and_waits_once(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forward, backward and the optimiser; as many operations with three runs as with one where rows are packed."""
+    alone, three = (step(kind, count, tmp_path, monkeypatch) for count in (1, 3))
+    noted(kind, "step of 3 runs, one pass" if kind != "gemma2" else "step of 3 runs, padded", str(three.total), three)
+    assert three.waits["tolist"] == 1
+    assert three.waits.total() <= 1 + LOOKS[kind]
+    if kind != "gemma2":
+        assert alone.operations == three.operations
+
+
+def written(decoder: Decoder, gpu: FakeGpu, cap: int, by_chance: bool) -> Told:
+    """What it takes to write so many tokens after nine prompts of unequal length, for three adapters."""
+    requests = [
+        CompletionRequest(
+            [1] + [5] * (3 + number % 4), number % 3, cap=cap, chance=uniforms(64, number) if by_chance else None
+        )
+        for number in range(9)
+    ]
+    with gpu.counting() as told:
+        assert all(len(one.ids) == cap for one in decoder.write(requests, 1.0, 0.9))
+    return told
+
+
+@pytest.mark.parametrize("by_chance", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_sampling_mixes_no_devices_and_waits_once_in_sixteen_tokens(kind: str, by_chance: bool) -> None:
+    with FakeGpu() as gpu, torch.inference_mode():
+        model = fake_model(gpu, kind).eval()
+        names = [name for name, one in model.named_modules() if type(one) is torch.nn.Linear and name != "lm_head"]
+        stack = Stack(model, names, runs=3, rank=8)
+        decoder = Decoder(model, frozenset([VOCABULARY]), 0, 64, stack)
+        short, long = (written(decoder, gpu, cap, by_chance) for cap in (17, 33))
+    more = Told()
+    more.operations, more.waits = long.operations - short.operations, long.waits - short.waits
+    noted(kind, "16 tokens by chance" if by_chance else "16 greedy tokens", f"{more.total / 16:.0f} a token", more)
+    assert more.waits == {"tolist": 1}
+    assert short.waits["tolist"] == 2 and short.waits.total() <= 6  # a mask is looked at where prompts are padded
+
+
+def test_two_devices_in_one_operation_are_an_error() -> None:
+    with FakeGpu() as gpu, pytest.raises(RuntimeError, match="same device"):
+        torch.zeros(2, device=gpu.device).add(torch.zeros(2))
+
+
+def test_every_wait_is_counted() -> None:
+    with FakeGpu() as gpu:
+        there = torch.ones(3, device=gpu.device)
+        with gpu.counting() as told:
+            bool((there > 0).any())
+            there.sum().item()
+            there.tolist()
+            there.cpu()
+            torch.ones(3).to(gpu.device)
+            torch.ones(3).to(gpu.device, non_blocking=True)
+        assert told.waits == {"number": 2, "tolist": 1, "copy to the host": 1, "copy from the host": 1}
+        with pytest.raises(Exception, match="nonzero"):
+            there.nonzero()

@@ -1,0 +1,137 @@
+"""The guard of rewrites: every planted loss is caught, of every piece of pairs that search and slips make, and plain rewordings pass."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import pytest
+
+from journey.answers.equations import equations
+from journey.answers.prose_numbers import numerals
+from journey.generate.asking.guard import loss, trace_loss
+from journey.schema import Segment
+from journey_testing.pairs import pairs_of
+
+NAMED = ("mistake", "notice", "correction")
+
+
+@cache
+def pieces() -> tuple[Segment, ...]:
+    made = [*pairs_of("countdown", "search", 60), *pairs_of("arithmetic", "slips", 60)]
+    return tuple(segment for pair in made for half in (pair.shortcut, pair.journey) for segment in half.segments[:-1])
+
+
+def numbers_of(text: str) -> str:
+    return ", ".join(text[each.start : each.end] for each in numerals(text))
+
+
+def changed_number(text: str) -> str:
+    """The last number one higher."""
+    last = numerals(text)[-1]
+    return f"{text[: last.start]}{int(last.value) + 1}{text[last.end :]}"
+
+
+def other_sign(text: str) -> str:
+    return re.sub(r"(?<=\d) ([-+*]) (?=\d)", lambda match: f" {'-' if match[1] != '-' else '+'} ", text, count=1)
+
+
+def has_number(each: Segment) -> bool:
+    return bool(numerals(each.text)) and numerals(each.text)[-1].value.denominator == 1
+
+
+def has_equation(each: Segment) -> bool:
+    return any(equations(each.text))
+
+
+PLANTS: dict[str, tuple[Callable[[Segment], bool], Callable[[str], str]]] = {
+    "a piece is dropped": (lambda each: each.role != "plan", lambda text: " "),
+    "a number is changed": (has_number, changed_number),
+    "a number is added": (lambda each: True, lambda text: f"{text} That makes 977 in all."),
+    "numbers are dropped": (has_number, lambda text: re.sub(r"\d[\d,.]*", "it", text)),
+    "an operation is changed": (lambda each: other_sign(each.text) != each.text and has_equation(each), other_sign),
+    "an equation is said in words": (has_equation, lambda text: text.replace(" = ", " is ")),
+    "a false equation is added": (lambda each: True, lambda text: f"{text} So 2 + 2 = 5."),
+    "a mistake is doubted at once": (lambda e: e.role in ("mistake", "step", "correction"), lambda text: f"{text} No, that is wrong."),
+    "a notice agrees": (lambda each: each.role == "notice", lambda text: f"All is well with {numbers_of(text)}"),
+    "a notice approves": (lambda each: each.role == "notice", lambda text: f"{text} But it is right after all."),
+    "a way back is no way back": (lambda each: each.role == "backtrack", lambda text: f"So: {numbers_of(text)}"),
+    "the answer is boxed early": (lambda each: True, lambda text: f"{text} \\boxed{{4}}"),
+    "a tag is closed": (lambda each: True, lambda text: f"{text}</s1>"),
+    "it goes on and on": (lambda each: True, lambda text: text + " and so on" * 200),
+}  # fmt: skip
+
+
+def planted(kind: str) -> Iterator[tuple[Segment, str]]:
+    fits, plant = PLANTS[kind]
+    for each in pieces():
+        if fits(each):
+            yield each, plant(each.text)
+
+
+@pytest.mark.parametrize("kind", PLANTS)
+def test_every_planted_loss_is_caught(kind: str) -> None:
+    tried = list(planted(kind))
+    missed = [(each.role, each.text, text) for each, text in tried if loss(each, text) is None]
+    assert len(tried) > 20 and not missed, f"{len(missed)} of {len(tried)}: {missed[:3]}"
+
+
+def test_losses_are_counted_by_what_they_lose() -> None:
+    reasons = Counter(
+        (each.role, loss(each, text)) for each, text in planted("a number is changed") if each.role in NAMED
+    )
+    assert {reason for _, reason in reasons} <= {"equation_false", *(f"{role}_changed" for role in NAMED)}
+    dropped = {loss(each, text) for each, text in planted("a piece is dropped")}
+    assert {f"{role}_lost" for role in NAMED} <= dropped <= {"piece_lost", *(f"{role}_lost" for role in NAMED)}
+
+
+def test_a_trace_that_stays_as_it_is_loses_nothing() -> None:
+    for each in pieces():
+        assert loss(each, each.text) is None
+
+
+def segment(role: str, text: str) -> Segment:
+    return Segment(role, text, "", 0, 0, 0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("role", "before", "after"),
+    [
+        ("step", "The boxes hold 3 * 14 = 42 pens.", "So, three boxes: 3 * 14 = 42 pens are in them."),
+        ("mistake", "That makes 42 - 5 = 38.", "She gives some away, and 42 - 5 = 38 are left."),
+        ("notice", "Wait, 42 - 5 is 37, not 38.", "Hold on. 42 - 5 gives 37 and not 38!"),
+        ("notice", "That is not right.", "Something is wrong here."),
+        ("backtrack", "Back to 43, 6 and 2.", "I return to 43, 6 and 2."),
+        ("check", "Is that right? 3 * 14 = 42. Yes.", "Right? 3 * 14 = 42, it is. Good."),
+        ("plan", "Goal: 92. Numbers: 43, 6 and 2.", "I want to get 92 out of 43, 6 and 2."),
+    ],
+)
+def test_rewordings(role: str, before: str, after: str) -> None:
+    expected = "number_changed" if "three" in after else None  # a number in words is a number
+    assert loss(segment(role, before), after) == expected
+
+
+@pytest.mark.parametrize(
+    ("role", "before", "after", "why"),
+    [
+        ("notice", "Wait, 42 - 5 is 37, not 38.", "Wait, 42 - 5 is 38, not 37.", "notice_changed"),
+        ("notice", "That is wrong.", "That is not wrong.", "notice_changed"),
+        ("mistake", "That makes 42 - 5 = 38.", "That makes 42 - 5 = 37.", "mistake_changed"),
+        ("correction", "So 42 - 5 = 37.", "So 42 - 5 = 38.", "equation_false"),
+        ("step", "A 20% share of 50.", "A 20 share of 50.", "number_changed"),
+        ("step", "It is twice as much.", "It is as much.", "number_changed"),
+    ],
+)
+def test_small_changes(role: str, before: str, after: str, why: str) -> None:
+    assert loss(segment(role, before), after) == why
+
+
+def test_pieces_that_change_places_are_caught() -> None:
+    for pair in pairs_of("countdown", "search", 20):
+        texts = [each.text for each in pair.journey.segments[:-1]]
+        for place in range(len(texts) - 1):
+            swapped = [*texts[:place], texts[place + 1], texts[place], *texts[place + 2 :]]
+            if texts[place].split() != texts[place + 1].split():
+                assert trace_loss(pair.journey, swapped) is not None
