@@ -24,7 +24,7 @@ class Share:
 
 def parse_shares(specs: Sequence[str]) -> list[Share]:
     """Names with their shares, a whole number from 1 to MOST; without any, all are alike. Raises UsageError."""
-    shares = []
+    shares: list[Share] = []
     for spec in specs:
         name, equals, share = spec.partition("=")
         if equals and not (share.isascii() and share.isdigit() and 1 <= int(share) <= MOST):

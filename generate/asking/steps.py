@@ -146,11 +146,13 @@ def _wrong(
     graph = graph_of(problem)
     assert graph is not None
     meant = next(one for of_step in graph.steps for one in of_step.equations if one.id == each.quantity)
-    left, truth = brief_tokens(meant.tokens), graph.values[each.quantity]
-    check = Check("recompute", "x", "=", " ".join(meant.tokens))
-    shown = (left, brief_number(truth), brief_number(each.equation.claimed))
-    claim = QuantityClaim(each.quantity, value)
-    return JudgedStep("wrong", equations, None, each.kind, claim, str(truth), check, "checked:question", shown)
+    known = graph.values[each.quantity]
+    by_question = Check("recompute", "x", "=", " ".join(meant.tokens))
+    named_shown = (brief_tokens(meant.tokens), brief_number(known), brief_number(each.equation.claimed))
+    of_quantity = QuantityClaim(each.quantity, value)
+    return JudgedStep(
+        "wrong", equations, None, each.kind, of_quantity, str(known), by_question, "checked:question", named_shown
+    )
 
 
 def state_after(problem: Problem, path: Sequence[JudgedStep]) -> State | None:

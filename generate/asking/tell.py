@@ -195,8 +195,8 @@ class StepTeller:
                 return why or voice.choice(bank) % {"t": target}, "high ." if high else "low ."
             slots = {"r": listed(judged.move.after or ())[0] if judged.move.after else "these", "t": str(target)}
             return why or voice.choice(attempt_phrases.DEAD_ENDS) % slots, "dead end ."
-        bank = phrases.FAILS if step.score is not None else phrases.FOUND_WANTING
-        return why or voice.choice(bank), "wrong ."
+        doubts = phrases.FAILS if step.score is not None else phrases.FOUND_WANTING
+        return why or voice.choice(doubts), "wrong ."
 
     def _back(self, node: int, back_to: int, first: str | None, text: str) -> None:
         said = f" {first} {text}" if first else f" {text}"

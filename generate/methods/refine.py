@@ -57,7 +57,7 @@ class Refine:
     def asks(self) -> tuple[AskedRole, ...]:
         """The rewriter, and what the other method asks."""
         inner = [each.asks for each in self._inner.values() if isinstance(each, AskingMethod)]
-        return tuple(dict.fromkeys([*(role for asks in inner for role in asks), "rewriter"]))  # type: ignore[arg-type]
+        return tuple(dict.fromkeys([*(role for asks in inner for role in asks), "rewriter"]))
 
     @property
     def goes_on(self) -> bool:

@@ -199,5 +199,6 @@ class Rollouts:
         tree = Tree(identity, problem, "rollouts", seed, nodes, quantities, settings)
         known = provenance_of(models, self.asks, prompts_used(models, self.settings.score))
         provenance = {"seed": seed, "attempt": attempt, **known, **facts, "settings": settings}
-        ids = pair_id(problem.id, "rollouts", identity), problem, identity, "rollouts"
-        return MadePair(tree, Pair(*ids, *traces, mistakes, provenance))
+        shortcut, journey = traces
+        name = pair_id(problem.id, "rollouts", identity)
+        return MadePair(tree, Pair(name, problem, identity, "rollouts", shortcut, journey, mistakes, provenance))

@@ -19,9 +19,17 @@ Visit = tuple[int, Move, bool]
 class Space(Protocol):
     """What a family gives the search: a start, the target, legal moves, an exact solver, and sound leaf pruning."""
 
-    start: State
-    target: int
-    operations: str  # of * + - /
+    @property
+    def start(self) -> State:
+        """The numbers given."""
+
+    @property
+    def target(self) -> int:
+        """What is to be made."""
+
+    @property
+    def operations(self) -> str:
+        """Of * + - /, those that may be used."""
 
     def moves(self, state: State) -> list[Move]:
         """Legal moves in canonical order."""
