@@ -192,7 +192,7 @@ def _dataset_context(
         "mistakes": sorted(survey.mistakes.items()),
         "proofs": [(*both, n, percent(n / survey.proofs.total())) for both, n in sorted(survey.proofs.items())],
         "unverified": survey.unverified,
-        "asked": _asked(source.trees),
+        "asked": _asked(source.trees, survey.prompts),
         "imported": [(*what, n) for what, n in sorted(survey.imported.items())],
         "generated": _generated(source.trees),
         "funnel": source.curated.funnel,
@@ -252,7 +252,9 @@ def _generated(folders: Iterable[GeneratedFolder]) -> list[tuple[str, int]]:
     return sorted(total.items())
 
 
-def _asked(folders: Iterable[GeneratedFolder]) -> list[tuple[str, str, str, int, int, int]]:
+def _asked(
+    folders: Iterable[GeneratedFolder], prompts: set[tuple[str, str]]
+) -> list[tuple[str, str, str, int, int, int]]:
     """The models that methods asked: role, model, prompts by hash, answers, tokens of prompts and of answers."""
     rows: dict[tuple[str, str, str], Counter[str]] = {}
     for folder in folders:
@@ -261,7 +263,7 @@ def _asked(folders: Iterable[GeneratedFolder]) -> list[tuple[str, str, str, int,
             model = config.get(role)
             if isinstance(model, dict) and counts.get(f"{role} answers"):
                 oracle = ", shown the gold answer" if role == "critic" and config.get("oracle") else ""
-                key = (f"{role}{oracle}", str(model["name"]), _prompts(role, config))
+                key = (f"{role}{oracle}", str(model["name"]), _prompts(role, prompts))
                 for what in ("answers", "prompt tokens", "tokens"):
                     rows.setdefault(key, Counter())[what] += counts.get(f"{role} {what}", 0)
     return [(*key, n["answers"], n["prompt tokens"], n["tokens"]) for key, n in sorted(rows.items())]
@@ -270,11 +272,9 @@ def _asked(folders: Iterable[GeneratedFolder]) -> list[tuple[str, str, str, int,
 _PROMPTS_OF = {"policy": ("step",), "critic": ("critic", "critic_oracle", "judge", "reward"), "rewriter": ("rewrite",)}
 
 
-def _prompts(role: str, config: Mapping[str, Any]) -> str:
-    """The prompts of a role that a run could use, each with its hash."""
-    known = dict(config.get("prompts", {}))
-    known.pop("critic" if config.get("oracle") else "critic_oracle", None)
-    return ", ".join(f"{name} {known[name]}" for name in _PROMPTS_OF[role] if name in known) or "none"
+def _prompts(role: str, used: set[tuple[str, str]]) -> str:
+    """The prompts of a role that stand behind the pairs, each with its hash."""
+    return ", ".join(f"{name} {known}" for name, known in sorted(used) if name in _PROMPTS_OF[role]) or "none"
 
 
 def terms(settings: PublishSettings, teacher: str) -> str:

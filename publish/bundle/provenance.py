@@ -56,6 +56,7 @@ class Survey:
         default_factory=Counter
     )  # by data set, roles and way of the shortcut
     teachers: dict[str, str] = field(default_factory=dict)  # licences of models, where the pairs state them
+    prompts: set[tuple[str, str]] = field(default_factory=set)  # that models were asked with, by name and hash
 
     def add(self, split: str, seen: _Seen) -> None:
         """Count one pair. Raises UsageError where its source comes with a second licence."""
@@ -91,6 +92,9 @@ class Survey:
             asked = seen.provenance.get(role)
             if isinstance(asked, dict) and asked.get("name") and asked["name"] != policy:
                 self.policies[str(asked["name"])] += 1
+        prompts = seen.provenance.get("prompts")
+        if isinstance(prompts, dict):
+            self.prompts |= {(str(name), str(known)) for name, known in prompts.items()}
         self.oracle_timed += bool(seen.provenance.get("oracle_timed"))
         self.unverified += seen.provenance.get("roles") == columns.UNVERIFIED
 
