@@ -1,8 +1,9 @@
 """The guard of rewrites: what a piece of a trace says must stay what it is, whatever the words.
 
 Of every piece the numbers in their order, the equations with their values, the signs, how often it doubts and agrees are compared
-with what they were; a notice has to doubt and a way back to go back, or stay word for word; the answer is not rewritten at all. It
-is strict: a rewrite that says three times four for `3 * 4 = 12` loses an equation. What it rejects is counted by the first reason.
+with what they were; a notice has to doubt and a way back to go back, or stay word for word; no piece may speak of an answer that did
+not before, and the answer itself is not rewritten at all. It is strict: a rewrite that says three times four for `3 * 4 = 12` loses an
+equation. What it rejects is counted by the first reason.
 
     loss(segment, "Hmm, 3 * 14 is 42, not 45.")     # None, or a word: mistake_changed, notice_changed, number_changed, ...
 """
@@ -19,6 +20,7 @@ from journey.schema import Role, Segment, Trace
 
 _NAMED: tuple[Role, ...] = ("mistake", "notice", "correction")
 _MARKUP = re.compile(r"[<>]|\\|\bthink>|```")
+_ANSWER = re.compile(r"\banswers?\b", re.IGNORECASE)
 _SIGN = re.compile(r"(?<=[\d)a-z]) ([-+*/\u00d7\u00f7\u2212]) (?=[\d(a-z$])")  # between what is calculated with
 _ROOM, _TIMES = 120, 4  # characters that a rewrite may add, and times that it may be as long
 _NO_NUMBER = re.compile(r"\bdouble-check\w*|\bsecond (?:look|time|thoughts?|reading)\b", re.IGNORECASE)
@@ -65,6 +67,8 @@ def loss(segment: Segment, text: str) -> str | None:
         changed = "equation_changed"
     elif _numbers(before) != _numbers(text):
         changed = "number_changed"
+    elif len(_ANSWER.findall(text)) > len(_ANSWER.findall(before)):
+        changed = "answer_added"
     elif not _same_stance(segment.role, before, text):
         changed = "doubt_changed"
     elif segment.role == "backtrack" and not _BACK.search(text):

@@ -77,7 +77,8 @@ def scores(
     replies = yield [ModelRequest("critic", problem, score, said=text, cap=256, rated=rated) for text in said]
     if rated:
         return [round(reply.rating, 4) for reply in replies]
-    ratings = (read_rating(reply.text) for reply in replies)
+    # A reply that was cut off may end in a word that it only quoted.
+    ratings = (read_rating(reply.text) if reply.finish == "stop" else None for reply in replies)
     return [_UNSURE if rating is None else rating for rating in ratings]
 
 
