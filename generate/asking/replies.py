@@ -29,10 +29,9 @@ class CriticVerdict:
 
 
 def without_thoughts(reply: str) -> str:
-    """What follows the thinking of a reply; nothing where the thinking does not end."""
+    """What follows the thinking of a reply; all of it where the thinking does not end, which no form allows."""
     match = _THOUGHT.match(reply)
-    rest = reply[match.end() :] if match else reply
-    return "" if rest.lstrip().startswith("<think>") else rest.strip()
+    return (reply[match.end() :] if match else reply).strip()
 
 
 def read_verdict(reply: str) -> CriticVerdict | None:

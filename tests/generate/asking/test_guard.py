@@ -122,6 +122,7 @@ def test_rewordings(role: str, before: str, after: str) -> None:
         ("correction", "So 42 - 5 = 37.", "So 42 - 5 = 38.", "equation_false"),
         ("step", "A 20% share of 50.", "A 20 share of 50.", "number_changed"),
         ("step", "It is twice as much.", "It is as much.", "number_changed"),
+        ("check", "Is that right? 3 * 14 = 42. Yes.", "Is it? 3 * 14 = 42.", "doubt_changed"),
     ],
 )
 def test_small_changes(role: str, before: str, after: str, why: str) -> None:

@@ -73,6 +73,8 @@ def test_ratings(reply: str, rating: float | None) -> None:
         ("Sure!\n<s1>a</s1>\n<s2>c</s2>", None),
         ("<s1>a</s1>\n<s2>c <b>d</b></s2>", None),
         ("<s1>a</s2>\n<s2>c</s2>", None),
+        ("<s2>a</s1>\n<s2>c</s2>", None),
+        ("<think>\n<s1>a</s1>\n<s2>c</s2>", None),
     ],
 )
 def test_lines(reply: str, texts: list[str] | None) -> None:
