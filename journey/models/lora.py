@@ -216,7 +216,7 @@ class Stack:
             raise ValueError(
                 f"grouped products cannot be had in {self._computes} with these widths: {sorted(set(widths))}"
             )
-        # In float32 a GPU has no kernel for grouped products: PyTorch would read the segments' ends back at every one.
+        # In float32 PyTorch's shapes for grouped products refuse a GPU, whatever a real one may do: not tried on one yet.
         fast = can and self.flat.device.type == "cuda" and self._computes is torch.bfloat16
         self.grouped = fast if grouped is None else grouped
         self.anchor = torch.zeros((), device=self.flat.device, requires_grad=True)
