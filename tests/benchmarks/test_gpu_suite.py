@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SUITE = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu_suite.py"
 
 
+@pytest.mark.slow
 def test_every_part_of_the_suite_on_a_cpu(tmp_path: Path) -> None:
     """In one process; what is exact on a CPU comes out exact."""
     out = tmp_path / "gpu.json"

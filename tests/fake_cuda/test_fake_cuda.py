@@ -98,6 +98,7 @@ def written(decoder: Decoder, gpu: FakeGpu, cap: int, by_chance: bool) -> Told:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_chance", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_sampling_mixes_no_devices_and_waits_once_in_sixteen_tokens(kind: str, by_chance: bool) -> None:

@@ -131,6 +131,7 @@ def test_pairs_of_a_server_say_who_wrote_them_with_which_prompts_for_how_many_to
         assert pair.provenance["tokens"]["critic tokens"] and set(pair.provenance["prompts"]) == {"critic", "step"}
 
 
+@pytest.mark.slow
 def test_local_models_give_the_same_bytes_whatever_the_workers(tmp_path: Path) -> None:
     mixed = GenerateSettings(
         family=["arithmetic@1"], method=["rollouts=3", "slips=1"], policy="pocket", pairs=36,
