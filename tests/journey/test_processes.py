@@ -200,7 +200,7 @@ class TestPools:
             from journey.processes import WorkerPool
 
             def wait(_):
-                print(os.getpid(), flush=True)  # on stderr
+                os.write(2, b"%d\\n" % os.getpid())  # in one piece, or two workers' lines run into each other
                 time.sleep(600)
 
             if __name__ == "__main__":
