@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self
 
-from journey.schema import Pair, Tree
+from journey.schema import Pair, Trace, Tree, pair_id
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,12 @@ class MadePair:
 
     tree: Tree
     pair: Pair
+
+    @classmethod
+    def of(cls, tree: Tree, shortcut: Trace, journey: Trace, mistakes: int, provenance: dict[str, Any]) -> Self:
+        """The pair of a tree's two traces, named after the tree."""
+        ids = pair_id(tree.problem.id, tree.method, tree.id), tree.problem, tree.id, tree.method
+        return cls(tree, Pair(*ids, shortcut, journey, mistakes, provenance))
 
 
 @dataclass(frozen=True)

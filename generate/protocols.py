@@ -168,6 +168,10 @@ class AskingMethod(Protocol):
     def goes_on(self) -> bool:
         """Whether the policy must go on from the beginning of an answer."""
 
+    @property
+    def rewards(self) -> bool:
+        """Whether the critic rates texts, so that weights of this machine are those of a sequence classifier."""
+
     def make_asking(self, problem: Problem, models: AskedModels, seed: int, attempt: int = 0) -> Asking:
         """The work on one problem: yields requests, is sent their replies, and returns the pair or why there is none."""
 

@@ -334,7 +334,7 @@ def _models_of(settings: GenerateSettings, combined: Sequence[PairSource]) -> As
     roles = [role for role in ASKED_ROLES if any(role in method.asks for method in methods)]
     names = {role: str(getattr(settings, role)) for role in roles}
     draw = asking.drawn_by(settings.seed, settings.temperature, settings.top_p, settings.view)
-    rewards = any(source.options.get("score") == "reward" for source in combined)
+    rewards = any(method.rewards for method in methods)
     return asking.find_models(
         names, draw, rewards=rewards, continues=settings.continues or "auto", oracle=settings.oracle
     )

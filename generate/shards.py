@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -143,29 +144,62 @@ def add_counts(total: dict[str, Any], counts: dict[str, Any]) -> None:
             total[name] = total.get(name, 0) + value
 
 
+class _Results:
+    """The rows of a shard as they are made."""
+
+    def __init__(self, job: ShardJob) -> None:
+        self.job = job
+        self.rows: list[PairRow] = []
+        self.rejected: list[RejectedLine] = []
+        self._encode = msgspec.json.Encoder().encode
+
+    def add(self, index: int, problem: str, result: MadePair | Rejection, source: PairSource) -> None:
+        """What came of a problem at a place of the output."""
+        if isinstance(result, Rejection):
+            self.rejected.append(RejectedLine(index, problem, result.reason, result.detail))
+            return
+        pair, tree = self._encode(result.pair), self._encode(result.tree)
+        self.rows.append(PairRow(index, pair, tree, _counts(result, source)))
+
+    def shard(self, used: dict[str, int] | None = None) -> PairShard:
+        """All of them; `used` is what models were asked for it."""
+        job = self.job
+        return PairShard(job.key, self.rows, self.rejected, job.read, len(job.problems or ()), job.count, used or {})
+
+
 def make_shard(job: ShardJob) -> PairShard:
     """Every pair of one shard. Pure: the same job gives the same bytes in any process."""
-    encode = msgspec.json.Encoder().encode
-    rows: list[PairRow] = []
-    rejected: list[RejectedLine] = []
     if job.attempted and not any(source.dealt for source in job.sources):
         return _of_attempts(job)
     if job.imported:
         return _of_traces(job)
     if job.models is not None:
         return _asked(job, job.models)
+    results = _Results(job)
     makers = [_maker(source) for source in job.sources]
     order = turn(job.sources)
     with _uncollected():
         for index in range(job.first, job.first + job.count):
             maker = makers[order[index // job.per_problem % len(order)]]
             for problem, result in _attempts(job, maker, index):
+                results.add(index, problem, result, maker[3])
                 if isinstance(result, MadePair):
-                    counts = _counts(result, maker[3])
-                    rows.append(PairRow(index, encode(result.pair), encode(result.tree), counts))
                     break
-                rejected.append(RejectedLine(index, problem, result.reason, result.detail))
-    return PairShard(job.key, rows, rejected, job.read, len(job.problems or ()), job.count)
+    return results.shard()
+
+
+def _or_rejected(made: Callable[[], MadePair | Rejection]) -> MadePair | Rejection:
+    """What a method makes of a user's row; one that it fails on must not end the work on all the others."""
+    try:
+        return made()
+    except (JourneyError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the row
+        return _failed(error)
+
+
+def _failed(error: Exception) -> Rejection:
+    return Rejection("method_failed", f"{type(error).__name__}: {error}"[:200])
 
 
 _Tried = list[tuple[str, MadePair | Rejection]]  # what came of one place: problem and result, the last one the pair
@@ -173,7 +207,6 @@ _Tried = list[tuple[str, MadePair | Rejection]]  # what came of one place: probl
 
 def _asked(job: ShardJob, setup: AskedSetup) -> PairShard:
     """The pairs of a shard some of whose methods ask models: the work on all its places goes on in rounds."""
-    encode = msgspec.json.Encoder().encode
     makers, order = [_maker(source) for source in job.sources], turn(job.sources)
     models = opened(setup)
     facts = models.facts(("policy",) if any("policy" in asking.asks for asking in _asking(makers)) else ())
@@ -182,16 +215,11 @@ def _asked(job: ShardJob, setup: AskedSetup) -> PairShard:
     indices = range(job.first, job.first + job.count)
     chosen = [makers[order[index // job.per_problem % len(order)]] for index in indices]
     works = [_place(job, maker, facts, index) for maker, index in zip(chosen, indices, strict=True)]
-    tally = AskedTally()
-    rows: list[PairRow] = []
-    rejected: list[RejectedLine] = []
+    tally, results = AskedTally(), _Results(job)
     for index, maker, tried in zip(indices, chosen, rounds.carried_out(works, models.answer, tally), strict=True):
         for problem, result in tried:
-            if isinstance(result, MadePair):
-                rows.append(PairRow(index, encode(result.pair), encode(result.tree), _counts(result, maker[3])))
-            else:
-                rejected.append(RejectedLine(index, problem, result.reason, result.detail))
-    return PairShard(job.key, rows, rejected, job.read, len(job.problems or ()), job.count, tally.plain())
+            results.add(index, problem, result, maker[3])
+    return results.shard(tally.plain())
 
 
 def _asking(makers: Sequence[_Maker]) -> list[AskingMethod]:
@@ -219,7 +247,12 @@ def _place(
             assert family is not None
             problem = family.problem(job.seed, number, level, redraw)
         tally = AskedTally()
-        result = yield from rounds.counted(method.make_asking(problem, models, job.seed, attempt), tally)
+        try:
+            result = yield from rounds.counted(method.make_asking(problem, models, job.seed, attempt), tally)
+        except (JourneyError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_or_rejected`; what models write can be anything
+            result = _failed(error)
         if isinstance(result, MadePair):
             told = {**result.pair.provenance, "tokens": tally.plain()}
             result = replace(result, pair=msgspec.structs.replace(result.pair, provenance=told))
@@ -231,49 +264,30 @@ def _place(
 
 def _of_attempts(job: ShardJob) -> PairShard:
     """The pairs of all methods of each problem on which all of them can make one."""
-    encode = msgspec.json.Encoder().encode
-    readers = [_reader(source) for source in job.sources]
-    rows: list[PairRow] = []
-    rejected: list[RejectedLine] = []
+    readers, results = [_reader(source) for source in job.sources], _Results(job)
     for place, attempted in enumerate(job.attempted):
         for attempt in range(job.per_problem):
-            results = [reader.make_of(attempted, job.seed, attempt) for reader in readers]
-            index = job.first + (place * job.per_problem + attempt) * len(readers)
-            refused = next((result for result in results if isinstance(result, Rejection)), None)
-            if refused is not None:
-                rejected.append(RejectedLine(index, attempted.problem.id, refused.reason, refused.detail))
-                continue
-            for number, made in enumerate(results):
-                assert isinstance(made, MadePair)
-                rows.append(
-                    PairRow(index + number, encode(made.pair), encode(made.tree), _counts(made, job.sources[number]))
-                )
-    return PairShard(job.key, rows, rejected)
+            made = [reader.make_of(attempted, job.seed, attempt) for reader in readers]
+            refused = [result for result in made if isinstance(result, Rejection)]
+            first = job.first + (place * job.per_problem + attempt) * len(readers)
+            for index, (result, source) in enumerate(zip(refused[:1] or made, job.sources, strict=False), first):
+                results.add(index, attempted.problem.id, result, source)
+    return results.shard()
 
 
 def _of_traces(job: ShardJob) -> PairShard:
-    """The pairs of questions with traces; one that fails must not end the work on all the others."""
-    encode = msgspec.json.Encoder().encode
+    """The pairs of questions with traces."""
     [source] = job.sources
     method = METHODS.get(source.method)
     reader = method(method.Settings(**source.options))
     assert isinstance(reader, TraceReader), source.method
-    rows: list[PairRow] = []
-    rejected: list[RejectedLine] = []
+    results = _Results(job)
     for index in range(job.first, job.first + job.count):
         place, attempt = divmod(index - job.first, job.per_problem)
         imported = decode(job.imported[place], ImportedProblem)
-        try:
-            result = reader.make_of_traces(imported, job.seed, attempt)
-        except (JourneyError, MemoryError):
-            raise
-        except Exception as error:  # noqa: BLE001 - as in `_attempts`
-            result = Rejection("method_failed", f"{type(error).__name__}: {error}"[:200])
-        if isinstance(result, Rejection):
-            rejected.append(RejectedLine(index, imported.problem.id, result.reason, result.detail))
-            continue
-        rows.append(PairRow(index, encode(result.pair), encode(result.tree), _counts(result, job.sources[0])))
-    return PairShard(job.key, rows, rejected)
+        result = _or_rejected(partial(reader.make_of_traces, imported, job.seed, attempt))
+        results.add(index, imported.problem.id, result, source)
+    return results.shard()
 
 
 def _reader(source: PairSource) -> AttemptReader:
@@ -302,12 +316,7 @@ def _attempts(job: ShardJob, maker: _Maker, index: int) -> Iterator[tuple[str, M
         return
     if job.problems is not None:
         problem = job.problems[(index - job.first) // job.per_problem]
-        try:
-            yield problem.id, method.make(problem, job.seed, attempt)
-        except (JourneyError, MemoryError):
-            raise
-        except Exception as error:  # noqa: BLE001 - one row of a user's file must not end the work on all the others
-            yield problem.id, Rejection("method_failed", f"{type(error).__name__}: {error}"[:200])
+        yield problem.id, _or_rejected(partial(method.make, problem, job.seed, attempt))
         return
     assert family is not None
     for redraw in range(_REDRAWS):

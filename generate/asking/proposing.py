@@ -6,7 +6,6 @@ from collections.abc import Generator, Sequence
 from typing import Literal
 
 from journey.answers.grading import grade
-from journey.catalog import FAMILIES
 from journey.generate.asking.prompts import fill, prompt_hash
 from journey.generate.asking.replies import read_rating
 from journey.generate.asking.requests import AskedModels, ModelRequest, Replies
@@ -80,8 +79,3 @@ def scores(
     # A reply that was cut off may end in a word that it only quoted.
     ratings = (read_rating(reply.text) if reply.finish == "stop" else None for reply in replies)
     return [_UNSURE if rating is None else rating for rating in ratings]
-
-
-def can_be_searched(problem: Problem) -> bool:
-    """Whether the problem's family has states, legal moves and an exact solver."""
-    return "target" in problem.facts and problem.source in FAMILIES.names()

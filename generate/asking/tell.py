@@ -7,7 +7,6 @@ left the path, the lowest common ancestor of both (as in ASTRO, arXiv 2507.00417
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -205,22 +204,3 @@ class StepTeller:
             f"back to {listed(tuple(self.problem.facts['numbers']))[1]} ." if self.searching and not move else "back ."
         )
         self.pieces.append(("backtrack", said, state, node))
-
-
-def expression_of_moves(path: Sequence[JudgedStep]) -> str:
-    """The moves of a search as one expression, e.g. `(15 * 3) - 12`."""
-    terms: list[tuple[int, str]] = []
-
-    def term(value: int) -> str:
-        for index, (result, text) in enumerate(terms):
-            if result == value:
-                terms.pop(index)
-                return text
-        return str(value)
-
-    for step in path:
-        move = step.move
-        assert move is not None
-        first, second = term(move.a), term(move.b)
-        terms.append((move.result, f"({first} {move.sign} {second})"))
-    return terms[-1][1][1:-1]

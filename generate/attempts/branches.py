@@ -29,10 +29,10 @@ from journey.generate.attempts.matched import (
 from journey.generate.attempts.moves import WrongMove, right_move, slip, way
 from journey.generate.first_mistake.searches import ReadMove, State
 from journey.generate.made import MadePair, Rejection
-from journey.generate.search.narrate import listed
+from journey.generate.search.narrate import listed, terse_expression
 from journey.generate.search.phrases import ANSWERS, BACKS, PLANS, TRIES, spoken
 from journey.rng import digest, rng_for
-from journey.schema import Check, Node, Pair, Problem, Role, Trace, Tree, pair_id
+from journey.schema import Check, Node, Problem, Role, Trace, Tree
 from journey.views import lay_out
 
 Piece = tuple[Role, str, str, int]
@@ -152,8 +152,7 @@ def _made(
     tree = Tree(identity, problem, method, seed, tuple(teller.nodes))
     known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate()}
     provenance = {"seed": seed, "attempt": attempt, **known, **facts}
-    ids = pair_id(problem.id, method, identity), problem, identity, method
-    return MadePair(tree, Pair(*ids, shortcut, journey, mistakes, provenance))
+    return MadePair.of(tree, shortcut, journey, mistakes, provenance)
 
 
 def _pair(
@@ -181,8 +180,7 @@ def _pair(
         "notices": [node.check.kind for node in teller.nodes if node.role == "mistake" and node.check is not None],
         **({"oracle_timed": True} if timed else {}),
     }
-    ids = pair_id(problem.id, source, identity), problem, identity, source
-    return MadePair(tree, Pair(*ids, shortcut, journey, 0 if drawn.clean else 1, provenance))
+    return MadePair.of(tree, shortcut, journey, 0 if drawn.clean else 1, provenance)
 
 
 class _Teller:
@@ -261,7 +259,7 @@ class _Teller:
     def traces(self) -> tuple[Trace, Trace]:
         """The shortcut and the journey, both ending in the attempt's own box."""
         answer = str(self.chosen.answer)
-        brief = " ".join(answer.replace("(", " ( ").replace(")", " ) ").split())
+        brief = terse_expression(answer)
         plain = brief.replace("( ", "(").replace(" )", ")")
         closing: Piece = ("answer", self.answer % plain, f"\\boxed{{ {brief} }}", len(self.nodes) - 1)
         traces = [Trace(lay_out([*pieces, closing]), plain, brief) for pieces in (self.short, self.pieces)]

@@ -14,6 +14,7 @@ from journey import views
 from journey.answers.spelling import spelling
 from journey.catalog import FAMILIES
 from journey.errors import UsageError
+from journey.generate.search.narrate import terse_expression
 from journey.models import policy, template
 from journey.rng import rng_for
 from journey.schema import Problem
@@ -32,7 +33,7 @@ def worked(problem: Problem, view: View) -> str | None:
     if problem.check != "value":
         family = FAMILIES.get(problem.check)()
         gold = family.gold(problem)
-        spaced = spelling(problem)(" ".join(gold.replace("(", "( ").replace(")", " )").split()))
+        spaced = spelling(problem)(terse_expression(gold))
         return f"\\boxed{{ {spaced} }}" if view == "compact" else f"The answer is \\boxed{{{gold}}}."
     if not problem.solution or view == "compact":
         return None

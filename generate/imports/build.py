@@ -21,7 +21,7 @@ from journey.generate.imports.told import (
 )
 from journey.generate.made import MadePair, Rejection
 from journey.rng import digest
-from journey.schema import Node, Pair, Problem, Role, Trace, Tree, pair_id
+from journey.schema import Node, Problem, Role, Trace, Tree
 from journey.views import lay_out
 
 METHOD = "import"
@@ -76,8 +76,7 @@ def build(
     texts = [f"{piece[0]}\t{piece[1]}" for trace in (short, grown.pieces) for piece in trace]
     identity = digest("tree", problem.id, METHOD, *numbers, repr(sorted(settings.items())), *texts).hex()
     tree = Tree(identity, problem, METHOD, numbers[0], tuple(grown.nodes), settings=settings)
-    ids = pair_id(problem.id, METHOD, identity), problem, identity, METHOD
-    return MadePair(tree, Pair(*ids, traces[0], traces[1], len(mistakes), facts))
+    return MadePair.of(tree, traces[0], traces[1], len(mistakes), facts)
 
 
 def _with_checks(journey: Sequence[ToldSegment]) -> tuple[ToldSegment, ...]:

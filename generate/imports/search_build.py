@@ -18,11 +18,11 @@ from journey.generate.attempts import phrases
 from journey.generate.attempts.moves import right_move
 from journey.generate.imports.records import ImportedAnswer, ImportedProblem
 from journey.generate.made import MadePair, Rejection
-from journey.generate.search.narrate import listed
+from journey.generate.search.narrate import expression_of, listed, terse_expression
 from journey.generate.search.phrases import ANSWERS, BACKS, PLANS
 from journey.generate.search.tree import State
 from journey.rng import digest, rng_for
-from journey.schema import Check, Node, Pair, Problem, Reachable, Role, Trace, Tree, pair_id
+from journey.schema import Check, Node, Problem, Reachable, Role, Trace, Tree
 from journey.views import lay_out
 
 CHECKED_ROLES = "checked"  # played and solved, whatever the source says
@@ -217,8 +217,9 @@ class _PathTeller:
     def made(self, numbers: tuple[int, int], settings: dict[str, Any], facts: dict[str, Any]) -> MadePair:
         """The tree and its pair."""
         problem, (seed, attempt) = self.problem, numbers
-        answer = _expression(problem.facts["numbers"], [piece[2] for piece in self.short[1:]])
-        brief = " ".join(answer.replace("(", " ( ").replace(")", " ) ").split())
+        read = (_MOVE.search(piece[2]) for piece in self.short[1:])
+        answer = expression_of((int(m[1]), m[2], int(m[3]), int(m[4])) for m in read if m is not None)
+        brief = terse_expression(answer)
         closing: _Piece = ("answer", self.voice.choice(ANSWERS) % answer, f"\\boxed{{ {brief} }}", self.last)
         short, journey = (Trace(lay_out([*pieces, closing]), answer, brief) for pieces in (self.short, self.journey))
         mistakes = int(self.path.left)
@@ -242,20 +243,4 @@ class _PathTeller:
         texts = [f"{piece[0]}\t{piece[1]}" for piece in (*self.short, *self.journey)]
         identity = digest("tree", problem.id, "import", seed, attempt, repr(sorted(settings.items())), *texts).hex()
         tree = Tree(identity, problem, "import", seed, tuple(self.nodes), settings=settings)
-        ids = pair_id(problem.id, "import", identity), problem, identity, "import"
-        return MadePair(tree, Pair(*ids, short, journey, mistakes, provenance))
-
-
-def _expression(numbers: Sequence[int], moves: Sequence[str]) -> str:
-    """The moves of a right path as one expression of the numbers."""
-    written: list[tuple[int, str]] = [(number, str(number)) for number in numbers]
-    for move in moves:
-        found = _MOVE.search(move)
-        assert found is not None
-        pieces = []
-        for operand in (int(found[1]), int(found[3])):
-            place = next(n for n, (value, _) in enumerate(written) if value == operand)
-            pieces.append(written.pop(place)[1])
-        inner = [f"({piece})" if " " in piece else piece for piece in pieces]
-        written.append((int(found[4]), f"{inner[0]} {found[2]} {inner[1]}"))
-    return written[-1][1]
+        return MadePair.of(tree, short, journey, mistakes, provenance)

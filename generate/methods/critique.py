@@ -25,12 +25,13 @@ from journey.generate.asking.proposing import read_steps, step_requests
 from journey.generate.asking.replies import CriticVerdict
 from journey.generate.asking.requests import AskedModels, AskedRole, Asking, ModelRequest, Replies, provenance_of
 from journey.generate.asking.steps import JudgedStep, ProposedStep, judge, state_after
-from journey.generate.asking.tell import UNVERIFIED, StepTeller, ToldStep, expression_of_moves
+from journey.generate.asking.tell import UNVERIFIED, StepTeller, ToldStep
 from journey.generate.attempts.branches import is_search
 from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import METHODS
+from journey.generate.search.narrate import expression_of, terse_expression
 from journey.rng import digest, rng_for
-from journey.schema import Pair, Problem, Tree, pair_id
+from journey.schema import Problem, Tree
 
 NEEDS_BOTH = Rejection("needs_policy", "give --policy, which proposes steps, and --critic, which judges them")
 
@@ -59,6 +60,11 @@ class _Work:
     answer: str | None = None
     unread: int = 0
 
+    @property
+    def moves(self) -> list[tuple[int, str, int, int]]:
+        """The moves of a search that stand."""
+        return [(move.a, move.sign, move.b, move.result) for judged in self.path if (move := judged.move) is not None]
+
 
 @METHODS.add(
     "critique",
@@ -72,6 +78,7 @@ class Critique:
 
     Settings: ClassVar[type[BaseModel]] = CritiqueSettings
     goes_on: ClassVar[bool] = False
+    rewards: ClassVar[bool] = False
     asks: ClassVar[tuple[AskedRole, ...]] = ("policy", "critic")
 
     def __init__(self, settings: CritiqueSettings | None = None) -> None:
@@ -125,7 +132,7 @@ class Critique:
             if is_search(problem):
                 state = state_after(problem, work.path)
                 if state is None or len(state) == 1:
-                    return self._answered(problem, work, f"\\boxed{{{expression_of_moves(work.path)}}}")
+                    return self._answered(problem, work, f"\\boxed{{{expression_of(work.moves)}}}")
                 return False
             if verdict.action == "stop":
                 return (yield from self._asked_for_answer(problem, models, work))
@@ -169,7 +176,7 @@ class Critique:
             if verdict.action == "reflect" and reason is not None:
                 teller.rechecked(told, node, reason)
         answer = str(work.answer)
-        brief = " ".join(answer.replace("(", " ( ").replace(")", " ) ").split()) if is_search(problem) else answer
+        brief = terse_expression(answer) if is_search(problem) else answer
         shortcut, journey = teller.traces(answer, brief, node)
         settings = self.settings.model_dump(mode="json")
         who = repr([models[role].plain() for role in self.asks])
@@ -188,5 +195,4 @@ class Critique:
         if models.oracle or (unshown and models["critic"].view == "compact"):  # why it goes back stands in no text
             facts["oracle_timed"] = True
         provenance = {"seed": seed, "attempt": attempt, **provenance_of(models, self.asks, prompts), **facts}
-        ids = pair_id(problem.id, "critique", identity), problem, identity, "critique"
-        return MadePair(tree, Pair(*ids, shortcut, journey, len(teller.mistakes), {**provenance, "settings": settings}))
+        return MadePair.of(tree, shortcut, journey, len(teller.mistakes), {**provenance, "settings": settings})

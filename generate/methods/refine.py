@@ -16,17 +16,17 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from pydantic import BaseModel, Field
 
+from journey.catalog import FAMILIES
 from journey.catalog import METHODS as NAMES
 from journey.config import Settings, build
 from journey.generate.asking.guard import trace_loss
 from journey.generate.asking.prompts import Marked, escaped, fill, prompt_hash
 from journey.generate.asking.replies import read_lines
 from journey.generate.asking.requests import AskedModels, AskedRole, Asking, ModelReply, ModelRequest
-from journey.generate.attempts.branches import is_search
 from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import METHODS, AskingMethod
 from journey.rng import digest
-from journey.schema import Pair, Problem, Trace, pair_id
+from journey.schema import Problem, Trace
 from journey.views import lay_out
 
 NEEDS_REWRITER = Rejection("needs_rewriter", "give --rewriter, the model that rewrites")
@@ -51,7 +51,7 @@ class Refine:
 
     def __init__(self, settings: RefineSettings | None = None) -> None:
         self.settings = settings or RefineSettings()
-        self._inner = {name: _made(name, self.settings.options) for name in [self.settings.of] if name}
+        self._inner = {name: _method(name, self.settings.options) for name in [self.settings.of] if name}
 
     @property
     def asks(self) -> tuple[AskedRole, ...]:
@@ -64,14 +64,19 @@ class Refine:
         """Whether the other method needs a policy that goes on from a text."""
         return any(each.goes_on for each in self._inner.values() if isinstance(each, AskingMethod))
 
+    @property
+    def rewards(self) -> bool:
+        """Whether the other method's critic is a reward model."""
+        return any(each.rewards for each in self._inner.values() if isinstance(each, AskingMethod))
+
     def make(self, problem: Problem, seed: int, attempt: int = 0) -> MadePair | Rejection:
         """Nothing: there is no other voice without a model."""
         return NEEDS_REWRITER
 
     def make_asking(self, problem: Problem, models: AskedModels, seed: int, attempt: int = 0) -> Asking:
         """The other method's pair, rewritten; rejected where it has none, or no rewrite passes the guard."""
-        name = self.settings.of or ("search" if is_search(problem) else "slips")
-        inner = self._inner.get(name) or _made(name, self.settings.options)
+        name = self.settings.of or _default(problem)
+        inner = self._inner.get(name) or _method(name, self.settings.options)
         if isinstance(inner, AskingMethod):
             made = yield from inner.make_asking(problem, models, seed, attempt)
         else:
@@ -109,25 +114,19 @@ class Refine:
         tree = msgspec.structs.replace(made.tree, id=identity, method="refine")
         known = {"of": name, "rewriter": models["rewriter"].plain(), "rewrites_rejected": sum(losses.values())}
         known["prompts"] = {**pair.provenance.get("prompts", {}), "rewrite": prompt_hash("rewrite")}
-        return MadePair(
-            tree,
-            Pair(
-                pair_id(pair.problem.id, "refine", identity),
-                pair.problem,
-                identity,
-                "refine",
-                traces["shortcut"],
-                traces["journey"],
-                pair.mistakes,
-                {**pair.provenance, **known},
-            ),
-        )
+        return MadePair.of(tree, traces["shortcut"], traces["journey"], pair.mistakes, {**pair.provenance, **known})
 
 
-def _made(name: str, options: dict[str, Any]) -> Any:
+def _method(name: str, options: dict[str, Any]) -> Any:
     """Another method with its settings. Raises UnknownName, or UsageError for settings that it does not have."""
     method = NAMES.get(name)
     return method(build(method.Settings, options, f"refine.options of method {name}"))
+
+
+def _default(problem: Problem) -> str:
+    """The method whose pairs are rewritten where none is named."""
+    known = FAMILIES.entry(problem.source).facts["methods"] if problem.source in FAMILIES.names() else ()
+    return "search" if "search" in known else "slips"
 
 
 def _bare(text: str) -> str:

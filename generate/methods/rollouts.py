@@ -18,13 +18,14 @@ from journey.config import Settings
 from journey.generate.asking import policy_search, policy_steps
 from journey.generate.asking.policy_search import TreeShape
 from journey.generate.asking.policy_steps import GrownStep, StepTree, doubtful
-from journey.generate.asking.proposing import can_be_searched, prompts_used
+from journey.generate.asking.proposing import prompts_used
 from journey.generate.asking.requests import AskedModels, AskedRole, Asking, provenance_of
 from journey.generate.asking.tell import UNVERIFIED, StepTeller, ToldStep
+from journey.generate.attempts.branches import is_search
 from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import METHODS
 from journey.rng import digest, rng_for
-from journey.schema import Pair, Problem, Tree, pair_id
+from journey.schema import Node, Problem, Quantity, Trace, Tree
 
 NEEDS_POLICY = Rejection("needs_policy", "give --policy, the model that is asked")
 
@@ -87,6 +88,11 @@ class Rollouts:
         """Whether continuations are needed."""
         return self.settings.score == "montecarlo"
 
+    @property
+    def rewards(self) -> bool:
+        """Whether the critic is a reward model."""
+        return self.settings.score == "reward"
+
     def make(self, problem: Problem, seed: int, attempt: int = 0) -> MadePair | Rejection:
         """Nothing: there is no tree without a policy."""
         return NEEDS_POLICY
@@ -94,7 +100,7 @@ class Rollouts:
     def make_asking(self, problem: Problem, models: AskedModels, seed: int, attempt: int = 0) -> Asking:
         """The tree and its pair, or why there is none."""
         offset = attempt * self.settings.width
-        if can_be_searched(problem):
+        if is_search(problem):
             space = yield from policy_search.grown(models, problem, self.shape, offset)
             rng = rng_for("search", seed, problem.id, attempt)
             found = policy_search.told(space, self.shape, self.settings.limit, rng)
@@ -183,9 +189,9 @@ class Rollouts:
         problem: Problem,
         models: AskedModels,
         numbers: tuple[int, int],
-        nodes: Any,
-        quantities: Any,
-        traces: Any,
+        nodes: tuple[Node, ...],
+        quantities: tuple[Quantity, ...],
+        traces: tuple[Trace, Trace],
         mistakes: int,
         facts: dict[str, Any],
     ) -> MadePair:
@@ -199,6 +205,4 @@ class Rollouts:
         tree = Tree(identity, problem, "rollouts", seed, nodes, quantities, settings)
         known = provenance_of(models, self.asks, prompts_used(models, self.settings.score))
         provenance = {"seed": seed, "attempt": attempt, **known, **facts, "settings": settings}
-        shortcut, journey = traces
-        name = pair_id(problem.id, "rollouts", identity)
-        return MadePair(tree, Pair(name, problem, identity, "rollouts", shortcut, journey, mistakes, provenance))
+        return MadePair.of(tree, *traces, mistakes, provenance)

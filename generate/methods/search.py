@@ -24,7 +24,7 @@ from journey.generate.search.settings import SearchSettings
 from journey.generate.search.tree import LimitReached
 from journey.generate.search.walks import NumberWalk, TooFew, Walk
 from journey.rng import digest, rng_for
-from journey.schema import Pair, Problem, Trace, Tree, pair_id
+from journey.schema import Pair, Problem, Trace, Tree
 
 
 @METHODS.add("search", model=False)
@@ -66,17 +66,7 @@ class Search:
         tree_id = self._tree_id(problem, seed, attempt)
         tree = Tree(tree_id, problem, "search", seed, told.nodes, settings=self.told_as)
         provenance = {"seed": seed, "attempt": attempt, "visited": visited, "oracle_timed": left_out, **self.told_as}
-        pair = Pair(
-            pair_id(problem.id, "search", tree_id),
-            problem,
-            tree_id,
-            "search",
-            told.shortcut,
-            told.journey,
-            mistakes=told.mistakes,
-            provenance=provenance,
-        )
-        return MadePair(tree, pair)
+        return MadePair.of(tree, told.shortcut, told.journey, told.mistakes, provenance)
 
     def unnoticed(self, pair: Pair) -> Trace | None:
         """The journey's first wrong branch played out to the end and boxed as if it were right.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -32,8 +32,8 @@ def listed(state: State) -> tuple[str, str]:
     return ", ".join(words[:-1]) + " and " + words[-1], " ".join(words)
 
 
-def expression_of(search: Found) -> str:
-    """The arithmetic of the right path as one expression, e.g. `(15 * 3) - 12`."""
+def expression_of(moves: Iterable[tuple[int, str, int, int]]) -> str:
+    """Moves `(a, sign, b, result)` that end in one number as one expression, e.g. `(15 * 3) - 12`."""
     terms: list[tuple[int, str]] = []
 
     def term(value: int) -> str:
@@ -43,11 +43,15 @@ def expression_of(search: Found) -> str:
                 return text
         return str(value)
 
-    for visit in search.path():
-        a, op, b, c, _ = search.visits[visit][1]
+    for a, sign, b, result in moves:
         first, second = term(a), term(b)
-        terms.append((c, f"({first} {op} {second})"))
+        terms.append((result, f"({first} {sign} {second})"))
     return terms[-1][1][1:-1]
+
+
+def terse_expression(expression: str) -> str:
+    """An expression in terse notation, every bracket a word: `( 15 * 3 ) - 12`."""
+    return " ".join(expression.replace("(", " ( ").replace(")", " ) ").split())
 
 
 class _Narrator:
@@ -258,8 +262,8 @@ def narrate(search: Found, space: Space, plan: Plan, complete: bool, rng: Random
     narrator.tell(search.events)
     pieces = narrator.pieces
     steps: list[Piece] = [("step", *pieces[index][1:]) for index in narrator.steps]
-    expression = expression_of(search)
-    brief = " ".join(expression.replace("(", "( ").replace(")", " )").split())
+    expression = expression_of(search.visits[visit][1][:4] for visit in search.path())
+    brief = terse_expression(expression)
     answer = narrator.pick(phrases.ANSWERS) % expression
     last: Piece = ("answer", answer, f"\\boxed{{ {brief} }}", len(search.visits))
     shortcut = Trace(lay_out([pieces[0], *steps, last]), expression, brief)

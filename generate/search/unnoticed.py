@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from journey.generate.search import phrases
-from journey.generate.search.narrate import Piece, expression_of, listed
+from journey.generate.search.narrate import Piece, expression_of, listed, terse_expression
 from journey.generate.search.tree import Found, Move, Space, State
 from journey.schema import Pair, Role, Trace
 from journey.views import lay_out
@@ -66,9 +66,8 @@ def tell(pair: Pair, branch: Branch, space: Space, rng: Random) -> Trace:
         text = texts.get(node) if visit is not None else None
         text = text or f"\n{before}{equation}{between}{numbers}{after}"
         pieces.append((role, text, f"try {equation} left {brief} .", node))
-    moves = [(index - 1, move, False) for index, (move, _) in enumerate(branch)]
-    expression = expression_of(Found(moves, [], len(moves) - 1))
-    brief = " ".join(expression.replace("(", "( ").replace(")", " )").split())
+    expression = expression_of(move[:4] for move, _ in branch)
+    brief = terse_expression(expression)
     last = pair.journey.segments[-1]
     boxed = last.text.replace(f"{{{pair.journey.answer}}}", f"{{{expression}}}")
     answer: Piece = ("answer", boxed, f"\\boxed{{ {brief} }}", pieces[-1][3])

@@ -18,7 +18,7 @@ from journey.generate.slips.narrate import AGAIN, Voice
 from journey.generate.slips.slip import Slip
 from journey.generate.slips.text import WrongStep, brief_number, right_brief
 from journey.rng import digest, rng_for
-from journey.schema import Follows, Node, Pair, Problem, QuantityClaim, Role, Trace, Tree, pair_id
+from journey.schema import Follows, Node, Problem, QuantityClaim, Role, Trace, Tree
 from journey.views import lay_out
 
 Piece = tuple[Role, str, str, int]
@@ -93,8 +93,7 @@ def assemble(
         "notices": [each.reason.check.kind for each in episodes],
         "settings": settings,
     }
-    ids = pair_id(problem.id, method, tree.id), problem, tree.id, method
-    return MadePair(tree, Pair(*ids, shortcut, journey, len(episodes), provenance))
+    return MadePair.of(tree, shortcut, journey, len(episodes), provenance)
 
 
 def tree_id(problem: Problem, seed: int, attempt: int, settings: dict[str, Any], method: str = "slips") -> str:

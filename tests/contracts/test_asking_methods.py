@@ -6,9 +6,7 @@ from functools import cache
 
 import pytest
 
-from journey import views
 from journey.answers.claims import claim_is_false
-from journey.answers.grading import grade
 from journey.catalog import FAMILIES, METHODS
 from journey.config import CurateSettings, SampleSettings
 from journey.curate.item import Item
@@ -17,8 +15,9 @@ from journey.generate.asking.models import OpenModels, find_models
 from journey.generate.asking.requests import ASKED_ROLES, AskedTally, ModelReply, ModelRequest, Replies
 from journey.generate.asking.rounds import carried_out
 from journey.generate.made import MadePair, Rejection
-from journey.schema import Pair, Tree, decode, encode
+from journey.schema import encode
 from journey_testing.asked import same_words
+from journey_testing.pairs import assert_round_trips
 
 COUNT = 8
 ASKING = [entry.name for entry in METHODS.entries() if entry.facts["model"]]
@@ -86,16 +85,7 @@ class TestEveryAskingMethod:
 
     def test_views_round_trip(self, method: str, family: str) -> None:
         for one in pairs(method, family):
-            pair = one.pair
-            assert (decode(encode(pair), Pair), decode(encode(one.tree), Tree)) == (pair, one.tree)
-            assert pair.problem == one.tree.problem and (pair.method, pair.tree) == (method, one.tree.id)
-            assert pair.shortcut.answer == pair.journey.answer
-            assert pair.mistakes == sum(s.role == "mistake" for s in pair.journey.segments)
-            for trace in (pair.shortcut, pair.journey):
-                text = views.render(trace, "think").text
-                assert all(text[s.start : s.end] == s.text for s in trace.segments)
-                for view in views.VIEWS:
-                    assert grade(pair.problem, views.render(trace, view).text).outcome == "correct"
+            assert_round_trips(one, method)
 
     def test_curation_keeps_every_pair(self, method: str, family: str) -> None:
         context = Context(CurateSettings())

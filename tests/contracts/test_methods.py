@@ -18,7 +18,8 @@ from journey.curate.item import Item
 from journey.curate.rules import Context, bind, resolve_options
 from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import AskingMethod, AttemptReader, Method, TraceReader, UnnoticedMistakes
-from journey.schema import Pair, Problem, Tree, decode, encode
+from journey.schema import Problem, encode
+from journey_testing.pairs import assert_round_trips
 
 COUNT = 50
 LIMITS = {"limit_reached"}  # a method may give up on large problems, where its settings say when
@@ -113,16 +114,7 @@ class TestEveryCombination:
     def test_views_round_trip(self, family: str, level: int, method: str) -> None:
         """Records survive being written, spans are where the text is, and both halves end in the same right box."""
         for one in pairs(family, level, method):
-            pair = one.pair
-            assert (decode(encode(pair), Pair), decode(encode(one.tree), Tree)) == (pair, one.tree)
-            assert pair.problem == one.tree.problem and (pair.method, pair.tree) == (method, one.tree.id)
-            assert pair.shortcut.answer == pair.journey.answer
-            assert pair.mistakes == sum(s.role == "mistake" for s in pair.journey.segments)
-            for trace in (pair.shortcut, pair.journey):
-                text = views.render(trace, "think").text
-                assert all(text[s.start : s.end] == s.text for s in trace.segments)
-                for view in views.VIEWS:
-                    assert grade(pair.problem, views.render(trace, view).text).outcome == "correct"
+            assert_round_trips(one, method)
 
     def test_curation_keeps_every_pair(self, family: str, level: int, method: str) -> None:
         """Each mistake refuted, each notice checked, each move legal: by every filter that needs no base."""

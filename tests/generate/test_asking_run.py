@@ -19,10 +19,11 @@ from journey.formats.folders import open_finished
 from journey.formats.manifest import MANIFEST
 from journey.formats.marks import ServersUsed
 from journey.generate.mixing import parse_shares
+from journey.generate.protocols import METHODS
 from journey.generate.run import generate, plan
 from journey.generate.shards import PairSource, turn
 from journey.models.endpoints import Endpoint, EndpointRef
-from journey.schema import Pair
+from journey.schema import Pair, Problem
 from journey.servers.continuing import way_of
 from journey_testing.asked import ChatServer, chat_server, pens, pens_problems
 from journey_testing.commands import journey
@@ -78,6 +79,28 @@ def test_a_run_that_is_stopped_ten_times_asks_nothing_twice(
     assert len(server.asked) == asked + len(stops), "an answer that had arrived was asked for again"
     assert (out / MANIFEST).read_bytes() == (whole / MANIFEST).read_bytes()
     assert sum(one.answers for one in ServersUsed.read(out).used) == asked and not list(tmp_path.glob("*.sqlite*"))
+
+
+@EVERY
+def test_a_row_that_a_method_fails_on_is_counted_and_the_others_go_on(
+    method: str, server: ChatServer, problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = METHODS.get(method)
+    make, failed = kind.make_asking, set[str]()
+
+    def make_asking(self: Any, problem: Problem, *rest: Any) -> Any:
+        made = yield from make(self, problem, *rest)
+        if not failed or problem.id in failed:
+            failed.add(problem.id)
+            raise ValueError("nobody thought of this")
+        return made
+
+    whole = generate(settings(server, problems, method), tmp_path / "whole")
+    monkeypatch.setattr(kind, "make_asking", make_asking)
+    counts = open_finished(generate(settings(server, problems, method), tmp_path / "out"), "generate").manifest.counts
+    assert counts["rejected"]["method_failed"] == 1
+    before = open_finished(whole, "generate").manifest.counts
+    assert counts["pairs"] + counts["rejected"].get("method_failed", 0) >= before["pairs"] > 1
 
 
 @pytest.mark.slow

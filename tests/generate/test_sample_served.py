@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,49 +15,19 @@ from journey.formats.manifest import MANIFEST
 from journey.formats.marks import ServersUsed
 from journey.generate.sample import sample
 from journey.schema import decode
+from journey_testing.asked import ChatServer, chat_server
 
 
-class ChatServer:
-    """Thinks, and boxes a number that depends on the seed; fails after `good` answers."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.good = 1_000_000
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *args: Any) -> None:
-                pass
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                outer.asked.append(body)
-                message = {"role": "assistant", "reasoning": "3 + 4 = 8", "content": f"\\boxed{{{body['seed']}}}"}
-                choice = {"index": 0, "finish_reason": "stop", "message": message}
-                usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
-                fine = len(outer.asked) <= outer.good
-                raw = json.dumps(
-                    {"choices": [choice], "usage": usage} if fine else {"error": {"message": "gone"}}
-                ).encode()
-                self.send_response(200 if fine else 404)
-                self.send_header("content-length", str(len(raw)))
-                self.end_headers()
-                self.wfile.write(raw)
-
-        class Listening(ThreadingHTTPServer):
-            request_queue_size = 512
-
-        self.server = Listening(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+def thinks(body: dict[str, Any]) -> dict[str, str]:
+    """A thought, and a box with a number that depends on the seed."""
+    return {"reasoning": "3 + 4 = 8", "content": f"\\boxed{{{body['seed']}}}"}
 
 
 @pytest.fixture
 def server() -> Iterator[ChatServer]:
-    made = ChatServer()
-    threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True).start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with chat_server(thinks) as made:
+        made.status = 404
+        yield made
 
 
 def settings(server: ChatServer, **more: Any) -> SampleSettings:
@@ -101,11 +68,11 @@ def test_every_problem_has_a_greedy_answer_and_k_by_chance(server: ChatServer, t
 def test_a_rerun_asks_for_what_is_missing_and_gives_the_same_bytes(server: ChatServer, tmp_path: Path) -> None:
     sample(settings(server), tmp_path / "a")
     server.asked.clear()
-    server.good = 15
-    with pytest.raises(JourneyError, match="gone"):
+    server.before = lambda number: number <= 15
+    with pytest.raises(JourneyError, match="out of order"):
         sample(settings(server, in_flight=1), tmp_path / "b")
     assert len(server.asked) == 16
-    server.good = 1_000_000
+    server.before = lambda number: True
     sample(settings(server, in_flight=3), tmp_path / "b")  # how it is asked is no part of the result
     assert len(server.asked) == 16 + 40 - 15
     one, two = ((tmp_path / name / MANIFEST).read_bytes() for name in "ab")  # it has the hashes of all files

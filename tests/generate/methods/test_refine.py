@@ -9,8 +9,9 @@ import pytest
 
 from journey.catalog import FAMILIES
 from journey.errors import UnknownName, UsageError
-from journey.generate.asking.requests import ModelRequest
+from journey.generate.asking.requests import AskedModels, ModelRequest
 from journey.generate.made import MadePair, Rejection
+from journey.generate.methods.refine import Refine, RefineSettings, _default
 from journey_testing import asked
 from journey_testing.asked import Answering, facts, same_words
 
@@ -93,3 +94,18 @@ def test_the_other_method_and_its_settings_are_checked() -> None:
         asked.make("refine", PROBLEMS, facts(), Answering(), of="slip")
     with pytest.raises(UsageError, match=r"refine\.options"):
         asked.make("refine", PROBLEMS, facts(), Answering(), of="search", options={"widht": 3})
+
+
+def test_a_reward_model_of_the_method_within_is_one() -> None:
+    """So that a critic with weights here is loaded as what it is."""
+    rated = RefineSettings(of="rollouts", options={"score": "reward"})
+    assert Refine(rated).rewards and set(Refine(rated).asks) == {"policy", "critic", "rewriter"}
+    assert not Refine(RefineSettings(of="rollouts")).rewards and not Refine().rewards
+
+
+def test_what_is_rewritten_is_what_the_family_can() -> None:
+    """Grids are searched like numbers, and have no annotated solution."""
+    for family, method in (("countdown", "search"), ("sudoku", "search"), ("arithmetic", "slips")):
+        problem = FAMILIES.get(family)().problem(0, 0)
+        asked = next(Refine().make_asking(problem, AskedModels({}), 0))
+        assert asked[0].role == "rewriter" and _default(problem) == method

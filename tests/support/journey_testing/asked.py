@@ -59,10 +59,13 @@ def same_words(request: ModelRequest) -> ModelReply:
 
 
 class ChatServer:
-    """A server that answers messages by a function of the request's body; `before` is called with the number of each request."""
+    """A server that answers messages by a function of the request's body; `before` is called with the number of each request.
 
-    def __init__(self, says: Callable[[dict[str, Any]], str]) -> None:
-        self.says, self.asked = says, list[dict[str, Any]]()
+    What it says is the content of a message, or its fields; a request that is not answered is refused with `status`.
+    """
+
+    def __init__(self, says: Callable[[dict[str, Any]], str | dict[str, str]]) -> None:
+        self.says, self.asked, self.status = says, list[dict[str, Any]](), 400
         self.before: Callable[[int], bool] = lambda number: True  # whether it is answered
         outer, lock = self, threading.Lock()
 
@@ -76,12 +79,13 @@ class ChatServer:
                     outer.asked.append(body)
                     number = len(outer.asked)
                 fine = outer.before(number)
-                text = outer.says(body) if fine else ""
-                part = {"message": {"role": "assistant", "content": text}} if "messages" in body else {"text": text}
+                said = outer.says(body) if fine else ""
+                fields = said if isinstance(said, dict) else {"content": said}
+                part = {"message": {"role": "assistant", **fields}} if "messages" in body else {"text": said}
                 usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
                 told = {"choices": [{"index": 0, "finish_reason": "stop", **part}], "usage": usage}
                 raw = json.dumps(told if fine else {"error": {"message": "out of order"}}).encode()
-                self.send_response(200 if fine else 400)
+                self.send_response(200 if fine else outer.status)
                 self.send_header("content-length", str(len(raw)))
                 self.end_headers()
                 self.wfile.write(raw)
@@ -94,7 +98,7 @@ class ChatServer:
 
 
 @contextmanager
-def chat_server(says: Callable[[dict[str, Any]], str]) -> Iterator[ChatServer]:
+def chat_server(says: Callable[[dict[str, Any]], str | dict[str, str]]) -> Iterator[ChatServer]:
     """A server that listens within the `with`."""
     made = ChatServer(says)
     threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True).start()
