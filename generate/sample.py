@@ -28,7 +28,7 @@ from journey.generate.attempts.locate import LOCATOR
 from journey.generate.attempts.policies import SamplingPolicy, find_policies, on_one_base
 from journey.generate.attempts.serving import served
 from journey.generate.protocols import FAMILIES
-from journey.generate.run import parse_family
+from journey.generate.sources import parse_family
 from journey.models.endpoints import reference
 from journey.questions import load_questions
 from journey.sampling.identity import SAMPLER

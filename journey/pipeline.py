@@ -89,7 +89,7 @@ def check(settings: RunSettings) -> None:
     from journey.curate import rules
     from journey.evaluate.planning import check as evaluation
     from journey.finetune.planning import check as training
-    from journey.generate import run as generation
+    from journey.generate import sources as generation
 
     if settings.warm is not None:
         _check_warm(settings.warm)
@@ -114,7 +114,7 @@ def check(settings: RunSettings) -> None:
 def _check_warm(warm: WarmSettings) -> None:
     from journey.curate import rules
     from journey.finetune.planning import check as training
-    from journey.generate import run as generation
+    from journey.generate import sources as generation
 
     with _in_stage("warm.generate"):
         generation.check(warm.generate)

@@ -85,7 +85,7 @@ def test_a_run_that_is_stopped_ten_times_asks_nothing_twice(
 def test_a_row_that_a_method_fails_on_is_counted_and_the_others_go_on(
     method: str, server: ChatServer, problems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind = METHODS.get(method)
+    kind: Any = METHODS.get(method)
     make, failed = kind.make_asking, set[str]()
 
     def make_asking(self: Any, problem: Problem, *rest: Any) -> Any:
