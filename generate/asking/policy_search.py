@@ -14,27 +14,14 @@ from typing import Any
 import msgspec
 
 from journey.catalog import FAMILIES
-from journey.generate.asking.proposing import Scorer, read_steps, scores, step_requests
+from journey.generate.asking.proposing import read_steps, scores, step_requests
 from journey.generate.asking.requests import AskedModels, ModelRequest, Replies
+from journey.generate.asking.settings import RolloutsSettings
 from journey.generate.asking.steps import JudgedStep, judge
 from journey.generate.made import Rejection
 from journey.generate.search.narrate import NarratedSearch, narrate
 from journey.generate.search.tree import Found, LimitReached, Move, Plan, Space, State, run, sample_trials
 from journey.schema import Node, Problem
-
-
-@dataclass(frozen=True)
-class TreeShape:
-    """How a tree of rollouts is grown, and how much of it is told."""
-
-    width: int
-    depth: int
-    beam: int | None
-    score: Scorer
-    continuations: int
-    step_tokens: int
-    answer_tokens: int
-    trials: int | None
 
 
 @dataclass
@@ -87,31 +74,35 @@ class ProposedSpace:
 
 
 def grown(
-    models: AskedModels, problem: Problem, shape: TreeShape, offset: int
+    models: AskedModels, problem: Problem, settings: RolloutsSettings, offset: int
 ) -> Generator[Sequence[ModelRequest], Replies, ProposedSpace]:
     """The tree of a policy's moves, depth by depth; draws are numbered from `offset` on."""
     space = ProposedSpace(FAMILIES.get(problem.source)().space(problem))
     space.texts[space.start] = ""
     layer, depth = [space.start], 0
-    draws = range(offset, offset + shape.width)
-    while layer and depth < shape.depth:
+    draws = range(offset, offset + settings.width)
+    while layer and depth < settings.depth:
         requests = [
-            r for state in layer for r in step_requests(models, problem, space.texts[state], draws, shape.step_tokens)
+            r
+            for state in layer
+            for r in step_requests(models, problem, space.texts[state], draws, settings.step_tokens)
         ]
         replies = (yield requests) if len(space.start) > 2 else []
         found: list[tuple[State, Move, str, JudgedStep]] = []
         for number, state in enumerate(layer):
-            part = replies[number * shape.width : (number + 1) * shape.width]
+            part = replies[number * settings.width : (number + 1) * settings.width]
             found += _read(models, problem, space, state, part)
         new = [one for one in found if one[1][4] not in space.texts]
         unique = list({one[1][4]: one for one in reversed(new)}.values())[::-1]
-        if shape.score != "solver" or shape.beam is not None:
+        if settings.score != "solver" or settings.beam is not None:
             paths = [(text, judged) for _, _, text, judged in unique]
-            values = yield from scores(models, problem, paths, shape.score, shape.continuations, shape.answer_tokens)
+            values = yield from scores(
+                models, problem, paths, settings.score, settings.continuations, settings.answer_tokens
+            )
             space.scores |= {one[1][4]: value for one, value in zip(unique, values, strict=True)}
         kept = unique
-        if shape.beam is not None:
-            order = sorted(range(len(unique)), key=lambda n: (-space.scores[unique[n][1][4]], n))[: shape.beam]
+        if settings.beam is not None:
+            order = sorted(range(len(unique)), key=lambda n: (-space.scores[unique[n][1][4]], n))[: settings.beam]
             kept = [unique[n] for n in sorted(order)]
         stays = {one[1][4] for one in kept} | space.texts.keys()
         for state, move, _, _ in found:
@@ -147,23 +138,23 @@ def _read(
 
 
 def told(
-    space: ProposedSpace, shape: TreeShape, limit: int, rng: Random
+    space: ProposedSpace, settings: RolloutsSettings, rng: Random
 ) -> tuple[NarratedSearch, Found, bool] | Rejection:
     """The walk through the tree as `search` tells it, and whether a branch is left before the text shows why."""
     if not space.leads(space.start):
         return Rejection("unsolved", "no path of proposed moves leads to the target")
-    plan = Plan(limit=limit)
+    plan = Plan(limit=settings.limit)
     try:
         search = run(space, plan)
     except LimitReached as reached:
         return Rejection("limit_reached", f"gave up after {reached}")
-    if shape.trials is not None:
-        search = sample_trials(search, shape.trials, None, rng)
+    if settings.trials != "all":
+        search = sample_trials(search, settings.trials, None, rng)
     whole = space.whole()
-    narrated = narrate(search, space, plan, whole and shape.trials is None, rng)
+    narrated = narrate(search, space, plan, whole and settings.trials == "all", rng)
     dead = {~event for event in search.events if event < 0}
     early = not whole and any(len(search.visits[visit][1][4]) > 2 for visit in dead)
-    return with_rejected(narrated, space, search), search, early or shape.trials is not None
+    return with_rejected(narrated, space, search), search, early or settings.trials != "all"
 
 
 def with_rejected(narrated: NarratedSearch, space: ProposedSpace, search: Found) -> NarratedSearch:

@@ -10,9 +10,9 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from journey.answers.grading import grade
-from journey.generate.asking.policy_search import TreeShape
 from journey.generate.asking.proposing import read_steps, scores, step_requests
 from journey.generate.asking.requests import AskedModels, ModelRequest, Replies
+from journey.generate.asking.settings import RolloutsSettings
 from journey.generate.asking.steps import JudgedStep, ProposedStep, judge
 from journey.generate.attempts.estimate import accepted
 from journey.generate.attempts.locate import locate
@@ -62,38 +62,45 @@ class StepTree:
 
 
 def grown(
-    models: AskedModels, problem: Problem, shape: TreeShape, offset: int
+    models: AskedModels, problem: Problem, settings: RolloutsSettings, offset: int
 ) -> Generator[Sequence[ModelRequest], Replies, StepTree]:
     """The tree, depth by depth: `width` steps of every one that is kept, the best `beam` of a depth kept."""
     tree = StepTree()
-    if shape.score == "montecarlo":
+    if settings.score == "montecarlo":
         [tree.root_score] = yield from scores(
-            models, problem, [("", JudgedStep("unknown"))], shape.score, shape.continuations, shape.answer_tokens
+            models,
+            problem,
+            [("", JudgedStep("unknown"))],
+            settings.score,
+            settings.continuations,
+            settings.answer_tokens,
         )
     layer = [0]
-    for _ in range(shape.depth):
+    for _ in range(settings.depth):
         begun = {number: tree.steps[number - 1].text if number else "" for number in layer}
-        draws = range(offset, offset + shape.width)
+        draws = range(offset, offset + settings.width)
         replies = yield [
             request
             for number in layer
-            for request in step_requests(models, problem, begun[number], draws, shape.step_tokens)
+            for request in step_requests(models, problem, begun[number], draws, settings.step_tokens)
         ]
         new: list[GrownStep] = []
         for place, number in enumerate(layer):
-            part = replies[place * shape.width : (place + 1) * shape.width]
+            part = replies[place * settings.width : (place + 1) * settings.width]
             new += _children(models, problem, tree, number, begun[number], part)
         alive = [step for step in new if step.outcome is None and step.judged.verdict != "wrong"]
-        if shape.score != "solver" or shape.beam is not None:
+        if settings.score != "solver" or settings.beam is not None:
             paths = [(step.text, step.judged) for step in alive]
-            values = yield from scores(models, problem, paths, shape.score, shape.continuations, shape.answer_tokens)
+            values = yield from scores(
+                models, problem, paths, settings.score, settings.continuations, settings.answer_tokens
+            )
             for step, value in zip(alive, values, strict=True):
                 step.score = value
-        if shape.beam is not None:
+        if settings.beam is not None:
             alive.sort(key=lambda step: (-(step.score or 0.0), step.number))
-            for step in alive[shape.beam :]:
+            for step in alive[settings.beam :]:
                 step.reason = "cut by the beam"
-            alive = sorted(alive[: shape.beam], key=lambda step: step.number)
+            alive = sorted(alive[: settings.beam], key=lambda step: step.number)
         layer = [step.number for step in alive]
         if not layer:
             break
@@ -129,12 +136,12 @@ def _children(
     return list(found.values())
 
 
-def doubtful(tree: StepTree, step: GrownStep, shape: TreeShape) -> bool:
+def doubtful(tree: StepTree, step: GrownStep, settings: RolloutsSettings) -> bool:
     """Whether a step that no check decides was scored as wrong, by the score of what it was tried from where there is one."""
     if step.score is None or step.judged.verdict != "unknown" or step.outcome is not None:
         return False
-    if shape.score == "montecarlo":
+    if settings.score == "montecarlo":
         before = tree.steps[step.parent - 1].score if step.parent else tree.root_score
-        of = shape.continuations
+        of = settings.continuations
         return before is not None and accepted(round(before * of), round(step.score * of), of)
-    return step.score < LOW and shape.score != "solver"
+    return step.score < LOW and settings.score != "solver"

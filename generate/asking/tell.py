@@ -106,7 +106,7 @@ class StepTeller:
 
     def rechecked(self, step: ToldStep, node: int, why: str) -> None:
         """A doubt about a step that stands, in the critic's words; no calculation of it is taken for checked."""
-        terse = self._terse(step)
+        terse = step.judged.terse
         number = self._node("check", node, None, text=terse if "=" in terse and not self.searching else "")
         self.pieces.append(
             ("check", f" {why}", f"check {terse}".strip() + ("" if terse.endswith(".") else " ."), number)
@@ -151,9 +151,6 @@ class StepTeller:
             known["score"] = step.score
         self.nodes.append(Node(number, parent, role, terse, **known))
         return number
-
-    def _terse(self, step: ToldStep) -> str:
-        return step.judged.terse
 
     def _said(self, step: ToldStep) -> tuple[str, str]:
         """A step in prose and in terse notation: as the model wrote it in one, by rule in the other."""

@@ -10,16 +10,15 @@ by step, back to the lowest common ancestor (ASTRO, arXiv 2507.00417).
 from __future__ import annotations
 
 from random import Random
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from journey.config import Settings
 from journey.generate.asking import policy_search, policy_steps
-from journey.generate.asking.policy_search import TreeShape
 from journey.generate.asking.policy_steps import GrownStep, StepTree, doubtful
 from journey.generate.asking.proposing import prompts_used
 from journey.generate.asking.requests import AskedModels, AskedRole, Asking, provenance_of
+from journey.generate.asking.settings import RolloutsSettings
 from journey.generate.asking.tell import UNVERIFIED, StepTeller, ToldStep
 from journey.generate.attempts.branches import is_search
 from journey.generate.made import MadePair, Rejection
@@ -28,40 +27,6 @@ from journey.rng import digest, rng_for
 from journey.schema import Node, Problem, Quantity, Trace, Tree
 
 NEEDS_POLICY = Rejection("needs_policy", "give --policy, the model that is asked")
-
-
-class RolloutsSettings(Settings):
-    """How the tree is grown, scored and told."""
-
-    width: int = Field(4, ge=1, le=256, description="steps that the policy proposes at every place")
-    depth: int = Field(12, ge=1, le=200, description="steps of a path, at most")
-    beam: int | None = Field(
-        None,
-        ge=1,
-        le=100_000,
-        description="steps of one depth that are kept, those with the best scores (default: all)",
-    )
-    score: Literal["solver", "montecarlo", "reward", "judge"] = Field(
-        "solver",
-        description="what a step is worth: what can be computed, the share of continuations that come out right, or what the "
-        "critic says as a reward model or as a judge",
-    )
-    continuations: int = Field(8, ge=1, le=1000, description="continuations after each step, with score=montecarlo")
-    step_tokens: int = Field(64, ge=4, le=4096, description="tokens of a proposed step, at most")
-    answer_tokens: int = Field(256, ge=4, le=32_768, description="tokens of a continuation, at most")
-    trials: Literal["all"] | Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        "all", description="wrong branches told before the right one: all, or at most K tries with the right one"
-    )
-    detour: int = Field(
-        2, ge=0, le=100, description="right steps of a branch that are told before its mistake, at most"
-    )
-    told: Literal["checked", "all"] = Field(
-        "checked",
-        description="which steps are told as mistakes: refuted ones, or also those that were only scored as wrong",
-    )
-    limit: int = Field(
-        2_000, ge=1, le=10_000_000, description="moves after which the walk through a search is given up"
-    )
 
 
 @METHODS.add(
@@ -73,10 +38,7 @@ class Rollouts:
     Settings: ClassVar[type[BaseModel]] = RolloutsSettings
 
     def __init__(self, settings: RolloutsSettings | None = None) -> None:
-        self.settings = chosen = settings or RolloutsSettings()
-        trials = None if chosen.trials == "all" else chosen.trials
-        names = ("width", "depth", "beam", "score", "continuations", "step_tokens", "answer_tokens")
-        self.shape = TreeShape(**{name: getattr(chosen, name) for name in names}, trials=trials)
+        self.settings = settings or RolloutsSettings()
 
     @property
     def asks(self) -> tuple[AskedRole, ...]:
@@ -101,9 +63,9 @@ class Rollouts:
         """The tree and its pair, or why there is none."""
         offset = attempt * self.settings.width
         if is_search(problem):
-            space = yield from policy_search.grown(models, problem, self.shape, offset)
+            space = yield from policy_search.grown(models, problem, self.settings, offset)
             rng = rng_for("search", seed, problem.id, attempt)
-            found = policy_search.told(space, self.shape, self.settings.limit, rng)
+            found = policy_search.told(space, self.settings, rng)
             if isinstance(found, Rejection):
                 return found
             narrated, search, timed = found
@@ -111,7 +73,7 @@ class Rollouts:
             facts |= {"oracle_timed": True} if timed else {}
             traces = narrated.shortcut, narrated.journey
             return self._made(problem, models, (seed, attempt), narrated.nodes, (), traces, narrated.mistakes, facts)
-        tree = yield from policy_steps.grown(models, problem, self.shape, offset)
+        tree = yield from policy_steps.grown(models, problem, self.settings, offset)
         return self._of_steps(problem, models, tree, seed, attempt)
 
     def _of_steps(
@@ -156,7 +118,9 @@ class Rollouts:
         on_path, nodes = {step.number for step in path} | {0}, {0: 0}
         branches: dict[int, list[list[GrownStep]]] = {}  # by the number of the step on the path where they leave it
         for step in tree.steps:
-            wrong = step.judged.verdict == "wrong" or (self.settings.told == "all" and doubtful(tree, step, self.shape))
+            wrong = step.judged.verdict == "wrong" or (
+                self.settings.told == "all" and doubtful(tree, step, self.settings)
+            )
             whole = tree.path(step.number)
             branch = [each for each in whole if each.number not in on_path]
             if not branch or not wrong or step.outcome is not None:
@@ -166,9 +130,9 @@ class Rollouts:
         before = 0
         for step in path:
             leaving = branches.get(before, [])
-            if self.shape.trials is not None:
+            if self.settings.trials != "all":
                 leaving = sorted(
-                    rng.sample(leaving, min(len(leaving), self.shape.trials - 1)), key=lambda b: b[-1].number
+                    rng.sample(leaving, min(len(leaving), self.settings.trials - 1)), key=lambda b: b[-1].number
                 )
             for branch in leaving:
                 at = nodes[before]
