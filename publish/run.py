@@ -21,7 +21,7 @@ from journey.formats.folders import PublishedFolder, open_finished, read_manifes
 from journey.formats.manifest import MANIFEST
 from journey.formats.marks import DONE, Environment, Timing
 from journey.formats.publication import PUBLISHED, Publication, add_publication
-from journey.models.load import POCKET, POCKET_PLAIN
+from journey.models.load import MODELS
 from journey.publish import pieces
 from journey.publish.bundle import base_model, card_dataset, runs
 from journey.publish.bundle.runs import Link
@@ -147,10 +147,7 @@ def _whole_run(folder: Path, settings: PublishSettings, given: Given, out: Path 
     if "finetune" in stages:
         finetuned = open_finished(folder / "finetune", "finetune")
         name = runs.read(finetuned).base.name
-        own = settings.base_repo is None and name in (
-            POCKET,
-            POCKET_PLAIN,
-        )  # shipped with the package, and on no Hub otherwise
+        own = settings.base_repo is None and name in MODELS and MODELS[name].shipped
         if own:
             uploads.append(
                 pieces.base(name, settings.model_copy(update={"license": None}), f"{settings.repo}-base", path / "base")

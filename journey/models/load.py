@@ -49,15 +49,16 @@ class ModelRef:
 
 @dataclass(frozen=True)
 class CatalogModel:
-    """A catalog model: what it is, and how to get its folder."""
+    """A catalog model: what it is, and how to get its folder; `shipped` with the package, it is on no Hub."""
 
     name: str
     summary: str
     licence: str
     folder: Callable[[], Path]
+    shipped: bool = False
 
 
-POCKET, POCKET_PLAIN = "pocket", "pocket-plain"  # shipped with the package, and on no Hub
+POCKET, POCKET_PLAIN = "pocket", "pocket-plain"
 
 
 def pocket_folder(name: str = POCKET) -> Path:
@@ -130,13 +131,18 @@ def _convert_gguf(gguf: Path, out: Path) -> None:
 
 MODELS = {
     POCKET: CatalogModel(
-        POCKET, "the embedded tiny Llama: Countdown and arithmetic in compact notation", "Apache-2.0", pocket_folder
+        POCKET,
+        "the embedded tiny Llama: Countdown and arithmetic in compact notation",
+        "Apache-2.0",
+        pocket_folder,
+        shipped=True,
     ),
     POCKET_PLAIN: CatalogModel(
         POCKET_PLAIN,
         "the same, trained without a trace of going back",
         "Apache-2.0",
         lambda: pocket_folder(POCKET_PLAIN),
+        shipped=True,
     ),
     "smollm2-135m": CatalogModel(
         "smollm2-135m",
