@@ -93,6 +93,12 @@ class TestFiles:
         problem = load_questions(f"svamp={file}")[0][0].problem
         assert (problem.question, problem.answer) == ("Tom has 3 pens. How many?", "3")
 
+    def test_as_many_other_problems_are_not_a_registered_set(self, tmp_path: Path) -> None:
+        """A file under a known name with that set's number of rows is known by what is in it."""
+        rows = [{"question": f"How many are {n} and {n}?", "answer": f"{2 * n}"} for n in range(1319)]
+        _, facts = load_questions(f"gsm8k={write(tmp_path / 'g.jsonl', rows)}")
+        assert facts.source == "g.jsonl, a file of other problems than those of gsm8k" and facts.revision is None
+
     def test_other_field_names_are_mapped(self, tmp_path: Path) -> None:
         rows = [{"prompt": "How much?", "gold": 7, "answer": "no"}, {"prompt": "And?", "gold": "2 = 2\n#### 4"}]
         file = write(tmp_path / "m.jsonl", rows)
