@@ -323,7 +323,7 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
         "to_run": [stage for stage in STAGES if stage not in finished],
         "generate": pairs,
         "runs": _run_count(settings),
-        "seconds": _stage_seconds(settings, out, finished),
+        "costs": _stage_costs(settings, out, finished),
         "benchmarks": sizes,  # null: all of a published set
         "detectable_points": {name: effect and effect["detectable_points"] for name, effect in expected.items()},
         "to_halve_it": {name: effect and effect["to_halve_it"] for name, effect in expected.items()},
@@ -336,25 +336,28 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
     }
 
 
-def _stage_seconds(settings: RunSettings, out: Path, finished: list[str]) -> dict[str, float | str | None]:
-    """Seconds of training and of answering, by their own dry runs; before their input is there, when they will be told."""
+def _stage_costs(settings: RunSettings, out: Path, finished: list[str]) -> dict[str, dict[str, float | None] | str]:
+    """Seconds and bytes of memory of training and of answering, by their own dry runs; before their input is there, when
+    they will be told."""
     from journey.evaluate.dry_run import plan as of_answering
     from journey.finetune.run import plan as of_training
 
-    def training(curated: Path) -> float | None:
-        hours: float | None = of_training(curated, settings.finetune)["hours"]
-        return None if hours is None else hours * 3600
+    def training(curated: Path) -> dict[str, float | None]:
+        told = of_training(curated, settings.finetune)
+        seconds = None if told["hours"] is None else told["hours"] * 3600
+        return {"seconds": seconds, "memory_bytes": told["memory_bytes_per_group"] * told["workers"]}
 
-    def answering(finetuned: Path) -> float | None:
-        told: float | None = of_answering(finetuned, settings.evaluate)["seconds_at_most"]
-        return told
+    def answering(finetuned: Path) -> dict[str, float | None]:
+        told = of_answering(finetuned, settings.evaluate)
+        each = told["memory_bytes_per_worker"]
+        return {"seconds": told["seconds_at_most"], "memory_bytes": None if each is None else each * told["workers"]}
 
-    seconds: dict[str, float | str | None] = {}
-    for stage, before, timed in (("finetune", "curate", training), ("evaluate", "finetune", answering)):
+    costs: dict[str, dict[str, float | None] | str] = {}
+    for stage, before, told in (("finetune", "curate", training), ("evaluate", "finetune", answering)):
         if stage in finished:
             continue
-        seconds[stage] = timed(out / before) if before in finished else f"--dry-run tells once {before} is done"
-    return seconds
+        costs[stage] = told(out / before) if before in finished else f"--dry-run tells once {before} is done"
+    return costs
 
 
 def _questions(settings: RunSettings) -> int:

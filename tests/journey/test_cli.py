@@ -117,7 +117,7 @@ def test_dry_run_of_a_recipe_says_what_could_be_seen(pairs: Path) -> None:
     told = json.loads(done.stdout)
     assert told["to_run"] == ["generate", "curate", "finetune", "evaluate"]
     assert told["generate"]["pairs"] == 10400 and told["runs"] == 6
-    assert told["seconds"] == {
+    assert told["costs"] == {
         "finetune": "--dry-run tells once curate is done",
         "evaluate": "--dry-run tells once finetune is done",
     }

@@ -1,4 +1,4 @@
-"""How long a run will take: every stage is timed by its own dry run, once its input is there."""
+"""What a run will take: every stage is told by its own dry run, once its input is there."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ LATER = {"finetune": "--dry-run tells once curate is done", "evaluate": "--dry-r
     ("finished", "told"),
     [
         ((), LATER),
-        (("generate", "curate"), {**LATER, "finetune": 90.0}),
-        (("generate", "curate", "finetune"), {"evaluate": 40.0}),
+        (("generate", "curate"), {**LATER, "finetune": {"seconds": 90.0, "memory_bytes": 6e9}}),
+        (("generate", "curate", "finetune"), {"evaluate": {"seconds": 40.0, "memory_bytes": 2e9}}),
         (pipeline.STAGES, {}),
     ],
 )
-def test_stages_are_timed_once_their_input_is_there(
+def test_costs_are_told_once_their_input_is_there(
     finished: tuple[str, ...], told: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Path] = []
 
     def training(curated: Path, settings: object) -> dict[str, float]:
         asked.append(curated)
-        return {"hours": 0.025}
+        return {"hours": 0.025, "memory_bytes_per_group": 3e9, "workers": 2}
 
     def answering(finetuned: Path, settings: object) -> dict[str, float]:
         asked.append(finetuned)
-        return {"seconds_at_most": 40.0}
+        return {"seconds_at_most": 40.0, "memory_bytes_per_worker": 1e9, "workers": 2}
 
     monkeypatch.setattr("journey.finetune.run.plan", training)
     monkeypatch.setattr("journey.evaluate.dry_run.plan", answering)
@@ -40,5 +40,5 @@ def test_stages_are_timed_once_their_input_is_there(
         with Folder.open(tmp_path / stage, stage, {}) as made:
             made.finish({})
     settings = pipeline.resolve(pipeline.read_recipe("quickstart"), {})
-    assert pipeline._stage_seconds(settings, tmp_path, list(finished)) == told
-    assert asked == ([tmp_path / finished[-1]] if set(told.values()) & {90.0, 40.0} else [])
+    assert pipeline._stage_costs(settings, tmp_path, list(finished)) == told
+    assert asked == ([tmp_path / finished[-1]] if any(isinstance(one, dict) for one in told.values()) else [])

@@ -121,10 +121,7 @@ def _run(plan: Plan) -> dict[str, Any]:
             if name != "folder"
         },
         "runs": plan["runs"],
-        **{
-            f"time of {stage}": told if isinstance(told, str) else time_of(told)
-            for stage, told in plan["seconds"].items()
-        },
+        **{f"time and memory of {stage}": _cost(told) for stage, told in plan["costs"].items()},
         "base": plan["settings"]["finetune"]["base"],
         "asked": ", ".join(f"{name} ({count or 'all'})" for name, count in plan["benchmarks"].items()),
         **_effects(plan),
@@ -132,6 +129,14 @@ def _run(plan: Plan) -> dict[str, Any]:
 
 
 _OF_GENERATE = {"time": "time of generate"}  # the longest of a run are the other stages
+
+
+def _cost(told: Mapping[str, float | None] | str) -> str:
+    """Of a stage whose input is there; else when it will be told."""
+    if isinstance(told, str):
+        return told
+    memory = told["memory_bytes"]
+    return f"{time_of(told['seconds'])}, " + ("a server's memory" if memory is None else f"{gib(memory)} at most")
 
 
 def _effects(plan: Plan) -> dict[str, str]:
