@@ -309,11 +309,21 @@ def _exit_when_gone(sentinel: int) -> NoReturn:
 def map_in_threads(function: Callable[[T], R], items: Iterable[T], at_once: int) -> Generator[R, None, None]:
     """The results in order as they come, from so many threads: for requests to a server.
 
-    An exception does not wait for the requests that are under way.
+    An exception does not wait for the requests that are under way, and none is begun after it: it would be paid for in vain.
     """
-    pool = ThreadPoolExecutor(at_once)
+    pool, failures = ThreadPoolExecutor(at_once), list[BaseException]()
+
+    def one(item: T) -> R:
+        if failures:  # seen in its place, where that comes first
+            raise failures[0]
+        try:
+            return function(item)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
     try:
-        yield from pool.map(function, items)
+        yield from pool.map(one, items)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise

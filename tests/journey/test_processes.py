@@ -319,6 +319,23 @@ def test_how_a_child_ended(tmp_path: Path) -> None:
     assert processes.how_it_ended(1, log) == "ended with code 1: Traceback: / File / RuntimeError: no"
 
 
+def test_nothing_is_begun_after_a_failure() -> None:
+    """Each of ten is a request that is paid for; the fourth fails."""
+    for _ in range(50):
+        begun: list[int] = []
+
+        def one(item: int, begun: list[int] = begun) -> int:
+            begun.append(item)
+            if item == 3:
+                raise ValueError("the fourth")
+            return item
+
+        with pytest.raises(ValueError, match="the fourth"):
+            list(processes.map_in_threads(one, range(10), 1))
+        time.sleep(0.002)  # threads that go on would go on now
+        assert begun == [0, 1, 2, 3]
+
+
 def test_requests_to_a_server_are_not_waited_for_after_an_error() -> None:
     assert list(processes.map_in_threads(math.factorial, range(50), 4)) == [math.factorial(n) for n in range(50)]
     began = time.monotonic()
