@@ -24,3 +24,13 @@ def context(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> Cont
     """What the filters of a run may ask, on a base that knows every word of the pairs."""
     base: Path = curation.word_base(tmp_path_factory.mktemp("base"), items)
     return Context(CurateSettings(base=str(base), view="compact"))
+
+
+LONG = ("sudoku@3",)  # grids of 9 * 9 with one completion: a quarter of a second each
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Laws on problems that take long to make are among the slow tests; smaller levels of the same family stay quick."""
+    for item in items:
+        if "tests/contracts/" in item.path.as_posix() and any(name in item.name for name in LONG):
+            item.add_marker(pytest.mark.slow)
