@@ -4,7 +4,7 @@
 
 The generators know where limits lie: numbers of as many digits as a limit allows and one more, brackets as deep, powers as
 large, letters of every Unicode class, half characters; and they cut, repeat and join what they made. They are put to the answer
-checker, the expression parser, annotated solutions, records, recipes and rows of problem files. math-verify's process is
+checker, the expression parser, annotated solutions, records, recipes, rows of problem files and of published traces. math-verify's process is
 stubbed out, or one hard answer in ten would take most of the time; with --worker it is the real one, with 0.8 s for an answer.
 
 An input is a crash if it raises what its reader does not promise to raise. Seconds are those of this thread's processor; with
@@ -34,13 +34,20 @@ from journey.answers.comparing import last_resort, outcomes
 from journey.answers.equations import Unreadable, equations
 from journey.answers.grading import grade
 from journey.answers.mathworker import MathWorker
+from journey.catalog import FAMILIES
 from journey.config import resolve_run
 from journey.errors import JourneyError
+from journey.generate.imports.formats import FORMATS
+from journey.generate.imports.readers.cells import TraceRow
+from journey.generate.imports.records import ImportedProblem
+from journey.generate.imports.settings import ImportSettings
+from journey.generate.methods.imported import Import
 from journey.generate.methods.slips import Slips
 from journey.rng import rng_for
 from journey.schema import Pair, Problem, Sample, Tree, decode
 from journey.settings import plain_yaml
 from journey.tables import files, problems, rows
+from journey.tables.cells import Unusable
 
 COLLECT_EVERY = 2000
 LENGTHS = (
@@ -288,13 +295,78 @@ def try_row(rng: random.Random) -> None:
         pass
 
 
+_FAILED_ROW = (
+    Unusable,
+    RecursionError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+)  # as the table counts them
+
+
+def try_trace(rng: random.Random) -> None:
+    """A row of a published data set, from its fields to its pair."""
+    entry = rng.choice(FORMATS)
+    row: dict[str, Any] = {}
+    for dotted in entry.fields or ("question", "solution", "problem", "answer"):
+        *path, last = dotted.split(".")
+        place = row
+        for name in path:
+            place = place.setdefault(name, {})
+        place[last] = _cell(rng)
+    try:
+        read = entry.read(TraceRow(row, "line 1", {}))
+    except _FAILED_ROW:
+        return
+    problem = Problem("p", read.question, read.gold or "7", "fuzz")
+    if read.numbers:
+        problem = FAMILIES.get("countdown")().build(read.numbers, read.target, level=3)
+    Import(ImportSettings(format=entry.name)).make_of_traces(ImportedProblem(problem, read.answers), rng.randint(0, 9))
+
+
+def _cell(rng: random.Random, depth: int = 0) -> Any:
+    """What a field of a trace may hold: texts, lists of them, steps and turns of chats."""
+    kind = rng.random()
+    if depth > 2 or kind < 0.4:
+        return bent(rng, " ".join(rng.choice((solution, output, answer))(rng) for _ in range(rng.randint(1, 3))))
+    if kind < 0.5:
+        return plain(rng)
+    if kind < 0.6:
+        return rng.choice((True, False, 0, 1, -1, [3, 4, 7], ["correct"], "wrong", None))
+    if kind < 0.8:
+        return [_cell(rng, depth + 1) for _ in range(rng.randint(0, 5))]
+    names = (
+        "role",
+        "content",
+        "from",
+        "value",
+        "text",
+        "rating",
+        "completions",
+        "chosen_completion",
+        "label",
+        "problem",
+        "answer",
+    )
+    spoken = {
+        "role": rng.choice(("user", "assistant", "mistake", "step", "notice")),
+        "from": rng.choice(("human", "gpt")),
+    }
+    return {
+        name: spoken.get(name) if rng.random() < 0.7 and name in spoken else _cell(rng, depth + 1) for name in names
+    }
+
+
 READERS: dict[str, tuple[Callable[[random.Random], None], float]] = {
     "answer checker": (try_checker, 0.50),
     "expression parser": (try_parser, 0.20),
     "annotated solutions": (try_solution, 0.10),
     "records": (try_record, 0.10),
     "recipes": (try_recipe, 0.02),
-    "rows": (try_row, 0.08),
+    "rows": (try_row, 0.05),
+    "traces": (try_trace, 0.03),
 }
 _WATCHED = {
     "os.system",

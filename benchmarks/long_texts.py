@@ -14,6 +14,11 @@ from collections.abc import Callable
 
 from journey.answers import checker
 from journey.answers.equations import equations, read_solution
+from journey.generate.imports import formats
+from journey.generate.imports.readers import cells
+from journey.generate.imports.records import ImportedProblem
+from journey.generate.imports.settings import ImportSettings
+from journey.generate.methods.imported import Import
 from journey.generate.methods.slips import Slips
 from journey.schema import Problem
 
@@ -33,9 +38,18 @@ READERS: dict[str, Callable[[str], object]] = {
     "grade": lambda text: checker.grade("24", text),
     "compare": lambda text: checker.compare("24", text),
     "pair of a solution": _slips,
+    "pair of a trace of 200,000 characters": lambda text: _trace(text[: cells.LONGEST - 100]),
     "equations of any text": lambda text: sum(1 for _ in equations(text)),
     "solution of 20,000 characters": lambda text: _read(text[:20_000]),
 }
+
+
+def _trace(text: str) -> None:
+    said = f"<think>\n{text}\n</think>\nThe answer is \\boxed{{24}}."
+    row = {"messages": [{"role": "user", "content": "How many?"}, {"role": "assistant", "content": said}]}
+    read = formats.named("messages").read(cells.TraceRow(row, "line 1", {}))
+    asked = ImportedProblem(Problem("p", "How many?", "24", "long"), read.answers)
+    Import(ImportSettings(format="messages")).make_of_traces(asked, 0)
 
 
 def _read(text: str) -> None:

@@ -61,6 +61,10 @@ def _steps(text: str) -> tuple[tuple[Span, tuple[Equation, ...]], ...]:
 _OTHER_ARITHMETIC = re.compile(r"\s*\(?\s*(?:\\?p?mod\b|\\bmod\b|(?:in )?base\b|_\{?\d)", re.IGNORECASE)
 
 
-def decidable_equations(text: str) -> list[Equation]:
-    """The equations of anybody's prose that are true or false; arithmetic to another base or modulus is not judged."""
-    return [each for each in equations(text) if not _OTHER_ARITHMETIC.match(text, each.end)]
+@lru_cache(maxsize=1024)
+def decidable_equations(text: str) -> tuple[Equation, ...]:
+    """The equations of anybody's prose that are true or false; arithmetic to another base or modulus is not judged.
+
+    Remembered, since a segment is asked several times: for its role, for its verdict, and when it is counted.
+    """
+    return tuple(each for each in equations(text) if not _OTHER_ARITHMETIC.match(text, each.end))

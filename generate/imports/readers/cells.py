@@ -10,15 +10,16 @@ from journey.tables import chats
 from journey.tables.cells import Unusable, fields_of, lookup, text_of
 from journey.tables.files import kind_of
 
-LONGEST = 400_000  # characters of one text: beyond any published trace
+LONGEST = 200_000  # characters of one text: beyond any published trace, and under a second to read
 MOST_STEPS = 400  # steps of one answer, or turns of one list
 
 _ANNOTATION = re.compile(r"<<[^<>]{0,200}>>")
 _TAGS = re.compile(r"</?think(?:ing)?>|<\|(?:begin|end)_of_(?:thought|solution)\|>", re.IGNORECASE)
 _THOUGHT_END = re.compile(r"</think(?:ing)?>|<\|end_of_thought\|>", re.IGNORECASE)
-_BOX = "\\boxed{"
-_BOX_ALONE = re.compile(r"^[\s$*\\\[\]().]*\\boxed\{[^\n]{0,300}\}[\s$*\\\[\]().]*$", re.MULTILINE)
-_EMPTY_MATH = re.compile(r"\\\[\s*\\\]|\$\$\s*\$\$")
+_BOX, _BRACE = re.compile(r"\\boxed\{"), re.compile(r"[{}]")
+_BOX_ROOM = 2000  # characters
+_BOX_ALONE = re.compile(r"^[ \t$*\\\[\]().]*\\boxed\{[^\n]{0,300}\}[ \t$*\\\[\]().]*$", re.MULTILINE)
+_EMPTY_MATH = re.compile(r"\\\[\s*\\\]\.?|\$\$\s*\$\$\.?")
 _STATEMENT = re.compile(
     r"\n*^[ \t#*]*(?:(?:so|thus|therefore|hence|and)?,?\s*(?:the )?(?:final )?answer(?: is)?\b[^\n]{0,200}|#### ?[^\n]{0,200})"
     r"(?:\n+[^\n]{0,100})?\s*\Z",
@@ -112,25 +113,22 @@ def stated_away(text: str) -> str:
 
 
 def unboxed(text: str) -> str:
-    """The text with `\\boxed{x}` as `x`; a box that is never closed loses its command alone."""
+    """The text with `\\boxed{x}` as `x`; a box that is not closed within 2,000 characters loses its command alone."""
+    closing: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in _BRACE.finditer(text):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif opened:
+            closing[opened.pop()] = brace.start()
+    left_out: list[tuple[int, int]] = []
+    for box in _BOX.finditer(text):
+        left_out.append(box.span())
+        end = closing.get(box.end() - 1)
+        if end is not None and end - box.end() < _BOX_ROOM:
+            left_out.append((end, end + 1))
     pieces, done = [], 0
-    while (start := text.find(_BOX, done)) >= 0:
+    for start, stop in sorted(left_out):
         pieces.append(text[done:start])
-        end = _closing(text, start + len(_BOX))
-        if end is None:
-            done = start + len(_BOX)
-            continue
-        pieces.append(unboxed(text[start + len(_BOX) : end]) if _BOX in text[start + len(_BOX) : end] else
-                      text[start + len(_BOX) : end])  # fmt: skip
-        done = end + 1
+        done = stop
     return "".join([*pieces, text[done:]]).replace("\\boxed", "")
-
-
-def _closing(text: str, start: int) -> int | None:
-    """Where the brace closes that was opened before `start`; None beyond 2,000 characters."""
-    depth = 1
-    for position in range(start, min(len(text), start + 2000)):
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        if not depth:
-            return position
-    return None
