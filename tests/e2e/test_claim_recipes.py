@@ -42,11 +42,12 @@ def test_seeds_problems_and_margin_are_fixed_in_the_recipe(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_comments_say_what_would_count(name: str) -> None:
-    comments = " ".join(line for line in pipeline.recipes()[name].read_text().splitlines() if line.startswith("#"))
-    assert "arXiv" in comments
-    for word in ("reports", "Kept:", "Differs:", "Agrees:", "Contradicts:"):
-        assert word in comments, f"{name} does not say: {word}"
+def test_what_would_count_is_said_beforehand(name: str) -> None:
+    recipe = settings(name)
+    assert recipe.kept and recipe.differs and recipe.claims
+    for claim in recipe.claims:
+        assert "arXiv" in claim.source and claim.agrees and claim.contradicts
+        assert {"second better", "first better", "equal"} == {*claim.agrees, *claim.contradicts}
 
 
 def test_equal_compute_is_trained_as_stream_of_search_is() -> None:
