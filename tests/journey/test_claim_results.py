@@ -15,9 +15,9 @@ from journey.claims.results import agreement, finding, results
 from journey.cli.app import app
 from journey.config import RunSettings
 from journey.errors import UsageError
-from journey.formats.claims import ClaimResults, FixedClaims
 from journey.formats.files import sha256, write_atomic
 from journey.formats.folders import open_finished
+from journey.formats.recipes.claims import ClaimResults, FixedClaims
 from journey.sweeps import run as sweeps
 from journey_testing.scored_run import run_folder
 from journey_testing.sources import ROOT
