@@ -72,7 +72,7 @@ def test_a_claim_has_the_verdict_of_its_plan(finished: Path) -> None:
     assert (claim.first, claim.second) == (item.first, item.second)
     assert (claim.verdict, claim.comparison) == (item.verdict, item.comparison)
     assert (claim.finding, claim.agrees) == ("second better", "yes")
-    assert claim.survives == scores.survival[0].in_words == "the same words without any one seed"
+    assert claim.survives == scores.survival[0].in_words and "words without" in claim.survives
     assert (found["reversed"].finding, found["reversed"].agrees) == ("second better", "no")
 
 

@@ -61,7 +61,8 @@ def ran(swept: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path:
         names.append(out.name)
-        shutil.copytree(swept / out.name, out, dirs_exist_ok=True)
+        for stage in ("finetune", "evaluate"):
+            shutil.copytree(swept / out.name / stage, out / stage)
         return out
 
     monkeypatch.setattr(pipeline, "run", run)
@@ -256,7 +257,7 @@ def test_points_that_were_asked_other_problems_are_not_paired(tmp_path: Path, mo
 
 
 def test_what_is_shown_of_a_sweep(tmp_path: Path, swept: Path) -> None:
-    shutil.copytree(swept, tmp_path / "s")
+    shutil.copytree(swept, tmp_path / "s", symlinks=True)
     (tmp_path / "s" / "report.html").unlink()
     for verb in ("report", "show"):
         done = CliRunner().invoke(app, [verb, str(tmp_path / "s")], catch_exceptions=False)
