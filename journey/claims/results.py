@@ -19,14 +19,14 @@ from journey.evaluate.scoring.decisions import key_of
 from journey.evaluate.scoring.graded import GradedSamples
 from journey.evaluate.scoring.score import book_of, rescore
 from journey.evaluate.statistics.sizes import MIN_SEEDS
-from journey.formats.claims import Agrees, ClaimResult, ClaimResults, FixedClaims
 from journey.formats.comparison import Declared, Verdict
 from journey.formats.files import sha256
 from journey.formats.folders import EvaluatedFolder, open_finished
 from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Environment
+from journey.formats.recipes.claims import Agrees, ClaimResult, ClaimResults, FixedClaims
+from journey.formats.recipes.sweep import SweepAxis, SweepResults, in_words
 from journey.formats.scores import Compared, Scores, SeedLeftOut
-from journey.formats.sweep import SweepAxis, SweepFile, in_words
 from journey.pipeline import RESOLVED
 from journey.questions import name_of
 from journey.settings import plain_yaml
@@ -59,7 +59,7 @@ class PlacedEvaluation:
 
 def results(folder: Path) -> ClaimResults:
     """The table of a finished folder. Raises UsageError where it is not finished or holds no claims."""
-    swept = (folder / SweepFile.FILE).is_file()
+    swept = (folder / SweepResults.FILE).is_file()
     if not (folder / FixedClaims.FILE).is_file():
         raise UsageError(
             f"{folder} holds no claims", "give the folder of `journey run` or `journey sweep` of a recipe with claims"
@@ -70,7 +70,7 @@ def results(folder: Path) -> ClaimResults:
     claims = [build(ClaimSettings, claim, f"{folder}: claims") for claim in fixed.claims]
     axes: tuple[SweepAxis, ...] = ()
     if swept:
-        record = SweepFile.read(folder)
+        record = SweepResults.read(folder)
         axes = record.axes
         evaluations = {
             tuple(map(_json, point.values)): _placed(point.folder, folder / point.folder) for point in record.points

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from pydantic import BaseModel
+
 from journey.config import (
     CurateSettings,
     EvaluateSettings,
@@ -19,14 +21,14 @@ from journey.config import (
     merge,
 )
 from journey.errors import UsageError
-from journey.formats.sweep import SweepAxis, as_text, axis_names, in_words
+from journey.formats.recipes.sweep import SweepAxis, as_text, axis_names, in_words
 from journey.pipeline import Recipe, resolve
 from journey.settings import plain_yaml
 from journey.settings.fields import shown
 
 EXAMPLE = "e.g. --over finetune.rank=4,16"
 MOST_POINTS = 256
-STAGES = {
+STAGES: dict[str, type[BaseModel]] = {
     "sample": SampleSettings,
     "generate": GenerateSettings,
     "curate": CurateSettings,

@@ -24,7 +24,7 @@ from journey.evaluate.sweep import build
 from journey.finetune.planning import check as training
 from journey.formats.files import write_atomic
 from journey.formats.manifest import MANIFEST
-from journey.formats.sweep import SweepAxis, SweepFile, SweepPair, SweepPlan, SweepPoint
+from journey.formats.recipes.sweep import SweepAxis, SweepPair, SweepPlan, SweepPoint, SweepResults
 from journey.pipeline import RESOLVED, Recipe, resolve
 from journey.sweeps.axes import GridPoint, axes_of, full_name, grid
 
@@ -70,7 +70,7 @@ def prepare(recipe: Recipe, over: Sequence[str], sets: Mapping[str, Any]) -> Pla
     return PlannedSweep(settings, tuple(points), plan)
 
 
-def sweep(planned: PlannedSweep, out: Path, *, workers: int | None = None) -> SweepFile:
+def sweep(planned: PlannedSweep, out: Path, *, workers: int | None = None) -> SweepResults:
     """Run every point that is not finished, then compare and report. An interrupted call goes on where it stopped.
 
     Raises UsageError if `out` holds another sweep.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from journey.evaluate.scoring.score import book_of
 from journey.evaluate.statistics import paired
 from journey.formats.comparison import Declared
 from journey.formats.folders import open_finished
-from journey.formats.sweep import SweepFile, SweepPlan
+from journey.formats.recipes.sweep import SweepPlan, SweepResults
 from journey.sweeps import run as sweeps
 from journey_testing.scored_run import Share, run_folder
 
@@ -43,10 +44,29 @@ def by_rank(arm: str, seed: int | None, settings: RunSettings) -> float:
     return 0.2 if arm == "base" else 0.4 + (0.02 * settings.finetune.ranks[0] if grows else 0.0)
 
 
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished sweep over three ranks."""
+    out = tmp_path_factory.mktemp("sweep") / "s"
+    with pytest.MonkeyPatch.context() as patch:
+        assert faked(patch, by_rank) == []
+        sweeps.sweep(planned("finetune.rank=1,4,16"), out)
+    return out
+
+
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Points are run as folders with drawn outcomes; gives the names of those that were."""
-    return faked(monkeypatch, by_rank)
+def ran(swept: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Points of the finished sweep are run as copies of it; gives the names of those that were."""
+    names: list[str] = []
+
+    def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path:
+        names.append(out.name)
+        for stage in ("finetune", "evaluate"):
+            shutil.copytree(swept / out.name / stage, out / stage)
+        return out
+
+    monkeypatch.setattr(pipeline, "run", run)
+    return names
 
 
 def faked(
@@ -133,31 +153,31 @@ def test_a_recipe_carries_its_own_axes() -> None:
     ] == ["finetune.rank"]
 
 
-def test_points_are_compared_by_the_rule_of_every_verdict(tmp_path: Path, ran: list[str]) -> None:
-    record = sweeps.sweep(planned("finetune.rank=1,4,16"), tmp_path / "s")
-    assert ran == ["rank-1", "rank-4", "rank-16"]
-    assert SweepFile.read(tmp_path / "s") == record and (tmp_path / "s" / "report.md").is_file()
+def test_points_are_compared_by_the_rule_of_every_verdict(swept: Path) -> None:
+    record = SweepResults.read(swept)
+    assert [point.folder for point in record.points] == ["rank-1", "rank-4", "rank-16"]
+    assert (swept / "report.md").is_file()
     assert {arm.arm for arm in record.points[0].arms} == {"base", "shortcut@examples", "journey"}
-    books = {name: book_of(open_finished(tmp_path / "s" / name / "evaluate", "evaluate")) for name in ran}
+    books = {one.folder: book_of(open_finished(swept / one.folder / "evaluate", "evaluate")) for one in record.points}
     by_label = {(one.compared.benchmark, one.compared.second): one for one in record.compared}
     found = by_label["countdown@1", "journey at rank 16"]
     first, second = (scores_of(books[f"rank-{rank}"], "countdown@1", "greedy", "journey") for rank in (1, 16))
     expected = paired.compare(
         *(paired.np.stack([side[seed] for seed in (0, 1, 2)], axis=1) for side in (first, second)),
         parts=(0, "countdown@1: journey at rank 1 v journey at rank 16, greedy"),
+        resamples=0,
     )
     assert found.compared.comparison == expected
     assert found.compared.primary and not by_label["arithmetic@1", "journey at rank 16"].compared.primary
     primary = [one for one in record.compared if one.compared.primary]
     adjusted = paired.holm({one.compared.second: one.compared.comparison.p for one in primary})
     assert [one.compared.verdict.holm_p for one in primary] == list(adjusted.values()) and len(primary) == 4
-    assert "rank-16/evaluate/report.html" in (tmp_path / "s" / "report.html").read_text()
+    assert "rank-16/evaluate/report.html" in (swept / "report.html").read_text()
 
 
-def test_problems_are_paired_by_id(tmp_path: Path, ran: list[str]) -> None:
+def test_problems_are_paired_by_id(swept: Path) -> None:
     """The first answer of a book is that of the problem whose id comes first, whatever the order of the questions."""
-    sweeps.sweep(planned("finetune.rank=1,16"), tmp_path / "s")
-    book = book_of(open_finished(tmp_path / "s" / "rank-1" / "evaluate", "evaluate"))
+    book = book_of(open_finished(swept / "rank-1" / "evaluate", "evaluate"))
     cell = book.cells["journey-s0", "countdown@1", "greedy"]
     ids = [question.id for question in cell.questions]
     assert ids != sorted(ids)
@@ -166,15 +186,16 @@ def test_problems_are_paired_by_id(tmp_path: Path, ran: list[str]) -> None:
     assert list(scores) == [raw[name] for name in sorted(ids)]
 
 
-def test_words_survive_or_not_without_each_seed(tmp_path: Path, ran: list[str]) -> None:
+def test_words_survive_or_not_without_each_seed(swept: Path) -> None:
     """Law: what is said without a seed is what is said of scores that never had it."""
-    record = sweeps.sweep(planned("finetune.rank=1,16"), tmp_path / "s")
-    books = [book_of(open_finished(tmp_path / "s" / name / "evaluate", "evaluate")) for name in ran]
+    record, names = SweepResults.read(swept), ("rank-1", "rank-4", "rank-16")
+    books = {name: book_of(open_finished(swept / name / "evaluate", "evaluate")) for name in names}
     for seed in (0, 1, 2):
         pairs = []
         for one in record.compared:
             item = one.compared
-            sides = [scores_of(book, item.benchmark, "greedy", one.arm) for book in books]
+            points = ("rank-1", item.second.rpartition(" at ")[2].replace(" ", "-"))
+            sides = [scores_of(books[name], item.benchmark, "greedy", one.arm) for name in points]
             kept = [{s: scores for s, scores in side.items() if s != seed} for side in sides]
             declared = Declared(item.benchmark, item.first, item.second, "greedy")
             pairs.append(ScoredPair(declared, kept[0], kept[1], item.primary))
@@ -185,7 +206,7 @@ def test_words_survive_or_not_without_each_seed(tmp_path: Path, ran: list[str]) 
 
 
 def test_a_killed_sweep_goes_on_and_finished_points_are_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ran: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swept: Path, ran: list[str]
 ) -> None:
     whole, fake = planned("finetune.rank=1,4,16"), pipeline.run
 
@@ -205,11 +226,11 @@ def test_a_killed_sweep_goes_on_and_finished_points_are_left(
     ran.clear()
     sweeps.sweep(whole, tmp_path / "s")
     assert ran == ["rank-4", "rank-16"]
-    straight = sweeps.sweep(whole, tmp_path / "straight")
-    assert straight == SweepFile.read(tmp_path / "s")
+    assert SweepResults.read(tmp_path / "s") == SweepResults.read(swept)
 
 
-def test_stages_of_an_earlier_point_are_linked(tmp_path: Path, ran: list[str]) -> None:
+def test_stages_of_an_earlier_point_are_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faked(monkeypatch, by_rank)
     sweeps.sweep(planned("evaluate.max_new_tokens=40,80"), tmp_path / "s")
     link = tmp_path / "s" / "max_new_tokens-80" / "finetune"
     assert link.is_symlink() and not link.readlink().is_absolute()
@@ -235,12 +256,12 @@ def test_points_that_were_asked_other_problems_are_not_paired(tmp_path: Path, mo
         sweeps.sweep(planned("finetune.rank=1,4"), tmp_path / "s")
 
 
-def test_what_is_shown_of_a_sweep(tmp_path: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    sweeps.sweep(planned("finetune.rank=1,16"), tmp_path / "s")
+def test_what_is_shown_of_a_sweep(tmp_path: Path, swept: Path) -> None:
+    shutil.copytree(swept, tmp_path / "s", symlinks=True)
     (tmp_path / "s" / "report.html").unlink()
     for verb in ("report", "show"):
         done = CliRunner().invoke(app, [verb, str(tmp_path / "s")], catch_exceptions=False)
-        assert "small over finetune.rank = 1, 16" in done.stdout and "journey at rank 16" in done.stdout
+        assert "small over finetune.rank = 1, 4, 16" in done.stdout and "journey at rank 16" in done.stdout
     assert (tmp_path / "s" / "report.html").is_file()
     (tmp_path / "s" / "sweep.json").unlink()
     done = CliRunner().invoke(app, ["show", str(tmp_path / "s")], catch_exceptions=False)

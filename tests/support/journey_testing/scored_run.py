@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from journey.config import RunSettings
 from journey.evaluate.planning.check import check_benchmarks
 from journey.evaluate.planning.runs import pairs
@@ -75,8 +73,9 @@ def _evaluate(settings: RunSettings, out: Path, runs: list[RunInfo], share: Shar
         if not folder.finished:
             for name, data in {EvaluationPlan.FILE: plan.encoded(), **files}.items():
                 folder.write(name, data)
-            scores = score_book(folder, read_book(folder, plan, seconds))
-            folder.write(Scores.FILE, msgspec.structs.replace(scores).encoded())
+            book = read_book(folder, plan, seconds)
+            book.resamples = 0
+            folder.write(Scores.FILE, score_book(folder, book).encoded())
             folder.finish({}, Timing(seconds_per_sample=seconds))
     return out
 
