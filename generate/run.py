@@ -366,6 +366,9 @@ def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int, us
         console.note(used.in_words())
         write_atomic(folder.path(ServersUsed.FILE), used.encoded())
     seconds = time.time() - started
+    if task.attempted:
+        drawn = [attempt for each in task.attempted for attempt in each.attempts]
+        totals["asked"] = {"attempts": len(drawn), "attempt tokens": sum(each.tokens for each in drawn)}
     folder.finish({**totals, **unusable}, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
 
 
