@@ -332,3 +332,17 @@ def test_a_product_of_tens_keeps_its_zeros() -> None:
                 assert int(claim.value) % 10**zeros == 0, claim
                 found += zeros > 0
     assert found > 20
+
+
+def test_a_number_is_not_called_unused_where_one_like_it_was_used() -> None:
+    """Of `2 * 3 = 6` and then `6 / 3 = 2` a reader would say that 2 has been used."""
+    steps = ("The second rings 2*3=<<2*3=6>>6 times.", "The third rings 6/3=<<6/3=2>>2 times.",
+             "All of them ring 3+6+2=<<3+6+2=11>>11 times a minute.", "In 5 minutes it is 5*11=<<5*11=55>>55 times.", "#### 55")  # fmt: skip
+    asked_of = (
+        "Three bells ring. The first rings 3 times a minute, the second twice as often as the first, and the third a third as "
+        "often as the second. How often do they ring in 5 minutes?"
+    )
+    problem = Problem("p", asked_of, "55", "mine", solution="\n".join(steps))
+    for seed in range(30):
+        made = Slips(SlipsSettings(kinds="forgotten", at=3, clean=0)).make(problem, seed)
+        assert isinstance(made, Rejection) or made.pair.provenance["notices"] != ["unused"]
