@@ -266,7 +266,8 @@ def _models_of(settings: GenerateSettings, combined: Sequence[PairSource]) -> As
 def _resolve(settings: GenerateSettings) -> _Task:
     combined = find_sources(settings)
     config = settings.model_dump(exclude=set(SERVER_USE))
-    inputs, table, traces = {}, None, None
+    inputs: dict[str, str] = {}
+    table, traces = None, None
     if trace_reader(settings):
         combined, traces = _resolved_traces(settings, combined, config)
         inputs |= traces.inputs()
