@@ -42,6 +42,8 @@ COUNTED = {
     "steps": "optimiser steps",
     "lr": "learning rate",
 }
+# By what the rule for "below the untuned base" says of an arm; None where it was not compared with the base (A/A).
+LOWER = {True: "Forgotten", False: "Lower than the base, which may be luck", None: "Lower than the base"}
 CLOSE = 0.005  # tokens cannot be matched more closely than to half a row
 
 
@@ -233,19 +235,19 @@ def _forgotten(plan: EvaluationPlan, scores: Scores, arms: Sequence[ArmScore]) -
         yield "Forgetting is not known: the untuned base was not asked."
         return
     silent = [name for name, one in untuned.items() if any(h.kind == conduct.RUNS_ON for h in conduct.habits(one))]
-    shown = {
-        (item.benchmark, item.second)
+    judged = {
+        (item.benchmark, item.second): below(item.comparison, scores.margin)
         for item in scores.compared
-        if item.first == BASE and item.strategy in plan.strategies[:1] and below(item.comparison, scores.margin)
+        if item.first == BASE and item.strategy in plan.strategies[:1]
     }
-    lost: dict[tuple[bool, str], list[ArmScore]] = {}
+    lost: dict[tuple[str, str], list[ArmScore]] = {}
     for arm in arms:
         base = untuned.get(arm.benchmark)
         if base is not None and arm.arm != BASE and arm.accuracy < base.accuracy - scores.margin:
-            lost.setdefault(((arm.benchmark, arm.arm) not in shown, arm.benchmark), []).append(arm)
-    for (by_luck, name), members in sorted(lost.items(), key=lambda one: one[0][0]):
+            word = LOWER[judged.get((arm.benchmark, arm.arm))]
+            lost.setdefault((word, arm.benchmark), []).append(arm)
+    for (word, name), members in sorted(lost.items(), key=lambda one: list(LOWER.values()).index(one[0][0])):
         now = ", ".join(f"{arm.arm} {numbers.percent(arm.accuracy)}" for arm in members)
-        word = "Lower than the base, which may be luck" if by_luck else "Forgotten"
         yield f"{word}: {name}, where the base has {numbers.percent(untuned[name].accuracy)}: {now}."
     if silent:
         yield f"Forgetting is not known on {listed(silent)}, where the base runs on into new problems."

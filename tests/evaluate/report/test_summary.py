@@ -295,6 +295,12 @@ class TestTrustAndCost:
         assert line.startswith("Lower than the base, which may be luck: countdown@1, where the base has ")
         assert not any(each.startswith(("Forgotten", "Nothing forgotten")) for each in shown.cost)
 
+    def test_an_arm_that_was_not_compared_with_the_base_is_lower_and_no_more(self) -> None:
+        plan, scores = compared(rates(0.3, 0.3, 0.75), aa=True)
+        alone = tuple(item for item in scores.compared if item.first != vd.BASE)
+        cost = screen(plan, msgspec.structs.replace(scores, compared=alone)).cost
+        assert any(line.startswith("Lower than the base: countdown@1, where the base has ") for line in cost)
+
     def test_nothing_forgotten(self) -> None:
         assert any(line.startswith("Nothing forgotten") for line in screen(*compared(rates(0.5, 0.8, 0.1))).cost)
 
