@@ -43,7 +43,11 @@ COUNTED = {
     "lr": "learning rate",
 }
 # By what the rule for "below the untuned base" says of an arm; None where it was not compared with the base (A/A).
-LOWER = {True: "Forgotten", False: "Lower than the base, which may be luck", None: "Lower than the base"}
+LOWER: dict[bool | None, str] = {
+    True: "Forgotten",
+    False: "Lower than the base, which may be luck",
+    None: "Lower than the base",
+}
 CLOSE = 0.005  # tokens cannot be matched more closely than to half a row
 
 
@@ -299,13 +303,13 @@ def _warnings(plan: EvaluationPlan, scores: Scores, report: Content) -> Iterator
     the headline's benchmark, since an accuracy then says little.
     """
     habits = {
-        f"{arm.arm} {habit.phrase} on {arm.benchmark}": (arm, habit)
+        f"{arm.arm} {habit.phrase} on {arm.benchmark}": (arm.benchmark, habit.kind)
         for arm in scores.arms
         for habit in conduct.habits(arm)
     }
     for qualifier, said in zip(scores.qualifiers, report.qualifiers, strict=True):
-        arm, habit = habits.get(qualifier, (None, None))
-        unusable = habit is None or arm.benchmark == plan.primary and habit.kind in conduct.NO_ANSWER_TO_JUDGE
+        benchmark, kind = habits.get(qualifier, (plan.primary, ""))
+        unusable = not kind or (benchmark == plan.primary and kind in conduct.NO_ANSWER_TO_JUDGE)
         if qualifier == MIXED:
             yield _mixed(plan, report.compared) or said
         elif BELOW not in qualifier and unusable:
