@@ -32,9 +32,11 @@ from journey.formats.folders import open_finished, read_manifest
 from journey.formats.manifest import MANIFEST
 from journey.models.load import MODELS, find
 from journey.settings import plain_yaml
+from journey.settings.claims import ClaimSettings
 from journey.settings.fields import shown
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
+RESOLVED = "recipe.yaml"  # of a run's folder: the settings as they were resolved
 SAMPLED, WARM = "sample", "warm"  # folders of a recipe that makes its pairs of a model's own attempts
 
 
@@ -109,6 +111,10 @@ def check(settings: RunSettings) -> None:
     with _in_stage("evaluate"):
         evaluation.check(settings.evaluate)
         _check_aa(settings, [choice.label for choice in choices])
+    if settings.claims:
+        from journey.claims import check as claims
+
+        claims.check(settings)
 
 
 def _check_warm(warm: WarmSettings) -> None:
@@ -160,19 +166,31 @@ def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path
 
     Raises UsageError if `out` holds another recipe's stages, naming the settings that differ.
     """
+    from journey.claims.fixed import fix
+
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    resolved = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
+    resolved = as_yaml(settings)
     steps = [*_warm_steps(settings, out, workers), *_steps(settings, out, workers)]
+    fix([claim for claim in settings.claims if not claim.at], out, scored=(out / "evaluate" / MANIFEST).is_file())
     for number, step in enumerate(steps, start=1):
+        if step.folder.is_symlink():
+            console.note(f"[{number}/{len(steps)}] {step.shown} (that of {step.folder.resolve().parent.name})")
+            continue
         finished = (step.folder / MANIFEST).is_file()
         console.note(f"[{number}/{len(steps)}] {step.shown}{' (finished)' if finished else ''}")
         started = time.monotonic()
         step.run(step.folder)
         took = "" if finished else f"{numbers.seconds(time.monotonic() - started)} s: "
         console.note(f"      {took}{_said(step.stage, step.folder)}")
-    write_atomic(out / "recipe.yaml", resolved.encode())
+    write_atomic(out / RESOLVED, resolved)
     return out / "evaluate"
+
+
+def as_yaml(settings: RunSettings) -> bytes:
+    """What the folder of a run keeps of its settings."""
+    text: str = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
+    return text.encode()
 
 
 @dataclass(frozen=True)
@@ -333,7 +351,15 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
             if count
         },
         "settings": settings.model_dump(),
+        **({"claims": [told_of(claim) for claim in settings.claims]} if settings.claims else {}),
     }
+
+
+def told_of(claim: ClaimSettings) -> dict[str, Any]:
+    """A claim as the plan of a run tells it: what is compared, and what would count."""
+    from journey.claims.check import named
+
+    return {**claim.model_dump(), "compared": named(claim)}
 
 
 def _stage_costs(settings: RunSettings, out: Path, finished: list[str]) -> dict[str, dict[str, float | None] | str]:

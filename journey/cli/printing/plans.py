@@ -125,6 +125,26 @@ def _run(plan: Plan) -> dict[str, Any]:
         "base": plan["settings"]["finetune"]["base"],
         "asked": ", ".join(f"{name} ({count or 'all'})" for name, count in plan["benchmarks"].items()),
         **_effects(plan),
+        **{f"claim {claim['name']}": _claim(claim) for claim in plan.get("claims", ())},
+    }
+
+
+def _claim(claim: Mapping[str, Any]) -> str:
+    against = f"; contradicted by: {', '.join(claim['contradicts'])}" if claim["contradicts"] else ""
+    return f"{claim['source']}: {claim['compared']}; agrees if {' or '.join(claim['agrees'])}{against}"
+
+
+def _sweep(plan: Plan) -> dict[str, Any]:
+    shared = sum(map(len, plan["shared"].values()))
+    return {
+        "folder": plan["out"],
+        **{f"axis {setting}": values for setting, values in plan["axes"].items()},
+        "points": f"{len(plan['points'])}: {', '.join(plan['points'])}",
+        "finished": plan["finished"] or "nothing yet",
+        "stages to do": ", ".join(f"{count} x {stage}" for stage, count in plan["stages"].items()),
+        "stages shared": f"{shared}, each done once by the first point that needs it",
+        "comparisons": f"{plan['comparisons']} with the first value of an axis; headline on {plan['primary']}",
+        **{f"claim {claim['name']}": _claim(claim) for claim in plan["claims"]},
     }
 
 
@@ -171,4 +191,5 @@ _SHOWN: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "finetune": _finetune,
     "evaluate": _evaluate,
     "run": _run,
+    "sweep": _sweep,
 }
