@@ -253,6 +253,31 @@ def test_every_kind_still_comes(pairs: list[MadePair]) -> None:
     assert set(KINDS) - kinds <= {"sign", "forgotten", "percent", "unit"}
 
 
+SIGNED = (
+    ("Her account is at -$14 and another at -$18. She then pays in $57. What has she?",
+     "The two are -14 + (-18) = <<-14+(-18)=-32>>-32 dollars.\nThen it is -32 + 57 = <<-32+57=25>>25 dollars.", "25"),
+    ("The first mine lies at -47 metres, the second 38 lower, a third 96 above that. Where?",
+     "The second is at -47 + (-38) = <<-47+(-38)=-85>>-85 metres.\nThe third is at -85 + 96 = <<-85+96=11>>11 metres.", "11"),
+    ("A clock is 47 s slow, then 38 s slower, then put on by 96 s. Where?",
+     "It stands at -47 + (-38) = <<-47+(-38)=-85>>-85 s.\nThen at -85 + 96 = <<-85+96=11>>11 s.", "11"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "solution", "answer"), SIGNED)
+def test_numbers_with_a_sign(question: str, solution: str, answer: str) -> None:
+    """No sign of a number is taken for an operation, none is doubled, and what may be negative is no reason to doubt."""
+    problem = Problem("x", question, answer, "t", solution=f"{solution}\n#### {answer}")
+    made = [Slips(SlipsSettings(rate=0.8, clean=0)).make(problem, seed) for seed in range(40)]
+    texts = {
+        segment.text.strip() for each in made if isinstance(each, MadePair) for segment in each.pair.journey.segments
+    }
+    assert len(texts) > 30
+    odd = re.compile(
+        r"(?<!\d) \+\d|\(\+|[-+*/] ?[-+]\d|\({2}|\){2}|that is, -?[\d.]+\)|negative|below zero|less than nothing"
+    )
+    assert not [text for text in texts if odd.search(text)]
+
+
 # ---- what was read aloud (docs/results/reading.md)
 
 
