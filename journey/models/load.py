@@ -65,8 +65,7 @@ def pocket_folder(name: str = POCKET) -> Path:
     """Where an embedded base lies. Raises UsageError if the installation lacks it."""
     path = Path(str(importlib.resources.files("journey.data"))) / name
     if not (path / "model.safetensors").is_file():
-        plain = " --plain" if name == POCKET_PLAIN else ""
-        make = f"python -P -m journey.data.make_pocket{plain} --out data/{name}"
+        make = f"python -P -m journey.data.make_pocket --text {name} --out data/{name}"
         raise UsageError(f"the embedded base {name} is not there", make)
     return path
 
