@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from journey.data import pocket_text
+from journey.data import digits_text, pocket_text
 
 
 @dataclass(frozen=True)
@@ -26,4 +26,5 @@ class BaseText:
 TEXTS = {
     "pocket": BaseText(pocket_text.piece, ""),
     "pocket-plain": BaseText(partial(pocket_text.piece, plain=True), " --plain"),
+    "pocket-digits": BaseText(digits_text.piece, " --text pocket-digits", rows=4, block=512),
 }
