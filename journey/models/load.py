@@ -58,7 +58,7 @@ class CatalogModel:
     shipped: bool = False
 
 
-POCKET, POCKET_PLAIN = "pocket", "pocket-plain"
+POCKET, POCKET_PLAIN, POCKET_GRIDS = "pocket", "pocket-plain", "pocket-grids"
 
 
 def pocket_folder(name: str = POCKET) -> Path:
@@ -141,6 +141,13 @@ MODELS = {
         "the same, trained without a trace of going back",
         "Apache-2.0",
         lambda: pocket_folder(POCKET_PLAIN),
+        shipped=True,
+    ),
+    POCKET_GRIDS: CatalogModel(
+        POCKET_GRIDS,
+        "another tiny Llama: sudoku of 4 * 4 cells in compact notation, right paths alone",
+        "Apache-2.0",
+        lambda: pocket_folder(POCKET_GRIDS),
         shipped=True,
     ),
     "smollm2-135m": CatalogModel(
