@@ -35,7 +35,7 @@ from journey.formats.marks import Timing
 from journey.formats.plan import EvaluationPlan, RunInfo
 from journey.formats.scores import ArmScore, Compared, RunScore, Scores
 
-__all__ = ["rescore", "score_book"]
+__all__ = ["book_of", "rescore", "score_book"]
 
 
 def rescore(evaluated: EvaluatedFolder) -> Scores:
@@ -43,11 +43,16 @@ def rescore(evaluated: EvaluatedFolder) -> Scores:
 
     Raises UsageError where the folder's timing is gone, PartialError if samples are missing or broken.
     """
+    return score_book(evaluated, book_of(evaluated))
+
+
+def book_of(evaluated: EvaluatedFolder) -> GradedSamples:
+    """The stored samples of a finished evaluation, graded. Raises what `rescore` raises."""
     timing = evaluated.timing
     seconds = timing.seconds_per_sample or timing.seconds_per_problem
     if seconds is None:
         raise UsageError(f"{evaluated.path} has no {Timing.FILE}", "run `journey evaluate` again")
-    return score_book(evaluated, read_book(evaluated, evaluated.plan, seconds))
+    return read_book(evaluated, evaluated.plan, seconds)
 
 
 def score_book(stored: StoredFiles, book: GradedSamples) -> Scores:

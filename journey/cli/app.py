@@ -30,6 +30,8 @@ from journey.cli.list import list_
 from journey.cli.printing import file_errors
 from journey.cli.problems import problems
 from journey.cli.publish import publish
+from journey.cli.recipes.claims import claims
+from journey.cli.recipes.sweep import sweep
 from journey.cli.report import report
 from journey.cli.run import demo, run
 from journey.cli.shared import TYPED
@@ -75,6 +77,7 @@ def _add(verb: Callable[..., None], name: str | None = None, epilog: str | None 
 
 _add(demo)
 _add(run)
+_add(sweep)
 _add(check)
 _add(problems)
 _add(sample)
@@ -83,6 +86,7 @@ _add(curate, epilog=plug_ins("curate"))
 _add(finetune, epilog=plug_ins("finetune"))
 _add(evaluate, epilog=plug_ins("evaluate"))
 _add(report)
+_add(claims)
 _add(publish)
 _add(export)
 _add(show)
