@@ -21,6 +21,7 @@ class BaseText:
     tokens: float = 14e6  # of the stream, each once
     rows: int = 8  # of a step
     block: int = 256  # tokens of a row
+    stop: int | None = None  # steps after which training ends, its rate still high: a base that is often wrong
 
 
 TEXTS = {
