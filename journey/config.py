@@ -13,10 +13,12 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from annotated_types import Ge, Gt, Le, Len, Unit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from journey.errors import UnknownName, UsageError, has_login
+from journey.errors import UnknownName, UsageError
 from journey.settings import fields, plain_yaml
+from journey.settings.base import Settings, built_in, off, unset
+from journey.settings.claims import ClaimSettings, SweepSettings
 from journey.settings.fields import Flag
 from journey.views import View
 
@@ -30,45 +32,6 @@ SHARDING = frozenset(
     "fsdp fsdp_config deepspeed deepspeed_config device_map sharding zero_stage tensor_parallel tensor_parallel_size "
     "pipeline_parallel_size".split()
 )
-
-
-class Settings(BaseModel):
-    """Base of all settings: immutable, unknown keys refused, numbers finite."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_login(cls, value: Any) -> Any:
-        """Refuses a password in an address: settings are written into plans and manifests, which are published."""
-        for text in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(text, str) and has_login(text):
-                raise ValueError("expected an address without a login or key; a server's key goes into JOURNEY_API_KEY")
-        return value
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuses true and false where a number is wanted: `seeds: yes` is not one seed."""
-        field = cls.model_fields[str(info.field_name)]
-        if isinstance(value, bool) and field.annotation is not Any and fields.shape_of(field.annotation) != "switch":
-            raise ValueError(f"expected: {fields.takes(field.annotation, field.metadata)}")
-        return value
-
-
-def unset(value: Any) -> bool:
-    """For `exclude_if` of settings newer than 0.1: left out of manifests where not given, so that older hashes stand."""
-    return value is None
-
-
-def built_in(value: Any) -> bool:
-    """The same for what answers, which is the built-in sampler where nothing is said."""
-    return bool(value == "built-in")
-
-
-def off(value: Any) -> bool:
-    """The same for switches and maps, which are off or empty where not given."""
-    return not value
 
 
 FieldNames = Annotated[dict[str, str], Flag("NAME=FIELD")]
@@ -579,6 +542,14 @@ class RunSettings(Settings):
     curate: CurateSettings = Field(CurateSettings(), description="see `journey list settings curate`")
     finetune: FinetuneSettings = Field(FinetuneSettings(), description="see `journey list settings finetune`")
     evaluate: EvaluateSettings = Field(EvaluateSettings(), description="see `journey list settings evaluate`")
+    claims: list[ClaimSettings] = Field(
+        [], exclude_if=off, description="published results that this recipe is held against, fixed before scoring"
+    )
+    kept: list[str] = Field([], exclude_if=off, description="sentences: what of the published experiments is kept")
+    differs: list[str] = Field([], exclude_if=off, description="sentences: what differs from them")
+    sweep: SweepSettings | None = Field(
+        None, exclude_if=unset, description="the grid of `journey sweep`, where --over names none"
+    )
 
     @field_validator("name")
     @classmethod

@@ -32,6 +32,7 @@ from journey.formats.folders import open_finished, read_manifest
 from journey.formats.manifest import MANIFEST
 from journey.models.load import MODELS, find
 from journey.settings import plain_yaml
+from journey.settings.claims import ClaimSettings
 from journey.settings.fields import shown
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
@@ -109,6 +110,10 @@ def check(settings: RunSettings) -> None:
     with _in_stage("evaluate"):
         evaluation.check(settings.evaluate)
         _check_aa(settings, [choice.label for choice in choices])
+    if settings.claims:
+        from journey.claims import check as claims
+
+        claims.check(settings, training.labels(settings.finetune))
 
 
 def _check_warm(warm: WarmSettings) -> None:
@@ -333,7 +338,15 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
             if count
         },
         "settings": settings.model_dump(),
+        **({"claims": [_said_of(claim) for claim in settings.claims]} if settings.claims else {}),
     }
+
+
+def _said_of(claim: ClaimSettings) -> dict[str, Any]:
+    """A claim as the plan of a run tells it: what is compared, and what would count."""
+    from journey.claims.check import named
+
+    return {**claim.model_dump(), "compared": named(claim)}
 
 
 def _stage_costs(settings: RunSettings, out: Path, finished: list[str]) -> dict[str, dict[str, float | None] | str]:

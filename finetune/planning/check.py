@@ -31,3 +31,10 @@ def check(settings: FinetuneSettings) -> tuple[list[ArmChoice], list[str]]:
     if settings.warmup:
         warmup.kind_of(Path(settings.warmup))
     return choices, notes
+
+
+def labels(settings: FinetuneSettings) -> list[str]:
+    """The arms that train as an evaluation names them: with the values of axes that vary behind them, `journey r8`."""
+    choices, _ = choose(settings.arms, settings.match, settings.mistake_weight)
+    axes = combinations(settings.sizes or [0], settings.rates, settings.ranks)
+    return [f"{choice.label} {one.name}".strip() for one in axes for choice in choices]

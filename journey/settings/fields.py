@@ -126,15 +126,22 @@ def at(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, FieldIn
     """The innermost field that the place of an error leads through, with its dotted name; None for a place in no field."""
     innermost = None
     names: list[str] = []
+    listed = False
     for part in loc:
+        if listed and isinstance(part, int):
+            names.append(str(part))
+            listed = False
+            continue
         field = model.model_fields.get(str(part))
         if field is None:
             break
         names.append(str(part))
         innermost = ".".join(names), field
-        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        inner, listed = field.annotation, get_origin(field.annotation) is list
+        inner = get_args(inner)[0] if listed else inner
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             break
-        model = field.annotation
+        model = inner
     return innermost
 
 

@@ -125,7 +125,13 @@ def _run(plan: Plan) -> dict[str, Any]:
         "base": plan["settings"]["finetune"]["base"],
         "asked": ", ".join(f"{name} ({count or 'all'})" for name, count in plan["benchmarks"].items()),
         **_effects(plan),
+        **{f"claim {claim['name']}": _claim(claim) for claim in plan.get("claims", ())},
     }
+
+
+def _claim(claim: Mapping[str, Any]) -> str:
+    against = f"; contradicted by: {', '.join(claim['contradicts'])}" if claim["contradicts"] else ""
+    return f"{claim['source']}: {claim['compared']}; agrees if {' or '.join(claim['agrees'])}{against}"
 
 
 _OF_GENERATE = {"time": "time of generate"}  # the longest of a run are the other stages
