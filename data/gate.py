@@ -24,11 +24,16 @@ from journey.formats.files import write_atomic
 from journey.formats.folders import open_finished
 from journey.schema import Attempt
 
-LOW, HIGH = 0.30, 0.70  # right greedily, and in attempts at temperature 1
-MIXED = 0.40  # of the problems, at least, are right in some attempts and wrong in others
-KINDS, A_KIND = 3, 0.02  # kinds of first mistakes, of which each is this share of the wrong attempts
-MISCOPIED = 0.20  # of the wrong attempts, at most
-UNENDED = 0.02  # attempts without an answer, or cut off
+LIMITS = (
+    ("right greedily", 0.30, 0.70),
+    ("right at temperature 1", 0.30, 0.70),
+    ("problems with right and wrong attempts of 8", 0.40, 1),
+    ("kinds of first mistakes", 3, 99),
+    ("miscopied numbers among first mistakes", 0, 0.20),
+    ("attempts that do not end in an answer", 0, 0.02),
+    ("attempts with a word of going back", 0, 0),
+)
+A_KIND = 0.02  # of the wrong attempts: a kind that is rarer does not count
 COPYING = ("wrong number", "number that is not there")
 BACK = re.compile(r"\b(?:back|wait|check|again|dead|wrong)\b")
 
@@ -57,15 +62,16 @@ def conditions(profile: PolicyProfile, attempts: Iterable[Attempt]) -> list[Cond
     miscopied = sum(count for kind, count in profile.kinds.items() if kind.startswith(COPYING))
     unended = (profile.no_answer + profile.cut_off) / profile.attempts
     back = sum(BACK.search(each.text) is not None for each in attempts)
-    return [
-        Condition("right greedily", profile.greedy_right / profile.problems, LOW, HIGH),
-        Condition("right at temperature 1", profile.pass_rate, LOW, HIGH),
-        Condition("problems with right and wrong attempts of 8", profile.mixed / profile.problems, MIXED, 1),
-        Condition("kinds of first mistakes", kinds, KINDS, 99),
-        Condition("miscopied numbers among first mistakes", miscopied / wrong, 0, MISCOPIED),
-        Condition("attempts that do not end in an answer", unended, 0, UNENDED),
-        Condition("attempts with a word of going back", back, 0, 0),
-    ]
+    measured = (
+        profile.greedy_right / profile.problems,
+        profile.pass_rate,
+        profile.mixed / profile.problems,
+        kinds,
+        miscopied / wrong,
+        unended,
+        back,
+    )
+    return [Condition(name, value, low, high) for (name, low, high), value in zip(LIMITS, measured, strict=True)]
 
 
 def record(family: str, profile: PolicyProfile, found: Iterable[Condition]) -> dict[str, Any]:
