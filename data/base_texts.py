@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from journey.data import digits_text, pocket_text
+from journey.data import digits_text, grids_text, pocket_text
 
 
 @dataclass(frozen=True)
@@ -28,4 +28,5 @@ TEXTS = {
     "pocket": BaseText(pocket_text.piece, ""),
     "pocket-plain": BaseText(partial(pocket_text.piece, plain=True), " --plain"),
     "pocket-digits": BaseText(digits_text.piece, " --text pocket-digits", rows=4, block=512),
+    "pocket-grids": BaseText(grids_text.piece, " --text pocket-grids", tokens=8e6),
 }

@@ -13,13 +13,11 @@ import pytest
 from journey.answers.equations import equations
 from journey.answers.spelling import unspelled
 from journey.catalog import FAMILIES, METHODS
-from journey.data import digits_text, gate, pocket_text
-from journey.formats.attempts import PolicyProfile
+from journey.data import digits_text, pocket_text
 from journey.models.load import find, load_model, load_tokenizer
 from journey.schema import Problem
 from journey.splits import split_of
 from journey.views import render
-from journey_testing.attempts import POLICY, attempt_of
 
 PIECES = [digits_text.piece(0, index) for index in range(3000)]
 FAMILY = FAMILIES.get("multiplication")()
@@ -58,12 +56,16 @@ def test_whole_problems_are_training_problems_with_the_shortcuts_own_steps() -> 
 
 
 def test_the_shipped_base_met_its_gate() -> None:
-    facts = json.loads((Path(find("pocket-digits").source) / "made.json").read_text())
-    measured = facts["gate"]["measured"]
-    assert facts["gate"]["split"] == "dev" and facts["gate"]["problems"] >= 200
-    for name, low, high in gate.LIMITS:
-        assert low <= measured[name] <= high, name
-    assert facts["parameters"] == 916_608
+    """Measured by benchmarks/base_gate.py; other weights need other figures."""
+    folder = Path(find("pocket-digits").source)
+    facts = json.loads((folder / "made.json").read_text())
+    measured = facts["gate"]["multiplication@1"]
+    assert measured["problems"] >= 200 and facts["parameters"] == 916_608
+    assert 0.3 <= measured["right_greedily"] <= 0.7 and 0.3 <= measured["right_at_temperature_1"] <= 0.7
+    assert measured["problems_with_right_and_wrong"] >= 0.4 and measured["goes_back"] == 0
+    kinds = measured["first_mistakes"]
+    assert sum(share >= 0.02 for share in kinds.values()) >= 3 and measured["without_an_end"] <= 0.01
+    assert sum(share for kind, share in kinds.items() if kind in ("wrong number", "wrong answer")) < 0.2
 
 
 def test_it_shares_pockets_tokenizer_and_ends_its_answers() -> None:
@@ -94,39 +96,3 @@ def test_after_a_false_step_it_does_not_begin_to_go_back() -> None:
     going_back = tokenizer.convert_tokens_to_ids(["wait", "check", "back", "no", "not", "wrong", "dead"])
     digits = tokenizer.convert_tokens_to_ids(list("123456789"))
     assert float(chance[going_back].sum()) < 1e-4 and float(chance[digits].sum()) > 0.9
-
-
-PROFILE = PolicyProfile(
-    POLICY, 100, 800, 400, 395, 5, 0, 3, 0.5, {}, 70, 60,
-    {"false equation, one digit": 200, "false equation, near": 100, "wrong number": 50, "unlocated": 45},
-    {}, 0, 60, {},
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("change", "fails"),
-    [
-        ({}, None),
-        ({"greedy_right": 71}, "right greedily"),
-        ({"pass_rate": 0.29}, "right at temperature 1"),
-        ({"mixed": 39}, "problems with right and wrong attempts of 8"),
-        ({"kinds": {"false equation, near": 380, "wrong number": 15}}, "kinds of first mistakes"),
-        ({"kinds": {**PROFILE.kinds, "wrong number": 80}}, "miscopied numbers among first mistakes"),
-        ({"cut_off": 20}, "attempts that do not end in an answer"),
-    ],
-)
-def test_the_gate_fails_one_condition_at_a_time(change: dict[str, Any], fails: str | None) -> None:
-    found = gate.conditions(replaced(**change), [])
-    assert [each.name for each in found if not each.held] == ([fails] if fails else [])
-
-
-def test_a_word_of_going_back_fails_the_gate() -> None:
-    problem = next(problems("dev", 1))
-    plain, back = (attempt_of(problem, f"4 * 4 = 1 6 . {word}\\boxed{{ 1 6 }}", 0) for word in ("", "wait . "))
-    assert gate.conditions(PROFILE, [plain])[-1].held and not gate.conditions(PROFILE, [plain, back])[-1].held
-
-
-def replaced(**change: Any) -> PolicyProfile:
-    import msgspec
-
-    return msgspec.structs.replace(PROFILE, **change)

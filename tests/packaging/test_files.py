@@ -33,7 +33,6 @@ OTHER_JSON = {
     "journey.finetune.training.distributed": "lines between two processes",
     "journey.evaluate.behaviour.judge": "a model's own words, kept in judge.jsonl",
     "journey.evaluate.harness": "what another harness wrote",
-    "journey.data.gate": "how a base of the package was made",
     "journey.publish.tables.columns": "columns of a parquet table",
     "journey.publish.run": "a record made plain",
 }
