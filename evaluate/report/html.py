@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -39,7 +41,45 @@ def page(
     answers: str,
 ) -> bytes:
     """The whole page. `answers` is the viewer's data in base64 (see `viewer.embedded`)."""
-    environment = Environment(
+    style, script = _joined(_STYLES), _joined(_SCRIPTS)
+    tables = [table for table in content.tables if table.first]
+    tones = chart.tones(row.arm for table in tables for row in table.rows)
+    text = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            first=first,
+            words=record,
+            overview=[overview.overview(tables, tones, layout) for layout in (overview.WIDE, overview.NARROW)],
+            content=content,
+            costs=costs,
+            behaviour=behaviour,
+            training=training,
+            behaviour_columns=behaviour_part,
+            recovery_part=recovery_part,
+            habit_heads=list(HEADS.values()),
+            answers=Markup(answers),
+            style=Markup(style),
+            script=Markup(script),
+            policy=_POLICY.format(style=_hash(style), script=_hash(script)),
+            plot=plot,
+            guide=GUIDE,
+            only_these=ONLY_THESE,
+        )
+    )
+    return text.encode()
+
+
+def without_script(template: str, **content: Any) -> bytes:
+    """A page in the same style that needs no script."""
+    style = _joined(_STYLES)
+    policy = _POLICY.format(style=_hash(style), script="'none'")
+    text = _environment().get_template(template).render(style=Markup(style), policy=policy, plot=plot, **content)
+    return text.encode()
+
+
+def _environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
@@ -47,31 +87,10 @@ def page(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style, script = (
-        "".join((HERE / f"{name}.j2").read_text(encoding="utf-8") for name in names) for names in (_STYLES, _SCRIPTS)
-    )
-    tables = [table for table in content.tables if table.first]
-    tones = chart.tones(row.arm for table in tables for row in table.rows)
-    text = environment.get_template("report.html.j2").render(
-        first=first,
-        words=record,
-        overview=[overview.overview(tables, tones, layout) for layout in (overview.WIDE, overview.NARROW)],
-        content=content,
-        costs=costs,
-        behaviour=behaviour,
-        training=training,
-        behaviour_columns=behaviour_part,
-        recovery_part=recovery_part,
-        habit_heads=list(HEADS.values()),
-        answers=Markup(answers),
-        style=Markup(style),
-        script=Markup(script),
-        policy=_POLICY.format(style=_hash(style), script=_hash(script)),
-        plot=plot,
-        guide=GUIDE,
-        only_these=ONLY_THESE,
-    )
-    return text.encode()
+
+
+def _joined(names: Sequence[str]) -> str:
+    return "".join((HERE / f"{name}.j2").read_text(encoding="utf-8") for name in names)
 
 
 def _hash(text: str) -> str:

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from journey.evaluate.planning.comparisons import SAMPLES, strategy
-from journey.evaluate.scoring.graded import GradedSamples, comparison_options, info_of, matrix
+from journey.evaluate.scoring.graded import GradedSamples, info_of, matrix
 from journey.evaluate.statistics import paired
 from journey.evaluate.statistics.verdict import EQUAL_FLOPS, EQUAL_TOKENS, LARGER
 from journey.evaluate.test_time.outcomes import Array, PolicyResult
@@ -82,7 +82,7 @@ def _equal_tokens(book: GradedSamples, item: Declared) -> EqualBudget:
     if chosen is None:
         return msgspec.structs.replace(record, why="no policy of the arm costs so little")
     scores = _greedy(book, second, item.benchmark)
-    comparison = paired.compare(_matrix(chosen), _matrix(scores), **comparison_options(book.plan, item))
+    comparison = paired.compare(_matrix(chosen), _matrix(scores), **book.options(item))
     return msgspec.structs.replace(record, comparison=comparison)
 
 
@@ -99,7 +99,7 @@ def _equal_flops(book: GradedSamples, item: Declared) -> EqualBudget:
     record, chosen = _choose(book, empty, runs, dev, budget, budget)
     if chosen is None:
         return msgspec.structs.replace(record, why="no policy of the arm costs so little")
-    options = comparison_options(book.plan, item)
+    options = book.options(item)
     comparison: Comparison = paired.compare_to_base(_matrix(chosen), large.scores, **options)
     return msgspec.structs.replace(record, comparison=comparison)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from journey import console
@@ -94,9 +95,20 @@ class GradedSamples:
     cells: dict[tuple[str, str, str], RunSamples]
     strategy_settings: StrategySettings = field(init=False)
     _applied: dict[tuple[str, str, str, int], PolicyResult] = field(default_factory=dict)
+    resamples: int | None = None  # of the bootstrap, which decides nothing; None for the usual number
 
     def __post_init__(self) -> None:
         self.strategy_settings = settings_of(self.plan)
+
+    def without(self, seed: int) -> GradedSamples:
+        """The same samples had this training seed never been there; what policies gave is shared."""
+        plan = msgspec.structs.replace(self.plan, runs=tuple(run for run in self.plan.runs if run.seed != seed))
+        return GradedSamples(plan, self.cells, self._applied, resamples=0)
+
+    def options(self, item: Declared) -> dict[str, Any]:
+        """What a comparison is made with: see `comparison_options`."""
+        bootstrap = {} if self.resamples is None else {"resamples": self.resamples}
+        return {**comparison_options(self.plan, item), **bootstrap}
 
     def has(self, run: str, benchmark: str, draw: str) -> bool:
         """Whether a run has samples of a draw on a benchmark."""

@@ -14,32 +14,28 @@ import numpy as np
 
 from journey import numbers
 from journey.errors import UsageError
-from journey.evaluate.planning.comparisons import families, is_primary, strategy
+from journey.evaluate.planning.comparisons import strategy
 from journey.evaluate.planning.earlier_looks import in_words, looked
 from journey.evaluate.planning.sample_sets import sampled_runs
 from journey.evaluate.recovery import tables as recovery
-from journey.evaluate.scoring import conduct, curves, difficulty, equal_cost, larger_scores
-from journey.evaluate.scoring.graded import GradedSamples, comparison_options, matrix, read_book
+from journey.evaluate.scoring import conduct, curves, difficulty, larger_scores
+from journey.evaluate.scoring.decisions import decide_all, leave_out_each
+from journey.evaluate.scoring.graded import GradedSamples, matrix, read_book
 from journey.evaluate.statistics import paired, verdict
-from journey.evaluate.statistics.paired import Array
 from journey.evaluate.statistics.verdict import (
-    AFTER_MISTAKE,
-    AGAINST_TWIN,
     BASE,
     BELOW,
     EQUAL_FLOPS,
     EQUAL_TOKENS,
-    LARGER,
     MIXED,
 )
-from journey.formats.comparison import Comparison, Declared, Verdict
 from journey.formats.files import sha256
 from journey.formats.folders import EvaluatedFolder, StoredFiles
 from journey.formats.marks import Timing
 from journey.formats.plan import EvaluationPlan, RunInfo
-from journey.formats.scores import ArmScore, Compared, EqualBudget, RunScore, Scores
+from journey.formats.scores import ArmScore, Compared, RunScore, Scores
 
-__all__ = ["rescore", "score_book"]
+__all__ = ["book_of", "rescore", "score_book"]
 
 
 def rescore(evaluated: EvaluatedFolder) -> Scores:
@@ -47,21 +43,23 @@ def rescore(evaluated: EvaluatedFolder) -> Scores:
 
     Raises UsageError where the folder's timing is gone, PartialError if samples are missing or broken.
     """
+    return score_book(evaluated, book_of(evaluated))
+
+
+def book_of(evaluated: EvaluatedFolder) -> GradedSamples:
+    """The stored samples of a finished evaluation, graded. Raises what `rescore` raises."""
     timing = evaluated.timing
     seconds = timing.seconds_per_sample or timing.seconds_per_problem
     if seconds is None:
         raise UsageError(f"{evaluated.path} has no {Timing.FILE}", "run `journey evaluate` again")
-    return score_book(evaluated, read_book(evaluated, evaluated.plan, seconds))
+    return read_book(evaluated, evaluated.plan, seconds)
 
 
 def score_book(stored: StoredFiles, book: GradedSamples) -> Scores:
     """Scores of samples that have been read."""
     plan = book.plan
-    budgets = equal_cost.all_budgets(book)
     recovered = recovery.read_all(stored, plan)
-    results = _results(book, budgets, recovered)
-    below = below_base(plan, results)
-    compared = _compare_all(plan, results, below, budgets)
+    compared, below, budgets = decide_all(book, recovered)
     arms = tuple(_arm_scores(book))
     headline = [item for item in compared if item.primary]
     return Scores(
@@ -81,6 +79,7 @@ def score_book(stored: StoredFiles, book: GradedSamples) -> Scores:
         agreement=tuple(larger_scores.agreement(stored)),
         recovery=tuple(recovery.tables(stored, plan, recovered)),
         looked_before=in_words(plan.earlier),
+        survival=tuple(leave_out_each(book, recovered, compared)),
     )
 
 
@@ -181,101 +180,6 @@ def _arm_score(book: GradedSamples, names: tuple[str, str, str], runs: list[RunS
         oracle=strategy(name).oracle,
         conduct=conduct.added([run.conduct for run in runs if run.conduct is not None]),
     )
-
-
-def _results(
-    book: GradedSamples, budgets: Mapping[str, equal_cost.ComparedAtCost], recovered: Sequence[recovery.Recovered]
-) -> dict[str, Comparison]:
-    """The statistics of every declared comparison that has a result, by its key."""
-    results: dict[str, Comparison] = {}
-    by_name = {one.benchmark: one for one in recovered}
-    for item in book.plan.comparisons:
-        if item.at in (AFTER_MISTAKE, AGAINST_TWIN):
-            one, options = by_name[item.benchmark], comparison_options(book.plan, item)
-            comparison = recovery.compare(book.plan, one, item, **options)
-        else:
-            comparison = budgets[item.key].record.comparison if item.key in budgets else _compare(book, item)
-        if comparison is not None:
-            results[item.key] = comparison
-    return results
-
-
-def _compare_all(
-    plan: EvaluationPlan,
-    results: Mapping[str, Comparison],
-    below: Mapping[tuple[str, str], bool],
-    budgets: Mapping[str, equal_cost.ComparedAtCost],
-) -> list[Compared]:
-    """Every declared comparison that has a result, with Holm's p over the family in which it was declared."""
-    adjusted: dict[str, float] = {}
-    levels: dict[str, float] = {}
-    for family in families(plan):
-        own = {item.key: results[item.key] for item in family if item.key in results}
-        adjusted |= verdict.adjust(family, own)
-        levels |= verdict.asked(family, own)
-    return [
-        _decided(
-            plan, item, results[item.key], (adjusted[item.key], levels[item.key]), below, _record_of(budgets, item)
-        )
-        for item in plan.comparisons
-        if item.key in results
-    ]
-
-
-def below_base(plan: EvaluationPlan, results: Mapping[str, Comparison]) -> dict[tuple[str, str], bool]:
-    """By (benchmark, arm), whether the arm is below the untuned base there, with the plan's first strategy."""
-    return {
-        (item.benchmark, item.second): verdict.below(results[item.key], plan.margin)
-        for item in plan.comparisons
-        if item.first == BASE and item.key in results
-    }
-
-
-def _record_of(budgets: Mapping[str, equal_cost.ComparedAtCost], item: Declared) -> EqualBudget | None:
-    return budgets[item.key].record if item.key in budgets else None
-
-
-def _compare(book: GradedSamples, item: Declared) -> Comparison | None:
-    name = item.at or book.plan.strategies[0]
-    first, second = (_points(book, item.benchmark, name, arm) for arm in (item.first, item.second))
-    options = comparison_options(book.plan, item)
-    if item.first == BASE:
-        return paired.compare_to_base(matrix(list(second.values())), first[None], **options) if second else None
-    shared = sorted(seed for seed in set(first) & set(second) if seed is not None)
-    if not shared:
-        return None
-    return paired.compare(matrix([first[s] for s in shared]), matrix([second[s] for s in shared]), **options)
-
-
-def _points(book: GradedSamples, benchmark: str, name: str, arm: str) -> dict[int | None, Array]:
-    """The scores of an arm's runs by training seed (None for the base)."""
-    return {run.seed: book.applied(run.run, benchmark, name).scores for run in book.runs_of(arm)}
-
-
-def _decided(
-    plan: EvaluationPlan,
-    item: Declared,
-    comparison: Comparison,
-    holm: tuple[float, float],
-    below: Mapping[tuple[str, str], bool],
-    budget: EqualBudget | None,
-) -> Compared:
-    arms = item.first, item.second
-    trained = item.first not in (BASE, LARGER)
-    # The base was compared with the first strategy, so what it says of an arm says nothing of other policies.
-    low = tuple(below.get((item.benchmark, arm), False) for arm in arms) if trained and not item.at else (False, False)
-    decision: Verdict = verdict.decide(
-        comparison,
-        holm[0],
-        plan.margin,
-        first=item.first,
-        second=item.second,
-        below_base=(low[0], low[1]),
-        level=holm[1],
-    )
-    primary = is_primary(plan, item)
-    chosen = "" if budget is None else budget.chosen or ""
-    return Compared(item.benchmark, item.at or plan.strategies[0], *arms, primary, comparison, decision, chosen)
 
 
 def _sentence(item: Compared, below: Mapping[tuple[str, str], bool]) -> str:

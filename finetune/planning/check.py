@@ -33,8 +33,8 @@ def check(settings: FinetuneSettings) -> tuple[list[ArmChoice], list[str]]:
     return choices, notes
 
 
-def labels(settings: FinetuneSettings) -> list[str]:
-    """The arms that train as an evaluation names them: with the values of axes that vary behind them, `journey r8`."""
+def labels(settings: FinetuneSettings) -> list[tuple[str, str]]:
+    """The arms that train as an evaluation names them, `journey r8` where the rank varies, each with the values of its axes."""
     choices, _ = choose(settings.arms, settings.match, settings.mistake_weight)
     axes = combinations(settings.sizes or [0], settings.rates, settings.ranks)
-    return [f"{choice.label} {one.name}".strip() for one in axes for choice in choices]
+    return [(f"{choice.label} {one.name}".strip(), one.name) for one in axes for choice in choices]

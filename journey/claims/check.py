@@ -10,16 +10,18 @@ from journey.errors import UnknownName, UsageError
 from journey.evaluate.planning import check as evaluation
 from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.plan import wants_equal_tokens
-from journey.evaluate.planning.runs import reference
+from journey.evaluate.planning.runs import pairs
 from journey.evaluate.statistics.verdict import AFTER_MISTAKE, AGAINST_TWIN, BASE, EQUAL_TOKENS
-from journey.formats.comparison import Declared
+from journey.finetune.planning import check as training
+from journey.formats.plan import RunInfo
 from journey.settings.claims import ClaimSettings
 
 PROBED = (AFTER_MISTAKE, AGAINST_TWIN)
 
 
-def check(settings: RunSettings, arms: Sequence[str]) -> None:
-    """Raises UsageError or UnknownName for a claim that this recipe could not decide. `arms` are those that train."""
+def check(settings: RunSettings) -> None:
+    """Raises UsageError or UnknownName for a claim that this recipe could not decide."""
+    runs = [RunInfo("", label, 0, axis=axis) for label, axis in training.labels(settings.finetune)]
     names = evaluation.check_benchmarks(settings.evaluate)
     seen: set[str] = set()
     for claim in settings.claims:
@@ -27,20 +29,14 @@ def check(settings: RunSettings, arms: Sequence[str]) -> None:
             raise UsageError(f"two claims are called {claim.name}", "give each a name of its own")
         seen.add(claim.name)
         try:
-            _check(claim, settings, arms, names)
+            _check(claim, settings, runs, names)
         except UsageError as error:
             error.args = (f"claim {claim.name}: {error}",)
             raise
 
 
-def declared(claim: ClaimSettings, settings: RunSettings) -> Declared:
-    """The comparison that a claim speaks of, as an evaluation's plan declares it."""
-    benchmark = evaluation.check_benchmarks(settings.evaluate).get(claim.benchmark, claim.benchmark)
-    first = settings.evaluate.strategy[0]
-    return Declared(benchmark, claim.first, claim.second, "" if claim.strategy == first else claim.strategy)
-
-
-def _check(claim: ClaimSettings, settings: RunSettings, arms: Sequence[str], names: dict[str, str]) -> None:
+def _check(claim: ClaimSettings, settings: RunSettings, runs: Sequence[RunInfo], names: dict[str, str]) -> None:
+    arms = [run.arm for run in runs]
     if settings.evaluate.aa:
         raise UsageError("aa compares an arm with itself, which speaks of no published result", "leave out aa")
     if claim.benchmark not in {*names, *names.values()}:
@@ -52,11 +48,16 @@ def _check(claim: ClaimSettings, settings: RunSettings, arms: Sequence[str], nam
     for arm in (claim.first, claim.second):
         if arm != BASE and arm not in arms:
             raise UnknownName("arm that the recipe trains", arm, [*arms, BASE])
+    compared = pairs(runs)
+    if claim.at == claim.starts_at and (claim.second, claim.first) in compared:
+        raise UsageError(
+            f"{claim.second} v {claim.first} is what is compared, the latter second", "swap first and second"
+        )
     known = list(_strategies(settings))
     if claim.strategy and claim.strategy not in known:
         raise UnknownName("strategy of a comparison in this recipe", claim.strategy, known)
     if claim.strategy and claim.strategy != settings.evaluate.strategy[0]:
-        _check_further(claim, settings, arms, names)
+        _check_further(claim, settings, compared, names)
     _check_places(claim, settings)
 
 
@@ -72,7 +73,9 @@ def _strategies(settings: RunSettings) -> Iterator[str]:
         yield EQUAL_TOKENS
 
 
-def _check_further(claim: ClaimSettings, settings: RunSettings, arms: Sequence[str], names: dict[str, str]) -> None:
+def _check_further(
+    claim: ClaimSettings, settings: RunSettings, compared: Sequence[tuple[str, str]], names: dict[str, str]
+) -> None:
     """What a strategy other than the first is asked of."""
     sampled = settings.evaluate.sampled
     asked = {spec for spec, name in names.items() if claim.benchmark in (spec, name)} | {claim.benchmark}
@@ -82,11 +85,11 @@ def _check_further(claim: ClaimSettings, settings: RunSettings, arms: Sequence[s
         )
     if claim.first == BASE:
         raise UsageError("the base is compared with the first strategy alone", "leave out strategy")
-    if claim.strategy == EQUAL_TOKENS and claim.second != reference(arms):
-        raise UsageError(
-            f"{EQUAL_TOKENS}: the journey's one answer is held against another arm's policy",
-            f"second: {reference(arms)}",
-        )
+    if claim.strategy in (EQUAL_TOKENS, *PROBED) and (
+        (claim.first, claim.second) not in compared or claim.at != claim.starts_at
+    ):
+        known = "; ".join(f"{first} v {second}" for first, second in compared)
+        raise UsageError(f"{claim.strategy}: only what the plan compares within one run: {known}", "name such a pair")
 
 
 def _check_places(claim: ClaimSettings, settings: RunSettings) -> None:

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from journey import interrupts
 from journey.cli.check import check
+from journey.cli.claims import claims
 from journey.cli.curate import curate
 from journey.cli.doctor import doctor
 from journey.cli.evaluate import evaluate
@@ -34,6 +35,7 @@ from journey.cli.report import report
 from journey.cli.run import demo, run
 from journey.cli.shared import TYPED
 from journey.cli.show import show
+from journey.cli.sweep import sweep
 from journey.errors import JourneyError, ResourceError
 
 
@@ -75,6 +77,7 @@ def _add(verb: Callable[..., None], name: str | None = None, epilog: str | None 
 
 _add(demo)
 _add(run)
+_add(sweep)
 _add(check)
 _add(problems)
 _add(sample)
@@ -83,6 +86,7 @@ _add(curate, epilog=plug_ins("curate"))
 _add(finetune, epilog=plug_ins("finetune"))
 _add(evaluate, epilog=plug_ins("evaluate"))
 _add(report)
+_add(claims)
 _add(publish)
 _add(export)
 _add(show)

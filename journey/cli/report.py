@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from journey.cli.shared import AsJson, next_, note, show_scores
+from journey.cli.shared import AsJson, next_, note, print_json, show_scores
 from journey.errors import UsageError
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="A folder that `journey evaluate` (or `run`, `demo`) wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that `journey evaluate` (or `run`, `demo`, `sweep`) wrote.")],
     finetuned: Annotated[Path | None, typer.Option("--finetune", help="Its finetune folder, if not beside it.")] = None,
     judge: Annotated[str | None, typer.Option(help="A MODEL that counts the behaviours too, on some answers.")] = None,
     judge_answers: Annotated[int, typer.Option(help="How many answers the judge reads.", min=1)] = 200,
@@ -36,14 +36,23 @@ def report(
 
     Example: journey report data/runs/demo/evaluate
     """
+    from journey.cli.printing.sweeps import show_sweep
     from journey.evaluate.behaviour import judge as judging
     from journey.evaluate.behaviour import measure
     from journey.evaluate.report import build as stage
     from journey.evaluate.scoring import second_grader
     from journey.formats.folders import open_finished
     from journey.formats.manifest import MANIFEST
+    from journey.formats.sweep import SweepPlan
     from journey.servers.use import ANSWER_SECONDS, ServerLimits
 
+    if (folder / SweepPlan.FILE).is_file():
+        from journey.evaluate.sweep import build as sweeps
+
+        record = sweeps.build(folder)
+        print_json(record.plain()) if as_json else show_sweep(record)
+        next_("journey", "show", folder)
+        return
     if not (folder / MANIFEST).is_file() and (folder / "evaluate" / MANIFEST).is_file():
         folder = folder / "evaluate"
     if max_cost is not None and not (price_in or price_out):

@@ -38,6 +38,8 @@ the record. A file that another stage reads has one typed record with a version;
 | curate | `train/`, `dev/`, `test/` (`NNNNN.jsonl`, Pair), `ledger.jsonl` (LedgerLine), `funnel.json` |
 | finetune | by run `RUN/adapter_model.safetensors`, `RUN/adapter_config.json` (PEFT's; a whole model with `--full`), `RUN/run.json`, `RUN/trajectory.jsonl` (TrajectoryPoint); `audit.json`; `problems.txt` (ids of the problems trained on, one a line); `warmup/` (a model, and `warmup.json`) with `--warmup`; `lr_sweep.json` with `--lr-sweep` |
 | evaluate | `plan.json`, `questions/BENCHMARK.jsonl` (Question), `samples/RUN/BENCHMARK/DRAW/NNNNN.jsonl` (Sample), `rewards/RUN/BENCHMARK/NNNNN.jsonl` (Reward), `recover/BENCHMARK/` (`prefixes.jsonl`, RecoveryPrefix; `RUN.jsonl`, RecoveryText), `identities.json`, `scores.json`, `parity.json` and `flips.json`; views of them: `behaviour.json`, `training.json`, `samples.parquet`, `report.html`, `report.md`, `judge.jsonl`, `looks_beside.json`, `second_grader.json`, `servers.json` |
+| run | `recipe.yaml` (resolved settings), `claims.json`, and a folder for each stage |
+| sweep | `sweep_plan.json`, `recipe.yaml`, `claims.json`, a run folder for each point; `sweep.json` and, made from it, `report.html` and `report.md` |
 | publish | `bundle/` (what goes up; see `docs/publish.md`), `published.json` |
 
 All have `manifest.json`, `environment.json` and `timing.json`; the last two are never hashed. `.done/` holds the marks by which a damaged
@@ -56,7 +58,7 @@ was not asked for.
 MODULES = (
     "journey.schema", "journey.formats.manifest", "journey.formats.marks", "journey.formats.attempts", "journey.formats.curation", "journey.formats.finetune",
     "journey.formats.plan", "journey.formats.scores", "journey.formats.comparison",
-    "journey.formats.behaviour", "journey.formats.training_view", "journey.formats.publication",
+    "journey.formats.behaviour", "journey.formats.training_view", "journey.formats.publication", "journey.formats.claims", "journey.formats.sweep",
 )  # fmt: skip
 _PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "null", Any: "JSON"}
 _NAMED_ELSEWHERE = {"Record", "FileRecord"}

@@ -231,11 +231,38 @@ class Compared(msgspec.Struct, frozen=True):
     policy: str = ""  # at equal cost: the policy that was chosen for the arm that gets one
 
 
+class SeedLeftOut(msgspec.Struct, frozen=True):
+    """The verdict on a comparison as it is without one training seed."""
+
+    seed: int
+    words: str
+    same: bool  # the same outcome with the same winner
+
+
+class Survival(msgspec.Struct, frozen=True):
+    """Whether the words on one comparison survive leaving out each training seed; needs three seeds."""
+
+    benchmark: str
+    strategy: str
+    first: str
+    second: str
+    without: tuple[SeedLeftOut, ...]
+
+    @property
+    def in_words(self) -> str:
+        """`the same words without any one seed`, or which seeds it rests on and what is said without them."""
+        others = [one for one in self.without if not one.same]
+        if not others:
+            return "the same words without any one seed"
+        return f"other words without {', '.join(f'seed {one.seed}: {one.words}' for one in others)}"
+
+
 class Scores(FileRecord, frozen=True):
     """Everything that the report shows besides the samples."""
 
     FILE: ClassVar[str] = "scores.json"
     READS: ClassVar[tuple[int, ...]] = (1, 2)  # later versions only added to earlier ones
+    NEWER: ClassVar[frozenset[str]] = frozenset({"survival"})
 
     plan_sha256: str
     headline: tuple[str, ...]  # one sentence per primary comparison
@@ -253,6 +280,7 @@ class Scores(FileRecord, frozen=True):
     agreement: tuple[Agreement, ...] = ()
     recovery: tuple[RecoveryTable, ...] = ()  # of the recovery probe, a benchmark each
     looked_before: str = ""  # a sentence where `EvaluationPlan.earlier` is not empty
+    survival: tuple[Survival, ...] = ()  # of the comparisons with three seeds or more
     version: int = 2
 
 

@@ -341,3 +341,40 @@ class TestConduct:
             "journey ends in a loop in 25.0% of its answers on main",
             "journey is cut off in 25.0% of its answers (25.0% in a loop) on main",
         )
+
+
+def lucky(arm: str, seed: int | None, number: int) -> str:
+    """The journey is better in its seeds 1 and 2 alone; all seeds of the shortcut are alike."""
+    share = {"journey": 0.42 if seed in (0, 3) else 0.8, "shortcut@tokens": 0.4, "base": 0.1}[arm]
+    return "\\boxed{18}" if rng_for("test", arm, seed, number).random() < share else "\\boxed{17}"
+
+
+@pytest.mark.parametrize("answers", [often, lucky])
+def test_words_without_a_seed_are_those_of_a_folder_that_never_had_it(tmp_path: Path, answers: Answers) -> None:
+    seeds = {"shortcut@tokens": (0, 1, 2), "journey": (0, 1, 2)}
+    whole = score(tmp_path / "whole", *make(tmp_path / "whole", answers, seeds=seeds))
+    assert [one[:4] for one in map(msgspec.structs.astuple, whole.survival)] == [
+        (item.benchmark, item.strategy, item.first, item.second) for item in whole.compared
+    ]
+    for seed in (0, 1, 2):
+        kept = tuple(other for other in (0, 1, 2) if other != seed)
+        folder = tmp_path / f"without-{seed}"
+        fewer = score(folder, *make(folder, answers, seeds=dict.fromkeys(seeds, kept)))
+        for item, survival in zip(fewer.compared, whole.survival, strict=True):
+            [left] = [one for one in survival.without if one.seed == seed]
+            assert left.words == item.verdict.words
+
+
+def test_it_is_said_which_seed_the_words_rest_on(tmp_path: Path) -> None:
+    seeds = {"shortcut@tokens": (0, 1, 2), "journey": (0, 1, 2)}
+    same = score(tmp_path / "same", *make(tmp_path / "same", seeds=seeds))
+    assert {one.in_words for one in same.survival} == {"the same words without any one seed"}
+    rests = score(tmp_path / "rests", *make(tmp_path / "rests", lucky, seeds=seeds))
+    pair = next(one for one in rests.survival if one.first != "base")
+    assert rests.compared[0].verdict.words == "too small to tell"
+    assert pair.in_words == "other words without seed 0: journey better (2 seeds, provisional)"
+
+
+def test_two_seeds_leave_none_to_leave_out(tmp_path: Path) -> None:
+    scores = score(tmp_path / "two", *make(tmp_path / "two"))
+    assert not scores.survival and b"survival" not in scores.encoded()

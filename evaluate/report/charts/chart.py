@@ -51,6 +51,7 @@ class ChartAxes:
     y: str
     log: bool = False
     percent: bool = False
+    x_names: tuple[tuple[float, str], ...] = ()  # ticks in words; without any, round numbers
     x_ends: tuple[float, float] | None = None
     y_ends: tuple[float, float] | None = None
 
@@ -86,9 +87,9 @@ def chart(heading: str, lines: Sequence[Line], axes: ChartAxes) -> Markup:
     for tick in y.ticks(6):
         add(picture, "line", "grid", x1=LEFT, x2=RIGHT, y1=y(tick), y2=y(tick))
         text(picture, f"{100 * tick:g}%" if axes.percent else f"{tick:g}", LEFT - 7, y(tick) + 4, "tick", "end")
-    for tick in x.ticks(6):
+    for tick, name in axes.x_names or tuple((tick, numbers.short(tick)) for tick in x.ticks(6)):
         add(picture, "line", "grid", x1=x(tick), x2=x(tick), y1=BOTTOM, y2=BOTTOM + 5)
-        text(picture, numbers.short(tick), x(tick), BOTTOM + 20, "tick", "middle")
+        text(picture, name, x(tick), BOTTOM + 20, "tick", "middle")
     add(picture, "line", "axis", x1=LEFT, x2=RIGHT, y1=BOTTOM, y2=BOTTOM)
     text(picture, axes.x, (LEFT + RIGHT) / 2, HEIGHT - 8, "tick", "middle")
     for line in lines:

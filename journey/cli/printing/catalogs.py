@@ -102,6 +102,8 @@ def _stated(recipe: str) -> dict[str, Any]:
     from journey.pipeline import read_recipe
 
     data = {key: value for key, value in read_recipe(recipe).data.items() if key not in ("name", "summary")}
+    if "claims" in data:
+        data["claims"] = [f"{claim['name']} ({claim['source']})" for claim in data["claims"]]
     return {
         f"{key}.{name}" if name else key: inner
         for key, value in data.items()

@@ -20,6 +20,7 @@ from journey.formats.files import read_lines
 from journey.formats.finetune import TrajectoryPoint
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder, FinishedFolder, open_finished, open_run
 from journey.formats.manifest import MANIFEST
+from journey.formats.sweep import SweepFile, SweepPlan
 from journey.schema import Pair, Question, Reward, Sample, Tree
 from journey.tables.files import read as read_rows
 
@@ -39,6 +40,7 @@ class ShownRecords:
     folder: FinishedFolder | None = None
     text: str = ""
     more: bool = False
+    sweep: SweepFile | None = None
 
 
 def find(path: Path, number: int, skip: int = 0) -> ShownRecords:
@@ -47,6 +49,8 @@ def find(path: Path, number: int, skip: int = 0) -> ShownRecords:
         raise UsageError(f"no file or folder {path}", "give one that `journey generate` or another command wrote")
     if path.is_file():
         return _of_file(path, number, skip)
+    if (path / SweepPlan.FILE).is_file():
+        return _of_sweep(path)
     if (path / MANIFEST).is_file():
         return _of_folder(open_finished(path), number, skip)
     inner = next((path / name for name in _IN_A_RUN if (path / name / MANIFEST).is_file()), None)
@@ -121,6 +125,20 @@ def _of_folder(opened: FinishedFolder, number: int, skip: int) -> ShownRecords:
     if kind is not None and opened.manifest.stage in ("generate", "curate"):
         return _cut(title, opened.records(kind, Pair), number, skip)
     return ShownRecords(title, facts=dict(opened.manifest.counts), folder=opened)
+
+
+def _of_sweep(path: Path) -> ShownRecords:
+    """What came of a sweep, or how far it is."""
+    plan = SweepPlan.read(path)
+    title = f"{path}: written by journey sweep"
+    if (path / SweepFile.FILE).is_file():
+        record = SweepFile.read(path)
+        return ShownRecords(title, [record], sweep=record)
+    done = {
+        point.folder: "finished" if (path / point.folder / "evaluate" / MANIFEST).is_file() else "not finished"
+        for point in plan.points
+    }
+    return ShownRecords(title, facts={"recipe": plan.recipe, **done})
 
 
 def _answers(evaluated: EvaluatedFolder) -> Iterator[dict[str, Any]]:

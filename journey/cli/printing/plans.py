@@ -134,6 +134,20 @@ def _claim(claim: Mapping[str, Any]) -> str:
     return f"{claim['source']}: {claim['compared']}; agrees if {' or '.join(claim['agrees'])}{against}"
 
 
+def _sweep(plan: Plan) -> dict[str, Any]:
+    shared = sum(map(len, plan["shared"].values()))
+    return {
+        "folder": plan["out"],
+        **{f"axis {setting}": values for setting, values in plan["axes"].items()},
+        "points": f"{len(plan['points'])}: {', '.join(plan['points'])}",
+        "finished": plan["finished"] or "nothing yet",
+        "stages to do": ", ".join(f"{count} x {stage}" for stage, count in plan["stages"].items()),
+        "stages shared": f"{shared}, each done once by the first point that needs it",
+        "comparisons": f"{plan['comparisons']} with the first value of an axis; headline on {plan['primary']}",
+        **{f"claim {claim['name']}": _claim(claim) for claim in plan["claims"]},
+    }
+
+
 _OF_GENERATE = {"time": "time of generate"}  # the longest of a run are the other stages
 
 
@@ -177,4 +191,5 @@ _SHOWN: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "finetune": _finetune,
     "evaluate": _evaluate,
     "run": _run,
+    "sweep": _sweep,
 }

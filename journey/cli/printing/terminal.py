@@ -45,7 +45,11 @@ def show(shown: ShownRecords, view: str, to: Console) -> None:
         from journey.evaluate.report import terminal as scored
 
         to.print(scored.summary(shown.folder))
-    if isinstance(shown.folder, FinetunedFolder):
+    if shown.sweep is not None:
+        from journey.evaluate.sweep.terminal import SweepSummary
+
+        to.print(SweepSummary(shown.sweep))
+    elif isinstance(shown.folder, FinetunedFolder):
         from journey.finetune.planning import audit
 
         for table in audit.tables(shown.folder.audit):

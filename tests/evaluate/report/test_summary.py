@@ -25,7 +25,7 @@ from journey.evaluate.report.content import content
 from journey.evaluate.report.summary.build import first_screen
 from journey.evaluate.report.summary.commands import FoldersBehind, _Steps, next_steps
 from journey.evaluate.report.summary.record import COST, STEPS, TRUST, FirstScreen, NextStep
-from journey.evaluate.scoring import score
+from journey.evaluate.scoring import decisions, score
 from journey.evaluate.statistics import paired
 from journey.evaluate.statistics import verdict as vd
 from journey.formats.folders import open_finished
@@ -69,8 +69,8 @@ def compared(
             results[item.key] = paired.compare_to_base(second, first[:, 0], flips=200, resamples=20)
         else:
             results[item.key] = paired.compare(first, second, flips=200, resamples=20)
-    below = score.below_base(plan, results)
-    decided = score._compare_all(plan, results, below, {})
+    below = decisions.below_base(plan, results)
+    decided = decisions.compare_all(plan, results, below, {})
     scored = tuple(_arm(*key, values, conduct) for key, values in table.items())
     single = [
         RunScore(

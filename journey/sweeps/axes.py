@@ -1,0 +1,177 @@
+"""Axes of a sweep: settings with their values, checked at every point of the grid before anything is run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from journey.config import (
+    CurateSettings,
+    EvaluateSettings,
+    FinetuneSettings,
+    GenerateSettings,
+    RunSettings,
+    SampleSettings,
+    merge,
+)
+from journey.errors import UsageError
+from journey.formats.sweep import SweepAxis, as_text, axis_names, in_words
+from journey.pipeline import Recipe, resolve
+from journey.settings import plain_yaml
+from journey.settings.fields import shown
+
+EXAMPLE = "e.g. --over finetune.rank=4,16"
+MOST_POINTS = 256
+STAGES = {
+    "sample": SampleSettings,
+    "generate": GenerateSettings,
+    "curate": CurateSettings,
+    "finetune": FinetuneSettings,
+    "evaluate": EvaluateSettings,
+}
+OF_THE_WHOLE = ("name", "summary", "claims", "kept", "differs", "sweep")  # no settings of a run's result
+ASKED = {
+    "benchmarks": "",
+    **dict.fromkeys(
+        (
+            f"evaluate.{name}"
+            for name in "benchmarks map strict allow_golds fresh primary limit sizes split seed margin aa aa_arm sampled".split()
+        ),
+        "",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class GridPoint:
+    """One point of the grid: its folder's name, its value on every axis, and the resolved settings of its run."""
+
+    folder: str
+    values: tuple[Any, ...]
+    settings: RunSettings
+
+
+def axes_of(recipe: Recipe, over: Sequence[str], sets: Mapping[str, Any]) -> list[SweepAxis]:
+    """The axes of `--over`, else those of the recipe. Raises UsageError for what is no axis."""
+    own = (recipe.data.get("sweep") or {}) if isinstance(recipe.data.get("sweep"), Mapping) else {}
+    given = [_parsed(one) for one in over] or list((own.get("over") or {}).items())
+    if not given:
+        raise UsageError(f"{recipe.where} has no axes of its own and none are given", EXAMPLE)
+    axes: list[SweepAxis] = []
+    for setting, values in given:
+        axis = SweepAxis(_full(setting), _values(setting, values))
+        if axis.setting in [other.setting for other in axes]:
+            raise UsageError(f"{setting} is an axis twice", "list all its values in one")
+        if _has(sets, axis.setting):
+            raise UsageError(f"{setting} is an axis, and --set fixes it", "leave one of them out")
+        axes.append(axis)
+    return axes
+
+
+def grid(recipe: Recipe, axes: Sequence[SweepAxis], sets: Mapping[str, Any]) -> list[GridPoint]:
+    """Every point, the last axis fastest. Raises UsageError or UnknownName where a point's settings are refused."""
+    if (number := _count(axes)) > MOST_POINTS:
+        raise UsageError(f"{number:,} points are more than a sweep has, {MOST_POINTS}", "list fewer values")
+    points: list[GridPoint] = []
+    for values in product(*(axis.values for axis in axes)):
+        overrides = merge(sets, *(_nested(axis.setting, value) for axis, value in zip(axes, values, strict=True)))
+        try:
+            settings = resolve(_without_claims(recipe), overrides)
+        except UsageError as error:
+            error.args = (f"at {in_words(axes, values)}: {error}",)
+            raise
+        points.append(GridPoint(_folder(axes, values), values, settings))
+    _refuse_alike(axes, points)
+    return points
+
+
+def _parsed(text: str) -> tuple[str, Any]:
+    setting, equals, values = text.partition("=")
+    if not equals or not setting.strip() or not values.strip():
+        raise UsageError(f"--over {shown(text)} is not SETTING=VALUE,VALUE", EXAMPLE)
+    where = f"--over {shown(text)}"
+    return setting.strip(), plain_yaml.read(f"[{values}]", where, EXAMPLE)
+
+
+def _full(setting: str) -> str:
+    """The setting with `options` before a method's or filter's name: generate.search.width is generate.options.search.width."""
+    stage, _, rest = setting.partition(".")
+    warm = stage == "warm"
+    if warm:
+        stage, _, rest = rest.partition(".")
+    first = rest.partition(".")[0]
+    kind = STAGES.get(stage)
+    if kind is not None and "options" in kind.model_fields and "." in rest and first not in kind.model_fields:
+        rest = f"options.{rest}"
+    full = f"{'warm.' if warm else ''}{stage}.{rest}" if rest else stage
+    if full.partition(".")[0] in OF_THE_WHOLE:
+        raise UsageError(f"{setting} is no axis: it changes nothing that is run", EXAMPLE)
+    if any(full == name or full.startswith(f"{name}.") for name in ASKED):
+        raise UsageError(
+            f"{setting} is no axis: it changes what is asked or how it is compared, so points could not be paired",
+            "sweep what is trained or how it answers; set this one with --set",
+        )
+    if full in STAGES or full == "warm":
+        raise UsageError(f"{setting} is a stage, no setting of one", f"see `journey list settings {stage}`; {EXAMPLE}")
+    return full
+
+
+def _values(setting: str, values: Any) -> tuple[Any, ...]:
+    if not isinstance(values, list) or len(values) < 2:
+        raise UsageError(f"axis {setting} has one value, and a sweep compares two or more", EXAMPLE)
+    written = [json.dumps(value, sort_keys=True, default=str) for value in values]
+    for value in values:
+        if written.count(json.dumps(value, sort_keys=True, default=str)) > 1:
+            raise UsageError(f"axis {setting} lists {as_text(value)} twice", "list each value once")
+    return tuple(values)
+
+
+def _refuse_alike(axes: Sequence[SweepAxis], points: Sequence[GridPoint]) -> None:
+    seen: dict[str, GridPoint] = {}
+    for point in points:
+        other = seen.setdefault(point.settings.model_dump_json(), point)
+        if other is not point:
+            raise UsageError(
+                f"{in_words(axes, other.values)} and {in_words(axes, point.values)} are the same settings",
+                "list each value once",
+            )
+    folders = [point.folder for point in points]
+    for name in folders:
+        if folders.count(name) > 1:
+            raise UsageError(f"two points would have the folder {name}", "write their values in another way")
+
+
+def _without_claims(recipe: Recipe) -> Recipe:
+    """The recipe of one point, which is a plain run: claims and grid are the sweep's."""
+    left = {name: value for name, value in recipe.data.items() if name not in OF_THE_WHOLE[2:]}
+    return Recipe(recipe.name, recipe.summary, left, recipe.where)
+
+
+def _count(axes: Sequence[SweepAxis]) -> int:
+    count = 1
+    for axis in axes:
+        count *= len(axis.values)
+    return count
+
+
+def _nested(setting: str, value: Any) -> dict[str, Any]:
+    for part in reversed(setting.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _has(data: Any, setting: str) -> bool:
+    for part in setting.split("."):
+        if not isinstance(data, Mapping) or part not in data:
+            return False
+        data = data[part]
+    return True
+
+
+def _folder(axes: Sequence[SweepAxis], values: Sequence[Any]) -> str:
+    parts = [f"{name}-{as_text(value)}" for name, value in zip(axis_names(axes), values, strict=True)]
+    return re.sub(r"[^A-Za-z0-9.+_-]+", "-", "_".join(parts)).strip("-.")[:120]
