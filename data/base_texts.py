@@ -27,6 +27,6 @@ class BaseText:
 TEXTS = {
     "pocket": BaseText(pocket_text.piece, ""),
     "pocket-plain": BaseText(partial(pocket_text.piece, plain=True), " --plain"),
-    "pocket-digits": BaseText(digits_text.piece, " --text pocket-digits", rows=4, block=512),
+    "pocket-digits": BaseText(digits_text.piece, " --text pocket-digits", tokens=2e6, rows=2),
     "pocket-grids": BaseText(grids_text.piece, " --text pocket-grids", tokens=8e6),
 }

@@ -16,7 +16,7 @@ SMALL = [
     "sample.limit=60",
     "finetune.seeds=1",
     "finetune.max_steps=3",
-    "evaluate.sizes={multiplication@1: 12, multiplication@2: 4}",
+    "evaluate.sizes={multiplication@1: 12}",
     "evaluate.max_new_tokens=130",
 ]
 

@@ -13,7 +13,13 @@ from journey.catalog import Catalog
 from journey_testing.sources import STAGES, graph, modules
 
 PLUG_INS = tuple(made.package for made in vars(catalog).values() if isinstance(made, Catalog))
-TOP = ("journey.cli", "journey.claims", "journey.pipeline", "journey.sweeps", "journey.__main__")  # these may import everything
+TOP = (
+    "journey.cli",
+    "journey.claims",
+    "journey.pipeline",
+    "journey.sweeps",
+    "journey.__main__",
+)  # these may import everything
 ASSETS = ("journey.data", "journey.recipes")
 
 
