@@ -67,6 +67,17 @@ def two_digits(rng: Random) -> str:
     return _told(problem)
 
 
+def parts(rng: Random) -> str:
+    """The four products of a training problem in any order, asked for in another word, so that nothing of it is a solution."""
+    family = FAMILIES.get("multiplication")()
+    while split_of(problem := family.problem(rng.getrandbits(62), 0, 1)) != "train":
+        pass
+    a, b = problem.facts["numbers"]
+    pairs = [(x, y) for x in (a % 10, a - a % 10) for y in (b % 10, b - b % 10) if x and y]
+    said = [_said(x, "*", y) for x, y in rng.sample(pairs, len(pairs))]
+    return f"{spelled(f'use {a} * {b} :')} {' '.join(said)}"
+
+
 def _told(problem: Problem) -> str:
     return f"{problem.brief} {solution(problem)} {EOS}"
 
@@ -79,10 +90,11 @@ def solution(problem: Problem) -> str:
 
 
 MIX: tuple[tuple[float, Callable[[Random], str]], ...] = (
-    (0.10, products),
-    (0.08, sums),
-    (0.25, row),
-    (0.57, two_digits),
+    (0.06, products),
+    (0.06, sums),
+    (0.30, parts),
+    (0.13, row),
+    (0.45, two_digits),
 )
 
 

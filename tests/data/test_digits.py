@@ -40,12 +40,16 @@ def test_every_equation_is_true_and_nothing_goes_back() -> None:
     written = [one for piece in PIECES for one in equations(unspelled(piece))]
     assert len(written) > 10_000 and all(one.true for one in written)
     words = {word for piece in PIECES for word in piece.split() if word.isalpha() and len(word) > 1}
-    assert words == {"find"}
+    assert words == {"find", "use"}
 
 
 def test_whole_problems_are_training_problems_with_the_shortcuts_own_steps() -> None:
     asked = [match for piece in PIECES if (match := re.match(r"find ([\d ]+) \* ([\d ]+) : (.*) <eos>$", piece))]
-    assert len(asked) == sum("find" in piece for piece in PIECES) > 2000
+    assert len(asked) == sum("find" in piece for piece in PIECES) > 1500
+    named = [match for piece in PIECES if (match := re.match(r"use ([\d ]+) \* ([\d ]+) : (?!.*boxed)", piece))]
+    assert len(named) == sum("use" in piece for piece in PIECES) > 700
+    for match in named:
+        assert split_of(FAMILY.build(*(int(spelled.replace(" ", "")) for spelled in match.groups()))) == "train"
     for number, match in enumerate(asked):
         a, b = (int(spelled.replace(" ", "")) for spelled in match.groups()[:2])
         problem = FAMILY.build(a, b)
