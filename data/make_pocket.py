@@ -109,14 +109,17 @@ def train(seed: int, data: torch.Tensor, out: Path, text: BaseText, keep: int | 
         if step % 100 == 0:
             speed = (step + 1) * rows * text.block / (time.time() - started)
             print(f"step {step}/{steps}  loss {smooth:.3f}  {speed:,.0f} tokens/s", flush=True)
-        if keep and step and step % keep == 0:
-            _save(net, out.with_name(f"{out.name}-{step}"))
+        if keep and (step + 1) % keep == 0:
+            _save(net, out.with_name(f"{out.name}-{step + 1}"))
+        if step + 1 == text.stop:
+            break
     _save(net, out)
     made = {
         "command": "python -P -m journey.data.make_pocket" + text.flags,
         "seed": seed,
-        "tokens": int(data.numel()),
-        "steps": steps,
+        "tokens": (step + 1) * rows * text.block if text.stop else int(data.numel()),
+        "steps": step + 1,
+        **({"of_steps": steps} if text.stop else {}),
         "parameters": sum(p.numel() for p in net.parameters()),
         "final_loss": round(smooth, 4),
         "torch": torch.__version__,
