@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from journey.answers.grading import grade
 from journey.catalog import FAMILIES, METHODS
-from journey.data import grids_text, pocket_text
+from journey.data import grids_text, make_pocket, pocket_text
+from journey.data.base_texts import TEXTS
+from journey.models.load import find, load_model, load_tokenizer
 from journey.splits import split_of
 from journey.views import render
 
