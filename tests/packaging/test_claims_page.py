@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from journey_testing.sources import ROOT
 
 from journey import pipeline
 from journey.claims import shipped
+from journey_testing.sources import ROOT
 
 PAGE = (ROOT / "docs" / "claims.md").read_text()
 HELD = sorted(name for name in pipeline.recipes() if pipeline.read_recipe(name).data.get("claims"))
