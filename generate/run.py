@@ -33,6 +33,7 @@ from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.attempts.reading import read_attempts
 from journey.generate.imports.settings import ImportSettings
 from journey.generate.imports.table import TraceTable, decidable, placeless
+from journey.generate.mixing import TraceMixture
 from journey.generate.protocols import FAMILIES, METHODS
 from journey.generate.shards import PairShard, PairSource, ShardJob, add_counts, in_order, make_shard
 from journey.generate.sources import asking_methods, find_sources, prompts_of, trace_reader
@@ -67,6 +68,7 @@ class _Task:
     attempted: tuple[AttemptedProblem, ...] = ()
     models: AskedSetup | None = None
     traces: TraceTable | None = None
+    mixture: TraceMixture | None = None
 
     def problems(self, counted: RowCount | None = None) -> Iterator[Problem] | None:
         """The problems of the file, in order; None for families."""
@@ -91,6 +93,9 @@ class _Task:
         """The shards. Fixed numbers of places, so that they do not depend on the workers."""
         each, seed, total = self.settings.per_problem, self.settings.seed, self.settings.pairs or 0
         size = ROWS_PER_SHARD if self.models is None else _ASKED_PER_SHARD
+        if self.mixture is not None:
+            yield from self.mixture.jobs(seed, each)
+            return
         if self.attempted:
             width = self.width
             step = max(1, ROWS_PER_SHARD // width)
@@ -183,12 +188,14 @@ def plan(settings: GenerateSettings, out: Path, *, workers: int | None = None) -
     first = next(task.jobs())
     tried = min(_SAMPLE, first.count)
     job = replace(first, count=tried)
-    if task.attempted:
+    if task.mixture is not None:
+        places = task.mixture.dealt().total() * settings.per_problem
+    elif task.attempted:
         width = task.width
         problems, places = len(task.attempted), len(task.attempted) * width
         tried = min(places, -(-_SAMPLE // width) * width)
         job = replace(first, count=tried, attempted=first.attempted[: tried // width])
-    if task.traces is not None:
+    elif task.traces is not None:
         part = first.imported[: -(-tried // settings.per_problem)]
         tried = len(part) * settings.per_problem
         job = replace(first, count=tried, imported=part)
@@ -259,18 +266,16 @@ def _models_of(settings: GenerateSettings, combined: Sequence[PairSource]) -> As
 def _resolve(settings: GenerateSettings) -> _Task:
     combined = find_sources(settings)
     config = settings.model_dump(exclude=set(SERVER_USE))
+    inputs, table, traces = {}, None, None
     if trace_reader(settings):
-        return _resolved_traces(settings, combined, config)
-    inputs, table = {}, None
-    if settings.problems:
+        combined, traces = _resolved_traces(settings, combined, config)
+        inputs |= traces.inputs()
+    elif settings.problems:
         table = UserTable(settings.problems, settings.map, strict=settings.strict)
         inputs["problems"] = table.digest()
-        if Path(settings.problems).exists():
-            config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
-    config["methods"] = [
-        {"name": s.method, "family": s.family, "level": s.level, **s.options, **({"share": s.share} if s.dealt else {})}
-        for s in combined
-    ]
+    if settings.problems and Path(settings.problems).exists():
+        config["problems"] = Path(settings.problems).name  # the hash says which bytes; the place does not matter
+    config["methods"] = [_told(source) for source in combined]
     families = [source.family for source in combined if source.family]
     config |= revisions((FAMILIES, families), (METHODS, [source.method for source in combined]))
     if settings.attempts:
@@ -278,26 +283,45 @@ def _resolve(settings: GenerateSettings) -> _Task:
         readers = [s.method for s in combined if METHODS.entry(s.method).facts.get("attempts")]
         policy, attempted = read_attempts(folder, settings.policy, readers)
         config["attempts"], config["policy"] = Path(settings.attempts).name, policy
-        return _Task(settings, combined, config, {"sample": folder.sha256}, None, attempted)
+        inputs["sample"] = folder.sha256
+        return _Task(settings, combined, config, inputs, None, attempted, **_mixed(combined, traces, attempted))
+    if traces is not None:
+        return _Task(settings, combined, config, inputs, None, **_mixed(combined, traces))
     models = _models_of(settings, combined)
     if models is not None:
         config |= models.identity() | {"prompts": prompts_of(combined), "sampler": SAMPLER, "checker": CHECKER_VERSION}
     return _Task(settings, combined, config, inputs, table, models=models)
 
 
-def _resolved_traces(settings: GenerateSettings, combined: tuple[PairSource, ...], config: dict[str, Any]) -> _Task:
-    [source] = combined
+def _told(source: PairSource) -> dict[str, Any]:
+    """A source as the manifest tells it."""
+    options = source.options
+    if METHODS.entry(source.method).facts.get("traces"):
+        options = placeless(ImportSettings(**options))
+    share = {"share": source.share} if source.dealt else {}
+    return {"name": source.method, "family": source.family, "level": source.level, **options, **share}
+
+
+def _resolved_traces(
+    settings: GenerateSettings, combined: tuple[PairSource, ...], config: dict[str, Any]
+) -> tuple[tuple[PairSource, ...], TraceTable]:
+    """The rows with traces, and the sources with the format of these; it stands in the settings too."""
+    [source] = [each for each in combined if METHODS.entry(each.method).facts.get("traces")]
     chosen = ImportSettings(**source.options)
     traces = TraceTable(settings.problems or "", settings.map, chosen, strict=settings.strict)
     chosen = chosen.model_copy(update={"format": traces.format.name})
-    if Path(settings.problems or "").exists():
-        config["problems"] = Path(settings.problems or "").name
-    told = placeless(chosen)
-    config["methods"] = [{"name": source.method, "family": "", "level": 1, **told}]
-    config["options"] = {source.method: told} if settings.options else {}
-    config |= revisions((METHODS, [source.method]))
-    resolved = (PairSource(source.method, chosen.model_dump()),)
-    return _Task(settings, resolved, config, traces.inputs(), None, traces=traces)
+    if settings.options:
+        config["options"] = {**config["options"], source.method: placeless(chosen)}
+    return tuple(replace(each, options=chosen.model_dump()) if each is source else each for each in combined), traces
+
+
+def _mixed(
+    combined: tuple[PairSource, ...], traces: TraceTable | None, attempted: tuple[AttemptedProblem, ...] = ()
+) -> dict[str, Any]:
+    """What a task with rows with traces holds: these, and the mixture where other methods take part."""
+    if traces is None:
+        return {}
+    return {"traces": traces, "mixture": TraceMixture(combined, traces, attempted) if len(combined) > 1 else None}
 
 
 def _processes(settings: GenerateSettings, workers: int | None) -> int:
@@ -331,7 +355,10 @@ def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int, us
         )
     if task.traces is not None:
         console.note(decidable(totals))
-    if task.attempted:
+    if task.mixture is not None:
+        if wanted is None:
+            console.note(task.mixture.in_words())
+    elif task.attempted:
         kinds = task.width // task.settings.per_problem
         console.note(_lost(len(task.attempted) * task.settings.per_problem, kinds, totals))
     folder.write(REJECTED, b"".join(rejected))

@@ -65,7 +65,8 @@ class ShardJob:
     """One shard: the places `first` to `first + count`, and the problems where they come from a file.
 
     With `attempted` problems every method makes its pairs of each of them, or none does. `imported` problems have traces;
-    they are encoded, so that they are the same to the byte in any process.
+    they are encoded, so that they are the same to the byte in any process. Where traces are mixed with other methods, `mixed`
+    holds what each problem's places take: one with attempts, one with traces, or None, a family's own.
     """
 
     key: int
@@ -79,6 +80,7 @@ class ShardJob:
     attempted: tuple[AttemptedProblem, ...] = ()
     models: AskedSetup | None = None
     imported: tuple[bytes, ...] = ()
+    mixed: tuple[AttemptedProblem | bytes | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -307,12 +309,21 @@ def _attempts(job: ShardJob, maker: _Maker, index: int) -> Iterator[tuple[str, M
     """What is tried for one place of the output: a family is redrawn until a pair comes, a given problem is not."""
     number, attempt = divmod(index, job.per_problem)
     method, family, level, _ = maker
-    if job.attempted:
-        attempted = job.attempted[(index - job.first) // job.per_problem]
+    given = job.mixed or job.attempted
+    taken = given[(index - job.first) // job.per_problem] if given else None
+    if isinstance(taken, AttemptedProblem):
         if isinstance(method, AttemptReader):
-            yield attempted.problem.id, method.make_of(attempted, job.seed, attempt)
+            yield taken.problem.id, method.make_of(taken, job.seed, attempt)
         else:
-            yield attempted.problem.id, method.make(attempted.problem, job.seed, attempt)
+            yield taken.problem.id, method.make(taken.problem, job.seed, attempt)
+        return
+    if taken is not None:
+        imported = decode(taken, ImportedProblem)
+        if isinstance(method, TraceReader):
+            made = partial(method.make_of_traces, imported, job.seed, attempt)
+        else:
+            made = partial(method.make, imported.problem, job.seed, attempt)
+        yield imported.problem.id, _or_rejected(made)
         return
     if job.problems is not None:
         problem = job.problems[(index - job.first) // job.per_problem]

@@ -6,6 +6,7 @@ No problem is read here and no model opened.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from journey.config import GenerateSettings, build
@@ -42,6 +43,9 @@ def check(settings: GenerateSettings) -> None:
 
 def find_sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
     """What is combined: families or the problem file with methods and their options."""
+    reader = trace_reader(settings)
+    if reader and (len({share.name for share in parse_shares(settings.method)}) > 1):
+        return _with_traces(settings, reader)
     if settings.attempts and (settings.problems or settings.family):
         raise UsageError(
             "--attempts is given beside problems", "leave --family and --problems out: attempts have their own"
@@ -55,8 +59,8 @@ def find_sources(settings: GenerateSettings) -> tuple[PairSource, ...]:
         raise UsageError(
             "nothing to make pairs of", "give --family NAME or --problems FILE; see `journey list families`"
         )
-    if trace_reader(settings):
-        return _of_traces(settings)
+    if reader:
+        return (_of_traces(settings, reader),)
     unasked = [entry.name for entry in METHODS.entries() if not entry.facts["model"]]
     known = {name: METHODS.get(name) for name in [share.name for share in shares] or unasked}
     reading = [share.name for share in shares if METHODS.entry(share.name).facts.get("attempts")]
@@ -117,17 +121,41 @@ def trace_reader(settings: GenerateSettings) -> str | None:
     return next((name for name in names if METHODS.entry(name).facts.get("traces")), None)
 
 
-def _of_traces(settings: GenerateSettings) -> tuple[PairSource, ...]:
-    """The one method that reads traces: no other makes anything of the same rows."""
-    name = trace_reader(settings)
-    assert name is not None
+def _of_traces(settings: GenerateSettings, name: str) -> PairSource:
+    """The method that reads traces, alone."""
     if not settings.problems:
         raise UsageError(f"method {name} reads rows with traces", "give --problems FILE_OR_HUB_ID")
-    others = [other for other in (*settings.method, *settings.options) if other != name]
-    if others:
-        METHODS.entry(others[0])
-        raise UsageError(f"methods {name} and {others[0]} read different rows", "make two folders and curate both")
-    return (PairSource(name, _options(settings, name, METHODS.get(name))),)
+    for other in settings.options:
+        if other != name:
+            METHODS.entry(other)
+            raise UsageError(f"methods {name} and {other} read different rows", f"leave the settings of {other} out")
+    return PairSource(name, _options(settings, name, METHODS.get(name)))
+
+
+def _with_traces(settings: GenerateSettings, name: str) -> tuple[PairSource, ...]:
+    """The method that reads traces, mixed by shares with methods that read attempts, families, or the questions of its rows."""
+    shares = {share.name: share for share in parse_shares(settings.method)}
+    other = next(each for each in shares if each != name)
+    METHODS.entry(other)
+    if not any(share.given for share in shares.values()):
+        raise UsageError(f"methods {name} and {other} read different rows", f"mix them: --method {name}=1,{other}=1")
+    asking = [each for each in shares if METHODS.entry(each).facts["model"]]
+    if asking:
+        raise UsageError(f"method {asking[0]} asks a model, and {name} is given", "make two folders and curate both")
+    alone = {"method": [name], "options": {key: each for key, each in settings.options.items() if key == name}}
+    traces = _of_traces(settings.model_copy(update=alone), name)
+    rest: dict[str, Any] = {
+        "method": [spec for spec in settings.method if spec.partition("=")[0] != name],
+        "options": {key: each for key, each in settings.options.items() if key != name},
+        "pairs": settings.pairs or 1,  # of a family: the mixture ends with the rows
+    }
+    if settings.attempts or settings.family:
+        rest["problems"] = None
+    found = [traces, *find_sources(settings.model_copy(update=rest))]
+    order = list(shares)
+    found.sort(key=lambda source: order.index(source.method))  # stable: families as they were given
+    traced = replace(traces, share=shares[name].share)
+    return tuple(replace(traced if source is traces else source, dealt=True) for source in found)
 
 
 def _options(settings: GenerateSettings, name: str, method: type[Method]) -> dict[str, Any]:

@@ -70,12 +70,12 @@ def refuse_other_problems(books: Iterable[GradedSamples], benchmark: str) -> Non
 def decide_across(pairs: Sequence[ScoredPair], margin: float, seed: int) -> list[ComparedAcross]:
     """Verdicts on the declared pairs that have a result, with Holm over the primary ones and over the others.
 
-    `seed` names the random streams, as a plan's does.
+    `seed` names the random streams, as a plan's does. No bootstrap is drawn: it decides nothing.
     """
     decided = _decide(pairs, margin, seed)
     several = {key for key, item in decided.items() if item.comparison.seeds > MIN_SEEDS}
     seeds = sorted({s for pair in pairs for s in pair.second if s is not None}) if several else []
-    less = {one: _decide([pair.without(one) for pair in pairs], margin, seed, resamples=0) for one in seeds}
+    less = {one: _decide([pair.without(one) for pair in pairs], margin, seed) for one in seeds}
     return [
         ComparedAcross(
             item,
@@ -89,12 +89,11 @@ def decide_across(pairs: Sequence[ScoredPair], margin: float, seed: int) -> list
     ]
 
 
-def _decide(pairs: Sequence[ScoredPair], margin: float, seed: int, resamples: int | None = None) -> dict[str, Compared]:
-    more = {} if resamples is None else {"resamples": resamples}
+def _decide(pairs: Sequence[ScoredPair], margin: float, seed: int) -> dict[str, Compared]:
     flips = max(FLIPS, FLIPS_EACH * len(pairs))
     results: dict[str, Comparison] = {}
     for pair in pairs:
-        comparison = _compare(pair, {"parts": (seed, pair.declared.key), "flips": flips, **more})
+        comparison = _compare(pair, {"parts": (seed, pair.declared.key), "flips": flips, "resamples": 0})
         if comparison is not None:
             results[pair.declared.key] = comparison
     adjusted: dict[str, float] = {}

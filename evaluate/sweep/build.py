@@ -15,19 +15,19 @@ from journey.formats.files import sha256, write_atomic
 from journey.formats.folders import EvaluatedFolder, open_finished
 from journey.formats.manifest import MANIFEST
 from journey.formats.plan import EvaluationPlan
+from journey.formats.recipes.sweep import SweepCompared, SweepPair, SweepPlan, SweepResults, SweptPoint, in_words
 from journey.formats.scores import Scores
-from journey.formats.sweep import SweepCompared, SweepFile, SweepPair, SweepPlan, SweptPoint, in_words
 
 Found = Mapping[tuple[str, str, str], ScoresBySeed]  # by (folder of a point, benchmark, arm)
 
 
-def build(out: Path) -> SweepFile:
+def build(out: Path) -> SweepResults:
     """Compare the points, write sweep.json, report.html and report.md. Raises UsageError where a point is not finished."""
     plan = SweepPlan.read(out)
     evaluated = {point.folder: _evaluated(out / point.folder) for point in plan.points}
     _refuse_other_questions({name: one.plan for name, one in evaluated.items()})
     names = [info.name for info in next(iter(evaluated.values())).plan.benchmarks]
-    record = SweepFile(
+    record = SweepResults(
         recipe=plan.recipe,
         base=", ".join(dict.fromkeys(one.plan.base for one in evaluated.values())),
         axes=plan.axes,
@@ -37,7 +37,7 @@ def build(out: Path) -> SweepFile:
         compared=tuple(_compared(plan, evaluated)),
         plan_sha256=sha256(out / SweepPlan.FILE),
     )
-    write_atomic(out / SweepFile.FILE, record.encoded())
+    write_atomic(out / SweepResults.FILE, record.encoded())
     report.write(record, out)
     return record
 
@@ -83,8 +83,9 @@ def _compared(plan: SweepPlan, evaluated: Mapping[str, EvaluatedFolder]) -> list
         first, second = (f"{pair.arm} at {in_words(plan.axes, values[folder])}" for folder in (pair.first, pair.second))
         at = evaluated[pair.second].plan.strategies[0]
         by_key[pair.benchmark, at, first, second] = pair
-        sides = (found.get((folder, pair.benchmark, pair.arm), {}) for folder in (pair.first, pair.second))
-        scored.append(ScoredPair(Declared(pair.benchmark, first, second, at), *sides, pair.benchmark == plan.primary))
+        sides = [found.get((folder, pair.benchmark, pair.arm), {}) for folder in (pair.first, pair.second)]
+        declared, primary = Declared(pair.benchmark, first, second, at), pair.benchmark == plan.primary
+        scored.append(ScoredPair(declared, sides[0], sides[1], primary))
     decided = decide_across(scored, plan.margin, seed)
     return [
         SweepCompared(by_key[key].axis, by_key[key].arm, one.compared, one.without)

@@ -11,19 +11,19 @@ from journey import numbers
 from journey.evaluate.report.charts import chart
 from journey.evaluate.report.charts.chart import ChartAxes, ChartPoint, Line
 from journey.evaluate.statistics.verdict import BASE
+from journey.formats.recipes.sweep import SweepResults, as_text, axis_names, in_words
 from journey.formats.scores import ArmScore
-from journey.formats.sweep import SweepFile, as_text, axis_names, in_words
 
 APART = 0.012  # of the axis: arms stand so far beside each other that their intervals do not hide one another
 LOGARITHMIC = 20  # from so large a ratio of values on
 
 
-def tones(record: SweepFile) -> dict[str, int]:
+def tones(record: SweepResults) -> dict[str, int]:
     """Colour and shape of every arm."""
     return chart.tones(arm.arm for point in record.points for arm in point.arms)
 
 
-def pictures(record: SweepFile, benchmark: str) -> list[Markup]:
+def pictures(record: SweepResults, benchmark: str) -> list[Markup]:
     """One picture for every combination of the further axes' values, all on the same axes."""
     places = _places(record.axes[0].values)
     log = _log(record.axes[0].values)
@@ -52,7 +52,7 @@ def pictures(record: SweepFile, benchmark: str) -> list[Markup]:
 
 
 def _lines(
-    record: SweepFile, benchmark: str, rest: tuple[Any, ...], ends: tuple[float, float], log: bool
+    record: SweepResults, benchmark: str, rest: tuple[Any, ...], ends: tuple[float, float], log: bool
 ) -> list[Line]:
     """The arms' lines within one picture, the untuned base's across it."""
     colours = tones(record)

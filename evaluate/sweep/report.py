@@ -14,8 +14,8 @@ from journey.evaluate.report.charts.chart import swatch
 from journey.evaluate.statistics.verdict import BASE
 from journey.evaluate.sweep import chart
 from journey.formats.files import write_atomic
+from journey.formats.recipes.sweep import SweepCompared, SweepResults, as_text, axis_names
 from journey.formats.scores import ArmScore
-from journey.formats.sweep import SweepCompared, SweepFile, as_text, axis_names
 
 SCORE_HEADS = ("Arm", "Accuracy", "95% interval", "Problems", "Seeds", "Mean tokens", "Cut off")
 PAIR_HEADS = (
@@ -39,7 +39,7 @@ class SweepSection:
     pairs: tuple[tuple[str, ...], ...]  # as in PAIR_HEADS
 
 
-def write(record: SweepFile, out: Path) -> list[Path]:
+def write(record: SweepResults, out: Path) -> list[Path]:
     """Write report.html and report.md into the folder of the sweep and return their paths."""
     pages = {"report.html": _page(record), "report.md": _markdown(record)}
     for name, data in pages.items():
@@ -47,13 +47,13 @@ def write(record: SweepFile, out: Path) -> list[Path]:
     return [out / name for name in pages]
 
 
-def title(record: SweepFile) -> str:
+def title(record: SweepResults) -> str:
     """What was swept, in one sentence."""
     axes = " and ".join(f"{axis.setting} = {', '.join(map(as_text, axis.values))}" for axis in record.axes)
     return f"{record.recipe} over {axes}"
 
 
-def about(record: SweepFile) -> str:
+def about(record: SweepResults) -> str:
     """What the comparisons are and what they count as."""
     return (
         f"Every value is compared with the first value of its axis, problem by problem, by the rule of every verdict here: a "
@@ -62,7 +62,7 @@ def about(record: SweepFile) -> str:
     )
 
 
-def sections(record: SweepFile) -> list[SweepSection]:
+def sections(record: SweepResults) -> list[SweepSection]:
     """The benchmarks, the primary one first."""
     return [
         SweepSection(
@@ -76,12 +76,12 @@ def sections(record: SweepFile) -> list[SweepSection]:
     ]
 
 
-def score_heads(record: SweepFile) -> list[str]:
+def score_heads(record: SweepResults) -> list[str]:
     """The heads of the table of accuracies."""
     return [*axis_names(record.axes), *SCORE_HEADS]
 
 
-def _scores(record: SweepFile, benchmark: str) -> Iterator[tuple[str, ...]]:
+def _scores(record: SweepResults, benchmark: str) -> Iterator[tuple[str, ...]]:
     for point in record.points:
         arms = sorted((arm for arm in point.arms if arm.benchmark == benchmark), key=lambda arm: arm.arm == BASE)
         for arm in arms:
@@ -113,7 +113,7 @@ def _pair(item: SweepCompared) -> tuple[str, ...]:
     )
 
 
-def _markdown(record: SweepFile) -> bytes:
+def _markdown(record: SweepResults) -> bytes:
     parts = ["# Sweep", f"**{markdown.escaped(title(record))}**", markdown.escaped(about(record))]
     for section in sections(record):
         parts.append(f"## {markdown.escaped(section.benchmark)}{' (headline)' if section.primary else ''}")
@@ -127,7 +127,7 @@ def _markdown(record: SweepFile) -> bytes:
     return ("\n\n".join(parts) + "\n").encode()
 
 
-def _page(record: SweepFile) -> bytes:
+def _page(record: SweepResults) -> bytes:
     legend = [(arm, swatch(tone, dots=arm != BASE, dashed=arm == BASE)) for arm, tone in chart.tones(record).items()]
     return html.without_script(
         "sweep.html.j2",

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from journey.console import clean
 from journey.evaluate.sweep import report
-from journey.formats.sweep import SweepFile
+from journey.formats.recipes.sweep import SweepResults
 
 WIDE = 100  # columns from which all of a comparison fits on a line
 
@@ -19,7 +19,7 @@ WIDE = 100  # columns from which all of a comparison fits on a line
 class SweepSummary:
     """A renderable that fits itself to the width it is given."""
 
-    def __init__(self, record: SweepFile) -> None:
+    def __init__(self, record: SweepResults) -> None:
         self.record = record
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:

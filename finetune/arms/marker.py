@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from journey.answers.doubts import doubt
+from journey.answers.spelling import spelling, unspelled
 from journey.catalog import ARMS
 from journey.finetune.rows.traces import Piece, gap, piece, reasoning, with_reasoning
 from journey.finetune.runs import Arm, ArmContext
@@ -12,7 +13,7 @@ from journey.rng import rng_for
 from journey.schema import Pair, Segment, Trace
 
 
-@ARMS.add("marker", question="are the words of doubt enough, without a real mistake?", trains=True, revision=2)
+@ARMS.add("marker", question="are the words of doubt enough, without a real mistake?", trains=True, revision=3)
 def marker() -> Arm:
     """Train on the correct path with doubts and re-checks that find nothing wrong."""
     return Arm("marker", _traces)
@@ -25,6 +26,7 @@ def _traces(pairs: Sequence[Pair], reading: ArmContext) -> list[Trace]:
 def doubted(pair: Pair) -> list[Piece]:
     """The correct path with the journey's re-checks at their steps, and a doubt at as many others as the journey has notices."""
     rng, between = rng_for("marker", pair.pair_id), gap(pair)
+    spelled, write = pair.problem.facts.get("spelled"), spelling(pair.problem)
     segments, own = reasoning(pair.shortcut), _own_checks(pair.journey)
     steps = [index for index, segment in enumerate(segments) if segment.role != "plan" and segment.node not in own]
     notices = sum(segment.role == "notice" for segment in pair.journey.segments)
@@ -34,7 +36,8 @@ def doubted(pair: Pair) -> list[Piece]:
         pieces.append(piece(segment))
         pieces += map(piece, own.get(segment.node, ()))
         if index in chosen:
-            text, brief = doubt(segment.brief, rng)
+            text, brief = doubt(unspelled(segment.brief) if spelled else segment.brief, rng)
+            brief = write(brief)
             joint = between if rng.random() < 0.7 else " "
             pieces.append(("check", joint + text, brief, segment.node))
     return pieces

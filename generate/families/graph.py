@@ -168,6 +168,7 @@ def _draft(rng: Random, rules: GraphLevel) -> tuple[GraphDraft, list[int]]:
     },
     methods=("slips",),
     difficulty="calculations that the answer needs",
+    revision=2,
 )
 class DependencyGraph:
     """Word problems from a dependency graph, told in any order, with quantities that the answer does not need."""
@@ -253,11 +254,14 @@ def _and(words: list[str]) -> str:
 def _sentence(place: int, quantities: list[ThingCount]) -> str:
     """How the question tells a count."""
     each = quantities[place]
-    than = [_clause(quantities[operand], each.school) for operand in each.operands]
     if not each.operands:
         return f"{each.school} has {each.value} {each.thing}."
+    # Its own things come first: after the name of another school "it" would be that one.
+    told = sorted((quantities[operand] for operand in each.operands), key=lambda other: other.school != each.school)
+    than = [_clause(other, each.school) for other in told]
     if each.number is None:
-        return f"{each.school} has as many {each.thing} as {than[0]} and {than[1]} together."
+        together = "put together" if told[1].thing is None else "together"
+        return f"{each.school} has as many {each.thing} as {than[0]} and {than[1]}{', ' if told[1].thing is None else ' '}{together}."
     how = {"+": f"{each.number} more {each.thing} than", "-": f"{each.number} fewer {each.thing} than"}
     how["*"] = f"{each.number} times as many {each.thing} as"
     return f"{each.school} has {how[each.sign]} {than[0]}."

@@ -14,7 +14,10 @@ _TRIED = re.compile(r"(?<![a-z])try ([a-z]) \.")
 _OWNER = re.compile(r"(\w+ School) has $")
 _NOUN = re.compile(r" (\w+)( in all)?")
 _NAMED = re.compile(
-    "|".join(re.escape(phrase).replace(re.escape("{name}"), r"(how many [^.=]+)") for phrase in phrases.ANNOUNCED)
+    "|".join(
+        re.escape(phrase).replace(re.escape("{name}"), r"(how many [^.=]+)")
+        for phrase in dict.fromkeys((*phrases.ANNOUNCED, *phrases.ANNOUNCED_FIRST))
+    )
 )
 
 

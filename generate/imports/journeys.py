@@ -10,6 +10,7 @@ from msgspec.structs import replace as replace_fields
 
 from journey.answers import checker
 from journey.answers.grading import grade
+from journey.answers.steps import decidable_equations
 from journey.generate.attempts.phrases import RECOMPUTED
 from journey.generate.imports import phrases
 from journey.generate.imports.cues import confirms, doubts, finds
@@ -203,6 +204,8 @@ def _leave(
         said = rng.choice(RECOMPUTED) % slots
         yield ToldSegment("notice", said, " ", check=recomputed(known.claim), added=True)
     else:
+        if without_reason is phrases.NOTICES and decidable_equations(mistake.text):
+            without_reason = phrases.LEADS_AWAY
         yield ToldSegment("notice", rng.choice(without_reason), " ", added=True)
     yield ToldSegment("backtrack", rng.choice(back), " ", added=True)
 

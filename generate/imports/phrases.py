@@ -6,6 +6,11 @@ NOTICES = (
     "Wait, that is not right.", "No, that step is wrong.", "Hold on, that cannot stay.", "Hmm, that was a mistake.",
     "That is wrong.", "No, this does not lead to the answer.", "I should not have done that.", "Not so fast: that is an error.",
 )  # fmt: skip
+LEADS_AWAY = (
+    "No, this does not lead to the answer.", "I should not have done that.", "That is not the way.", "No, this gets me nowhere.",
+    "Hold on, this is the wrong way.", "Hmm, that does not help.", "Wait, this leads away from it.", "That is no help here.",
+)  # fmt: skip
+"""Of a step whose equations all hold: it is not false, whatever a label says of where it leads."""
 WRONG_ANSWERS = (
     "Wait, that answer is wrong.", "No, this is not the answer.", "Hmm, the answer cannot be that.", "That does not solve it.",
     "So this attempt fails.", "No, that is not what was asked.", "This attempt ends in a wrong answer.", "That is not it.",

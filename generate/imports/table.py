@@ -222,7 +222,8 @@ def placeless(settings: ImportSettings) -> dict[str, Any]:
 
 def decidable(totals: dict[str, Any]) -> str:
     """How many mistakes of imported traces are known to be some, and by what."""
-    proofs, mistakes = totals.get("proofs", {}), totals["mistakes"]
+    proofs = totals.get("proofs", {})
+    mistakes = sum(proofs.values())
     known = sum(count for proof, count in proofs.items() if proof.startswith("checked"))
     rest = ", ".join(f"{proof} {count:,}" for proof, count in sorted(proofs.items()) if not proof.startswith("checked"))
     share = f" ({known / mistakes:.0%})" if mistakes else ""

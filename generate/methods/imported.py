@@ -22,7 +22,11 @@ from journey.schema import Problem
 
 
 @METHODS.add(
-    "import", needs=("rows with traces",), traces={each.name: each.described() for each in FORMATS}, model=False
+    "import",
+    needs=("rows with traces",),
+    traces={each.name: each.described() for each in FORMATS},
+    model=False,
+    revision=2,
 )
 class Import:
     """Traces that are there already (--problems FILE_OR_HUB_ID): a published data set that is known, or rows of one's own."""

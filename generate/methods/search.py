@@ -27,7 +27,7 @@ from journey.rng import digest, rng_for
 from journey.schema import Pair, Problem, Trace, Tree
 
 
-@METHODS.add("search", model=False)
+@METHODS.add("search", model=False, revision=2)
 class Search:
     """Symbolic search with an exact solver: depth-first, best-first or beam."""
 

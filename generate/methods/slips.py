@@ -28,7 +28,7 @@ from journey.rng import rng_for
 from journey.schema import Pair, Problem, Trace
 
 
-@METHODS.add("slips", problems=True, model=False, revision=3)
+@METHODS.add("slips", problems=True, model=False, revision=4)
 class Slips:
     """Mistakes with known truth in annotated solutions, noticed for a reason and corrected."""
 

@@ -112,13 +112,22 @@ def _digit(equation: Calculation, rng: random.Random) -> Iterator[Fraction]:
     digits, count = scaled(equation.value)
     if len(digits) < 2 or equation.value < 0:
         return
-    for index, digit in enumerate(digits):
+    open_digits = len(digits) - _tens(equation)  # nobody writes 60 * 90 = 5409
+    for index, digit in enumerate(digits[:open_digits]):
         for other in CONFUSED.get(digit, "48"):
             yield Fraction(int(digits[:index] + other + digits[index + 1 :]), 10**count)
-    for index in range(len(digits) - 1):
+    for index in range(open_digits - 1):
         swapped = digits[:index] + digits[index + 1] + digits[index] + digits[index + 2 :]
         if swapped != digits and swapped[0] != "0":
             yield Fraction(int(swapped), 10**count)
+
+
+def _tens(equation: Calculation) -> int:
+    """How many zeros a product ends in because its factors do."""
+    parts = two(equation)
+    if not parts or parts[1] != "*" or any(part.denominator != 1 or part < 1 for part in (parts[0], parts[2])):
+        return 0
+    return sum(len(str(part)) - len(str(part).rstrip("0")) for part in (int(parts[0]), int(parts[2])))
 
 
 def _carry(equation: Calculation, rng: random.Random) -> Iterator[Fraction]:

@@ -98,8 +98,13 @@ class SolutionStep:
     opaque: bool
 
 
-def in_words(tokens: Sequence[str]) -> str:
-    """A calculation for prose: as `join`, with `140 * .01` said as `140%`."""
+def in_words(tokens: Sequence[str], *, part: bool = False) -> str:
+    """A calculation for prose: as `join`, with `140 * .01` said as `140%` where more belongs to it or it is a `part` of one.
+
+    On its own it is a hundredth of something, as in `100000 * .01`.
+    """
+    if len(tokens) == 3 and not part:
+        return join(tokens)
     return re.sub(r"(?<![\d.])(\d+(?:\.\d+)?) \* 0?\.01(?!\d)", r"\1%", join(tokens))
 
 

@@ -52,9 +52,9 @@ def _operation(graph: Annotated, step: int, equation: Calculation, rng: random.R
             continue
         if other in "+-" and small:  # nobody adds 0.4 to 50 girls
             continue
-        if equation.tokens[index] == "/" and "".join(equation.tokens[index - 1 : index + 2]) in graph.problem.question:
-            continue  # the fraction 3/4 is one number
         start, end = equation.signs[index]
+        if equation.tokens[index] == "/" and _fraction(graph, equation, index, text[start - 1 : end + 1]):
+            continue  # the fraction 3/4 is one number
         written = (*equation.tokens[:index], other, *equation.tokens[index + 1 :])
         words = _reworded(graph, step, equation.tokens[index], other)
         if words is None:
@@ -64,6 +64,16 @@ def _operation(graph: Annotated, step: int, equation: Calculation, rng: random.R
         yield _quantity("operation", step, equation, written, [edit, *words], about={"wrong": other})
     if choices and not reworded:
         raise Refused("words_name_the_operation")
+
+
+def _fraction(graph: Annotated, equation: Calculation, index: int, shown: str) -> bool:
+    """Whether a slash is that of one number: a fraction of the question, or a proper one that is written tight or multiplies."""
+    above, below = equation.tokens[index - 1], equation.tokens[index + 1]
+    if f"{above}/{below}" in graph.problem.question:
+        return True
+    around = equation.tokens[max(index - 2, 0) : index - 1] + equation.tokens[index + 2 : index + 3]
+    proper = above.isdigit() and below.isdigit() and int(above) < int(below)
+    return proper and (" " not in shown or "*" in around)
 
 
 _NAMES = {
@@ -239,7 +249,8 @@ def _skipped(graph: Annotated, step: int, equation: Calculation, rng: random.Ran
     operand = next((o for o in equation.operands if o.link == before.id and o.shown is not None), None)
     if operand is None or len(before.operands) < 2 or graph.steps[step - 1].opaque:
         raise Refused("nothing_to_skip")
-    parts = before.operands[:1] if {"-", "/"} & set(before.tokens) else before.operands
+    named = "names" in graph.problem.facts  # then the others are numbers of a sentence: "2 times as many"
+    parts = before.operands[:1] if named or {"-", "/"} & set(before.tokens) else before.operands
     stand_ins = [o for o in parts if o.link and not _percent(o) and _in_digits(graph, o.link)]
     rng.shuffle(stand_ins)
     for stand_in in stand_ins:

@@ -39,9 +39,9 @@ class Voice:
         """The claim that an intermediate result is the answer."""
         return self._joint() + self.rng.choice(phrases.EARLY_CLAIMS).format(x=show(value))
 
-    def announce(self, name: str) -> str:
-        """What is to be worked out next, without its value."""
-        return self.rng.choice(phrases.ANNOUNCED).format(name=name)
+    def announce(self, name: str, *, first: bool) -> str:
+        """What is to be worked out next, or `first`, without its value."""
+        return self.rng.choice(phrases.ANNOUNCED_FIRST if first else phrases.ANNOUNCED).format(name=name)
 
     def notice(self, reason: Reason, delay: int) -> str:
         """Seeing the mistake: an opener and the reason."""

@@ -190,6 +190,10 @@ def _unused(
         operand.link == name for each in written for o in each.operands for name, _ in o.sources
     ):
         return
+    if not graph.problem.facts.get("letters") and any(
+        o.value == operand.value for each in written if each.id != operand.link for o in each.operands
+    ):
+        return  # another number that reads the same has been used: a reader could not tell
     check = Check("unused", "x", "=", slip.equation.expression)
     yield reason("unused", check, brief, **{**common, "right": show(operand.value)})
 

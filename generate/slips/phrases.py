@@ -308,6 +308,8 @@ ANNOUNCED = (
     "Now I look at {name}.", "On to {name}.", "Then {name}.",
 )  # fmt: skip
 """Said of a quantity that is to be worked out next."""
+ANNOUNCED_FIRST = ("Let me work out {name}.", "I want to know {name}.", "First, {name}.", "I start with {name}.")
+"""The same where nothing has been worked out yet."""
 
 RETRY_BACKTRACKS = (
     "So that has to wait.", "Not yet, then.", "So I go back.", "That comes later.", "So that was too soon.", "Back, then.",

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 from journey.answers.prose_numbers import places
 from journey.generate.slips.annotated import Annotated
@@ -103,6 +104,8 @@ def usable(slip: Slip, limit: int | None) -> None:
         raise Refused("same_value")
     if slip.value == 0 or abs(slip.value) == 1:
         raise Refused("value_not_writable")
+    if _idle(slip.written) and not _idle(slip.equation.tokens):
+        raise Refused("nothing_is_calculated")
     bound = max(2, places(slip.truth) or 0)
     writable(slip.value, bound, limit or max(10_000_000, 100 * abs(int(slip.truth))))
     if limit:
@@ -110,6 +113,12 @@ def usable(slip: Slip, limit: int | None) -> None:
             if token[-1].isdigit():
                 writable(Fraction(token), 0, limit)
         writable(slip.value, 0, limit)
+
+
+def _idle(tokens: tuple[str, ...]) -> bool:
+    """Whether a calculation multiplies or divides by 1 or adds 0, as nobody would by mistake."""
+    pairs = set(pairwise(tokens))
+    return bool(pairs & {("*", "1"), ("1", "*"), ("/", "1"), ("+", "0"), ("0", "+"), ("-", "0")})
 
 
 def writable(value: Fraction, decimals: int, largest: int) -> None:

@@ -135,7 +135,8 @@ class _Teller:
         truth: str | bool = str(slip.truth)
         if isinstance(claim, Follows):
             truth, brief = False, slip.about["brief"]
-            text = self.voice.step(self.voice.announce(slip.about["name"]), "\n", self._is_first())
+            first = self._is_first()
+            text = self.voice.step(self.voice.announce(slip.about["name"], first=first), "\n", first)
         elif episode.wrong is None:
             text, brief = self.voice.early(slip.value), f"so answer {brief_number(slip.value)} ?"
         else:

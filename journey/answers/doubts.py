@@ -39,7 +39,7 @@ BACKWARDS = (
 )  # fmt: skip
 PLAIN = (
     "I went through it again, and it holds.", "Reading the step once more, it follows.", "No, it is fine as it is.",
-    "Looking again, I find nothing wrong.", "It still holds on a second reading.", "A second look changes nothing.",
+    "Looking again, I find nothing wrong.", "It still holds on a second reading.", "Going over it changes nothing.",
 )  # fmt: skip
 
 BRIEF_AGAIN = ("check {e} = {x} right .", "wait check {e} = {x} right .", "check again {e} = {x} right .", "wait is {e} = {x} ? check right .",

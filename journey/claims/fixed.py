@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from journey.errors import UsageError
-from journey.formats.claims import FixedClaims
 from journey.formats.files import write_atomic
+from journey.formats.recipes.claims import FixedClaims
 from journey.settings.claims import ClaimSettings
 
 

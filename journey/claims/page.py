@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from journey import numbers
 from journey.evaluate.report.markdown import escaped, table
-from journey.formats.claims import ORDER, ClaimResult, ClaimResults
+from journey.formats.recipes.claims import ORDER, ClaimResult, ClaimResults
 
 HEADS = ("Claim", "Published", "Here", "Agrees")
 

@@ -19,18 +19,19 @@ from journey.evaluate.scoring.decisions import key_of
 from journey.evaluate.scoring.graded import GradedSamples
 from journey.evaluate.scoring.score import book_of, rescore
 from journey.evaluate.statistics.sizes import MIN_SEEDS
-from journey.formats.claims import Agrees, ClaimResult, ClaimResults, FixedClaims
 from journey.formats.comparison import Declared, Verdict
 from journey.formats.files import sha256
 from journey.formats.folders import EvaluatedFolder, open_finished
 from journey.formats.manifest import MANIFEST
 from journey.formats.marks import Environment
+from journey.formats.recipes.claims import Agrees, ClaimResult, ClaimResults, FixedClaims
+from journey.formats.recipes.sweep import SweepAxis, SweepResults, in_words
 from journey.formats.scores import Compared, Scores, SeedLeftOut
-from journey.formats.sweep import SweepFile
 from journey.pipeline import RESOLVED
 from journey.questions import name_of
 from journey.settings import plain_yaml
 from journey.settings.claims import ClaimSettings
+from journey.sweeps.axes import full_name
 
 VERSIONS = ("journey-learning", "torch")
 Place = tuple[str, ...]  # a point of a sweep: the JSON of each axis' value; () for a run
@@ -58,7 +59,7 @@ class PlacedEvaluation:
 
 def results(folder: Path) -> ClaimResults:
     """The table of a finished folder. Raises UsageError where it is not finished or holds no claims."""
-    swept = (folder / SweepFile.FILE).is_file()
+    swept = (folder / SweepResults.FILE).is_file()
     if not (folder / FixedClaims.FILE).is_file():
         raise UsageError(
             f"{folder} holds no claims", "give the folder of `journey run` or `journey sweep` of a recipe with claims"
@@ -67,10 +68,10 @@ def results(folder: Path) -> ClaimResults:
         raise UsageError(f"{folder} is not finished", "run the same command again; it goes on where it stopped")
     fixed, settings = FixedClaims.read(folder), _settings(folder)
     claims = [build(ClaimSettings, claim, f"{folder}: claims") for claim in fixed.claims]
-    axes: list[str] = []
+    axes: tuple[SweepAxis, ...] = ()
     if swept:
-        record = SweepFile.read(folder)
-        axes = [axis.setting for axis in record.axes]
+        record = SweepResults.read(folder)
+        axes = record.axes
         evaluations = {
             tuple(map(_json, point.values)): _placed(point.folder, folder / point.folder) for point in record.points
         }
@@ -133,13 +134,16 @@ def _json(value: object) -> str:
 
 
 def _decided(
-    claims: Sequence[ClaimSettings], evaluations: Mapping[Place, PlacedEvaluation], axes: Sequence[str]
+    claims: Sequence[ClaimSettings], evaluations: Mapping[Place, PlacedEvaluation], axes: Sequence[SweepAxis]
 ) -> list[ClaimResult]:
     """The result of every claim, in the recipe's order."""
     done: dict[str, tuple[Compared, tuple[SeedLeftOut, ...]]] = {}
     left: dict[str, ScoredPair] = {}
     for claim in claims:
-        first, second = (_at(place, evaluations, axes) for place in (claim.starts_at, claim.at))
+        started, placed = (
+            {full_name(name): value for name, value in one.items()} for one in (claim.starts_at, claim.at)
+        )
+        first, second = (_at(place, evaluations, axes) for place in (started, placed))
         benchmark = _name(claim.benchmark, second.evaluated)
         strategy = claim.strategy or second.evaluated.plan.strategies[0]
         stored = _stored(claim, second.scores, benchmark, strategy) if first is second else None
@@ -149,10 +153,7 @@ def _decided(
         refuse_other_problems((first.book, second.book), benchmark)
         names = (claim.first, claim.second)
         if first is not second:
-            places = [
-                ", ".join(f"{axis.rpartition('.')[2]} {place[axis]}" for axis in axes)
-                for place in (claim.starts_at, claim.at)
-            ]
+            places = [in_words(axes, [place[axis.setting] for axis in axes]) for place in (started, placed)]
             names = (f"{claim.first} at {places[0]}", f"{claim.second} at {places[1]}")
         left[claim.name] = ScoredPair(
             Declared(benchmark, *names, strategy),
@@ -172,9 +173,9 @@ def _decided(
 
 
 def _at(
-    place: Mapping[str, object], evaluations: Mapping[Place, PlacedEvaluation], axes: Sequence[str]
+    place: Mapping[str, object], evaluations: Mapping[Place, PlacedEvaluation], axes: Sequence[SweepAxis]
 ) -> PlacedEvaluation:
-    key = tuple(_json(place[axis]) for axis in axes)
+    key = tuple(_json(place[axis.setting]) for axis in axes)
     if key not in evaluations:
         raise UsageError(f"no point of the sweep is at {dict(place)}", "run the sweep with the recipe's own grid")
     return evaluations[key]

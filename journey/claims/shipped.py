@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from journey.claims import page
-from journey.formats.claims import ClaimResults
+from journey.formats.recipes.claims import ClaimResults
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "results" / "claims"
 

@@ -18,7 +18,6 @@ from typer.core import TyperGroup
 
 from journey import interrupts
 from journey.cli.check import check
-from journey.cli.claims import claims
 from journey.cli.curate import curate
 from journey.cli.doctor import doctor
 from journey.cli.evaluate import evaluate
@@ -31,11 +30,12 @@ from journey.cli.list import list_
 from journey.cli.printing import file_errors
 from journey.cli.problems import problems
 from journey.cli.publish import publish
+from journey.cli.recipes.claims import claims
+from journey.cli.recipes.sweep import sweep
 from journey.cli.report import report
 from journey.cli.run import demo, run
 from journey.cli.shared import TYPED
 from journey.cli.show import show
-from journey.cli.sweep import sweep
 from journey.errors import JourneyError, ResourceError
 
 

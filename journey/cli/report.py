@@ -43,7 +43,7 @@ def report(
     from journey.evaluate.scoring import second_grader
     from journey.formats.folders import open_finished
     from journey.formats.manifest import MANIFEST
-    from journey.formats.sweep import SweepPlan
+    from journey.formats.recipes.sweep import SweepPlan
     from journey.servers.use import ANSWER_SECONDS, ServerLimits
 
     if (folder / SweepPlan.FILE).is_file():

@@ -57,4 +57,7 @@ def _run_recipe(
         return
     folder = pipeline.run(settings, to, workers=workers)
     show_scores(folder, as_json)
-    next_("journey", "show", folder)
+    if any(not claim.at for claim in settings.claims):
+        next_("journey", "claims", to)
+    else:
+        next_("journey", "show", folder)

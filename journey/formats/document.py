@@ -58,7 +58,7 @@ was not asked for.
 MODULES = (
     "journey.schema", "journey.formats.manifest", "journey.formats.marks", "journey.formats.attempts", "journey.formats.curation", "journey.formats.finetune",
     "journey.formats.plan", "journey.formats.scores", "journey.formats.comparison",
-    "journey.formats.behaviour", "journey.formats.training_view", "journey.formats.publication", "journey.formats.claims", "journey.formats.sweep",
+    "journey.formats.behaviour", "journey.formats.training_view", "journey.formats.publication", "journey.formats.recipes.claims", "journey.formats.recipes.sweep",
 )  # fmt: skip
 _PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "null", Any: "JSON"}
 _NAMED_ELSEWHERE = {"Record", "FileRecord"}

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from pydantic import BaseModel
+
 from journey.config import (
     CurateSettings,
     EvaluateSettings,
@@ -19,14 +21,14 @@ from journey.config import (
     merge,
 )
 from journey.errors import UsageError
-from journey.formats.sweep import SweepAxis, as_text, axis_names, in_words
+from journey.formats.recipes.sweep import SweepAxis, as_text, axis_names, in_words
 from journey.pipeline import Recipe, resolve
 from journey.settings import plain_yaml
 from journey.settings.fields import shown
 
 EXAMPLE = "e.g. --over finetune.rank=4,16"
 MOST_POINTS = 256
-STAGES = {
+STAGES: dict[str, type[BaseModel]] = {
     "sample": SampleSettings,
     "generate": GenerateSettings,
     "curate": CurateSettings,
@@ -34,16 +36,14 @@ STAGES = {
     "evaluate": EvaluateSettings,
 }
 OF_THE_WHOLE = ("name", "summary", "claims", "kept", "differs", "sweep")  # no settings of a run's result
-ASKED = {
-    "benchmarks": "",
-    **dict.fromkeys(
-        (
-            f"evaluate.{name}"
-            for name in "benchmarks map strict allow_golds fresh primary limit sizes split seed margin aa aa_arm sampled".split()
-        ),
-        "",
+# What is asked, and how it is compared.
+ASKED = (
+    "benchmarks",
+    *(
+        f"evaluate.{name}"
+        for name in "benchmarks map strict allow_golds fresh primary limit sizes split seed margin aa aa_arm sampled".split()
     ),
-}
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def axes_of(recipe: Recipe, over: Sequence[str], sets: Mapping[str, Any]) -> lis
         raise UsageError(f"{recipe.where} has no axes of its own and none are given", EXAMPLE)
     axes: list[SweepAxis] = []
     for setting, values in given:
-        axis = SweepAxis(_full(setting), _values(setting, values))
+        axis = SweepAxis(full_name(setting), _values(setting, values))
         if axis.setting in [other.setting for other in axes]:
             raise UsageError(f"{setting} is an axis twice", "list all its values in one")
         if _has(sets, axis.setting):
@@ -97,8 +97,11 @@ def _parsed(text: str) -> tuple[str, Any]:
     return setting.strip(), plain_yaml.read(f"[{values}]", where, EXAMPLE)
 
 
-def _full(setting: str) -> str:
-    """The setting with `options` before a method's or filter's name: generate.search.width is generate.options.search.width."""
+def full_name(setting: str) -> str:
+    """The setting with `options` before a method's or filter's name: generate.search.width is generate.options.search.width.
+
+    Raises UsageError for what is no axis.
+    """
     stage, _, rest = setting.partition(".")
     warm = stage == "warm"
     if warm:

@@ -24,9 +24,9 @@ from journey.evaluate.sweep import build
 from journey.finetune.planning import check as training
 from journey.formats.files import write_atomic
 from journey.formats.manifest import MANIFEST
-from journey.formats.sweep import SweepAxis, SweepFile, SweepPair, SweepPlan, SweepPoint
+from journey.formats.recipes.sweep import SweepAxis, SweepPair, SweepPlan, SweepPoint, SweepResults
 from journey.pipeline import RESOLVED, Recipe, resolve
-from journey.sweeps.axes import GridPoint, axes_of, grid
+from journey.sweeps.axes import GridPoint, axes_of, full_name, grid
 
 ORDER = ("warm", "sample", "generate", "curate", "finetune", "evaluate")
 # By stage: what a stage reads beside its own settings.
@@ -70,7 +70,7 @@ def prepare(recipe: Recipe, over: Sequence[str], sets: Mapping[str, Any]) -> Pla
     return PlannedSweep(settings, tuple(points), plan)
 
 
-def sweep(planned: PlannedSweep, out: Path, *, workers: int | None = None) -> SweepFile:
+def sweep(planned: PlannedSweep, out: Path, *, workers: int | None = None) -> SweepResults:
     """Run every point that is not finished, then compare and report. An interrupted call goes on where it stopped.
 
     Raises UsageError if `out` holds another sweep.
@@ -140,15 +140,11 @@ def _difference(known: SweepPlan, now: SweepPlan) -> str:
 def _refuse_foreign_claims(settings: RunSettings, axes: Sequence[SweepAxis]) -> None:
     """Claims at places of the recipe's grid need that very grid."""
     placed = [claim.name for claim in settings.claims if claim.at]
-    own = {} if settings.sweep is None else settings.sweep.over
-    if placed and (len(own) != len(axes) or {len(v) for v in own.values()} and not _covers(own, axes)):
+    own = {} if settings.sweep is None else {full_name(name): values for name, values in settings.sweep.over.items()}
+    if placed and own != {axis.setting: list(axis.values) for axis in axes}:
         raise UsageError(
             f"claim {placed[0]} lies on the recipe's own grid, and --over names another", "leave out --over"
         )
-
-
-def _covers(own: Mapping[str, Sequence[Any]], axes: Sequence[SweepAxis]) -> bool:
-    return all(list(values) == list(axis.values) for values, axis in zip(own.values(), axes, strict=True))
 
 
 def _stages(settings: RunSettings) -> dict[str, Any]:

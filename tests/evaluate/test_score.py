@@ -11,6 +11,7 @@ import pytest
 
 from journey.answers.grading import grade
 from journey.errors import PartialError
+from journey.evaluate.report.content import content
 from journey.evaluate.scoring.conduct import conduct_of, count
 from journey.evaluate.scoring.graded import read_book
 from journey.evaluate.scoring.score import score_book
@@ -369,10 +370,13 @@ def test_it_is_said_which_seed_the_words_rest_on(tmp_path: Path) -> None:
     seeds = {"shortcut@tokens": (0, 1, 2), "journey": (0, 1, 2)}
     same = score(tmp_path / "same", *make(tmp_path / "same", seeds=seeds))
     assert {one.in_words for one in same.survival} == {"the same words without any one seed"}
-    rests = score(tmp_path / "rests", *make(tmp_path / "rests", lucky, seeds=seeds))
+    plan, seconds = make(tmp_path / "rests", lucky, seeds=seeds)
+    rests = score(tmp_path / "rests", plan, seconds)
     pair = next(one for one in rests.survival if one.first != "base")
     assert rests.compared[0].verdict.words == "too small to tell"
     assert pair.in_words == "other words without seed 0: journey better (2 seeds, provisional)"
+    told = content(plan, rests).compared[0]
+    assert told.explanation.endswith(f" Leaving out one seed at a time: {pair.in_words}.")
 
 
 def test_two_seeds_leave_none_to_leave_out(tmp_path: Path) -> None:

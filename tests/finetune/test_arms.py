@@ -15,9 +15,10 @@ import pytest
 from journey import views
 from journey.answers.doubts import backwards, doubt, last_equation
 from journey.answers.grading import grade
-from journey.catalog import ARMS, METHODS
+from journey.catalog import ARMS, FAMILIES, METHODS
 from journey.finetune.rows.rows import ANSWER, FRAME, MISTAKE, encode
 from journey.finetune.runs import ArmContext
+from journey.generate.made import MadePair
 from journey.rng import rng_for
 from journey.schema import Pair, Trace
 from journey.tables.problems import read_problems
@@ -220,3 +221,15 @@ def test_only_wrong_makes_the_journeys_own_mistake_where_it_can(kind: str, reque
 
 def test_pairs_of_a_method_that_cannot_follow_a_mistake_have_no_only_wrong(written: Pair) -> None:
     assert traces_of("only-wrong", [written], None) == [None]
+
+
+def test_a_marker_computes_again_where_numbers_are_spelled_too() -> None:
+    """As the journey's own re-checks do: it differs from the journey in the mistakes alone."""
+    method, family = METHODS.get("slips"), FAMILIES.get("multiplication")()
+    made = [method(method.Settings(rechecks=0)).make(family.problem(0, index, 1), 0) for index in range(6)]
+    told = [each.pair for each in made if isinstance(each, MadePair) and each.pair.mistakes]
+    checks = [s for trace in traces_of("marker", told, None) for s in trace.segments if s.role == "check"]
+    assert len(checks) > 3
+    for check in checks:
+        assert re.search(r"\d [-+*/] \d+.* \d", check.text) and re.search(r" = (?:\d )+", check.brief), check
+        assert not re.search(r"\d\d", check.brief)

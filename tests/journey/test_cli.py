@@ -13,7 +13,10 @@ from typer.main import get_command
 
 from journey.cli.app import app
 
-VERBS = "demo run check problems sample generate curate finetune evaluate report publish export show list grade doctor".split()
+VERBS = (
+    "demo run sweep check problems sample generate curate finetune evaluate "
+    "report claims publish export show list grade doctor"
+).split()
 
 
 def journey(*args: str, cwd: Path, columns: int = 100) -> subprocess.CompletedProcess[str]:
@@ -66,6 +69,9 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("generate --family countdown --pairs 5 --set searc.width=3 --out x", "did you mean search?"),
         ("run gsm9k", "did you mean gsm8k?"),
         ("run quickstart --set finetune.epoch=3", "did you mean finetune.epochs"),
+        ("sweep quickstart --over finetune.rank=4 --out x", "axis finetune.rank has one value"),
+        ("sweep quickstrt --over finetune.rank=4,8", "did you mean quickstart?"),
+        ("claims g", "g holds no claims"),
         ("run quickstart --set base=pockt", "did you mean pocket"),
         ("run quickstart --set finetune.arms=[jurney]", "did you mean journey"),
         ("report g", "written by `journey generate`"),

@@ -51,9 +51,9 @@ class ChartAxes:
     y: str
     log: bool = False
     percent: bool = False
-    x_names: tuple[tuple[float, str], ...] = ()  # ticks in words; without any, round numbers
     x_ends: tuple[float, float] | None = None
     y_ends: tuple[float, float] | None = None
+    x_names: tuple[tuple[float, str], ...] = ()  # ticks in words; without any, round numbers
 
 
 def tones(arms: Iterable[str]) -> dict[str, int]:

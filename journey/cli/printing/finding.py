@@ -20,7 +20,7 @@ from journey.formats.files import read_lines
 from journey.formats.finetune import TrajectoryPoint
 from journey.formats.folders import EvaluatedFolder, FinetunedFolder, FinishedFolder, open_finished, open_run
 from journey.formats.manifest import MANIFEST
-from journey.formats.sweep import SweepFile, SweepPlan
+from journey.formats.recipes.sweep import SweepPlan, SweepResults
 from journey.schema import Pair, Question, Reward, Sample, Tree
 from journey.tables.files import read as read_rows
 
@@ -40,7 +40,7 @@ class ShownRecords:
     folder: FinishedFolder | None = None
     text: str = ""
     more: bool = False
-    sweep: SweepFile | None = None
+    sweep: SweepResults | None = None
 
 
 def find(path: Path, number: int, skip: int = 0) -> ShownRecords:
@@ -131,8 +131,8 @@ def _of_sweep(path: Path) -> ShownRecords:
     """What came of a sweep, or how far it is."""
     plan = SweepPlan.read(path)
     title = f"{path}: written by journey sweep"
-    if (path / SweepFile.FILE).is_file():
-        record = SweepFile.read(path)
+    if (path / SweepResults.FILE).is_file():
+        record = SweepResults.read(path)
         return ShownRecords(title, [record], sweep=record)
     done = {
         point.folder: "finished" if (path / point.folder / "evaluate" / MANIFEST).is_file() else "not finished"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from journey import console
-from journey.formats.sweep import SweepFile
+from journey.formats.recipes.sweep import SweepResults
 
 
-def show_sweep(record: SweepFile) -> None:
+def show_sweep(record: SweepResults) -> None:
     """Print the tables of a sweep."""
     from journey.evaluate.sweep.terminal import SweepSummary
 

@@ -129,3 +129,36 @@ def test_a_value_that_belongs_to_another_quantity_is_wrong_where_it_is_named() -
     changed = re.sub(r"\d+ [-+*] \d+ = \d+", f"{a} + {int(other) - a} = {other}".replace("+ -", "- "), first)
     found = FAMILY.first_mistake(problem, f"{changed}\nSo \\boxed{{{other}1}}.")
     assert found.kind in ("wrong quantity", "wrong number", "wrong operation") and found.checked_first
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_it_is_the_school_that_the_sentence_begins_with(level: int) -> None:
+    """After the name of another school "it" would be that one: read so, the words gave another answer."""
+    for problem in problems(level, 60):
+        for sentence in re.split(r"(?<=[.?]) ", problem.question):
+            assert not re.search(r" School .* School .*\bit has", sentence), sentence
+        assert "in all together" not in problem.question
+
+
+def test_a_skipped_step_leaves_its_quantity_and_not_a_number_of_its_sentence() -> None:
+    """Who forgets to double 76 stickers goes on with 76, not with the 2 of "2 times as many"."""
+    skips = SLIPS(SLIPS.Settings(kinds="skipped", mistakes=1))
+    told = 0
+    for made in (skips.make(problem, 0) for problem in problems(1, 120)):
+        if isinstance(made, MadePair):
+            [mistake] = made.tree.mistakes()
+            numbers = set(re.findall(r"(\d+) (?:times|more|fewer)", made.pair.problem.question))
+            before = re.findall(r"\d+", mistake.text.partition("=")[0])
+            assert sum(each in numbers for each in before) < len(before), mistake.text
+            told += 1
+    assert told > 10
+
+
+def test_what_is_looked_at_first_is_not_said_to_come_next() -> None:
+    early = re.compile(r"\s*(?:Then|Next|Now|On to)\b")
+    texts = []
+    for made in (SLIPS(RETRY).make(problem, 0) for problem in problems(1, 80)):
+        if isinstance(made, MadePair):
+            told = [each for each in made.pair.journey.segments if each.role != "plan"]
+            texts += [told[0].text] if told[0].role == "mistake" else []
+    assert len(texts) > 10 and not any(early.match(text) for text in texts), texts

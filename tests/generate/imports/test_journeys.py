@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from journey.generate.imports import phrases
 from journey.generate.made import MadePair, Rejection
 from journey_testing.traces import APPLES, PENS, ROWS, prm, read, shepherd, step, think, told, write
 
@@ -177,3 +178,24 @@ class TestSearchPaths:
         made = told("countdown-backtracking")[1]
         assert isinstance(made, MadePair) and made.pair.provenance["ending"] == "fix:solver"
         assert made.pair.provenance["proof"] == "checked:question" and "oracle_timed" not in made.pair.provenance
+
+
+def test_a_step_whose_equation_holds_is_not_called_wrong() -> None:
+    """A label of where a step leads does not make a true equation false."""
+    rows = [
+        shepherd(
+            PENS, "The 5 pens and 3 more are 5 + 3 = <<5+3=8>>8. -", "20 - 8 = <<20-8=12>>12. The answer is: 12 -"
+        ),
+        shepherd(
+            PENS, "The pens cost 3 * 5 = <<3*5=15>>15. +", "20 - 15 = <<20-15=5>>5 comes back. The answer is: 5 +"
+        ),
+    ]
+    said = set()
+    for seed in range(12):
+        [made] = told("math-shepherd", rows, seed=seed)
+        [notice] = [s.text.strip() for s in made.pair.journey.segments if s.role == "notice"]
+        said.add(notice)
+    assert said <= set(phrases.LEADS_AWAY) and len(said) > 2
+    assert not any(
+        "wrong" in each and "way" not in each or "mistake" in each or "error" in each for each in phrases.LEADS_AWAY
+    )

@@ -13,11 +13,13 @@ import pytest
 
 from journey.answers.claims import names_in
 from journey.answers.equations import Unreadable, equations
+from journey.catalog import FAMILIES
 from journey.generate.families.arithmetic import Arithmetic
 from journey.generate.made import MadePair, Rejection
 from journey.generate.methods.slips import Slips, SlipsSettings
 from journey.generate.slips.annotated import annotated
 from journey.generate.slips.arithmetic import is_easy
+from journey.generate.slips.calculations import in_words
 from journey.generate.slips.kinds import KINDS
 from journey.generate.slips.phrases import REASONS
 from journey.generate.slips.quotes import asked, says
@@ -249,3 +251,83 @@ def test_a_source_with_a_false_line_of_its_own_gives_no_pair() -> None:
 def test_every_kind_still_comes(pairs: list[MadePair]) -> None:
     kinds = {node.kind for _, node in mistakes(pairs)}
     assert set(KINDS) - kinds <= {"sign", "forgotten", "percent", "unit"}
+
+
+# ---- what was read aloud (docs/results/reading.md)
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer", "wrong"),
+    [
+        ("He gets 1/5 * 1000 = <<1/5*1000=200>>200 pounds.\nSo 200 + 30 = <<200+30=230>>230.", "230", "1 - 5"),
+        ("He read 400 x 20/100 = <<400*20/100=80>>80 pages.\nSo 80 + 30 = <<80+30=110>>110.", "110", "20 - 100"),
+        ("Half is 300 * 1/2 = <<300*1/2=150>>150.\nSo 150 + 37 = <<150+37=187>>187.", "187", "1 - 2"),
+    ],
+)
+def test_the_slash_of_a_fraction_is_no_operation_to_get_wrong(solution: str, answer: str, wrong: str) -> None:
+    problem = Problem(
+        "p",
+        "A bear eats a part of 1000, 400 and 300, then 30 and 37. How many?",
+        answer,
+        "mine",
+        solution=f"{solution}\n#### {answer}",
+    )
+    made = [Slips(SlipsSettings(kinds="operation", at=1, clean=0)).make(problem, seed) for seed in range(20)]
+    texts = [node.text for each in made if isinstance(each, MadePair) for node in each.tree.mistakes()]
+    assert not any(wrong in text or wrong.replace(" ", "") in text for text in texts), texts
+
+
+def test_nobody_multiplies_by_one_by_mistake(pairs: list[MadePair]) -> None:
+    idle = re.compile(r"(?<![\d.])1 \* |[*/] 1(?![\d.])|[-+] 0(?![\d.])|(?<![\d.])0 \+")
+    for made, mistake in mistakes(pairs):
+        correction = next(each for each in made.tree.nodes if each.role == "correction" and each.id > mistake.id)
+        if mistake.kind in ("operand", "operation", "misread") and idle.search(mistake.text.partition(" = ")[0]):
+            assert idle.search(correction.text), (mistake.text, correction.text)
+
+
+def test_a_written_one_is_refused() -> None:
+    step = "There are 10 * 4 = <<10*4=40>>40 eggs in 1 box.\nHe eats 40 - 3 = <<40-3=37>>37."
+    problem = Problem(
+        "p", "There are 10 rows of 4 eggs in 1 box. He eats 3. How many?", "37", "mine", solution=f"{step}\n#### 37"
+    )
+    for seed in range(30):
+        made = Slips(SlipsSettings(kinds="operand", at=1, clean=0)).make(problem, seed)
+        if isinstance(made, MadePair):
+            assert "1 * 4" not in made.tree.mistakes()[0].text and "10 * 1 " not in made.tree.mistakes()[0].text
+
+
+def test_a_hundredth_of_a_number_is_no_percentage() -> None:
+    assert in_words(("100000", "*", ".01")) == "100000 * .01"
+    assert in_words(("80", "*", "140", "*", ".01")) == "80 * 140%"
+    assert in_words(("10", "*", ".01"), part=True) == "10%"
+
+
+def test_unused_numbers_have_no_double_before(pairs: list[MadePair]) -> None:
+    """ "The 4 hasn't been used": no other 4 was, which a reader would take for it. Quantities with letters have names."""
+    for made, mistake, notice in notices(pairs, "unused"):
+        if made.pair.problem.facts.get("letters"):
+            continue
+        [right] = re.findall(r"The ([\d.]+) I worked|used the ([\d.]+) from|computed ([\d.]+) earlier|The ([\d.]+) is left|work out ([\d.]+) if",
+                            notice.text)[:1]  # fmt: skip
+        value = Fraction("".join(right))
+        before = [each.text for each in made.tree.nodes if each.id < mistake.id and each.role in ("step", "correction")]
+        for text in before:
+            for equation in equations(text):
+                if equation.exact != value:
+                    used = [Fraction(token) for token in equation.left.split() if token.replace(".", "").isdigit()]
+                    assert value not in used, (notice.text, text)
+
+
+def test_a_product_of_tens_keeps_its_zeros() -> None:
+    """60 * 90 = 5409 is nobody's mistake: the zeros are written first."""
+    family, method = FAMILIES.get("multiplication")(), Slips(SlipsSettings(kinds="digit", mistakes=1))
+    found = 0
+    for made in (method.make(family.problem(0, index, 1), 0) for index in range(150)):
+        if isinstance(made, MadePair):
+            claim = made.tree.mistakes()[0].claim
+            left, _, right = claim.expression.partition(" * ")
+            if right:
+                zeros = sum(len(each) - len(each.rstrip("0")) for each in (left, right))
+                assert int(claim.value) % 10**zeros == 0, claim
+                found += zeros > 0
+    assert found > 20

@@ -102,7 +102,7 @@ class SweepCompared(msgspec.Struct, frozen=True):
         return Survival(*named, self.without).in_words if self.without else ""
 
 
-class SweepFile(FileRecord, frozen=True):
+class SweepResults(FileRecord, frozen=True):
     """Everything that the report of a sweep shows."""
 
     FILE: ClassVar[str] = "sweep.json"

@@ -24,7 +24,7 @@ def sweep(
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """A recipe at every point of a grid, what points share done once, with one report and a dose-response picture.
+    """A recipe at every point of a grid, shared stages done once, with one report and its picture.
 
     Example: journey sweep quickstart --over finetune.rank=4,16,64 --out data/runs/ranks
     """

@@ -23,7 +23,7 @@ def claims(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Published results held against those here: published, here, agrees; without a folder those that are shipped.
+    """Published results against those found here; without a folder those that are shipped.
 
     Example: journey claims
     Example: journey claims data/runs/stream-of-search --out stream-of-search.json
