@@ -21,12 +21,16 @@ class BaseText:
     tokens: float = 14e6  # of the stream, each once
     rows: int = 8  # of a step
     block: int = 256  # tokens of a row
+    rate: float = 3e-3  # of learning, at its peak
+    start: str | None = None  # the base whose weights training begins with
     stop: int | None = None  # steps after which training ends, its rate still high: a base that is often wrong
 
 
 TEXTS = {
     "pocket": BaseText(pocket_text.piece, ""),
     "pocket-plain": BaseText(partial(pocket_text.piece, plain=True), " --plain"),
-    "pocket-digits": BaseText(digits_text.piece, " --text pocket-digits", tokens=2e6, rows=2),
+    "pocket-digits": BaseText(
+        digits_text.piece, " --text pocket-digits", tokens=4e6, rows=2, rate=1.5e-3, start="pocket-plain"
+    ),
     "pocket-grids": BaseText(grids_text.piece, " --text pocket-grids", tokens=8e6),
 }

@@ -24,9 +24,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from journey.data.base_texts import TEXTS, BaseText
 from journey.data.pocket_text import BOS, EOS, PAD, UNK, VOCABULARY
+from journey.models.load import find
 from journey.rng import seed_for
 
-PEAK_RATE, WARM_UP, WEIGHT_DECAY = 3e-3, 100, 0.05
+WARM_UP, WEIGHT_DECAY = 100, 0.05
 IDS = {word: place for place, word in enumerate(VOCABULARY)}
 
 
@@ -45,8 +46,10 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def model(seed: int) -> LlamaForCausalLM:
-    """Four layers of width 128, tied embeddings, 512 positions: about 0.9 million parameters."""
+def model(seed: int, start: str | None = None) -> LlamaForCausalLM:
+    """Four layers of width 128, tied embeddings, 512 positions: about 0.9 million parameters; drawn, or those of another base."""
+    if start is not None:
+        return LlamaForCausalLM.from_pretrained(find(start).source, dtype=torch.float32)
     torch.manual_seed(seed_for("pocket weights", seed))
     return LlamaForCausalLM(
         LlamaConfig(
@@ -77,9 +80,9 @@ def blocks(seed: int, tokens: int, text: BaseText) -> torch.Tensor:
     return torch.from_numpy(np.array(ids[: tokens // text.block * text.block], dtype=np.int32).reshape(-1, text.block))
 
 
-def _rate(step: int, steps: int) -> float:
+def _rate(peak: float, step: int, steps: int) -> float:
     warm = min(1.0, (step + 1) / WARM_UP)
-    return PEAK_RATE * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+    return peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 def train(seed: int, data: torch.Tensor, out: Path, text: BaseText, keep: int | None = None) -> None:
@@ -88,8 +91,8 @@ def train(seed: int, data: torch.Tensor, out: Path, text: BaseText, keep: int | 
     `keep`: every so many steps the weights so far are written to OUT-STEP beside it.
     """
     torch.set_num_threads(1)
-    net = model(seed)
-    optimizer = torch.optim.AdamW(net.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
+    net = model(seed, text.start)
+    optimizer = torch.optim.AdamW(net.parameters(), text.rate, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed_for("pocket order", seed)))
     rows = text.rows
     steps = len(data) // rows
@@ -97,7 +100,7 @@ def train(seed: int, data: torch.Tensor, out: Path, text: BaseText, keep: int | 
     for step in range(steps):
         x = data[order[step * rows : (step + 1) * rows]].long()
         for group in optimizer.param_groups:
-            group["lr"] = _rate(step, steps)
+            group["lr"] = _rate(text.rate, step, steps)
         logits = net(input_ids=x).logits[:, :-1]
         loss = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), x[:, 1:].reshape(-1))
         loss.backward()
@@ -120,6 +123,7 @@ def train(seed: int, data: torch.Tensor, out: Path, text: BaseText, keep: int | 
         "tokens": (step + 1) * rows * text.block if text.stop else int(data.numel()),
         "steps": step + 1,
         **({"of_steps": steps} if text.stop else {}),
+        **({"start": text.start} if text.start else {}),
         "parameters": sum(p.numel() for p in net.parameters()),
         "final_loss": round(smooth, 4),
         "torch": torch.__version__,
