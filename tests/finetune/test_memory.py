@@ -67,7 +67,8 @@ def test_a_base_of_1_5_billion_weights() -> None:
     two, four = (on_a_gpu(layers)._passing(1, 8192, False) for layers in (2, 4))
     assert (four - two) / (2 * 8192) == pytest.approx(0.10e6, rel=0.05)  # bytes a layer and token
     whole = on_a_gpu(28)
-    assert whole.held(9) / 2**30 == pytest.approx(5.35, rel=0.02)
+    # By hand 5.35 for weights, adapters and their optimiser; and a copy of the adapters in bfloat16.
+    assert whole.held(9) / 2**30 == pytest.approx(5.35 + 0.31, rel=0.01)
     assert whole.peak(9, 18432, False) / 2**30 == pytest.approx(55, rel=0.05)
     settings = FinetuneSettings(base="qwen", rank=16)
     for card, tokens in ((24, 4096), (80, 16384)):
@@ -280,10 +281,15 @@ def test_sums_of_products_are_kept_in_float32(monkeypatch: pytest.MonkeyPatch) -
         setattr(matmul, name, before)
 
 
-def test_whoever_loads_a_model_keeps_sums_in_float32(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_bf16_reduced_precision_reduction", True)
-    load.load_model(load.find(str(base)), device="cpu")
-    assert torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction in (False, (False, False), (False, True))
+def test_whoever_loads_a_model_keeps_sums_in_float32(base: Path) -> None:
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_bf16_reduced_precision_reduction
+    matmul.allow_bf16_reduced_precision_reduction = True
+    try:
+        load.load_model(load.find(str(base)), device="cpu")
+        assert matmul.allow_bf16_reduced_precision_reduction in (False, (False, False), (False, True))
+    finally:
+        matmul.allow_bf16_reduced_precision_reduction = before
 
 
 def test_deterministic_algorithms_are_a_setting(tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
