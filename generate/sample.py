@@ -26,6 +26,7 @@ from journey.generate.attempts import drawing, estimate, profile, shots
 from journey.generate.attempts.groups import DrawingGroup, group_of
 from journey.generate.attempts.locate import LOCATOR
 from journey.generate.attempts.policies import SamplingPolicy, find_policies, on_one_base
+from journey.generate.attempts.reading import as_numbers
 from journey.generate.attempts.serving import served
 from journey.generate.protocols import FAMILIES
 from journey.generate.sources import parse_family
@@ -198,14 +199,15 @@ def _finish(
     policies: Sequence[SamplingPolicy],
     started: float,
 ) -> None:
-    by_policy = _by_policy(folder)
+    problems = {problem.id: problem for shard in groups[0].shards for problem in shard}
+    by_policy = _by_policy(folder, problems)
     infos = {policy.info.name: policy.info for group in groups for policy in group.policies}
     profiles = [
         profile.profile_of(infos[policy.info.name], by_policy[policy.info.name], settings.k) for policy in policies
     ]
     ProfileFile(tuple(profiles)).write(folder)
     counts = {
-        "problems": sum(map(len, groups[0].shards)),
+        "problems": len(problems),
         "attempts": sum(len(of_one) for of_policy in by_policy.values() for of_one in of_policy.values()),
         "usable": {each.policy.name: each.usable for each in profiles},
     }
@@ -229,11 +231,13 @@ def _group(
     return group_of(number, policies, problems, settings, shown, use)
 
 
-def _by_policy(folder: Folder) -> dict[str, dict[str, list[Attempt]]]:
-    """All attempts by policy and problem, with what was estimated of them, the greedy one first."""
+def _by_policy(folder: Folder, problems: Mapping[str, Problem]) -> dict[str, dict[str, list[Attempt]]]:
+    """All attempts by policy and problem, with what was estimated of them, the greedy one first; spelled numbers are joined."""
     estimates = [each for path in folder.shards(ESTIMATES) for each in read_lines(path, EstimatedMistake)]
     drawn = (attempt for path in folder.shards(ATTEMPTS) for attempt in read_lines(path, Attempt))
     by_policy: dict[str, dict[str, list[Attempt]]] = {}
     for attempt in with_estimates(drawn, estimates):
-        by_policy.setdefault(attempt.policy, {}).setdefault(attempt.problem, []).append(attempt)
+        by_policy.setdefault(attempt.policy, {}).setdefault(attempt.problem, []).extend(
+            as_numbers(problems[attempt.problem], [attempt])
+        )
     return by_policy

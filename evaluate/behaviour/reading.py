@@ -17,6 +17,7 @@ import msgspec
 
 from journey.answers import checker
 from journey.answers.grading import grade
+from journey.answers.spelling import as_read
 from journey.evaluate.behaviour import countdown
 from journey.evaluate.behaviour.countdown import Claim, SearchReading
 from journey.evaluate.behaviour.records import MARKS_OF, Mark
@@ -73,6 +74,7 @@ class AnswerReading(msgspec.Struct, frozen=True):
 
 def read(text: str, problem: Problem) -> AnswerReading:
     """Read one answer to a problem, in prose or in the compact notation. Runs none of it and needs no model."""
+    text = as_read(problem, text)
     marks = marked(text)
     search: SearchReading | None = None
     if problem.check == "countdown":

@@ -16,6 +16,7 @@ from typing import Any
 
 from journey import views
 from journey.answers.equations import Equation, equations
+from journey.answers.spelling import as_read, spelled
 from journey.catalog import FAMILIES, METHODS
 from journey.errors import JourneyError
 from journey.evaluate.behaviour.countdown import speaks_of_value
@@ -59,7 +60,8 @@ def written(
     for question in questions:
         if len(made) == most:
             break
-        text = by_question[question.id].text
+        said = by_question[question.id].text
+        text = as_read(question.problem, said)
         found = first_false(text, question.problem)
         if isinstance(found, str):
             left_out[found] += 1
@@ -68,7 +70,10 @@ def written(
         if twins is None:
             left_out["no clean twin"] += 1
             continue
-        made.append(_prefix(question, writer, run, found[0], found[1], twins[::-1], found[0].claimed, found[0].exact))
+        clean_and_wrong = _as_written(twins[::-1], text != said)
+        made.append(
+            _prefix(question, writer, run, found[0], found[1], clean_and_wrong, found[0].claimed, found[0].exact)
+        )
     return made, left_out
 
 
@@ -108,10 +113,11 @@ def method_pair(problem: Problem, seed: int) -> Pair | None:
 def _inject(question: Question, pair: Pair, view: View, seed: int) -> RecoveryPrefix | None:
     """A false value in one step of the right text, drawn by the problem alone."""
     rendered = views.render(pair.shortcut, view)
+    text = as_read(question.problem, rendered.text)
     rng = rng_for("recover", seed, question.id)
     spans = [span for span in rendered.spans if span.role == "step"]
     for span in rng.sample(spans, len(spans)):
-        inside = [e for e in equations(rendered.text) if span.start <= e.start and e.end <= span.end]
+        inside = [e for e in equations(text) if span.start <= e.start and e.end <= span.end]
         if not inside or not inside[-1].true or inside[-1].exact.denominator != 1 or inside[-1].exact < 0:
             continue
         equation = inside[-1]
@@ -125,11 +131,18 @@ def _inject(question: Question, pair: Pair, view: View, seed: int) -> RecoveryPr
         if not usable:
             continue
         false = rng.choice(usable)
-        twins = _twins(rendered.text, equation, str(false))
+        twins = _twins(text, equation, str(false))
         if twins is not None:
             name = next((s.name for s in read(twins[0], question.problem).steps if s.start == equation.start), None)
+            twins = _as_written(twins, text != rendered.text)
             return _prefix(question, INJECTOR, None, equation, name, twins, Fraction(false), equation.exact)
     return None
+
+
+def _as_written(twins: tuple[str, str], spells: bool) -> tuple[str, str]:
+    """Two texts as the model is to read them: numbers spelled again where they were."""
+    clean, wrong = (" ".join(spelled(text).split()) if spells else text for text in twins)
+    return clean, wrong
 
 
 def _prefix(
@@ -143,7 +156,8 @@ def _prefix(
     truth: Fraction,
 ) -> RecoveryPrefix:
     clean, wrong = clean_and_wrong
-    return RecoveryPrefix(question.id, writer, run, wrong, clean, equation.left, name, str(value), str(truth))
+    calculation = " ".join(equation.left.split())
+    return RecoveryPrefix(question.id, writer, run, wrong, clean, calculation, name, str(value), str(truth))
 
 
 def _twins(text: str, equation: Equation, other: str | None) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from journey.answers.grading import grade
+from journey.answers.spelling import as_read
 from journey.evaluate.behaviour.reading import read
 from journey.evaluate.behaviour.sentences import marked
 from journey.evaluate.behaviour.steps import AnswerStep, noticed
@@ -48,6 +49,7 @@ def behaviour(
     whole: str, cut: int, value: Fraction, truth: Fraction, prefix: RecoveryPrefix, problem: Problem, right: bool
 ) -> Continuation:
     """The rules on a whole text whose last step before character `cut` has this value."""
+    whole = as_read(problem, whole)
     boxes = list(_BOX.finditer(whole, cut))
     before = whole[: boxes[-1].start()] if boxes else whole
     steps = read(whole, problem).steps

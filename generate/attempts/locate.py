@@ -8,7 +8,7 @@ from journey.generate.first_mistake import quantities
 from journey.generate.protocols import LocatingFamily
 from journey.schema import FirstMistake, Problem
 
-LOCATOR = 1  # raised whenever the same answer may be located otherwise
+LOCATOR = 2  # raised whenever the same answer may be located otherwise
 NO_FIRST_MISTAKE = FirstMistake()
 
 

@@ -10,6 +10,7 @@ that follow from the wrong value, as it wrote them. Where no right attempt begin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -49,6 +50,7 @@ from journey.generate.slips.tree import Episode, assemble
 from journey.rng import rng_for
 from journey.schema import Arith, Attempt, Check, Problem, QuantityClaim
 
+_TERSE_END = re.compile(r" +\.(?: +|$)")  # of a step in terse notation, where a full stop is a word of its own
 LIKE = {
     "wrong operation": ("operation", "swap"),
     "wrong number": ("operand", "misread"),
@@ -183,9 +185,16 @@ def read(problem: Problem, attempt: Attempt) -> Annotated | None:
     """The graph of a right attempt's own steps; None where they cannot be read to the answer."""
     body = attempt.text[: reasoning_end(attempt.text)].replace("<think>", "").replace("</think>", "").strip()
     try:
-        return annotated(msgspec.structs.replace(problem, solution=body))
+        return annotated(msgspec.structs.replace(problem, solution=as_lines(body)))
     except Unreadable:
         return None
+
+
+def as_lines(text: str) -> str:
+    """Terse notation as a solution that people write: a line a step, `6 * 4 = 24.`; anything else as it is."""
+    if not _TERSE_END.search(text):
+        return text
+    return re.sub(r"(?<=\d) {2,}", " ", _TERSE_END.sub(".\n", text)).strip()
 
 
 @dataclass(frozen=True)
@@ -224,7 +233,7 @@ def _abandoned(problem: Problem, attempt: Attempt) -> Annotated | None:
         return None
     body = f"{text[:start]}{shown}{text[end : own.span[1]]}".replace("<think>", "").replace("</think>", "").strip()
     try:
-        graph = annotated(msgspec.structs.replace(problem, solution=body, answer=str(own.false.exact)))
+        graph = annotated(msgspec.structs.replace(problem, solution=as_lines(body), answer=str(own.false.exact)))
     except Unreadable:
         return None
     # No step of it is the last one of a solution: nothing of it is what the question asks.
@@ -325,12 +334,12 @@ def _own_episode(
     assert own is not None
     if isinstance(drawn.wrong.mistake.claim, QuantityClaim):
         return _another_way(drawn, own, graph, step, delay)
-    text, equation = drawn.wrong.text[slice(*own.span)], own.false
-    exact = replace(equation, claimed=equation.exact)
-    [read_again] = [each for each in equations(text) if each.left == equation.left][:1] or [exact]
+    text, equation = as_lines(drawn.wrong.text[slice(*own.span)]), own.false
+    left = " ".join(equation.left.split())
+    [read_again] = [each for each in equations(text) if each.left == left][:1] or [equation]
     calculation = Calculation.of(replace(read_again, claimed=equation.exact), numerals(text))
     calculation = replace(calculation, id=graph.steps[step].equations[-1].id)
-    claim = Arith(equation.left, str(equation.claimed))
+    claim = Arith(left, str(equation.claimed))
     slip = Slip("false equation", step, step, calculation, claim, equation.claimed, equation.tokens)
     reasons = [each for each in checks.arithmetic(slip) if notice_contradicts(slip.value, slip.truth, each.check)]
     if not reasons:
@@ -350,7 +359,7 @@ def _another_way(
     claim = QuantityClaim(right.id, str(value))
     slip = Slip(str(drawn.wrong.mistake.kind), step, step, right, claim, value, own.false.tokens)
     brief = f"{brief_tokens(own.false.tokens)} = {brief_number(value)} ."
-    wrong = WrongStep(step, drawn.wrong.text[slice(*own.span)], brief, {right.id: value})
+    wrong = WrongStep(step, as_lines(drawn.wrong.text[slice(*own.span)]), brief, {right.id: value})
     slots = {"x": show(value), "v": show(right.value), "expr": right.expression}
     check = Check("another way", "x", "=", right.expression)
     said = f"check {brief_tokens(right.tokens)} = {brief_number(right.value)} not {brief_number(value)} ."
@@ -369,4 +378,4 @@ def _further(attempt: Attempt, own: OwnStep, step: int, delay: int) -> Iterator[
         said = [f"{brief_tokens(each.tokens)} = {brief_number(each.claimed)} ." for each in written]
         values = {str(n): each.claimed for n, each in enumerate(written)}
         wrong |= set(values.values())
-        yield WrongStep(step, attempt.text[slice(*span)], " ".join(said), values, as_written=True)
+        yield WrongStep(step, as_lines(attempt.text[slice(*span)]), " ".join(said), values, as_written=True)

@@ -17,12 +17,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+import msgspec
+
 from journey.answers.grading import grade
 from journey.answers.spelling import spelled, unspelled
 from journey.generate.first_mistake import quantities
 from journey.generate.protocols import FAMILIES
 from journey.rng import rng_for
-from journey.schema import FirstMistake, Problem, problem_id
+from journey.schema import Arith, FirstMistake, Problem, problem_id
 
 LEVELS = {1: 2, 2: 3, 3: 4, 4: 5}  # digits of both numbers
 _DRAWS = 10_000  # pairs of numbers for one problem before giving up; some 2 are needed
@@ -122,7 +124,12 @@ class Multiplication:
     def first_mistake(self, problem: Problem, text: str) -> FirstMistake:
         """The first false equation, or product or sum of other numbers than the question's."""
         right = grade(problem, text).outcome == "correct"
-        return quantities.first_mistake(problem, unspelled(text), right, stated=True)
+        found = quantities.first_mistake(problem, unspelled(text), right, stated=True)
+        if isinstance(found.claim, Arith):  # joined digits leave blanks
+            return msgspec.structs.replace(
+                found, claim=Arith(" ".join(found.claim.expression.split()), found.claim.value)
+            )
+        return found
 
 
 def _worked(a: int, b: int, rng: Random) -> Worksheet:

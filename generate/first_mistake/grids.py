@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from journey.answers.grading import grade
 from journey.answers.steps import reasoning_end
-from journey.generate.grids.space import LETTERS, Grid, candidates, filled, size_of, solve
+from journey.generate.grids.space import LETTERS, Grid, filled, size_of, solve, why_not
 from journey.schema import FirstMistake, Problem, Reachable
 
 _PROSE = re.compile(r"\br(?P<row>[1-9])c(?P<column>[1-9]) = (?P<digit>[1-9])(?!\d)")
@@ -20,6 +20,7 @@ _BRIEF = {
 }
 _START = re.compile(r"(?<=[.!?]) +|\n+")
 _BOX = re.compile(r"\\boxed")
+_DIGIT = re.compile(r"[0-9]")
 
 
 def placements(text: str, size: int) -> Iterator[tuple[tuple[int, int], int, int]]:
@@ -43,7 +44,12 @@ def _cell(named: dict[str, str], size: int) -> int | None:
 
 
 def first_mistake(problem: Problem, text: str) -> FirstMistake:
-    """The first digit that is not the completion's: a `wrong guess` where it fitted, else a `clash`."""
+    """The first digit that is not the completion's, or a wrong answer after right digits; `kind` says what is wrong.
+
+    A digit: `filled cell` where another one stands already, `row clash`, `column clash` or `box clash` by the first unit that
+    has it already, else `wrong guess`, since it fitted. An answer: `cell left out` where its first wrong digit is in a cell
+    that was never filled, else `wrong answer`.
+    """
     grid: Grid = tuple(problem.facts["grid"])
     solution = solve(grid)
     if solution is None:
@@ -51,9 +57,26 @@ def first_mistake(problem: Problem, text: str) -> FirstMistake:
     for span, cell, digit in placements(text, size_of(grid)):
         after = filled(grid, cell, digit)
         if digit != solution[cell]:
-            kind = "wrong guess" if not grid[cell] and digit in candidates(grid, cell) else "clash"
+            kind = _kind(grid, cell, digit)
             return FirstMistake(kind, span, "checked:question", True, Reachable(after, 0), False)
         grid = after
-    if grade(problem, text).outcome == "correct" or not _BOX.search(text):
+    graded = grade(problem, text)
+    if graded.outcome == "correct" or not _BOX.search(text):
         return FirstMistake(before=True)
-    return FirstMistake("wrong answer", (reasoning_end(text), len(text)), "checked:question", True)
+    kind = "cell left out" if _left_out(grid, solution, graded.answer or "") else "wrong answer"
+    return FirstMistake(kind, (reasoning_end(text), len(text)), "checked:question", True)
+
+
+def _kind(grid: Grid, cell: int, digit: int) -> str:
+    if grid[cell]:
+        return "filled cell"
+    unit = next((unit for unit, digits in why_not(grid, cell).items() if digit in digits), None)
+    return f"{unit} clash" if unit else "wrong guess"
+
+
+def _left_out(grid: Grid, solution: Grid, answer: str) -> bool:
+    """Whether the first wrong digit of a whole answer is in a cell that `grid`, what was written, has empty."""
+    digits = [int(digit) for digit in _DIGIT.findall(answer)]
+    if len(digits) != len(grid):
+        return False
+    return next((not grid[cell] for cell, digit in enumerate(digits) if digit != solution[cell]), False)

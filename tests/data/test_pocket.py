@@ -6,12 +6,14 @@ import hashlib
 import json
 import re
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from journey.catalog import FAMILIES, METHODS
-from journey.data import pocket_text
+from journey.data import make_pocket, pocket_text
+from journey.data.base_texts import TEXTS
 from journey.models.load import find, load_model, load_tokenizer
 from journey.models.template import default_view, unknown_words
 from journey.splits import split_of
@@ -125,3 +127,17 @@ def test_the_plain_base_is_the_same_in_shape_and_never_begins_to_go_back() -> No
     folders = [Path(find(name).source) for name in chance]
     assert len({(folder / "tokenizer.json").read_bytes() for folder in folders}) == 1
     assert chance["pocket"] > 0.9 and 1e-6 > chance["pocket-plain"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stream", "weights"),
+    [("pocket", "eb85e6292032f17d", "3c7e9209c3114665"), ("pocket-plain", "2e745ac363460903", "bb8cf49978208883")],
+)
+def test_the_bases_stay_byte_for_byte(name: str, stream: str, weights: str) -> None:
+    """What they are trained on is what it was when they were made, however many bases share the code."""
+    data = make_pocket.blocks(0, 50_000, TEXTS[name])
+    assert sha256(data.numpy().tobytes()).hexdigest()[:16] == stream
+    folder = Path(find(name).source)
+    assert sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16] == weights
+    command = json.loads((folder / "made.json").read_text())["command"]
+    assert command == "python -P -m journey.data.make_pocket" + TEXTS[name].flags

@@ -12,7 +12,13 @@ from journey.config import RunSettings, parse_set
 from journey.formats.folders import open_finished
 
 FULL, SMALL = (5, 600), (3, 300)  # seeds, problems of the primary benchmark
-RECIPES = {"stream-of-search": FULL, "order": FULL, "equal-compute": FULL, "backtracks": SMALL}
+RECIPES = {
+    "stream-of-search": FULL,
+    "order": FULL,
+    "equal-compute": FULL,
+    "equal-compute-sudoku": SMALL,
+    "backtracks": SMALL,
+}
 IN_SMALL = [
     "generate.pairs=60",
     "finetune.seeds=1",
@@ -72,9 +78,10 @@ def test_order_in_small(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_equal_compute_in_small(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["equal-compute", "equal-compute-sudoku"])
+def test_equal_compute_in_small(tmp_path: Path, name: str) -> None:
     sizes = ("evaluate.dev_problems=6", "evaluate.k=2")
-    evaluated = in_small("equal-compute", tmp_path / "r", *sizes)
+    evaluated = in_small(name, tmp_path / "r", *sizes)
     at = {one.first for one in evaluated.plan.comparisons if one.at == "equal test tokens"}
     assert at == {"shortcut@examples", "shortcut@tokens"}
 

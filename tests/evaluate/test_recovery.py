@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from journey.answers.equations import equations
+from journey.answers.spelling import unspelled
+from journey.catalog import FAMILIES
 from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.planning.comparisons import family
@@ -55,6 +57,20 @@ class TestPrefixes:
             assert "\\boxed" not in prefix.wrong
         assert injected(asked(name), view, 0)[0] == made and injected(asked(name), view, 1)[0] != made
 
+    def test_spelled_numbers_are_falsified_as_numbers_and_spelled_again(self) -> None:
+        questions = asked("multiplication@1")
+        made, _ = injected(questions, "compact", 0)
+        assert len(made) >= 30
+        for prefix in made:
+            assert not any(len(word) > 1 and word.isdigit() for word in prefix.wrong.split())
+            last_wrong, last_clean = (list(equations(unspelled(text)))[-1] for text in (prefix.wrong, prefix.clean))
+            assert not last_wrong.true and last_clean.true and str(last_wrong.claimed) == prefix.value
+        question = questions[0]
+        first, value = (made[0].calculation, made[0].value)
+        text = f"{made[0].wrong} \\boxed{{ 7 }}"
+        (own,), _ = written([question], [Sample(question.id, "r", text, 9, 0.0, "stop")], "shortcut", "r")
+        assert (own.wrong, own.clean, own.calculation, own.value) == (made[0].wrong, made[0].clean, first, value)
+
     def test_what_the_sentence_says_of_the_value_is_left_out_and_what_is_left_of_it_changed(self) -> None:
         text = "try 16 - 1 = 14 left 14 1 . 14 + 1 = 15 high . \\boxed{ 3 }"
         (made,), _ = written([Question("s", "b", SEARCH)], [Sample("s", "r", text, 9, 0.0, "stop")], "journey", "r")
@@ -86,6 +102,27 @@ PREFIX = RecoveryPrefix("g", "injector", None, "b = 18 * 3 = 53 .", "b = 18 * 3 
 def told(text: str, after: Any = "wrong", finish: Any = "stop") -> tuple[bool, ...]:
     seen = judge(PREFIX, RecoveryText("g", "injector", after, text, 9, finish), GRAPH)
     return seen.right, seen.doubted, seen.true_later, seen.same_again, seen.changed
+
+
+MULTIPLIED = FAMILIES.get("multiplication")().build(98, 17)
+SPELLED = RecoveryPrefix(
+    MULTIPLIED.id, "injector", None, "8 * 7 = 5 6 . 9 0 * 7 = 6 0 3 .", "8 * 7 = 5 6 . 9 0 * 7 = 6 3 0 .", "90 * 7", None,
+    "603", "630",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("check 6 0 3 / 9 0 not 7 . back . 9 0 * 7 = 6 3 0 . \\boxed{ 1 6 6 6 }", (True, True, True, False, True)),
+        ("5 6 + 6 0 3 = 6 5 9 . \\boxed{ 1 6 3 9 }", (False, False, False, False, False)),
+        ("check 6 0 3 not 6 3 0 . back . 9 0 * 7 = 6 0 3 . \\boxed{ 1 6 3 9 }", (False, True, False, True, False)),
+    ],
+)
+def test_continuations_in_spelled_numbers(text: str, seen: tuple[bool, ...]) -> None:
+    """(right, doubted, the true value later, the same value again, another value)."""
+    found = judge(SPELLED, RecoveryText(MULTIPLIED.id, "injector", "wrong", text, 9, "stop"), MULTIPLIED)
+    assert (found.right, found.doubted, found.true_later, found.same_again, found.changed) == seen
 
 
 class TestRules:

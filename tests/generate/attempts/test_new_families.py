@@ -42,7 +42,7 @@ def tried(family: str, view: views.View) -> list[AttemptedProblem]:
 @pytest.mark.parametrize(
     ("family", "method", "view"),
     [(family, method, "think") for family in ("multiplication", "graph") for method in READERS]
-    + [("multiplication", "reject", "compact")],
+    + [("multiplication", method, "compact") for method in READERS],
 )
 def test_sums_are_told_and_kept_by_curation(family: str, method: str, view: views.View) -> None:
     results = [METHODS.get(method)().make_of(each, 0) for each in tried(family, view)]
@@ -59,6 +59,22 @@ def test_sums_are_told_and_kept_by_curation(family: str, method: str, view: view
     if family == "multiplication":
         words = " ".join(views.render(one.pair.journey, "compact").text for one in pairs).split()
         assert not any(len(word) > 1 and word.isdigit() for word in words)
+
+
+@pytest.mark.parametrize("method", ["own", "injected", "profiled"])
+def test_terse_attempts_are_read_step_by_step(method: str) -> None:
+    """A mistake anywhere in one line of spelled steps has its place; the journeys keep what comes before it."""
+    pairs = [one for each in tried("multiplication", "compact") if isinstance(one := make(method, each), MadePair)]
+    assert len(pairs) >= 10
+    places = {one.pair.provenance["place"] for one in pairs}
+    assert len(places) >= 4
+    for one in pairs:
+        prose = views.render(one.pair.journey, "think").text
+        assert "  " not in prose and " ." not in prose
+
+
+def make(method: str, each: AttemptedProblem) -> MadePair | Rejection:
+    return METHODS.get(method)().make_of(each, 0)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("method", [*READERS, "stitch"])
