@@ -8,12 +8,12 @@ All models have random weights of the shapes named, so nothing is downloaded. Th
 fails, or is not through in its time, is recorded with its error and the suite goes on. Parts, cheapest first:
 
     parity      one run in a stack of three, alone, and by TRL, in float32 and in what is used here; and the same bytes twice
-    drills      memory runs out in a step; training is stopped and resumed: the same bytes as without
+    drills      memory runs out in a step; training is killed and resumed, with deterministic algorithms: the same bytes as without
     memory      a stack on the larger shape: predicted against the allocator's peak
     profile     the operations that take most of a step
     training    tokens a second of 1, 3 and 9 runs, both shapes: stack, TRL, a PEFT loop
     sampling    64, 256 and 1,024 rows of four adapters: stack, `generate` one adapter at a time, PEFT's mixed batch
-    pipeline    `journey run gsm8k` on the smaller shape, in a process of its own
+    pipeline    `journey run gsm8k` on the smaller shape, in a process of its own, with the word problems of the package
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ SMOL = {"kind": "llama", "hidden_size": 576, "intermediate_size": 1536, "num_hid
 SMOL |= {"num_attention_heads": 9, "num_key_value_heads": 3, "tie_word_embeddings": True}
 QWEN = {"kind": "qwen2", "hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28, "vocab_size": 151936}
 QWEN |= {"num_attention_heads": 12, "num_key_value_heads": 2, "tie_word_embeddings": True}
-TINY = {"kind": "llama", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "vocab_size": 96}
+TINY = {"kind": "llama", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "vocab_size": 512}
 TINY |= {"num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True}
+
+DRILL_STEPS = 12  # of the runs that are killed: so many that they do not end before they are killed
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ class Sizes:
 
 
 def random_base(folder: Path, shape: dict[str, Any]) -> str:
-    """A base of this shape with random weights, and a tokenizer whose words are numbers."""
+    """A base of this shape with random weights, and a tokenizer that reads any text, made on the word problems of the package."""
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
     facts = {name: value for name, value in shape.items() if name != "kind"}
@@ -78,12 +80,27 @@ def random_base(folder: Path, shape: dict[str, Any]) -> str:
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(folder)
-    words = {"<pad>": 0, "<bos>": 1, "<eos>": 2} | {str(number): number for number in range(3, shape["vocab_size"])}
-    backend = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=min(shape["vocab_size"], 4096),
+        special_tokens=["<pad>", "<bos>", "<eos>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train([str(word_problems("train", folder))], trainer)
     named = {"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>"}
     PreTrainedTokenizerFast(tokenizer_object=backend, **named).save_pretrained(folder)
     return str(folder)
+
+
+def word_problems(split: str, folder: Path) -> Path:
+    """A file of the word problems that come with the package, in GSM8K's form."""
+    from journey.generate.problem_files import write
+
+    path = folder / f"words_{split}.jsonl"
+    write("words", split, path)
+    return path
 
 
 def told(sizes: Sizes, base: str, steps: int, micro: int | None = None) -> argparse.Namespace:
@@ -144,6 +161,8 @@ def parity(sizes: Sizes) -> dict[str, Any]:
                     )
                     training_speed.trl(runs, rows, setup, training_speed.Clock(sizes.steps, None))
                     one["trl"] = float((weights(folder / "trl" / runs[0].run) - alone).norm()) / moved
+                except TimeoutError:
+                    raise
                 except Exception as error:  # noqa: BLE001 -- whatever it is, it is recorded and the suite goes on
                     one["trl"] = said(error)
             found[str(dtype).removeprefix("torch.")] = one
@@ -151,11 +170,8 @@ def parity(sizes: Sizes) -> dict[str, Any]:
 
 
 def drills(sizes: Sizes) -> dict[str, Any]:
-    """Whether weights are the same where memory ran out in a step, and where training was stopped and resumed."""
+    """Whether weights are the same where memory ran out in a step, and where training was killed and resumed."""
     import torch
-
-    class Stopped(Exception):
-        pass
 
     def runs_out(training: Any) -> None:
         real, calls = training._backward, iter(range(10**9))
@@ -167,29 +183,63 @@ def drills(sizes: Sizes) -> dict[str, Any]:
 
         training._backward = backward
 
-    def stops(training: Any) -> None:
-        real = training._one_step
-
-        def one_step() -> None:
-            if training.step == 2:
-                training._save()
-                raise Stopped
-            real()
-
-        training._one_step = one_step
-
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         before, plain = train(sizes, sizes.first, 3, torch.float32, folder / "plain")
         _, short = train(sizes, sizes.first, 3, torch.float32, folder / "short", runs_out)
         found["memory_ran_out"] = float((short - plain).norm()) / float((plain - before).norm())
-        try:
-            train(sizes, sizes.first, 3, torch.float32, folder / "stopped", stops)
-        except Stopped:
-            _, resumed = train(sizes, sizes.first, 3, torch.float32, folder / "stopped")
-            found["resumed_same_bytes"] = resumed.equal(plain)
+        whole, _ = in_process(sizes, folder / "whole")
+        in_process(sizes, folder / "killed", kill_at=2)
+        resumed, first = in_process(sizes, folder / "killed")
+        found |= {"killed_same_bytes": resumed == whole, "resumed_at_step": first}
     return found
+
+
+def in_process(sizes: Sizes, folder: Path, kill_at: int | None = None) -> tuple[list[bytes], int]:
+    """The weights of three runs that a worker process trains with deterministic algorithms, and the first step that it told of.
+
+    The worker is killed (SIGKILL) when it tells of step `kill_at`; begun again in the same folder it goes on from a checkpoint.
+    """
+    import msgspec
+    import training_speed
+
+    from journey.finetune.training import pool
+    from journey.finetune.training.events import read_events
+    from journey.finetune.training.worker import WorkerPlan
+    from journey.formats.files import dump_json, write_atomic
+    from journey.processes import start_program
+
+    runs, rows, setup = training_speed.make(told(sizes, sizes.first, DRILL_STEPS), 3, str(folder))
+    setup = msgspec.structs.replace(setup, engine="stacked", checkpoint_seconds=0.0, deterministic=True)
+    for kind, of_kind in rows.items():
+        of_kind.save(folder / f"{kind}.npz")
+    write_atomic(folder / WorkerPlan.FILE, dump_json(WorkerPlan(setup, tuple(runs))))
+    left, steps = {run.run for run in runs}, list[int]()
+    command = pool.command(folder / WorkerPlan.FILE)
+    with start_program(command, stderr=subprocess.DEVNULL, threads=1 if sizes.small else None) as worker:
+        try:
+            assert worker.stdin is not None and worker.stdout is not None
+            worker.stdin.write(msgspec.json.encode([run.run for run in runs]) + b"\n")
+            worker.stdin.flush()
+            for event in read_events(worker.stdout):
+                if event.failed is not None:
+                    raise RuntimeError(event.failed)
+                if event.ends:
+                    left.discard(event.run)
+                elif event.step:
+                    steps.append(event.step)
+                if not left or event.step == kill_at:
+                    break
+        finally:
+            worker.kill()
+    if kill_at is not None:
+        return [], kill_at
+    if left:
+        raise RuntimeError("the worker ended before its runs were trained")
+    return [(folder / run.run / "adapter_model.safetensors").read_bytes() for run in runs], min(
+        steps, default=DRILL_STEPS
+    )
 
 
 def memory(sizes: Sizes) -> dict[str, Any]:
@@ -336,27 +386,33 @@ def _timed(work: Callable[[], None]) -> float:
 
 
 def pipeline(sizes: Sizes) -> dict[str, Any]:
-    """Seconds of a whole recipe on the smaller shape; it reads GSM8K, and says so where that cannot be had."""
-    if sizes.small:
-        return {"skipped": "a recipe takes minutes; make mini runs one"}
-    with tempfile.TemporaryDirectory() as folder:
-        words = ["run", "gsm8k", "--base", sizes.first, "--out", f"{folder}/run"]
+    """Seconds of the recipe on the smaller shape, from problems to report, and the arms that were compared."""
+    from journey.formats.folders import open_finished
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        problems, questions = (word_problems(split, folder) for split in ("train", "test"))
+        given = [f"base={sizes.first}", f"generate.problems={problems}", f"benchmarks=[gsm8k={questions}]"]
+        given += ["finetune.seeds=1", "finetune.epochs=1", "evaluate.max_new_tokens=16"] if sizes.small else []
+        words = ["run", "gsm8k", "--out", f"{folder}/run", *(word for one in given for word in ("--set", one))]
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "journey.cli.app", *words], capture_output=True, text=True, check=False
+            [sys.executable, "-P", "-m", "journey", *words], capture_output=True, text=True, check=False
         )
-    if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
-    return {"seconds": round(time.monotonic() - began, 1)}
+        if done.returncode:
+            raise RuntimeError(" ".join(done.stderr.split())[-300:])
+        seconds = round(time.monotonic() - began, 1)
+        plan = open_finished(folder / "run" / "evaluate", "evaluate").plan
+        return {"seconds": seconds, "arms": sorted({run.arm for run in plan.runs})}
 
 
 PARTS: dict[str, tuple[Callable[[Sizes], dict[str, Any]], int]] = {  # with the most seconds that each may take
     "parity": (parity, 75),
-    "drills": (drills, 45),
+    "drills": (drills, 90),
     "memory": (memory, 45),
     "profile": (profile, 30),
-    "training": (training, 180),
-    "sampling": (sampling, 120),
+    "training": (training, 150),
+    "sampling": (sampling, 105),
     "pipeline": (pipeline, 105),
 }
 
@@ -408,7 +464,8 @@ def measure(names: Sequence[str], small: bool, minutes: float, out: Path | None)
         full = Sizes(bases, (1, 3, 9), 512, 5, 4096, (64, 256, 1024), 64, False)
         for name in names:
             part, most = PARTS[name]
-            left = min(float(most), minutes * 60 - (time.monotonic() - began))
+            left = minutes * 60 - (time.monotonic() - began)
+            left = left if small else min(float(most), left)  # a busy CPU says nothing of a GPU
             start = time.monotonic()
             try:
                 if left < 1:

@@ -266,7 +266,8 @@ def _models_of(settings: GenerateSettings, combined: Sequence[PairSource]) -> As
 def _resolve(settings: GenerateSettings) -> _Task:
     combined = find_sources(settings)
     config = settings.model_dump(exclude=set(SERVER_USE))
-    inputs, table, traces = {}, None, None
+    inputs: dict[str, str] = {}
+    table, traces = None, None
     if trace_reader(settings):
         combined, traces = _resolved_traces(settings, combined, config)
         inputs |= traces.inputs()
@@ -366,6 +367,9 @@ def _run(folder: Folder, task: _Task, unusable: dict[str, Any], workers: int, us
         console.note(used.in_words())
         write_atomic(folder.path(ServersUsed.FILE), used.encoded())
     seconds = time.time() - started
+    if task.attempted:
+        drawn = [attempt for each in task.attempted for attempt in each.attempts]
+        totals["asked"] = {"attempts": len(drawn), "attempt tokens": sum(each.tokens for each in drawn)}
     folder.finish({**totals, **unusable}, Timing(seconds, totals["pairs"] / max(seconds, 1e-9)))
 
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from journey import numbers
+from journey.evaluate.report import words
 from journey.evaluate.report.charts import chart
 from journey.evaluate.report.words import NO_DATA
 from journey.formats.plan import EvaluationPlan
@@ -135,7 +136,7 @@ def _spent(plan: EvaluationPlan, scores: Scores) -> Markup:
                 chart.Line(f"{curve.arm}, {strategy}", tones.get(curve.arm, 2), _points(curve, "tokens"), dots=False)
             )
     for arm in arms:
-        if arm.mean_tokens > 0:
+        if arm.mean_tokens > 0 and not words.accuracy(arm).startswith(NOT_KNOWN):
             said = f"{arm.arm}: {numbers.percent(arm.accuracy)} at {numbers.short(arm.mean_tokens)} tokens"
             point = chart.ChartPoint(arm.mean_tokens, arm.accuracy, arm.low, arm.high, said)
             lines.append(chart.Line(arm.arm, tones.get(arm.arm, 2), (point,), joined=False))

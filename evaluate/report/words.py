@@ -26,7 +26,7 @@ GUIDE = {
     "Margin": "the smallest difference that was said to matter, before anything was scored.",
     "p after Holm": "how surprising the difference would be if the arms were equally good, made stricter because "
     "several comparisons were made. 0.05 or less counts as shown.",
-    "Detectable": "the smallest true difference, in points, that an experiment of this size finds 4 times out of 5. "
+    "Detectable": "the smallest true difference, in points, that an experiment of this size finds 4 times out of 5, "
     "at the level that Holm asks of this comparison. Where it exceeds the margin, finding nothing means little.",
     "X better": "the difference is larger than luck explains: p after Holm is at most 0.05.",
     "Equal within the margin": "no arm is shown to be better, and the 90% interval of the difference lies inside the "

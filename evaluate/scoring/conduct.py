@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from journey import numbers
 from journey.answers.grading import EMPTY, WITHHELD, Grade, grade
@@ -20,7 +21,10 @@ from journey.schema import Question, Sample
 
 OFTEN = 0.05  # a larger share of any of these is said beside the headline
 RUNS_ON, NO_BOX = "runs on into a new problem", "ends without a boxed answer"
-OUT_OF_FORMAT = (RUNS_ON, NO_BOX)
+UNSENT, SILENT = "has no answer", "answers nothing"
+LOOPS, CUT_OFF = "ends in a loop", "is cut off"
+UNANSWERED = (UNSENT, SILENT)
+NO_ANSWER_TO_JUDGE = (RUNS_ON, NO_BOX, *UNANSWERED)  # an accuracy says little where these are frequent
 LOOP_AT_LEAST = 4  # times that the last word stands in a text that ends in a loop
 _BOX_END = re.compile(r"\\(?:boxed|fbox)\s*\{(?:[^{}]|\{[^{}]*\})*\}|</answer>")
 _NEW_PROBLEM = re.compile(
@@ -88,31 +92,46 @@ def added(counts: Sequence[Conduct]) -> Conduct:
     return Conduct(*(sum(getattr(one, name) for one in counts) for name in Conduct.__struct_fields__))
 
 
+class Habit(NamedTuple):
+    """Something that many answers of an arm do: which of the above, in what share of them, and the words for it."""
+
+    kind: str
+    share: float
+    phrase: str
+
+
 def in_words(arm: ArmScore) -> list[str]:
     """What a headline must say of an arm on a benchmark, one phrase each; empty where nothing is frequent."""
+    return [habit.phrase for habit in habits(arm)]
+
+
+def habits(arm: ArmScore) -> list[Habit]:
+    """The same with their kinds and shares."""
     seen = arm.conduct
     if seen is None or not seen.answers:
         return []
+    answers, cut = seen.answers, seen.cut_in_a_loop + seen.cut_by_the_cap
 
     def share(part: int) -> str:
-        return numbers.percent(part / seen.answers)
+        return numbers.percent(part / answers)
 
-    phrases = []
-    if seen.ran_on > OFTEN * seen.answers:
-        phrases.append(
-            f"{RUNS_ON} in {share(seen.ran_on)} of its answers (cut there, {share(seen.right_before)} "
-            f"of all would be right): its {numbers.percent(arm.accuracy)} is no measure of what it can do"
-        )
-    if seen.no_box > OFTEN * seen.answers:
-        phrases.append(f"{NO_BOX} in {share(seen.no_box)} of its answers")
-    if seen.withheld > OFTEN * seen.answers:
-        phrases.append(f"has no answer in {share(seen.withheld)} of all, which the server withheld")
-    if seen.empty > OFTEN * seen.answers:
-        phrases.append(f"answers nothing in {share(seen.empty)} of all")
-    if seen.loops > OFTEN * seen.answers:
-        phrases.append(f"ends in a loop in {share(seen.loops)} of its answers")
-    if seen.cut_in_a_loop + seen.cut_by_the_cap > OFTEN * seen.answers:
-        causes = ((seen.cut_in_a_loop, "in a loop"), (seen.cut_by_the_cap, "by a cap too short for it"))
-        how = " and ".join(f"{share(part)} {cause}" for part, cause in causes if part)
-        phrases.append(f"is cut off in {share(seen.cut_in_a_loop + seen.cut_by_the_cap)} of its answers ({how})")
-    return phrases
+    before = f"(cut there, {share(seen.right_before)} of all would be right)"
+    counted = (
+        (RUNS_ON, seen.ran_on, f" {before}: its {numbers.percent(arm.accuracy)} is no measure of what it can do"),
+        (NO_BOX, seen.no_box, ""),
+        (UNSENT, seen.withheld, ", which the server withheld"),
+        (SILENT, seen.empty, ""),
+        (LOOPS, seen.loops, ""),
+        (CUT_OFF, cut, f" ({cut_by_cause(seen)})"),
+    )
+    return [
+        Habit(kind, n / answers, f"{kind} in {share(n)} of {'all' if kind in UNANSWERED else 'its answers'}{more}")
+        for kind, n, more in counted
+        if n > OFTEN * answers
+    ]
+
+
+def cut_by_cause(seen: Conduct) -> str:
+    """Why answers were cut off, in shares of all answers: in a loop, or by a cap that was too short."""
+    causes = ((seen.cut_in_a_loop, "in a loop"), (seen.cut_by_the_cap, "by a cap too short for it"))
+    return " and ".join(f"{numbers.percent(part / seen.answers)} {cause}" for part, cause in causes if part)

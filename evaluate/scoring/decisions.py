@@ -110,6 +110,7 @@ def _decided(
         second=item.second,
         below_base=(low[0], low[1]),
         level=holm[1],
+        shares=item.at != AGAINST_TWIN,
     )
     primary = is_primary(plan, item)
     chosen = "" if budget is None else budget.chosen or ""

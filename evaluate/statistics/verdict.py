@@ -72,12 +72,14 @@ def decide(
     second: str = "journey",
     below_base: tuple[bool, bool] = (False, False),
     level: float = ALPHA,
+    shares: bool = True,
 ) -> Verdict:
     """The verdict on `second` against `first` (positive difference = second better).
 
     `margin` is a share (0.05 = 5 points) set before scoring; `below_base` says for each arm whether `below` holds of
-    its own comparison with the untuned base; `level` is what Holm asked of this comparison. Raises ValueError where the
-    margin or the p cannot be right.
+    its own comparison with the untuned base; `level` is what Holm asked of this comparison. Without `shares` each arm's
+    figure is itself a difference, from -1 to 1, which has no floor and no ceiling. Raises ValueError where the margin or
+    the p cannot be right.
     """
     if not 0 < margin < 1:
         raise ValueError(f"margin is {margin}, expected a share between 0 and 1 (0.05 = 5 points)")
@@ -99,12 +101,12 @@ def decide(
     else:
         outcome, words, sizes = "too small", TOO_SMALL, needed(comparison, margin, level)
     visible = comparison.detectable if level == ALPHA else detectable(comparison, level)
-    facts = _facts(comparison, holm_p, first, second, visible, level)
+    facts = _facts(comparison, holm_p, first, second, visible, level, shares)
     return Verdict(
         words=words + (PROVISIONAL if comparison.seeds == 2 else ""),
         winner=winner,
-        qualifiers=_qualifiers(comparison, labels, below_base),
-        explanation=f"{facts} {_meaning(outcome, comparison, margin, sizes, leaning)}",
+        qualifiers=_qualifiers(comparison, labels, below_base, shares),
+        explanation=f"{facts} {_meaning(outcome, comparison, margin, sizes, leaning, shares)}",
         inside_margin=inside,
         needed=sizes,
         holm_p=holm_p,
@@ -170,21 +172,25 @@ def _leaves_out_zero(comparison: Comparison) -> bool:
     return comparison.low is not None and comparison.high is not None and not comparison.low <= 0 <= comparison.high
 
 
-def _qualifiers(comparison: Comparison, labels: tuple[str, str], below_base: tuple[bool, bool]) -> tuple[str, ...]:
+def _qualifiers(
+    comparison: Comparison, labels: tuple[str, str], below_base: tuple[bool, bool], shares: bool
+) -> tuple[str, ...]:
     qualifiers = []
     if all(below_base):
         qualifiers.append(f"both {BELOW}")
     else:
         qualifiers += [f"{label} {BELOW}" for label, low in zip(labels, below_base, strict=True) if low]
     accuracies = comparison.first_accuracy, comparison.second_accuracy
-    if max(accuracies) < FLOOR:
+    if shares and max(accuracies) < FLOOR:
         qualifiers.append("floor")
-    if min(accuracies) > CEILING:
+    if shares and min(accuracies) > CEILING:
         qualifiers.append("ceiling")
     return tuple(qualifiers)
 
 
-def _facts(comparison: Comparison, holm_p: float, first: str, second: str, visible: float | None, level: float) -> str:
+def _facts(
+    comparison: Comparison, holm_p: float, first: str, second: str, visible: float | None, level: float, shares: bool
+) -> str:
     """The sentence of numbers, in points."""
     text = f"{second} minus {first}: {numbers.points(comparison.difference)} points"
     if comparison.low is not None and comparison.high is not None:
@@ -195,19 +201,28 @@ def _facts(comparison: Comparison, holm_p: float, first: str, second: str, visib
     )
     if visible is not None:
         at_level = "" if level == ALPHA else f" at {level:.2g}, the level that Holm asks here"
-        size = f"{numbers.points(visible, signed=False)} points" if visible <= 1 else "more than is possible"
+        size = (
+            f"{numbers.points(visible, signed=False)} points"
+            if visible <= (1 if shares else 2)
+            else "more than is possible"
+        )
         text += f"; minimum detectable effect {size} (80% power{at_level})"
     return text + "."
 
 
 def _meaning(
-    outcome: Outcome, comparison: Comparison, margin: float, sizes: tuple[Size, ...], leaning: str | None
+    outcome: Outcome,
+    comparison: Comparison,
+    margin: float,
+    sizes: tuple[Size, ...],
+    leaning: str | None,
+    shares: bool,
 ) -> str:
     """The sentence that says what the words mean here."""
     points = f"{100 * margin:g} points"
     narrow = f"The 90% interval, {numbers.interval(comparison.low90, comparison.high90)},"
     if outcome == "too small":
-        return f"{_lacking(comparison, narrow, points)}: {_sizes_that_do(comparison, sizes, points)}."
+        return f"{_lacking(comparison, narrow, points, shares)}: {_sizes_that_do(comparison, sizes, points)}."
     if outcome == "equal" and leaning is not None:
         return (
             f"{narrow} lies inside the margin of {points}; the 95% interval leaves out 0 on the side of {leaning}, "
@@ -221,7 +236,7 @@ def _meaning(
     return f"That is more than the choice of problems and the luck of training runs explain.{more}"
 
 
-def _lacking(comparison: Comparison, narrow: str, points: str) -> str:
+def _lacking(comparison: Comparison, narrow: str, points: str, shares: bool) -> str:
     if comparison.seeds < MIN_SEEDS:
         return "One training seed cannot tell a better method from a lucky run"
     if comparison.problems < MIN_PROBLEMS:
@@ -229,7 +244,7 @@ def _lacking(comparison: Comparison, narrow: str, points: str) -> str:
     if comparison.low is None:
         means = {comparison.first_accuracy, comparison.second_accuracy}
         where = {0.0: "Both arms solve nothing", 1.0: "Both arms solve everything"}
-        what = where.get(means.pop()) if len(means) == 1 else None
+        what = where.get(means.pop()) if shares and len(means) == 1 else None
         return f"{what or 'Both arms have the same scores'}, which leaves no variation to judge by"
     return f"{narrow} reaches beyond the margin of {points}, and the difference is not shown"
 

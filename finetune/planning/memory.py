@@ -147,14 +147,16 @@ def runs_that_fit(footprint: Footprint, tokens: int, recompute: bool, free: int)
 
 
 def fits_on_cards(ref: ModelRef, settings: FinetuneSettings, data: Mapping[str, Rows]) -> dict[str, int]:
-    """How many runs of a stack fit on a GPU of so many GB, in passes of the least size, recomputed where that is needed."""
+    """How many runs of a stack fit on a GPU of so many GB, in passes of the least size unless a setting fixes it, recomputed
+    where that is needed."""
     longest = max(int(rows.lengths.max()) for rows in data.values())
     footprint = footprint_of(ref, settings, longest, "cuda")
     found = {}
     for card in CARDS:
         room = int(card * 10**9 * (1 - _SPARE))
         tokens, recompute = _passes(footprint, settings, 1, longest, room)
-        found[f"{card} GB"] = runs_that_fit(footprint, min(tokens, max(PASS_TOKENS, longest)), recompute, room)
+        least = settings.pass_tokens or min(tokens, max(PASS_TOKENS, longest))
+        found[f"{card} GB"] = runs_that_fit(footprint, least, recompute, room)
     return found
 
 

@@ -64,15 +64,19 @@ def score(
     cap = _cap(prepared, max(len(question.prompt) for question in questions))
     trials = [run for run in sweep.trials if run.run in trained]
     folders = {run.run: Path(setup.work) / run.run for run in trials}
-    scores: dict[str, TrialScore] = {}
-    with one_thread_on(prepared.device), console.progress("dev answers", len(trials) * len(sweep.dev)) as ticker:
-        base = load.load_model(ref, device=prepared.device)
-        for models in _loaded(base, trials, folders):
-            asked = _Asked(models, cap, tokenizer, prepared.view, questions, rows)
-            scores |= asked.scores()
-            ticker.advance(len(models.trials) * len(sweep.dev), models.trials[-1].run)
-        del base
-    free(prepared.device)  # the runs train in processes of their own, which are planned for all of the memory
+
+    def scored() -> dict[str, TrialScore]:
+        found: dict[str, TrialScore] = {}
+        with one_thread_on(prepared.device), console.progress("dev answers", len(trials) * len(sweep.dev)) as ticker:
+            base = load.load_model(ref, device=prepared.device)
+            for models in _loaded(base, trials, folders):
+                found |= _Asked(models, cap, tokenizer, prepared.view, questions, rows).scores()
+                ticker.advance(len(models.trials) * len(sweep.dev), models.trials[-1].run)
+        return found
+
+    scores = scored()
+    # Nothing here holds the base any more. The runs train in processes of their own, which are planned for all of the memory.
+    free(prepared.device)
     return cap, scores
 
 

@@ -151,7 +151,7 @@ def table(profiles: Sequence[PolicyProfile]) -> Table:
     for name in dict.fromkeys(name for p in profiles for name in p.steps):
         rows.append((f"mistake in {name}", [_share(p.steps.get(name, 0), p.wrong) for p in profiles]))
     rows.append(("right ones with a mistake", [_share(p.right_with_mistake, p.right) for p in profiles]))
-    rows.append(("problems that give a journey", [_share(p.usable, p.problems) for p in profiles]))
+    rows.append(("problems that could give a journey", [_share(p.usable, p.problems) for p in profiles]))
     for name in dict.fromkeys(name for p in profiles for name in p.usable_by_greedy):
         rows.append((name, [_share(p.usable_by_greedy.get(name, 0), p.problems) for p in profiles]))
     for label, cells in rows:

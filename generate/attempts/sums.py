@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -66,9 +67,7 @@ def make(
     if refused is not None:
         return refused
     problem = attempted.problem
-    endings = [
-        RightEnding(each, graph, len(graph.steps)) for each in attempted.right() if (graph := read(problem, each))
-    ]
+    endings = _endings(attempted)
     if not endings:
         return Rejection("no_right_attempt_is_read")
     usable = _usable(attempted, endings, settings)
@@ -92,14 +91,57 @@ def make(
     facts = provenance_of(attempted, drawn, source, settings, (seed, attempt), episode.slip.claim)
     if source == "own" and not isinstance(episode.slip.claim, Arith):
         facts |= {"proof": drawn.wrong.mistake.proof, **({} if drawn.clean else {"oracle_timed": True})}
+    return _told_of(made, problem, facts, "own" if source == "own" else "injected")
+
+
+def _told_of(made: MadePair, problem: Problem, facts: Mapping[str, Any], origin: str) -> MadePair:
+    """A pair with the user's own problem in it, what is known of its attempts, and whose its mistakes are."""
     pair = msgspec.structs.replace(made.pair, provenance={**made.pair.provenance, **facts}, problem=problem)
     nodes = tuple(
-        msgspec.structs.replace(node, origin="own" if source == "own" else "injected", proof=facts["proof"])
-        if node.role == "mistake"
-        else node
+        msgspec.structs.replace(node, origin=origin, proof=facts["proof"]) if node.role == "mistake" else node
         for node in made.tree.nodes
     )
     return MadePair(msgspec.structs.replace(made.tree, problem=problem, nodes=nodes), pair)
+
+
+def stitch(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | Rejection:
+    """A wrong attempt to its last step, noticed by its false equation, and then a right attempt from its start."""
+    refused, problem = attempted.refusal(), attempted.problem
+    if refused is not None:
+        return refused
+    endings = [each for each in _endings(attempted) if not each.attempt.prefix]
+    if not endings:
+        return Rejection("no_right_attempt_is_read")
+    wrong = [
+        (each, own, graph)
+        for each in attempted.wrong()
+        if isinstance(each.mistake.claim, Arith)
+        and (own := own_step(each)) is not None
+        and len(list(_further(each, own, 0, len(own.further)))) == len(own.further)
+        and (graph := _abandoned(problem, each)) is not None
+    ]
+    if not wrong:
+        return Rejection("no_wrong_attempt_to_its_end", "a false equation, and every later step follows from it")
+    rng = rng_for("stitch", seed, problem.id, attempt)
+    right = endings[rng.randrange(len(endings))]
+    failed, own, graph = wrong[rng.randrange(len(wrong))]
+    step = _place(graph, _before(failed))
+    assert step is not None
+    delay = len(own.further)
+    drawn = MatchedDraw(failed, right, step, "fresh", clean=False, delay=delay, rechecked=())
+    episode = _own_episode(drawn, graph, step, delay, rng)
+    if isinstance(episode, Rejection):
+        return episode
+    chosen = {"right": right.attempt.index, "wrong": failed.index}
+    made = assemble(right.read, [episode], Voice(rng), seed, attempt, chosen, "stitch", abandoned=graph)
+    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate(), "attempts": chosen}
+    return _told_of(made, problem, {"origin": "own", "proof": "checked:question", **known}, "own")
+
+
+def _endings(attempted: AttemptedProblem) -> list[RightEnding[Annotated]]:
+    """The right attempts and continuations whose steps can be read, with their graphs."""
+    read_ones = ((each, read(attempted.problem, each)) for each in attempted.right())
+    return [RightEnding(each, graph, len(graph.steps)) for each, graph in read_ones if graph is not None]
 
 
 def _usable(

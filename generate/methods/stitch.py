@@ -1,7 +1,7 @@
 """A wrong attempt to its end and then a right one from the start: the plain way of making journeys of samples.
 
-A condition of its own beside matched journeys: the right attempt need not begin as the wrong one did, and the mistake is noticed
-by its end alone.
+A condition of its own beside matched journeys: the right attempt need not begin as the wrong one did. A search is given up at its
+end, which misses the target; of a problem in words the wrong attempt must have a false equation, which is noticed at its end.
 
     journey generate --attempts data/runs/attempts --method stitch --out data/runs/stitched
 """
@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, Field
 
 from journey.config import Settings
-from journey.generate.attempts import branches
+from journey.generate.attempts import branches, sums
 from journey.generate.attempts.matched import AttemptedProblem
 from journey.generate.attempts.methods import NEEDS
 from journey.generate.made import MadePair, Rejection
@@ -29,7 +29,7 @@ class StitchSettings(Settings):
     )
 
 
-@METHODS.add("stitch", attempts=True, model=False, revision=2)
+@METHODS.add("stitch", attempts=True, model=False, revision=3)
 class Stitch:
     """A wrong attempt of the policy whole, then a right one of it."""
 
@@ -44,6 +44,6 @@ class Stitch:
 
     def make_of(self, attempted: AttemptedProblem, seed: int, attempt: int = 0) -> MadePair | Rejection:
         """The pair of a wrong attempt and a right one."""
-        if not branches.is_search(attempted.problem):
-            return Rejection("steps_not_told", "stitched journeys are told of searches with numbers and a target")
-        return branches.stitch(attempted.shortest() if self.settings.shortest else attempted, seed, attempt)
+        chosen = attempted.shortest() if self.settings.shortest else attempted
+        made_by = branches if branches.is_search(attempted.problem) else sums
+        return made_by.stitch(chosen, seed, attempt)

@@ -222,7 +222,6 @@ class _Narrator:
                 facts.append(f"{a} / {b} is {a // b}")
             reasons = self.spoken.only_higher
         reason = reasons[bits(2)]
-        reason = phrases.BY_ONE.get(reason, reason) if b == 1 else reason
         if not facts:
             return reason
         fact = ", ".join(facts)

@@ -120,13 +120,6 @@ _ONLY_HIGHER = (
     "adding or multiplying gives more than %(t)d",
     "with + or * it only gets larger",
 )
-BY_ONE = {
-    "adding or multiplying only goes up": "adding 1 goes up and multiplying by 1 changes nothing",
-    "with + or * it only gets larger": "with + or * it gets no smaller",
-    "subtracting or dividing only goes down": "subtracting 1 goes down and dividing by 1 changes nothing",
-    "with - or / it only gets smaller": "with - or / it gets no larger",
-}
-"""What is said instead where the smaller number is 1."""
 WRONG_CLOSES = (".", ".", ".", ".", ", so this step was wrong.", ", so that choice was a mistake.", ", so I drop this.",
                 ", which rules this step out.")  # fmt: skip
 FORCED_CLOSES = (".", ".", ".", ".", ".", ", so this goes no further.", ", so I drop this.", ", which ends this try.")

@@ -73,7 +73,8 @@ def _inverse(slip: Slip, common: dict[str, str]) -> Iterator[Reason]:
                 **common,
             )
         if places(back) in (0, 1, 2) and places(want) in (0, 1, 2):
-            note = "" if len(kept) == 1 or ")" in kept else f" (that is, {in_words(kept, part=True)})"
+            alone = len(kept) == 1 or ")" in kept or (len(kept) == 2 and kept[0] == "-")
+            note = "" if alone else f" (that is, {in_words(kept, part=True)})"
             by_hand = f"({in_words(undone, part=True)})" if len(undone) > 1 else bracketed(by)
             shown = f"{common['x']} {INVERSE[sign]} {by_hand}"
             yield reason(

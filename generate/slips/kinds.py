@@ -18,7 +18,8 @@ from journey.answers.prose_numbers import places, show
 from journey.generate.slips.annotated import Annotated
 from journey.generate.slips.arithmetic import PROPOSALS
 from journey.generate.slips.calculations import Calculation, Operand, in_words
-from journey.generate.slips.slip import CONFUSED, Edit, Proposal, Refused, Slip, scaled, two
+from journey.generate.slips.checks import bracketed
+from journey.generate.slips.slip import CONFUSED, SIGNS, Edit, Proposal, Refused, Slip, scaled, two
 from journey.generate.slips.units import facts
 from journey.schema import Arith, QuantityClaim
 
@@ -48,7 +49,7 @@ def _operation(graph: Annotated, step: int, equation: Calculation, rng: random.R
     small = any(0 < each.value < 1 for each in equation.operands)
     reworded = False
     for index, other in choices:
-        if equation.tokens[index - 1] == "(":  # a sign of a number, not an operation
+        if index == 0 or equation.tokens[index - 1] in ("(", *SIGNS):  # a sign of a number, not an operation
             continue
         if other in "+-" and small:  # nobody adds 0.4 to 50 girls
             continue
@@ -162,8 +163,9 @@ def _replaced(
     """The slip that writes `value` in place of one operand."""
     written = (*equation.tokens[: operand.token], show(value), *equation.tokens[operand.token + 1 :])
     assert operand.shown is not None
-    numeral = graph.steps[step].numerals[operand.shown]
-    edits = [(numeral.start, numeral.end, show(value))]
+    numeral, text = graph.steps[step].numerals[operand.shown], graph.steps[step].text
+    bare = value >= 0 or not operand.token or text[numeral.start - 1] == "("
+    edits = [(numeral.start, numeral.end, show(value) if bare else bracketed(value))]
     return _quantity(kind, step, equation, written, edits, operand=operand, about=about)
 
 

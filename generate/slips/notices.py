@@ -23,7 +23,9 @@ from journey.generate.slips.text import WrongStep, brief_number, brief_tokens
 from journey.schema import Arith, Check
 
 _BELOW_ZERO = re.compile(
-    r"degree|temperature|profit|loss|debt|owe|elevation|altitude|balance|below|negative", re.IGNORECASE
+    r"degree|temperature|profit|loss|debt|owe|elevation|altitude|balance|below|negative"
+    r"|(?<![\w)\]}])(?<![\w)\]}] )[-\u2212]\$?\d",  # or a number with a sign of its own
+    re.IGNORECASE,
 )
 WEIGHTS = {"reread": 0.45, "size": 1.3, "negative": 2.0, "whole": 1.6, "unused": 0.7, "parts": 0.8, "inverse": 0.9}
 
@@ -224,7 +226,7 @@ def _impossible_value(
     slots["written"] = in_words(slip.written)
     step = next(s for s in graph.steps if equation in s.equations)
     noun = count_noun(graph.problem.question, step, equation, final=equation.id == graph.final)
-    if value < 0 <= equation.value and not _BELOW_ZERO.search(graph.problem.question):
+    if value < 0 <= equation.value and not _goes_below_zero(graph):
         brief = f"wait {brief_number(value)} < 0 ."
         check = Check("negative", left, ">=", "0")
         if noun:
@@ -234,6 +236,12 @@ def _impossible_value(
     if noun and value.denominator != 1 and equation.value.denominator == 1:
         brief = f"wait {brief_number(value)} not whole ."
         yield reason(f"{prefix}whole", Check("whole", left, "is", "whole"), brief, noun=noun, **slots)
+
+
+def _goes_below_zero(graph: Annotated) -> bool:
+    """Whether something in the problem can be negative: by its words, its numbers, or a value that is right."""
+    values = (equation.value for step in graph.steps for equation in step.equations)
+    return _BELOW_ZERO.search(graph.problem.question) is not None or any(value < 0 for value in values)
 
 
 def compose(graph: Annotated, name: str, origin: str) -> str:

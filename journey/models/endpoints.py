@@ -86,10 +86,12 @@ class _Message(msgspec.Struct):
     reasoning_content: Any = None  # some servers take the thinking out of the text, under either name
     reasoning: Any = None
 
-    def text(self) -> str:
-        """What the model wrote, its thinking put back where it was."""
+    def text(self, finish: str | None = None) -> str:
+        """What the model wrote, its thinking put back where it was; left open where the answer was cut off in it."""
         thoughts = (self.reasoning_content, self.reasoning)
         thought = next((each for each in thoughts if isinstance(each, str) and each), "")
+        if thought and not self.content and finish == "length":
+            return f"<think>\n{thought}"
         return f"<think>\n{thought}\n</think>\n\n{self.content or ''}" if thought else self.content or ""
 
 
@@ -281,7 +283,8 @@ class Endpoint:
         create = self.client.chat.completions.with_raw_response.create
         most = sum(map(_most_tokens, [text, *([begun] if begun else ()), *(part for turn in turns for part in turn)]))
         done = self.use.run(self._completed(self._request(create, asked, most, draw)))
-        return self._reply((done.choice.message or _Message()).text(), done, cap, None)
+        message = done.choice.message or _Message()
+        return self._reply(message.text(done.choice.finish_reason), done, cap, None)
 
     def says_yes(self, text: str) -> float:
         """The probability of "yes" against "no" as the first token of the answer; 1 or 0 from the text without it."""

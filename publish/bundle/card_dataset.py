@@ -255,10 +255,15 @@ def _generated(folders: Iterable[GeneratedFolder]) -> list[tuple[str, int]]:
 def _asked(
     folders: Iterable[GeneratedFolder], prompts: set[tuple[str, str]]
 ) -> list[tuple[str, str, str, int, int, int]]:
-    """The models that methods asked: role, model, prompts by hash, answers, tokens of prompts and of answers."""
+    """The models that were asked: role, model, prompts by hash, answers, tokens of prompts (-1: not known) and of answers."""
     rows: dict[tuple[str, str, str], Counter[str]] = {}
     for folder in folders:
         config, counts = folder.manifest.config, folder.counts.asked
+        if counts.get("attempts"):
+            key = ("policy, sampled", str(config["policy"]), "those of evaluation")
+            rows.setdefault(key, Counter()).update({
+                "answers": counts["attempts"], "prompt tokens": -1, "tokens": counts["attempt tokens"]
+            })  # fmt: skip
         for role in ("policy", "critic", "rewriter"):
             model = config.get(role)
             if isinstance(model, dict) and counts.get(f"{role} answers"):

@@ -169,12 +169,12 @@ def raised(monkeypatch: pytest.MonkeyPatch) -> Callable[[Catalog[Any], str], Non
 def test_a_begun_folder_is_not_gone_on_with_under_another_revision(tmp_path: Path, raised: Any) -> None:
     settings = GenerateSettings(family=["countdown@1"], method=["search"], pairs=3)
     out = generate(settings, tmp_path / "made")
-    assert "revisions" not in open_finished(out, "generate").manifest.config
+    assert open_finished(out, "generate").manifest.config["revisions"] == {"method search": 2}
     raised(METHODS, "search")
-    with pytest.raises(UsageError, match="revisions.*None there.*'method search': 2"):
+    with pytest.raises(UsageError, match="method search: 2 there, 3 now"):
         generate(settings, out)
     again = generate(settings, tmp_path / "again")
-    assert open_finished(again, "generate").manifest.config["revisions"] == {"method search": 2}
+    assert open_finished(again, "generate").manifest.config["revisions"] == {"method search": 3}
 
 
 def test_only_plug_ins_in_use_count(raised: Any) -> None:

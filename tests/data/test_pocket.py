@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -99,6 +100,14 @@ def test_the_shipped_base_loads_and_covers_what_it_claims() -> None:
     net = load_model(ref)
     assert sum(p.numel() for p in net.parameters()) == facts["parameters"] < 5_000_000
     assert (Path(ref.source) / "model.safetensors").stat().st_size < 6_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("model.safetensors", "3c7e9209c3114665"), ("tokenizer.json", "a943c15dd769d4b2")]
+)
+def test_the_base_is_byte_for_byte_that_of_0_1_0(name: str, begins: str) -> None:
+    """Adapters made with it stand on these weights; another base has another name."""
+    assert hashlib.sha256((Path(find("pocket").source) / name).read_bytes()).hexdigest().startswith(begins)
 
 
 def test_the_plain_base_is_the_same_in_shape_and_never_begins_to_go_back() -> None:

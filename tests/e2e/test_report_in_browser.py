@@ -252,6 +252,16 @@ CONTRAST = r"""(() => {
 })()"""
 
 
+@pytest.mark.parametrize("width", [400, 800, 1280])
+def test_words_in_pictures_of_the_first_screen_are_no_larger_than_its_headings(open_: Open, width: int) -> None:
+    """Pictures grow with their column; on paper and on a tablet one column is the whole page."""
+    page = open_(width=width)
+    tall = page.run(
+        "[...document.querySelectorAll('.overview text, .spent text')].map((e) => e.getBoundingClientRect().height)"
+    )
+    assert len(tall) > 10 and max(tall) < 26
+
+
 def test_paper(open_: Open) -> None:
     """In print the page is light, whole, and without controls, whatever the screen's scheme is."""
     page = open_(prefers_color_scheme="dark")

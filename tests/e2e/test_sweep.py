@@ -1,4 +1,4 @@
-"""A real sweep on the embedded base, as small as it goes: two ranks, three seeds, one command; then its claims."""
+"""A real sweep on the embedded base, as small as it goes: two ranks, two seeds, one command; then its claims."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ CLAIM = {
 RECIPE: dict[str, Any] = {
     "name": "tiny",
     "benchmarks": ["countdown@1"],
-    "generate": {"family": ["countdown@1"], "method": ["search"], "pairs": 120},
+    "generate": {"family": ["countdown@1"], "method": ["search"], "pairs": 60},
     "finetune": {
         "arms": ["shortcut@examples", "journey"],
-        "seeds": 3,
+        "seeds": 2,
         "lr": 6.0e-3,
         "warmup_steps": 1,
         "rows_per_step": 8,
-        "max_steps": 2,
+        "max_steps": 1,
     },
-    "evaluate": {"sizes": {"countdown@1": 100}, "max_new_tokens": 24, "batch": 100, "equal_tokens": False},
+    "evaluate": {"sizes": {"countdown@1": 20}, "max_new_tokens": 16, "batch": 20, "equal_tokens": False},
     "sweep": {"over": {"finetune.rank": [4, 16]}},
     "claims": [
         {"name": "rank", "first": "journey", "at": {"finetune.rank": 16}, "first_at": {"finetune.rank": 4}, **CLAIM},
@@ -66,7 +66,7 @@ def test_a_sweep_of_a_recipe_with_claims(tmp_path: Path) -> None:
     journey("claims", out, "--out", tmp_path / "tiny.json")
     found = shipped.read(tmp_path / "tiny.json")
     assert [(claim.first, claim.comparison.problems) for claim in found.claims] == [
-        ("journey at rank 4", 100),
-        ("shortcut@examples", 100),
+        ("journey at rank 4", 20),
+        ("shortcut@examples", 20),
     ]
     assert found.base == "pocket" and found.base_sha256

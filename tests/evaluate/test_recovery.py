@@ -281,6 +281,8 @@ class TestRun:
         assert not any(
             item.primary for item in opened.scores.compared if item.strategy in (AFTER_MISTAKE, AGAINST_TWIN)
         )
+        twins = [item for item in opened.scores.compared if item.strategy == AGAINST_TWIN]
+        assert twins and not any({"floor", "ceiling"} & set(item.verdict.qualifiers) for item in twins)
         assert rescore(opened) == opened.scores
 
     def test_the_report_shows_it(self, probed: Path) -> None:

@@ -16,6 +16,7 @@ from journey.errors import UsageError
 from journey.evaluate.planning import comparisons
 from journey.evaluate.planning.plan import prepare
 from journey.evaluate.run import evaluate, plan
+from journey.evaluate.sampling import parity
 from journey.evaluate.sampling.parity import _agreement
 from journey.evaluate.scoring.score import rescore
 from journey.formats.finetune import RunFile
@@ -321,6 +322,7 @@ def test_low_precision_is_answered_again_one_at_a_time(
     assert [(a.run, a.problems, a.against) for a in scores_of(out).agreement] == [(r, 8, "batch 1") for r in RUNS]
     alone = [unit for unit in units if "/one/" in unit.key]
     assert len(alone) == 8  # 16 in all, but the benchmark has no more
+    assert parity.FLIPS == 16
     assert all(tuple(run for run, _ in unit.runs) == RUNS and len(unit.questions) == unit.batch == 1 for unit in alone)
 
 

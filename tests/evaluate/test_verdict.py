@@ -300,6 +300,15 @@ class TestQualifiers:
         assert decide(case(first_accuracy=0.951, second_accuracy=0.96), 0.3).qualifiers == ("ceiling",)
         assert decide(case(first_accuracy=0.95, second_accuracy=0.96), 0.3).qualifiers == ()
 
+    def test_a_difference_of_differences_has_neither(self) -> None:
+        """Right after a mistake minus right after its twin lies below 0 for nearly every arm."""
+        twins = case(first_accuracy=-0.84, second_accuracy=-0.76)
+        assert decide(twins, 0.3, shares=False).qualifiers == () and decide(twins, 0.3).qualifiers == ("floor",)
+        none = decide(msgspec.structs.replace(compare(np.zeros((200, 2)), np.zeros((200, 2)))), 1.0, shares=False)
+        assert "Both arms have the same scores" in none.explanation
+        wide = decide(case(first_accuracy=-0.2, second_accuracy=-0.1, detectable=1.3), 0.3, shares=False)
+        assert "minimum detectable effect 130.0 points" in wide.explanation
+
     def test_both_kinds(self) -> None:
         low = case(first_accuracy=0.01, second_accuracy=0.02)
         assert decide(low, 0.3, below_base=(True, True)).qualifiers == ("both below the untuned base", "floor")

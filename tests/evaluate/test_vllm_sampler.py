@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from journey.cli import doctor
 from journey.config import EvaluateSettings, SampleSettings
 from journey.errors import JourneyError, ResourceError, UsageError
 from journey.evaluate.run import evaluate, plan
@@ -47,7 +48,16 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class TestEvaluate:
-    def test_from_start_to_report(self, stand_in: Path, base: Path, finetuned: Path, tmp_path: Path) -> None:
+    def test_from_start_to_report(
+        self, stand_in: Path, base: Path, finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        built_in = parity.built_in
+
+        def before_it_starts(*arguments: Any, apart: bool) -> Any:
+            assert apart and not (stand_in / "started.json").exists()
+            return built_in(*arguments, apart=apart)
+
+        monkeypatch.setattr(parity, "built_in", before_it_starts)
         out = evaluate(finetuned, EvaluateSettings(**PLAIN), tmp_path / "out")
         told = vllm_stand_in.started(stand_in)
         words = told["words"]
@@ -136,6 +146,7 @@ class TestWhereItIs:
     def test_the_variable_names_a_python_or_its_environment(self, stand_in: Path, monkeypatch: Any) -> None:
         found = vllm.find_vllm()
         assert (found.version, found.device) == ("0.32.0", "cpu")
+        assert doctor._vllm() == f"0.32.0 (cpu), {found.python}"
         monkeypatch.setenv("JOURNEY_VLLM", str(stand_in / "bin" / "python"))
         assert vllm.find_vllm() == found
 
@@ -149,6 +160,7 @@ class TestWhereItIs:
             monkeypatch.setenv("JOURNEY_VLLM", str(named))
             with pytest.raises(UsageError, match=says):
                 vllm.find_vllm()
+            assert doctor._vllm().startswith("not usable: ") and says in doctor._vllm()
 
     def test_a_gpu_gives_what_is_free_and_a_setting_stands(self) -> None:
         gib = 2**30

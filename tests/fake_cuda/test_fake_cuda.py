@@ -29,6 +29,8 @@ OWN: dict[str, dict[str, Any]] = {
     "gemma3_text": {"head_dim": 16, "sliding_window": 6},
 }
 TABLE = "JOURNEY_FAKE_CUDA_TABLE"  # names the file into which `make test-fake-cuda` has the counts written
+# Operations of a step of three runs, of a greedy token and of one by chance, at most: a tenth above what was counted.
+MOST = {"llama": (520, 133, 160), "qwen3": (618, 160, 186), "gemma2": (773, 227, 253), "gemma3_text": (745, 229, 255)}
 LOOKS = {"llama": 0, "qwen3": 0, "gemma2": 2, "gemma3_text": 0}  # of transformers' own, a padded pass
 
 
@@ -79,7 +81,7 @@ def test_a_step_mixes_no_devices_and_waits_once(kind: str, tmp_path: Path, monke
     """Forward, backward and the optimiser; as many operations with three runs as with one where rows are packed."""
     alone, three = (step(kind, count, tmp_path, monkeypatch) for count in (1, 3))
     noted(kind, "step of 3 runs, one pass" if kind != "gemma2" else "step of 3 runs, padded", str(three.total), three)
-    assert three.waits["tolist"] == 1
+    assert three.waits["tolist"] == 1 and three.total <= MOST[kind][0]
     assert three.waits.total() <= 1 + LOOKS[kind]
     if kind != "gemma2":
         assert alone.operations == three.operations
@@ -111,7 +113,7 @@ def test_sampling_mixes_no_devices_and_waits_once_in_sixteen_tokens(kind: str, b
     more = Told()
     more.operations, more.waits = long.operations - short.operations, long.waits - short.waits
     noted(kind, "16 tokens by chance" if by_chance else "16 greedy tokens", f"{more.total / 16:.0f} a token", more)
-    assert more.waits == {"tolist": 1}
+    assert more.waits == {"tolist": 1} and more.total / 16 <= MOST[kind][1 + by_chance]
     assert short.waits["tolist"] == 2 and short.waits.total() <= 6  # a mask is looked at where prompts are padded
 
 

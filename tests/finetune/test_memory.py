@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import AutoConfig
 
 from journey.config import FinetuneSettings
 from journey.finetune import cost
@@ -49,6 +50,29 @@ def test_the_prediction_is_what_a_step_really_holds(kind: str) -> None:
     tracked, profiled = real_step(model, linear(model), 8, ROWS, WIDTH)
     assert 0.85 < predicted / profiled < 1.15
     assert 0.85 < predicted / tracked < 1.15
+
+
+def test_a_base_of_1_5_billion_weights() -> None:
+    """Qwen2.5-1.5B in bfloat16, nine runs of rank 16, rows of 2,048 tokens: what was tracked and worked out by hand before."""
+    facts = {"hidden_size": 1536, "intermediate_size": 8960, "num_attention_heads": 12, "num_key_value_heads": 2}
+
+    def on_a_gpu(layers: int) -> Footprint:
+        config = AutoConfig.for_model(
+            "qwen2", vocab_size=151936, tie_word_embeddings=True, num_hidden_layers=layers, **facts
+        )
+        sides = [f"self_attn.{name}_proj" for name in "qkvo"] + [f"mlp.{name}_proj" for name in ("gate", "up", "down")]
+        modules = tuple(f"model.layers.{layer}.{side}" for layer in range(layers) for side in sides)
+        return Footprint(config, StackShape("cuda", modules, 16, 2048))
+
+    two, four = (on_a_gpu(layers)._passing(1, 8192, False) for layers in (2, 4))
+    assert (four - two) / (2 * 8192) == pytest.approx(0.10e6, rel=0.05)  # bytes a layer and token
+    whole = on_a_gpu(28)
+    # By hand 5.35 for weights, adapters and their optimiser; and a copy of the adapters in bfloat16.
+    assert whole.held(9) / 2**30 == pytest.approx(5.35 + 0.31, rel=0.01)
+    assert whole.peak(9, 18432, False) / 2**30 == pytest.approx(55, rel=0.05)
+    settings = FinetuneSettings(base="qwen", rank=16)
+    for card, tokens in ((24, 4096), (80, 16384)):
+        assert memory._passes(whole, settings, 9, 2048, card * 10**9) == (tokens, False)
 
 
 def test_what_lies_there_between_steps_is_counted_to_the_byte(tmp_path: Path) -> None:
@@ -141,6 +165,9 @@ def test_cards_hold_more_runs_the_larger_they_are(base: Path) -> None:
     found = memory.fits_on_cards(load.find(str(base)), settings, {"one": random_rows("one", 8, 20, 60)})
     assert list(found) == ["24 GB", "48 GB", "80 GB", "141 GB"]
     assert list(found.values()) == sorted(found.values()) and found["24 GB"] > 100
+    fixed = settings.model_copy(update={"pass_tokens": 1 << 22})  # then passes are not of the least size
+    larger = memory.fits_on_cards(load.find(str(base)), fixed, {"one": random_rows("one", 8, 20, 60)})
+    assert larger["24 GB"] < found["24 GB"]
 
 
 # --- running out of memory --------------------------------------------------------------------------------------------
@@ -252,6 +279,17 @@ def test_sums_of_products_are_kept_in_float32(monkeypatch: pytest.MonkeyPatch) -
         careful_sums()
         assert getattr(matmul, name) in (False, (False, False), (False, True))
         setattr(matmul, name, before)
+
+
+def test_whoever_loads_a_model_keeps_sums_in_float32(base: Path) -> None:
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_bf16_reduced_precision_reduction
+    matmul.allow_bf16_reduced_precision_reduction = True
+    try:
+        load.load_model(load.find(str(base)), device="cpu")
+        assert matmul.allow_bf16_reduced_precision_reduction in (False, (False, False), (False, True))
+    finally:
+        matmul.allow_bf16_reduced_precision_reduction = before
 
 
 def test_deterministic_algorithms_are_a_setting(tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,8 +220,27 @@ def test_memory_that_is_not_there(curated: Path, base: Path, tmp_path: Path, mon
     with pytest.raises(ResourceError, match="2 runs fit\n  give --set stacks=2, or a smaller"):
         finetune(curated, settings_for(base, checkpointing=False), tmp_path / "runs")
     assert plan(curated, settings_for(base, stacks=2, checkpointing=False))["runs_that_fit_in_a_stack"] == 2
-    assert plan(curated, settings_for(base))["recompute"] is True  # then three fit too
+    made = plan(curated, settings_for(base))
+    assert made["recompute"] is True  # then three fit too
+    assert list(made["runs_that_fit_on_a_gpu"]) == ["24 GB", "48 GB", "80 GB", "141 GB"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_begun_keeps_its_passes(
+    curated: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = list[int]()
+
+    def interrupted(sitting: session.Session) -> None:
+        seen.append(sitting.prepared.memory.pass_tokens)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session.Session, "work", interrupted)
+    for tokens in (512, 4096):  # what would be chosen, then and now
+        monkeypatch.setattr(memory, "PASS_TOKENS", tokens)
+        with pytest.raises(KeyboardInterrupt):
+            finetune(curated, settings_for(base), tmp_path / "runs")
+    assert seen == [512, 512]
 
 
 def test_plan_counts_without_training(curated: Path, base: Path, pairs: list[Pair], tmp_path: Path) -> None:

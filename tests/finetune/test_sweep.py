@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from journey.finetune.rows.rows import encode
 from journey.finetune.run import finetune, plan
 from journey.formats.finetune import SweepFile, SweepTrial
 from journey.formats.folders import open_finished
-from journey.models import load, template
+from journey.models import load, probe, template
 from journey.sampling.requests import PromptedQuestion
 from journey.schema import Pair
 from journey.splits import split_of
@@ -219,10 +221,26 @@ def test_a_sweep_goes_on_and_gives_the_same_bytes(
     monkeypatch.setattr(pool, "train_all", counted(pool.train_all))
     monkeypatch.setattr(sweep_scores, "score", counted(real))
     monkeypatch.setattr(session.Session, "work", cut_off)
+    loaded, free, left = load.load_model, probe.free, list[int]()
+    models = list[weakref.ref[Any]]()
+
+    def remembered(*args: Any, **kwargs: Any) -> Any:
+        model = loaded(*args, **kwargs)
+        models.append(weakref.ref(model))
+        return model
+
+    def freed(device: str) -> None:
+        free(device)
+        if inspect.stack()[1].function == real.__name__:
+            left.append(sum(model() is not None for model in models))
+
+    monkeypatch.setattr(load, "load_model", remembered)
+    monkeypatch.setattr(probe, "free", freed)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             finetune(curated, asked, out)
         assert calls == ["score"]  # the trials are there, and then their scores
+    assert left == [0] and models  # what the trials were answered with is gone when memory is given back
     assert "learning rates on 5 dev problems" in " ".join(capsys.readouterr().err.split())
     partial = out.with_name("runs.partial")
     assert (partial / "lr_sweep.json").read_bytes() == (swept / "lr_sweep.json").read_bytes()

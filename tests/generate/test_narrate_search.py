@@ -266,13 +266,3 @@ def test_a_segment_of_another_seed_says_the_same_in_other_words():
     assert [s.brief for s in first.segments] == [s.brief for s in second.segments]
     assert sum(a.text == b.text for a, b in zip(first.segments, second.segments, strict=True)) < len(first.segments) / 2
     assert isinstance(first.segments[0], Segment)
-
-
-def test_by_one_nothing_goes_up(notices):
-    """17 * 1 is 17: it is not said that adding or multiplying only goes up where the smaller number is 1."""
-    by_one = [text for text in notices if re.search(r"\band 1\b", text)]
-    said = [text for text in by_one if re.search(r"only goes (?:up|down)|only gets", text)]
-    assert len(by_one) > 20 and all(
-        "subtracting only goes down" in t or "with - it only gets" in t.lower() for t in said
-    ), said
-    assert any("multiplying by 1 changes nothing" in text for text in by_one)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from journey.models.compute.segments import aligned, can_group
 from journey.models.lora import Stack
+from journey_testing.counting import Operations
 
 IN, OUT, RANK = 24, 40, 8
 
@@ -100,6 +101,17 @@ def test_half_precision_adapters_are_copied_once_a_pass_and_kept_in_float32() ->
         with stack.training_pass((2, 2)):
             found.append(model["one"](x).detach())
     assert not torch.equal(*found)  # the copy is that of the pass, not of an earlier step
+
+
+def test_a_pass_copies_the_adapters_of_all_its_layers_at_once() -> None:
+    model = nn.ModuleDict({str(number): nn.Linear(IN, IN, dtype=torch.bfloat16) for number in range(3)})
+    stack = Stack(model.requires_grad_(False), list(model), runs=2, rank=RANK)
+    stack.train(grouped=True)
+    x = torch.ones(1, 4, IN, dtype=torch.bfloat16)
+    with Operations() as operations, stack.training_pass((2, 2)):
+        for one in model.values():
+            x = one(x)
+    assert operations.names["copy_.default"] == 1
 
 
 def test_what_can_be_grouped() -> None:

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from journey import console
+from journey.answers.grading import grade
 from journey.errors import AuthError, RemoteError, UsageError
 from journey.generate.families.arithmetic import Arithmetic
 from journey.models.completion import CompletionRequest
@@ -39,7 +40,7 @@ from journey.models.load import find, load_tokenizer
 from journey.sampling.requests import PromptedQuestion, Request, StrategySettings, Text
 from journey.sampling.shards import to_sample
 from journey.sampling.workers import RequestUnit, WorkerModel, answer_all
-from journey.schema import Question, encode
+from journey.schema import Problem, Question, encode
 from journey.servers import pace as paces
 from journey.servers import use as uses
 from journey.servers.kept import KeptAnswers, UsedTokens
@@ -390,6 +391,17 @@ class TestWhatIsRead:
         server.answer = lambda number, body: good(message={"content": "2", name: {"effort": "low"}})
         assert server.endpoint().chat("?", cap=5).text == "2"
 
+    def test_thinking_that_is_cut_off_is_not_closed(self, server: FaultServer) -> None:
+        """No mark is put in that the model did not write, and the grade says what went wrong."""
+        server.answer = lambda number, body: good(
+            message={"content": None, "reasoning": "so 5"}, finish_reason="length"
+        )
+        reply = server.endpoint().chat("?", cap=5)
+        assert (reply.text, reply.finish) == ("<think>\nso 5", "length")
+        assert grade(Problem("p", "?", "5", "test"), reply.text, reply.finish).why == "thinking not finished"
+        server.answer = lambda number, body: good(message={"content": "", "reasoning": "so 5"})
+        assert server.endpoint().chat("??", cap=5).text == "<think>\nso 5\n</think>\n\n"
+
     def test_reasons_to_end_are_kept_in_the_servers_word(self, server: FaultServer) -> None:
         use = ServerUse()
         for number, (reason, finish) in enumerate(
@@ -448,8 +460,12 @@ class TestUnitsTogether:
     def test_the_next_units_fill_the_window_while_one_comes_to_its_end(self, server: FaultServer) -> None:
         """24 units of 2 requests each: 16 are under way, not 2; every unit has its own answers."""
 
+        patience = time.monotonic() + 60  # however busy the machine is
+
         def answer(number: int, body: dict[str, Any]) -> Answer:
             time.sleep(0.05)
+            while server.most < 16 and time.monotonic() < patience:
+                time.sleep(0.01)
             return good(str(body["prompt"][-1]))
 
         server.answer = answer

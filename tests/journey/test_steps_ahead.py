@@ -14,7 +14,7 @@ from journey.models.completion import Completion, CompletionRequest
 from journey.models.decode import Decoder
 from journey.models.lora import stacked
 from journey.models.random import pick, pick_ahead, uniforms
-from journey_testing.counting import Waits
+from journey_testing.counting import Operations, Waits
 from journey_testing.models import save_adapters, tiny_model
 
 WORDS, STOPS, CAP = 48, frozenset([2, 5]), 30
@@ -67,7 +67,7 @@ def test_the_device_is_waited_for_once_in_many_tokens(
     kind: str, by_chance: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the cache cannot be rewound, since a window slides over it."""
-    monkeypatch.setattr(batch, "AHEAD", {"cpu": 16})
+    monkeypatch.setattr(batch, "AHEAD", {})  # as many steps as on a GPU: 16
     decoder = Decoder(tiny(kind), frozenset([WORDS]), 0, CAP)  # nothing ends: 30 tokens a row
     with Waits() as waits:
         texts = written(decoder, by_chance)
@@ -75,6 +75,27 @@ def test_the_device_is_waited_for_once_in_many_tokens(
     # two blocks of steps; the prompts are left-padded, at whose mask the batch and transformers look once each
     assert waits.names["tolist"] == 2
     assert waits.total - waits.names["tolist"] <= 3
+
+
+def test_operations_of_a_token_do_not_grow_with_the_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two products more for each of the two layers' seven matrices, whether one adapter answers or three."""
+    monkeypatch.setattr(batch, "AHEAD", {})
+
+    def operations(stack: Any, runs: int) -> int:
+        decoder, counted = Decoder(model, frozenset([WORDS]), 0, CAP, stack), []
+        for cap in (17, 33):
+            asked = [CompletionRequest([1, 4, 5, 6], run, cap=cap) for run in range(runs) for _ in range(2)]
+            with Operations() as told:
+                decoder.write(asked)
+            counted.append(told.total)
+        return counted[1] - counted[0]
+
+    model = tiny()
+    paths, found = save_adapters(tiny(), tmp_path, (4, 2, 4)), {0: operations(None, 1)}
+    for runs in (1, 3):
+        with stacked(model, paths[:runs]) as stack:
+            found[runs] = operations(stack, runs)
+    assert found[3] == found[1] == found[0] + 16 * 2 * 7 * 2
 
 
 def test_few_candidates_are_told_of_where_they_are_too_few() -> None:

@@ -21,6 +21,7 @@ from journey.publish.settings import Given, PublishSettings
 from journey.publish.tables import columns, licences
 from journey.splits import SPLITS
 from journey_testing.asked import chat_server, pens, pens_problems
+from journey_testing.attempts import sample_folder
 
 TERMS = {"the-policy": "mit", "the-critic": "other"}
 SETTINGS = PublishSettings(repo="tester/pens", source_license=TERMS)
@@ -110,3 +111,17 @@ def test_a_model_of_whose_terms_nothing_is_said_stops_it(
     said = SETTINGS.model_copy(update={"source_license": {name: TERMS[name] for name in TERMS if name != silent}})
     with pytest.raises(UsageError, match=f"the model {silent} wrote some of the traces"):
         pieces.dataset(open_finished(asked[0], "curate"), said, Given(), tmp_path / "out")
+
+
+def test_attempts_that_were_drawn_beforehand_stand_in_it_with_their_tokens(tmp_path: Path) -> None:
+    sampled = sample_folder(tmp_path / "a", 12)
+    made = generate(GenerateSettings(attempts=str(sampled), method=["stitch"]), tmp_path / "generated")
+    curated = open_finished(curate(made, CurateSettings(), tmp_path / "curated"), "curate")
+    found = provenance.survey(curated)
+    source = BundleSource(curated, provenance.trees_of(curated), found, licences.choose(found.licences, None))
+    settings = PublishSettings(repo="tester/stitched", source_license={"guesser": "mit"})
+    card = (dataset.stage(source, settings, tmp_path / "staged") / "README.md").read_text()
+    drawn = [each for of in open_finished(sampled, "sample").attempts("guesser").values() for each in of]
+    tokens = f"{sum(each.tokens for each in drawn):,}"
+    told = ["policy, sampled", "guesser", "those of evaluation", str(len(drawn)), "not counted", tokens]
+    assert table(card, "asked as") == [told]

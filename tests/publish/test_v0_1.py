@@ -103,7 +103,7 @@ def test_slips_say_their_revision_and_keep_the_problems(tmp_path: Path) -> None:
     settings = GenerateSettings(family=["arithmetic@1"], method=["slips"], pairs=12)
     made = open_finished(generate(settings, tmp_path / "generate-arithmetic", workers=1), "generate")
     then = open_finished(OLD / "generate-arithmetic", "generate")
-    assert made.manifest.config["revisions"] == {"method slips": 3}
+    assert made.manifest.config["revisions"] == {"method slips": 4}
     assert [pair.problem for pair in made.pairs()] == [pair.problem for pair in then.pairs()]
 
 

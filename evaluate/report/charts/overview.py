@@ -12,6 +12,7 @@ from journey.evaluate.report.charts.chart import draw_mark
 from journey.evaluate.report.charts.svg import Scale, add, markup, root, text, title
 from journey.evaluate.report.content import AccuracyRow, AccuracyTable
 from journey.evaluate.statistics.verdict import BASE
+from journey.numbers import NOT_KNOWN
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def _arms(table: AccuracyTable) -> list[AccuracyRow]:
 
 
 def _base(table: AccuracyTable) -> AccuracyRow | None:
-    return next((row for row in table.rows if row.arm == BASE and row.share is not None), None)
+    """The base's row; none where nothing was asked, or its share of right answers is no measure of it."""
+    bases = (row for row in table.rows if row.arm == BASE)
+    return next((row for row in bases if row.share is not None and not row.accuracy.startswith(NOT_KNOWN)), None)
 
 
 def _benchmark(

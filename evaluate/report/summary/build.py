@@ -12,7 +12,17 @@ from journey.evaluate.report.summary.record import FirstScreen, FlippedProblem, 
 from journey.evaluate.report.words import NO_DATA
 from journey.evaluate.scoring import conduct
 from journey.evaluate.statistics.sizes import MIN_PROBLEMS
-from journey.evaluate.statistics.verdict import ADVISED_SEEDS, BASE, BELOW, EQUAL_TOKENS, PROVISIONAL
+from journey.evaluate.statistics.verdict import (
+    ADVISED_SEEDS,
+    BASE,
+    BELOW,
+    EQUAL_TOKENS,
+    MIXED,
+    PROVISIONAL,
+    below,
+    listed,
+)
+from journey.formats.behaviour import INJECTOR, RecoveryCell
 from journey.formats.finetune import AuditFile, RunCounts
 from journey.formats.plan import EvaluationPlan
 from journey.formats.scores import ArmScore, Compared, Scores
@@ -32,6 +42,12 @@ COUNTED = {
     "steps": "optimiser steps",
     "lr": "learning rate",
 }
+# By what the rule for "below the untuned base" says of an arm; None where it was not compared with the base (A/A).
+LOWER: dict[bool | None, str] = {
+    True: "Forgotten",
+    False: "Lower than the base, which may be luck",
+    None: "Lower than the base",
+}
 CLOSE = 0.005  # tokens cannot be matched more closely than to half a row
 
 
@@ -45,7 +61,7 @@ def first_screen(report: Content, folders: FoldersBehind, audit: AuditFile | Non
         sentence=_sentence(plan, primary, outcomes) + _below(plan, scores) + _provisional(primary),
         tone=_tone(primary),
         outcomes=outcomes,
-        warnings=tuple(_warnings(plan, scores, report.qualifiers)),
+        warnings=tuple(_warnings(plan, scores, report)),
         trust=tuple(_trust(plan, scores, primary, audit)),
         cost=tuple(_cost(plan, scores)),
         steps=steps,
@@ -93,8 +109,8 @@ def _below(plan: EvaluationPlan, scores: Scores) -> str:
     """The arms that lie below the untuned base, by benchmark; empty without any."""
     lost: dict[str, list[str]] = {}
     for qualifier in scores.qualifiers:
-        arm, below, where = qualifier.partition(f" {BELOW}")
-        if below:
+        arm, is_below, where = qualifier.partition(f" {BELOW}")
+        if is_below:
             lost.setdefault(where.removeprefix(" on ") or plan.primary, []).append(arm)
     trained = {run.arm for run in plan.runs if run.arm != BASE}
     clauses = []
@@ -109,8 +125,7 @@ def _clause(said: str, members: Sequence[tuple[ComparedRow, HeadlineRow]], *, al
     row = members[0][0]
     differences = sorted(each.points[0] for each, _ in members if each.points is not None)
     if row.tone in ("first", "second"):
-        ends = sorted(abs(value) for value in differences)
-        size = f" by {numbers.spread(f'{ends[0]:.1f}', f'{ends[-1]:.1f}')} points"
+        size = f" by {_ends([abs(value) for value in differences])} points"
     else:
         size = f" ({numbers.spread(f'{differences[0]:+.1f}', f'{differences[-1]:+.1f}')} points)"
     if alone and len(members) > 1:
@@ -139,9 +154,10 @@ def _trust(
     yield f"{numbers.plural(len(plan.comparisons), 'comparison')} and a margin of {100 * scores.margin:g} points, fixed before scoring."
     if audit is None:
         yield "What was equal in training is not known: the training folder is not there."
-        return
-    for pair in dict.fromkeys((row.first, row.second) for row in primary):
-        yield from _matched(audit, *pair)
+    else:
+        for pair in dict.fromkeys((row.first, row.second) for row in primary):
+            yield from _matched(audit, *pair)
+    yield from _recovered(scores, primary)
 
 
 def _spread(plan: EvaluationPlan, scores: Scores, primary: Sequence[ComparedRow]) -> Iterator[str]:
@@ -156,6 +172,23 @@ def _spread(plan: EvaluationPlan, scores: Scores, primary: Sequence[ComparedRow]
         arm = max(spreads, key=lambda name: spreads[name])
         ends = numbers.spread(numbers.percent(min(by_arm[arm])), numbers.percent(max(by_arm[arm])))
         yield f"Seeds of one arm differ by up to {numbers.points(spreads[arm], signed=False)} points ({arm}: {ends})."
+
+
+def _recovered(scores: Scores, primary: Sequence[ComparedRow]) -> Iterator[str]:
+    """What the compared arms do after an injected mistake: whether they check, or have learned words of doubt alone."""
+    arms = dict.fromkeys(arm for row in primary for arm in (row.second, row.first))
+    for table in scores.recovery:
+        cells = {cell.reader: cell for cell in table.cells if cell.writer == INJECTOR}
+        said = [f"{arm} {_after_false_step(cells[arm])}" for arm in arms if arm in cells]
+        if said:
+            head = (
+                f"After a false step that was put in, on {table.benchmark} (right; right had it been true; doubts it)"
+            )
+            yield f"{head}: {', '.join(said)}."
+
+
+def _after_false_step(cell: RecoveryCell) -> str:
+    return "; ".join(map(numbers.percent, (cell.right_after_wrong, cell.right_after_clean, cell.notices)))
 
 
 def _matched(audit: AuditFile, first: str, second: str) -> Iterator[str]:
@@ -181,51 +214,64 @@ def _alike(one: float, two: float) -> bool:
 
 
 def _cost(plan: EvaluationPlan, scores: Scores) -> Iterator[str]:
-    first = [arm for arm in scores.arms if arm.strategy in plan.strategies[:1] and arm.n]
+    first = _first_strategy(plan, scores)
     yield from _tokens([arm for arm in first if arm.benchmark == plan.primary])
-    yield from _forgotten(scores, first)
+    yield from _forgotten(plan, scores, first)
     yield from _cut_off(plan, first)
+    yield from _habits(plan, first)
+
+
+def _first_strategy(plan: EvaluationPlan, scores: Scores) -> list[ArmScore]:
+    return [arm for arm in scores.arms if arm.strategy in plan.strategies[:1] and arm.n]
 
 
 def _tokens(arms: Sequence[ArmScore]) -> Iterator[str]:
     trained = sorted((arm for arm in arms if arm.arm != BASE), key=lambda arm: -arm.mean_tokens)
     if trained:
-        listed = ", ".join(f"{arm.arm} {arm.mean_tokens:,.0f}" for arm in trained)
-        yield f"Tokens an answer: {listed}."
+        each = ", ".join(f"{arm.arm} {arm.mean_tokens:,.0f}" for arm in trained)
+        yield f"Tokens an answer: {each}."
 
 
-def _forgotten(scores: Scores, arms: Sequence[ArmScore]) -> Iterator[str]:
-    """Where arms lie below the base by more than the margin, with both accuracies."""
-    base = {arm.benchmark: arm.accuracy for arm in arms if arm.arm == BASE}
-    if not base:
+def _forgotten(plan: EvaluationPlan, scores: Scores, arms: Sequence[ArmScore]) -> Iterator[str]:
+    """Where arms lie below the base by more than the margin, with both accuracies: by the rule, or perhaps by luck."""
+    untuned = {arm.benchmark: arm for arm in arms if arm.arm == BASE}
+    if not untuned:
         yield "Forgetting is not known: the untuned base was not asked."
         return
-    lost: dict[str, list[ArmScore]] = {}
+    silent = [name for name, one in untuned.items() if any(h.kind == conduct.RUNS_ON for h in conduct.habits(one))]
+    judged = {
+        (item.benchmark, item.second): below(item.comparison, scores.margin)
+        for item in scores.compared
+        if item.first == BASE and item.strategy in plan.strategies[:1]
+    }
+    lost: dict[tuple[str, str], list[ArmScore]] = {}
     for arm in arms:
-        if arm.arm != BASE and arm.accuracy < base.get(arm.benchmark, 0.0) - scores.margin:
-            lost.setdefault(arm.benchmark, []).append(arm)
-    for name, members in lost.items():
+        base = untuned.get(arm.benchmark)
+        if base is not None and arm.arm != BASE and arm.accuracy < base.accuracy - scores.margin:
+            word = LOWER[judged.get((arm.benchmark, arm.arm))]
+            lost.setdefault((word, arm.benchmark), []).append(arm)
+    for (word, name), members in sorted(lost.items(), key=lambda one: list(LOWER.values()).index(one[0][0])):
         now = ", ".join(f"{arm.arm} {numbers.percent(arm.accuracy)}" for arm in members)
-        yield f"Forgotten: {name}, where the base has {numbers.percent(base[name])}: {now}."
-    if not lost:
-        yield f"Nothing forgotten: on {numbers.plural(len(base), 'benchmark')} no arm lies below the base by more than the margin."
+        yield f"{word}: {name}, where the base has {numbers.percent(untuned[name].accuracy)}: {now}."
+    if silent:
+        yield f"Forgetting is not known on {listed(silent)}, where the base runs on into new problems."
+    known = numbers.plural(len(untuned) - len(silent), "benchmark")
+    if not lost and len(silent) < len(untuned):
+        yield f"Nothing forgotten: on {known} no arm lies below the base by more than the margin."
 
 
 def _cut_off(plan: EvaluationPlan, arms: Sequence[ArmScore]) -> Iterator[str]:
-    """The arms whose answers reach the cap, each where it does so the most, and how many of these loop."""
+    """The arms whose answers reach the cap, each where it does so the most, and why; the base where it does so often."""
     worst: dict[str, ArmScore] = {}
     for arm in arms:
-        if arm.arm != BASE and arm.truncation_rate > max(
-            SELDOM, worst[arm.arm].truncation_rate if arm.arm in worst else 0
-        ):
+        least = conduct.OFTEN if arm.arm == BASE else SELDOM
+        if arm.truncation_rate > max(least, worst[arm.arm].truncation_rate if arm.arm in worst else 0):
             worst[arm.arm] = arm
     said = []
     for arm in worst.values():
         seen = arm.conduct
         why = (
-            ""
-            if seen is None or not seen.answers
-            else f" ({numbers.percent(seen.cut_in_a_loop / seen.answers)} in a loop)"
+            f" ({conduct.cut_by_cause(seen)})" if seen is not None and seen.cut_in_a_loop + seen.cut_by_the_cap else ""
         )
         said.append(f"{arm.arm} {numbers.percent(arm.truncation_rate)} on {arm.benchmark}{why}")
     if said:
@@ -234,17 +280,62 @@ def _cut_off(plan: EvaluationPlan, arms: Sequence[ArmScore]) -> Iterator[str]:
         yield f"Hardly any answer ({numbers.percent(SELDOM)} or less) is cut off at {plan.max_new_tokens:,} tokens."
 
 
-def _warnings(plan: EvaluationPlan, scores: Scores, plain: Sequence[str]) -> Iterator[str]:
+def _habits(plan: EvaluationPlan, arms: Sequence[ArmScore]) -> Iterator[str]:
+    """What else many answers do, of each arm and kind where it is the most: loops that end, and what is no answer to judge.
+
+    The latter is a warning on the headline's benchmark.
+    """
+    worst: dict[tuple[str, str], tuple[float, str]] = {}
+    for arm in arms:
+        for habit in conduct.habits(arm):
+            apart = habit.kind in conduct.NO_ANSWER_TO_JUDGE and arm.benchmark != plan.primary
+            if habit.kind == conduct.LOOPS and arm.conduct is not None:
+                apart = arm.conduct.loops - arm.conduct.cut_in_a_loop > conduct.OFTEN * arm.conduct.answers
+            if apart and habit.share > worst.get((arm.arm, habit.kind), (0.0, ""))[0]:
+                worst[arm.arm, habit.kind] = habit.share, f"{arm.arm} {habit.phrase} on {arm.benchmark}."
+    yield from (sentence for _, sentence in worst.values())
+
+
+def _warnings(plan: EvaluationPlan, scores: Scores, report: Content) -> Iterator[str]:
     """The qualifiers that change what is to be believed.
 
-    Arms below the base are in the sentence, loops and cut-offs under costs; answers that do not follow the format stay
-    here for the headline's benchmark, since an accuracy then says little.
+    Arms below the base are in the sentence, loops and cut-offs under costs; answers that cannot be judged stay here for
+    the headline's benchmark, since an accuracy then says little.
     """
-    habits = {f"{arm.arm} {phrase} on {arm.benchmark}" for arm in scores.arms for phrase in conduct.in_words(arm)}
-    for qualifier, said in zip(scores.qualifiers, plain, strict=True):
-        form = qualifier.endswith(f" on {plan.primary}") and any(word in qualifier for word in conduct.OUT_OF_FORMAT)
-        if BELOW not in qualifier and (qualifier not in habits or form):
+    habits = {
+        f"{arm.arm} {habit.phrase} on {arm.benchmark}": (arm.benchmark, habit.kind)
+        for arm in scores.arms
+        for habit in conduct.habits(arm)
+    }
+    for qualifier, said in zip(scores.qualifiers, report.qualifiers, strict=True):
+        benchmark, kind = habits.get(qualifier, (plan.primary, ""))
+        unusable = not kind or (benchmark == plan.primary and kind in conduct.NO_ANSWER_TO_JUDGE)
+        if qualifier == MIXED:
+            yield _mixed(plan, report.compared) or said
+        elif BELOW not in qualifier and unusable:
             yield said
+
+
+def _mixed(plan: EvaluationPlan, rows: Sequence[ComparedRow]) -> str:
+    """Where the same two arms came out the other way round than on the headline's benchmark, and by how much."""
+    pairs: dict[tuple[str, str], dict[str, ComparedRow]] = {}
+    for row in rows:
+        if not row.at and row.first != BASE and row.tone in ("first", "second"):
+            pairs.setdefault((row.first, row.second), {})[row.benchmark] = row
+    turned: dict[tuple[str, str], list[float]] = {}
+    for won in pairs.values():
+        if len({row.tone for row in won.values()}) == 2:
+            headline = won[plan.primary].tone if plan.primary in won else ""
+            for row in won.values():
+                if row.tone != headline and row.points is not None:
+                    said = row.words.removesuffix(PROVISIONAL)
+                    turned.setdefault((row.benchmark, said), []).append(abs(row.points[0]))
+    clauses = [f"on {name}, {said} by {_ends(sizes)} points" for (name, said), sizes in turned.items()]
+    return f"Mixed: {'; '.join(clauses)}." if clauses else ""
+
+
+def _ends(values: Sequence[float]) -> str:
+    return numbers.spread(f"{min(values):.1f}", f"{max(values):.1f}")
 
 
 def _flipped(folders: FoldersBehind, scores: Scores) -> FlippedProblem | None:

@@ -52,6 +52,15 @@ def test_a_search_calls_its_last_result_low_or_high(text: str, wrong: bool) -> N
         ("3 * 6 = 18. Did I make a mistake there? No, it is fine. \\boxed{18}", False),
         ("I think it is 17, but that doesn't fit. <answer>17</answer>", True),
         ("The total comes to 17", False),
+        ("3 * 6 = 17. Wait, I made an error. Actually the correct product is 18. \\boxed{18}", False),
+        ("Wait, I made an error. Actually the correct product is 18. \\boxed{18}", False),
+        ("3 * 6 = 17. Wait, 17 is wrong, so the answer is another one: \\boxed{18}", False),
+        ("3 * 6 = 17. Wait, 17 is wrong. Still, I have no other. \\boxed{17}", True),
+        ("3 * 6 = 18, I think. Let me check: 3 * 6 is 18, not 17. So the answer is \\boxed{18}", False),
+        ("3 * 6 = 18? That should be 17 instead. I say \\boxed{18}", True),
+        ("3 * 6 = 18. It should be 18 rather than 17. \\boxed{18}", False),
+        ("That can't be right, but I have no other idea. \\boxed{5}", True),
+        ("It comes to 1,800. Wait, that can't be right. <answer>1800</answer>", True),
     ],
 )
 def test_prose_by_its_last_self_check(text: str, wrong: bool) -> None:

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from journey.evaluate.report.charts import plot
-from journey.evaluate.report.content import ComparedRow, Group
+from journey.evaluate.report.charts import overview, plot
+from journey.evaluate.report.content import AccuracyRow, AccuracyTable, ComparedRow, Group
 
 LAYOUTS = (plot.WIDE, plot.NARROW)
 
@@ -79,3 +79,17 @@ def test_bar() -> None:
     root = ET.fromstring(plot.bar((0.5, 0.4, 0.75)))
     assert parts(root, "value")[0].get("width") == "50"
     assert (parts(root, "whisker")[0].get("x1"), parts(root, "whisker")[0].get("x2")) == ("40", "75")
+
+
+@pytest.mark.parametrize("layout", (overview.WIDE, overview.NARROW))
+def test_the_base_has_a_line_unless_its_share_is_no_measure(layout: overview.OverviewLayout) -> None:
+    def shown(accuracy: str) -> ET.Element:
+        arm = AccuracyRow("journey", (0.8, 0.7, 0.9), "80.0%", "70.0 to 90.0", "9", "", "", "", "", "")
+        base = AccuracyRow("base", (0.25, 0.2, 0.3), accuracy, "20.0 to 30.0", "9", "", "", "", "", "")
+        table = AccuracyTable("b", "greedy", True, (base, arm), "greedy", True, False)
+        return ET.fromstring(overview.overview([table], {"journey": 1}, layout))
+
+    line = parts(shown("25.0%"), "base-line")
+    ticks = {tick.text: float(tick.get("x", "")) for tick in parts(shown("25.0%"), "tick")}
+    assert float(line[0].get("x1", "")) == pytest.approx(ticks["25"], abs=0.2)
+    assert not parts(shown("n/a (runs on; 75.0% right before)"), "base-line")

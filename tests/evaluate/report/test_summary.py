@@ -25,9 +25,10 @@ from journey.evaluate.report.content import content
 from journey.evaluate.report.summary.build import first_screen
 from journey.evaluate.report.summary.commands import FoldersBehind, _Steps, next_steps
 from journey.evaluate.report.summary.record import COST, STEPS, TRUST, FirstScreen, NextStep
-from journey.evaluate.scoring import decisions, score
+from journey.evaluate.scoring import conduct, decisions, score
 from journey.evaluate.statistics import paired
 from journey.evaluate.statistics import verdict as vd
+from journey.formats.behaviour import RecoveryCell, RecoveryTable
 from journey.formats.folders import open_finished
 from journey.formats.plan import BenchmarkInfo, EvaluationPlan, RunInfo
 from journey.formats.scores import ArmScore, Conduct, RunScore, Scores
@@ -44,7 +45,7 @@ def compared(
     seeds: int = 5,
     aa: bool = False,
     alike: float = 0.0,
-    conduct: Conduct | None = None,
+    seen: Conduct | None = None,
 ) -> tuple[EvaluationPlan, Scores]:
     """A plan and its scores, decided by the project's own rule, where arms solve what the rates say.
 
@@ -71,7 +72,7 @@ def compared(
             results[item.key] = paired.compare(first, second, flips=200, resamples=20)
     below = decisions.below_base(plan, results)
     decided = decisions.compare_all(plan, results, below, {})
-    scored = tuple(_arm(*key, values, conduct) for key, values in table.items())
+    scored = tuple(_arm(*key, values, seen) for key, values in table.items())
     single = [
         RunScore(
             run.run, run.arm, run.seed, name, "greedy", problems, int(values[:, run.seed or 0].sum()), 0, 0, 0, 0, 29, 0
@@ -94,11 +95,11 @@ def _solved(key: tuple[str, str], rate: float, problems: int, seeds: int, alike:
     return np.where(same, shared[:, None], luck)
 
 
-def _arm(benchmark: str, arm: str, values: np.ndarray, conduct: Conduct | None) -> ArmScore:
+def _arm(benchmark: str, arm: str, values: np.ndarray, seen: Conduct | None) -> ArmScore:
     found = paired.accuracy_interval(values)
     tokens = 88.0 if arm.startswith("journey") else 29.0
     share = (found.mean, found.low, found.high)
-    return ArmScore(arm, benchmark, "greedy", *values.shape, *share, 0.0, 0.0, 0.0, tokens, 0.01, conduct=conduct)
+    return ArmScore(arm, benchmark, "greedy", *values.shape, *share, 0.0, 0.0, 0.0, tokens, 0.01, conduct=seen)
 
 
 def screen(plan: EvaluationPlan, scores: Scores, audit: Any = None) -> FirstScreen:
@@ -153,6 +154,19 @@ class TestSentence:
         shown = screen(*compared(rates(0.5, 0.8, 0.1, other=(0.88, 0.2, 0.05))))
         assert "But below the untuned base: every arm on arithmetic@1." in shown.sentence
 
+    def test_mixed_says_where_the_other_won_and_by_how_much(self) -> None:
+        plan, scores = compared(rates(0.5, 0.8, 0.1, other=(0.1, 0.9, 0.4)))
+        assert vd.MIXED in scores.qualifiers
+        (line,) = [line for line in screen(plan, scores).warnings if line.startswith("Mixed")]
+        lost = next(c.comparison.difference for c in scores.compared if c.benchmark == OTHER and c.first != vd.BASE)
+        assert lost < 0 and line == f"Mixed: on arithmetic@1, shortcut better by {-100 * lost:.1f} points."
+
+    def test_mixed_with_an_open_headline_names_both(self) -> None:
+        third = {("third", arm): rate for arm, rate in zip((vd.BASE, *PAIR), (0.4, 0.3, 0.9), strict=True)}
+        plan, scores = compared({**rates(0.5, 0.5, 0.1, other=(0.1, 0.9, 0.4)), **third})
+        (line,) = [line for line in screen(plan, scores).warnings if line.startswith("Mixed")]
+        assert "on arithmetic@1, shortcut better by" in line and "; on third, journey better by" in line
+
     @pytest.mark.parametrize(("share", "word"), [(0.0, "Floor"), (1.0, "Ceiling")])
     def test_a_floor_and_a_ceiling_tell_nothing(self, share: float, word: str) -> None:
         shown = screen(*compared(rates(share, share, share)))
@@ -188,8 +202,22 @@ class TestTrustAndCost:
             "optimiser steps (4 v 2)."
         )
 
+    def test_what_arms_do_after_a_mistake_stands_beside_the_claim(self) -> None:
+        plan, scores = compared(rates(0.5, 0.8, 0.1))
+        assert not any("false step" in line for line in screen(plan, scores).trust)
+        cells = [
+            RecoveryCell(writer, reader, 90, 5, False, right, 0.9, 0.25, 0, 0, 0, 0, 0)
+            for writer in ("injector", "journey")
+            for reader, right in (("base", 0.1), ("shortcut@tokens", 0.2), ("journey", 0.3))
+        ]
+        table = RecoveryTable(PRIMARY, tuple(cells), {}, None, 0)
+        assert (
+            "After a false step that was put in, on countdown@1 (right; right had it been true; doubts it): journey 30.0%; "
+            "90.0%; 25.0%, shortcut@tokens 20.0%; 90.0%; 25.0%."
+        ) in screen(plan, msgspec.structs.replace(scores, recovery=(table,))).trust
+
     def test_without_the_training_it_says_so(self) -> None:
-        assert "not known" in screen(*compared(rates(0.5, 0.8, 0.1))).trust[-1]
+        assert "not known" in screen(*compared(rates(0.5, 0.8, 0.1))).trust[-1]  # the last without a probe
 
     def test_the_spread_between_seeds(self) -> None:
         plan, scores = compared(rates(0.5, 0.8, 0.1), seeds=2)
@@ -199,18 +227,79 @@ class TestTrustAndCost:
 
     def test_cut_offs_by_cause(self) -> None:
         seen = Conduct(answers=100, loops=20, cut_in_a_loop=15, cut_by_the_cap=5, no_box=0, ran_on=0, right_before=0)
-        plan, scores = compared(rates(0.5, 0.8, 0.1), conduct=seen)
+        plan, scores = compared(rates(0.5, 0.8, 0.1), seen=seen)
         arms = [
             msgspec.structs.replace(arm, truncation_rate=0.2 if arm.arm == "journey" else 0.0) for arm in scores.arms
         ]
         shown = screen(plan, msgspec.structs.replace(scores, arms=tuple(arms)))
-        assert "Cut off at 256 tokens: journey 20.0% on countdown@1 (15.0% in a loop)." in shown.cost
+        assert (
+            "Cut off at 256 tokens: journey 20.0% on countdown@1 (15.0% in a loop and 5.0% by a cap too short for it)."
+            in shown.cost
+        )
         assert not any("loop" in line for line in shown.warnings)
+
+    def test_loops_that_come_to_an_end_are_under_costs(self) -> None:
+        """Of 20 loops 15 were cut off, or 5: only then are there many that were not."""
+        for cut, told in ((15, False), (5, True)):
+            seen = Conduct(
+                answers=100, loops=20, cut_in_a_loop=cut, cut_by_the_cap=0, no_box=0, ran_on=0, right_before=0
+            )
+            cost = screen(*compared(rates(0.5, 0.8, 0.1), seen=seen)).cost
+            assert ("journey ends in a loop in 20.0% of its answers on countdown@1." in cost) is told
+
+    def test_answers_that_cannot_be_judged(self) -> None:
+        """A warning on the headline's benchmark; under costs elsewhere, once an arm, where it is the most."""
+        nothing = Conduct(answers=100, loops=0, cut_in_a_loop=0, cut_by_the_cap=0, no_box=0, ran_on=0, right_before=0)
+        for change, words in (
+            ({"no_box": 11}, "ends without a boxed answer in 11.0% of its answers"),
+            ({"withheld": 30}, "has no answer in 30.0% of all, which the server withheld"),
+            ({"empty": 12}, "answers nothing in 12.0% of all"),
+        ):
+            plan, scores = compared(rates(0.5, 0.8, 0.1, other=(0.8, 0.8, 0.8)))
+            for name in (PRIMARY, OTHER):
+                arms = [
+                    msgspec.structs.replace(arm, conduct=msgspec.structs.replace(nothing, **change))
+                    if (arm.arm, arm.benchmark) == ("journey", name)
+                    else arm
+                    for arm in scores.arms
+                ]
+                said = [
+                    f"journey {phrase} on {name}" for phrase in conduct.in_words(arms[-1]) + conduct.in_words(arms[2])
+                ]
+                qualifiers = (*scores.qualifiers, *said)
+                shown = screen(plan, msgspec.structs.replace(scores, arms=tuple(arms), qualifiers=qualifiers))
+                assert (f"journey {words} on {name}" in shown.warnings) is (name == PRIMARY), words
+                assert (f"journey {words} on {name}." in shown.cost) is (name == OTHER), words
 
     def test_a_base_that_runs_on_is_a_warning(self) -> None:
         seen = Conduct(answers=100, loops=0, cut_in_a_loop=0, cut_by_the_cap=0, no_box=0, ran_on=90, right_before=40)
-        shown = screen(*compared(rates(0.5, 0.8, 0.0), conduct=seen))
+        shown = screen(*compared(rates(0.5, 0.8, 0.0), seen=seen))
         assert any(line.startswith("base runs on into a new problem in 90.0%") for line in shown.warnings)
+
+    def test_nothing_is_known_of_what_a_base_forgot_that_runs_on(self) -> None:
+        seen = Conduct(answers=100, loops=0, cut_in_a_loop=0, cut_by_the_cap=0, no_box=0, ran_on=90, right_before=40)
+        plan, scores = compared(rates(0.5, 0.8, 0.0, other=(0.8, 0.8, 0.8)))
+        arms = [
+            msgspec.structs.replace(a, conduct=seen) if (a.arm, a.benchmark) == ("base", PRIMARY) else a
+            for a in scores.arms
+        ]
+        cost = screen(plan, msgspec.structs.replace(scores, arms=tuple(arms))).cost
+        assert "Forgetting is not known on countdown@1, where the base runs on into new problems." in cost
+        assert "Nothing forgotten: on 1 benchmark no arm lies below the base by more than the margin." in cost
+
+    def test_a_loss_that_may_be_luck_is_not_called_forgotten(self) -> None:
+        """The rule for "below the untuned base" holds here too: 12 problems show nothing."""
+        shown = screen(*compared(rates(0.6, 0.5, 0.75), problems=12, seeds=2))
+        assert "below the untuned base" not in shown.sentence
+        (line,) = [line for line in shown.cost if "where the base has" in line]
+        assert line.startswith("Lower than the base, which may be luck: countdown@1, where the base has ")
+        assert not any(each.startswith(("Forgotten", "Nothing forgotten")) for each in shown.cost)
+
+    def test_an_arm_that_was_not_compared_with_the_base_is_lower_and_no_more(self) -> None:
+        plan, scores = compared(rates(0.3, 0.3, 0.75), aa=True)
+        alone = tuple(item for item in scores.compared if item.first != vd.BASE)
+        cost = screen(plan, msgspec.structs.replace(scores, compared=alone)).cost
+        assert any(line.startswith("Lower than the base: countdown@1, where the base has ") for line in cost)
 
     def test_nothing_forgotten(self) -> None:
         assert any(line.startswith("Nothing forgotten") for line in screen(*compared(rates(0.5, 0.8, 0.1))).cost)

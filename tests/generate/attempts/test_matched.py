@@ -230,6 +230,41 @@ def test_without_a_right_attempt_that_begins_alike_the_solution_is_begun_again(s
     assert isinstance(refused, Rejection) and refused.reason == "no_right_ending"
 
 
+def stitched(wrong: str) -> MadePair | Rejection:
+    attempts = (attempt_of(IN_WORDS, OTHER, 0), attempt_of(IN_WORDS, wrong, 1))
+    return METHODS.get("stitch")().make_of(AttemptedProblem(IN_WORDS, attempts, POLICY, {}), 0)
+
+
+def test_a_wrong_attempt_in_words_is_stitched_whole_before_a_right_one() -> None:
+    result = stitched(WRONG)
+    assert isinstance(result, MadePair)
+    item, context = [Item(result.pair, result.tree)], Context(CurateSettings())
+    for rule in bind(resolve_options(context.settings), context):
+        assert not [drop for drops in rule.judge(item) for drop in drops], rule.name
+    said = [(s.role, s.text.strip()) for s in result.pair.journey.segments]
+    assert [role for role, _ in said if role != "plan"] == [
+        "step", "mistake", "consequence", "notice", "backtrack", "correction", "step", "step", "answer"
+    ]  # fmt: skip
+    assert dict(said)["mistake"] == "So he has 18 + 135 = 163 shells in all."
+    assert dict(said)["consequence"] == "Then he has 163 - 7 = 156."
+    assert [s.brief for s in result.pair.shortcut.segments if s.role == "step"] == [
+        "18 - 7 = 11 .",
+        "5 * 27 = 135 .",
+        "11 + 135 = 146 .",
+    ]
+    [mistake] = result.tree.mistakes()
+    assert (mistake.origin, mistake.proof) == ("own", "checked:question")
+
+
+@pytest.mark.parametrize("wrong", [
+    WRONG.replace("163 - 7 = 156", "163 - 7 = 155").replace("{156}", "{155}"),  # a second false equation after it
+    WRONG.replace("Then he has 163 - 7 = 156.", "Then 27 - 7 = 20 bags.").replace("{156}", "{20}"),  # does not follow
+])  # fmt: skip
+def test_a_wrong_attempt_whose_end_does_not_follow_from_its_mistake_is_not_stitched(wrong: str) -> None:
+    result = stitched(wrong)
+    assert isinstance(result, Rejection) and result.reason == "no_wrong_attempt_to_its_end"
+
+
 def test_profiled_slips_in_words_are_off_as_the_policys_values_are() -> None:
     attempts = (attempt_of(IN_WORDS, RIGHT, 0), attempt_of(IN_WORDS, WRONG, 1))
     for name, value in {

@@ -148,7 +148,7 @@ def test_a_skipped_step_leaves_its_quantity_and_not_a_number_of_its_sentence() -
         if isinstance(made, MadePair):
             [mistake] = made.tree.mistakes()
             numbers = set(re.findall(r"(\d+) (?:times|more|fewer)", made.pair.problem.question))
-            before = re.findall(r"\d+", mistake.text.partition("=")[0])
+            before = re.findall(r"\d+", mistake.text.split("=")[1])
             assert sum(each in numbers for each in before) < len(before), mistake.text
             told += 1
     assert told > 10

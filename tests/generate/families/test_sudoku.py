@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import permutations, product
 
 import pytest
@@ -146,3 +147,12 @@ def test_what_nobody_notices_is_told_without_a_word_of_doubt_and_ends_in_a_wrong
         assert FAMILY.first_mistake(problem, views.render(trace, "think").text).kind == "wrong guess"
         assert FAMILY.check(problem, trace.answer)[0] is Outcome.DIFFERENT
     assert told > 10
+
+
+def test_one_digit_is_spoken_of_as_one() -> None:
+    """Not "there are 1 in its row", and not "2 or 4 fit"."""
+    family, method = FAMILIES.get("sudoku")(), METHODS.get("search")()
+    for index in range(40):
+        told = method.make(family.problem(0, index, 1), 0).pair
+        for segment in (*told.journey.segments, *told.shortcut.segments):
+            assert not re.search(r"there are \d in|or \d (?:fit|are) ", segment.text), segment.text
