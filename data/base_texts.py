@@ -30,7 +30,7 @@ TEXTS = {
     "pocket": BaseText(pocket_text.piece, ""),
     "pocket-plain": BaseText(partial(pocket_text.piece, plain=True), " --plain"),
     "pocket-digits": BaseText(
-        digits_text.piece, " --text pocket-digits", tokens=4e6, rows=2, rate=1.5e-3, start="pocket-plain"
+        digits_text.piece, " --text pocket-digits", tokens=4e6, rows=2, rate=1.5e-3, start="pocket-plain", stop=2600
     ),
     "pocket-grids": BaseText(grids_text.piece, " --text pocket-grids", tokens=8e6),
 }

@@ -63,6 +63,7 @@ POCKET = "pocket"
 EMBEDDED = {
     POCKET: "the embedded tiny Llama: Countdown and arithmetic in compact notation",
     "pocket-plain": "the same, trained without a trace of going back",
+    "pocket-digits": "another tiny Llama: long multiplication in compact notation, right solutions alone",
     "pocket-grids": "another tiny Llama: sudoku of 4 * 4 cells in compact notation, right paths alone",
 }
 """The bases in the package, and what each is."""
