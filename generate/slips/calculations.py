@@ -37,6 +37,11 @@ class Operand:
         return self.sources[0][0] if len(self.sources) == 1 else None
 
 
+def _first_within(span: tuple[int, int], numerals: Sequence[Numeral]) -> int | None:
+    """The place of a number among the text's numerals. Its span may begin with a sign apart from the digits (`= + 78`)."""
+    return next((place for place, numeral in enumerate(numerals) if span[0] <= numeral.start < span[1]), None)
+
+
 @dataclass(frozen=True)
 class Calculation:
     """One equation of a step as a node of the graph. `signs` gives the span of each operator that is written out.
@@ -55,16 +60,19 @@ class Calculation:
     @classmethod
     def of(cls, equation: Equation, numerals: Sequence[Numeral]) -> Calculation:
         """The calculation of an equation among the text's numerals; its id and links are still open."""
-        index = {numeral.start: position for position, numeral in enumerate(numerals)}
         numbers = {position: span for position, span in equation.spans.items() if is_number(equation.tokens[position])}
         operands = tuple(
-            Operand(position, Fraction(token.rstrip(".")), index[numbers[position][0]] if position in numbers else None)
+            Operand(
+                position,
+                Fraction(token.rstrip(".")),
+                _first_within(numbers[position], numerals) if position in numbers else None,
+            )
             for position, token in enumerate(equation.tokens)
             if is_number(token)
         )
         signs = {position: span for position, span in equation.spans.items() if position not in numbers}
         span = (min(numbers.values())[0], max(end for _, end in numbers.values())) if numbers else None
-        result = index[equation.result[0]] if equation.result else None
+        result = _first_within(equation.result, numerals) if equation.result else None
         return cls("", equation.tokens, equation.claimed, operands, signs, result, span)
 
     @cached_property

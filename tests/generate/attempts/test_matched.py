@@ -230,6 +230,28 @@ def test_without_a_right_attempt_that_begins_alike_the_solution_is_begun_again(s
     assert isinstance(refused, Rejection) and refused.reason == "no_right_ending"
 
 
+@pytest.mark.parametrize("value", ["+ 163", "- 163", "+163", "0163", "163.0"])
+def test_a_wrong_value_may_be_written_with_a_sign_or_zeros(value: str) -> None:
+    wrong = f"So he has 18 + 135 = {value} shells in all."
+    pair = in_words("own", RIGHT, WRONG.replace("So he has 18 + 135 = 163 shells in all.", wrong), delay=0).pair
+    assert wrong in roles(pair, "mistake")[0] and "18 + 135 = 153" in roles(pair, "correction")[0]
+
+
+def test_whatever_a_policy_wrote_gives_a_pair_or_a_reason() -> None:
+    """Marks, signs and spaces put anywhere into a wrong attempt, and pieces left out."""
+    signs = ["+ ", "- ", "= ", "$", "% ", ",", ".", "0", "\n", " ", "(", "<<", "**", "\\boxed{", "</think>", "½"]
+    for number in range(80):
+        rng = rng_for("odd attempts", 0, number)
+        text = WRONG
+        for _ in range(rng.randrange(1, 4)):
+            start = rng.randrange(len(text))
+            text = text[:start] + rng.choice(signs) + text[start + rng.choice((0, 0, 1, 4)) :]
+        attempts = (attempt_of(IN_WORDS, rng.choice((RIGHT, OTHER)), 0), attempt_of(IN_WORDS, text, 1))
+        each = AttemptedProblem(IN_WORDS, attempts, POLICY, count_value_errors(attempts))
+        for method in (*MATCHED, "stitch", "reject"):
+            assert isinstance(METHODS.get(method)().make_of(each, 0), MadePair | Rejection)
+
+
 def stitched(wrong: str) -> MadePair | Rejection:
     attempts = (attempt_of(IN_WORDS, OTHER, 0), attempt_of(IN_WORDS, wrong, 1))
     return METHODS.get("stitch")().make_of(AttemptedProblem(IN_WORDS, attempts, POLICY, {}), 0)
