@@ -335,6 +335,8 @@ def _own_episode(
     if isinstance(drawn.wrong.mistake.claim, QuantityClaim):
         return _another_way(drawn, own, graph, step, delay)
     text, equation = as_lines(drawn.wrong.text[slice(*own.span)]), own.false
+    if places(equation.claimed) is None:
+        return Rejection("nothing_contradicts", "own")  # 11/235: no notice could say it
     left = " ".join(equation.left.split())
     [read_again] = [each for each in equations(text) if each.left == left][:1] or [equation]
     calculation = Calculation.of(replace(read_again, claimed=equation.exact), numerals(text))

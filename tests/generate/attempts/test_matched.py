@@ -237,6 +237,15 @@ def test_a_wrong_value_may_be_written_with_a_sign_or_zeros(value: str) -> None:
     assert wrong in roles(pair, "mistake")[0] and "18 + 135 = 153" in roles(pair, "correction")[0]
 
 
+def test_a_wrong_value_that_no_notice_could_say_gives_no_pair() -> None:
+    wrong = WRONG.replace("5 * 27 = 135", "5 * 27 = 11/235")
+    attempts = (attempt_of(IN_WORDS, OTHER, 0), attempt_of(IN_WORDS, wrong, 1))
+    each = AttemptedProblem(IN_WORDS, attempts, POLICY, {})
+    for method in ("own", "stitch"):
+        result = METHODS.get(method)().make_of(each, 0)
+        assert isinstance(result, Rejection) and result.reason in ("nothing_contradicts", "no_wrong_attempt_to_its_end")
+
+
 def test_whatever_a_policy_wrote_gives_a_pair_or_a_reason() -> None:
     """Marks, signs and spaces put anywhere into a wrong attempt, and pieces left out."""
     signs = ["+ ", "- ", "= ", "$", "% ", ",", ".", "0", "\n", " ", "(", "<<", "**", "\\boxed{", "</think>", "½"]
