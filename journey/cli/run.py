@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from journey.cli.shared import AsJson, DryRun, Out, Sets, Workers, next_, show_plan, show_scores
+from journey.cli.shared import AsJson, DryRun, Out, RecipeName, Sets, Workers, next_, show_plan, show_scores
 
 DEMO_OUT = Path("data/runs/demo")
 
@@ -27,7 +27,7 @@ def demo(
 
 
 def run(
-    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name (see `journey list recipes`) or a YAML file.")],
+    recipe: RecipeName,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder (default: data/runs/NAME).")
     ] = None,

@@ -22,6 +22,7 @@ Sets = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Override any setting, e.g. --set finetune.epochs=2. Repeats."),
 ]
+RecipeName = Annotated[str, typer.Argument(help="A shipped recipe's name (see `journey list recipes`) or a YAML file.")]
 Workers = Annotated[
     int | None, typer.Option(metavar="N", help="Processes; changes no result (default: by cores).", min=1)
 ]

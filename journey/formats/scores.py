@@ -8,6 +8,7 @@ number that could not be computed is null, never 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import msgspec
@@ -239,6 +240,14 @@ class SeedLeftOut(msgspec.Struct, frozen=True):
     same: bool  # the same outcome with the same winner
 
 
+def left_out_in_words(without: Sequence[SeedLeftOut]) -> str:
+    """Whether the words survive leaving out each of these seeds; empty without any, as with fewer than three seeds."""
+    others = [one for one in without if not one.same]
+    if not others:
+        return "the same words without any one seed" if without else ""
+    return f"other words without {', '.join(f'seed {one.seed}: {one.words}' for one in others)}"
+
+
 class Survival(msgspec.Struct, frozen=True):
     """Whether the words on one comparison survive leaving out each training seed; needs three seeds."""
 
@@ -251,10 +260,7 @@ class Survival(msgspec.Struct, frozen=True):
     @property
     def in_words(self) -> str:
         """`the same words without any one seed`, or which seeds it rests on and what is said without them."""
-        others = [one for one in self.without if not one.same]
-        if not others:
-            return "the same words without any one seed"
-        return f"other words without {', '.join(f'seed {one.seed}: {one.words}' for one in others)}"
+        return left_out_in_words(self.without)
 
 
 class Scores(FileRecord, frozen=True):

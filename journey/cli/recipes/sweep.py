@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from journey.cli.shared import AsJson, DryRun, Sets, Workers, next_, print_json, show_plan
+from journey.cli.shared import AsJson, DryRun, RecipeName, Sets, Workers, next_, print_json, show_plan
 
 
 def sweep(
-    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name (see `journey list recipes`) or a YAML file.")],
+    recipe: RecipeName,
     over: Annotated[
         list[str],
         typer.Option("--over", metavar="KEY=A,B,C", help="A setting and its values (default: the recipe's). Repeats."),

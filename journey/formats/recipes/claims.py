@@ -12,7 +12,7 @@ import msgspec
 
 from journey.formats.comparison import Comparison, Verdict
 from journey.formats.record import FileRecord
-from journey.formats.scores import SeedLeftOut, Survival
+from journey.formats.scores import SeedLeftOut, left_out_in_words
 
 Agrees = Literal["no", "not decided", "yes"]
 ORDER: tuple[Agrees, ...] = ("no", "not decided", "yes")  # negatives first
@@ -50,8 +50,7 @@ class ClaimResult(msgspec.Struct, frozen=True):
     @property
     def survives(self) -> str:
         """Whether the words survive leaving out each seed, in words; empty with fewer than three seeds."""
-        named = self.benchmark, self.strategy, self.first, self.second
-        return Survival(*named, self.without).in_words if self.without else ""
+        return left_out_in_words(self.without)
 
 
 class ClaimResults(FileRecord, frozen=True):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from journey.formats.record import FileRecord
-from journey.formats.scores import ArmScore, Compared, SeedLeftOut, Survival
+from journey.formats.scores import ArmScore, Compared, SeedLeftOut, left_out_in_words
 
 
 class SweepAxis(msgspec.Struct, frozen=True):
@@ -97,9 +97,7 @@ class SweepCompared(msgspec.Struct, frozen=True):
     @property
     def survives(self) -> str:
         """Whether the words survive leaving out each seed, in words; empty with fewer than three seeds."""
-        item = self.compared
-        named = item.benchmark, item.strategy, item.first, item.second
-        return Survival(*named, self.without).in_words if self.without else ""
+        return left_out_in_words(self.without)
 
 
 class SweepResults(FileRecord, frozen=True):
