@@ -33,9 +33,9 @@ OWN: dict[str, dict[str, Any]] = {
 TABLE = "JOURNEY_FAKE_CUDA_TABLE"  # names the file into which `make test-fake-cuda` has the counts written
 # Operations of a step of three runs, of a greedy token and of one by chance, at most: what was counted, so that one more fails.
 MOST = {"llama": (474, 121, 146), "qwen3": (562, 145, 170), "gemma2": (703, 206, 230), "gemma3_text": (677, 208, 232)}
-# A shape whose activations outweigh what is small and not predicted: tensors without numbers cost nothing.
+# A shape whose activations outweigh logits and what is not predicted; tensors without numbers cost nothing.
 LARGE = {
-    "vocab_size": 32768,
+    "vocab_size": 2048,
     "hidden_size": 512,
     "intermediate_size": 1408,
     "num_attention_heads": 8,
@@ -101,13 +101,15 @@ def test_a_step_mixes_no_devices_and_waits_once(kind: str, tmp_path: Path, monke
     alone, three = (step(kind, count, tmp_path, monkeypatch) for count in (1, 3))
     noted(kind, "step of 3 runs, one pass" if kind != "gemma2" else "step of 3 runs, padded", str(three.total), three)
     assert three.waits["tolist"] == 1 and three.waits.total() == 1 + LOOKS[kind]
-    assert three.total <= MOST[kind][0]
+    # a build without CUDA writes one operation more for each of the two layers' seven matrices
+    assert three.total <= MOST[kind][0] + (0 if torch.version.cuda else 2 * 7)
     if kind != "gemma2":
         assert alone.operations == three.operations
 
 
+@_BUILD  # another one computes the kernels in parts, which hold more
 @pytest.mark.parametrize("recompute", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MOST)
 def test_memory_is_predicted_as_a_gpus_own_code_holds_it(
     kind: str, recompute: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,8 +178,10 @@ def test_two_devices_in_one_operation_are_an_error() -> None:
         torch.zeros(2, device=gpu.device).add(torch.zeros(2))
 
 
-def test_every_wait_is_counted() -> None:
-    with FakeGpu() as gpu:
+@pytest.mark.parametrize("inference", [False, True])
+def test_every_wait_is_counted(inference: bool) -> None:
+    """In inference mode too, where PyTorch calls the same things by other names."""
+    with FakeGpu() as gpu, torch.inference_mode(inference):
         there = torch.ones(3, device=gpu.device)
         with gpu.counting() as told:
             bool((there > 0).any())
@@ -185,7 +189,13 @@ def test_every_wait_is_counted() -> None:
             there.tolist()
             there.cpu()
             torch.ones(3).to(gpu.device)
+            torch.ones(3).to(there)
+            there.copy_(torch.ones(3))
+            there[torch.tensor([0, 2])]
+            torch.tensor([1.0, 2.0], device=gpu.device)
             torch.ones(3).to(gpu.device, non_blocking=True)
-        assert told.waits == {"number": 2, "tolist": 1, "copy to the host": 1, "copy from the host": 1}
+            there.copy_(torch.ones(3), non_blocking=True)
+            there.mul(torch.ones(()))  # a number
+        assert told.waits == {"number": 2, "tolist": 1, "copy to the host": 1, "copy from the host": 5}
         with pytest.raises(Exception, match="nonzero"):
             there.nonzero()
