@@ -80,13 +80,24 @@ def blocks(seed: int, tokens: int, text: BaseText) -> torch.Tensor:
     return torch.from_numpy(np.array(ids[: tokens // text.block * text.block], dtype=np.int32).reshape(-1, text.block))
 
 
+def wanted(data: torch.Tensor, text: BaseText) -> torch.Tensor:
+    """(blocks, text.block) token ids to be predicted: all, or with `text.answers` those behind a fragment's colon; -100 elsewhere."""
+    if not text.answers:
+        return data.long()
+    flat = data.numpy().reshape(-1)
+    place = np.arange(len(flat))
+    begun, colon = (np.maximum.accumulate(np.where(flat == IDS[word], place, -1)) for word in (BOS, ":"))
+    said = (colon > begun) & (flat != IDS[":"])
+    return torch.from_numpy(np.where(said, flat, -100).astype(np.int64).reshape(data.shape))
+
+
 def _rate(peak: float, step: int, steps: int) -> float:
     warm = min(1.0, (step + 1) / WARM_UP)
     return peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 def train(seed: int, data: torch.Tensor, out: Path, text: BaseText, keep: int | None = None) -> None:
-    """AdamW with warm-up and cosine decay over the blocks, each once, loss on every token; writes the folder.
+    """AdamW with warm-up and cosine decay over the blocks, each once, loss on every token or on answers; writes the folder.
 
     `keep`: every so many steps the weights so far are written to OUT-STEP beside it.
     """
@@ -94,15 +105,16 @@ def train(seed: int, data: torch.Tensor, out: Path, text: BaseText, keep: int | 
     net = model(seed, text.start)
     optimizer = torch.optim.AdamW(net.parameters(), text.rate, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed_for("pocket order", seed)))
-    rows = text.rows
+    rows, targets = text.rows, wanted(data, text)
     steps = len(data) // rows
     started, smooth = time.time(), 0.0
     for step in range(steps):
-        x = data[order[step * rows : (step + 1) * rows]].long()
+        drawn = order[step * rows : (step + 1) * rows]
+        x = data[drawn].long()
         for group in optimizer.param_groups:
             group["lr"] = _rate(text.rate, step, steps)
         logits = net(input_ids=x).logits[:, :-1]
-        loss = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), x[:, 1:].reshape(-1))
+        loss = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets[drawn][:, 1:].reshape(-1))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()

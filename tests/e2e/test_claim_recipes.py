@@ -18,6 +18,7 @@ RECIPES = {
     "equal-compute": FULL,
     "equal-compute-sudoku": SMALL,
     "backtracks": SMALL,
+    "retry-dose": SMALL,
 }
 IN_SMALL = [
     "generate.pairs=60",
@@ -93,3 +94,12 @@ def test_backtracks_in_small(tmp_path: Path, dead_ends: int) -> None:
     curated = open_finished(tmp_path / "r" / "curate", "curate")
     told = {pair.mistakes for pair in curated.pairs("train")}
     assert told == {dead_ends}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.5])
+def test_retry_dose_in_small(tmp_path: Path, rate: float) -> None:
+    in_small("retry-dose", tmp_path / "r", f"generate.options.slips.rate={rate}")
+    curated = open_finished(tmp_path / "r" / "curate", "curate")
+    told = [pair.mistakes for pair in curated.pairs("train")]
+    assert 0 in told and (max(told) > 0) == (rate > 0)
