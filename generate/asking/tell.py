@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -19,6 +20,7 @@ from journey.generate.first_mistake.quantities import graph_of
 from journey.generate.search import phrases as search_phrases
 from journey.generate.search.narrate import listed
 from journey.generate.search.phrases import spoken
+from journey.generate.slips.text import brief_tokens
 from journey.schema import Node, Problem, Quantity, QuantityClaim, Role, Trace
 from journey.views import lay_out
 
@@ -181,6 +183,10 @@ class StepTeller:
         judged, voice = step.judged, self.voice
         if judged.shown is not None:
             left, truth, value = judged.shown
+            if isinstance(judged.claim, QuantityClaim) and (instead := _calculated(judged)):
+                slots = {"e": left, "v": truth, "w": instead}
+                said = why or voice.choice(phrases.ANOTHER_CALCULATION) % slots
+                return said, f"check {left} not {instead} ."
             slots = {"e": left, "v": truth, "x": value}
             return why or voice.choice(attempt_phrases.RECOMPUTED) % slots, f"check {left} = {truth} not {value} ."
         if judged.move is not None and judged.verdict == "wrong":
@@ -201,3 +207,10 @@ class StepTeller:
             f"back to {listed(tuple(self.problem.facts['numbers']))[1]} ." if self.searching and not move else "back ."
         )
         self.pieces.append(("backtrack", said, state, node))
+
+
+def _calculated(judged: JudgedStep) -> str | None:
+    """What a step calculates rightly where another calculation is due; None where it does not say it."""
+    assert isinstance(judged.claim, QuantityClaim)
+    value = Fraction(judged.claim.value)
+    return next((brief_tokens(each.tokens) for each in judged.equations if each.claimed == value and each.true), None)
