@@ -6,6 +6,11 @@
 
 from __future__ import annotations
 
+from journey.generate.attempts import phrases
+
+DEAD_ENDS = tuple(
+    each for each in phrases.DEAD_ENDS if not each.startswith("That ")
+)  # no result was told that could be "that"
 STEPS = ("%(s)s.", "So %(s)s.", "Then %(s)s.", "Next, %(s)s.", "That gives %(s)s.", "Now %(s)s.", "I get %(s)s.",
          "Here %(s)s.")  # fmt: skip
 BACKS = ("Let me do that step again.", "Back to before that step.", "I take that back.", "So that step has to go.",
