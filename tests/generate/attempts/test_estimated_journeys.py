@@ -66,7 +66,12 @@ def test_curation_keeps_it_and_its_strict_preset_does_not(strict: bool, kept: bo
     options = {"mistakes_refuted": {"checked_only": True}} if strict else {}
     context = Context(CurateSettings(options=options))
     item = Item(made.pair, made.tree)
-    found = {drop.reason for rule in bind(resolve_options(context.settings), context) for d in rule.judge([item]) for drop in d}
+    found = {
+        drop.reason
+        for rule in bind(resolve_options(context.settings), context)
+        for d in rule.judge([item])
+        for drop in d
+    }
     assert not found if kept else "mistake_not_checked" in found
 
 
