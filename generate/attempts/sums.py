@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -224,9 +225,19 @@ def _annotated(problem: Problem, solution: str, answer: str) -> Annotated:
         ordered = [letter or letters[place] for place, letter in enumerate(told) if letter or place < len(letters)]
         facts["letters"] = ordered + [letter for letter in letters if letter not in ordered]
     if "spans" in facts:
-        said = dict(zip(_calculations(annotated(problem)), facts["spans"], strict=False))
+        calculations = _gold_calculations(problem.question, problem.solution or "", problem.answer)
+        said = dict(zip(calculations, facts["spans"], strict=False))
         facts["spans"] = [said.get(each) for each in _calculations(graph)]
     return replace(graph, problem=msgspec.structs.replace(graph.problem, facts=facts))
+
+
+@lru_cache(maxsize=64)
+def _gold_calculations(question: str, solution: str, answer: str) -> list[tuple[tuple[str, ...], Fraction]]:
+    """Those of a worked solution, read once for all attempts at its problem; none where it cannot be read."""
+    try:
+        return _calculations(annotated(Problem("", question, answer, "", solution=solution)))
+    except Unreadable:
+        return []
 
 
 def _calculations(graph: Annotated) -> list[tuple[tuple[str, ...], Fraction]]:
