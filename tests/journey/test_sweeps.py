@@ -123,7 +123,7 @@ def test_an_axis_cannot_be_set_too() -> None:
 def test_an_axis_can_be_a_setting_of_every_method() -> None:
     matched = {
         "sample": {"family": "countdown@1", "policy": ["pocket"], "limit": 20},
-        "generate": {"method": ["own", "injected"], "options": {"own": {"rechecks": 0.5}}},
+        "generate": {"method": ["own", "injected"]},
         "finetune": {"arms": ["shortcut", "journey:own"]},
     }
     made = planned("generate.*.rechecks=0.0,0.2", **matched)
@@ -132,7 +132,7 @@ def test_an_axis_can_be_a_setting_of_every_method() -> None:
         options = point.settings.generate.options
         assert [options[name]["rechecks"] for name in ("own", "injected")] == [share, share]
     with pytest.raises(UsageError, match="--set fixes it"):
-        planned("generate.*.rechecks=0.0,0.2", sets={"generate": {"options": {"own": {"rechecks": 0.1}}}}, **matched)
+        planned("generate.*.rechecks=0.0,0.2", sets={"generate": {"options": {name: {"rechecks": 0.3} for name in ("own", "injected")}}}, **matched)
     with pytest.raises(UsageError, match="every method"):
         planned("finetune.*.rank=4,8")
 
