@@ -210,7 +210,9 @@ def followed(wrong: WrongDigit) -> FollowedDigit | None:
     cell, digit = wrong.written.cell, wrong.written.digit
     if wrong.kind != GUESS:
         unit = {"row": 0, "column": 1, "box": 2}[wrong.kind.split()[0]]
-        return FollowedDigit((), next(c for c in shape(size_of(wrong.before)).seen[cell][unit] if wrong.before[c] == digit), -1)
+        return FollowedDigit(
+            (), next(c for c in shape(size_of(wrong.before)).seen[cell][unit] if wrong.before[c] == digit), -1
+        )
     grid, forced = wrong.after, []
     while True:
         chosen = next_cell(grid, "singles")

@@ -52,7 +52,10 @@ def test_a_models_prefix_ends_with_its_first_wrong_digit() -> None:
     ("text", "seen"),
     [
         ("wait a is {v} . back to {c} . {c} = {t} . \\boxed{{ {rows} }}", (True, True, True, False, True)),
-        ("{other} = 1 . no g . dead end . back to {c} . try {c} = {t} . \\boxed{{ {rows} }}", (True,) * 3 + (False, True)),
+        (
+            "{other} = 1 . no g . dead end . back to {c} . try {c} = {t} . \\boxed{{ {rows} }}",
+            (True,) * 3 + (False, True),
+        ),
         ("{other} = 1 . no g . dead end . back to {other} . \\boxed{{ {rows} }}", (True, False, False, False, False)),
         ("back to {c} . {c} = {v} . \\boxed{{ 1 }}", (False, True, False, True, False)),
         ("\\boxed{{ 1 }} wait a is {v} . back to {c} .", (False, False, False, False, False)),

@@ -132,7 +132,11 @@ def test_an_axis_can_be_a_setting_of_every_method() -> None:
         options = point.settings.generate.options
         assert [options[name]["rechecks"] for name in ("own", "injected")] == [share, share]
     with pytest.raises(UsageError, match="--set fixes it"):
-        planned("generate.*.rechecks=0.0,0.2", sets={"generate": {"options": {name: {"rechecks": 0.3} for name in ("own", "injected")}}}, **matched)
+        planned(
+            "generate.*.rechecks=0.0,0.2",
+            sets={"generate": {"options": {name: {"rechecks": 0.3} for name in ("own", "injected")}}},
+            **matched,
+        )
     with pytest.raises(UsageError, match="every method"):
         planned("finetune.*.rank=4,8")
 

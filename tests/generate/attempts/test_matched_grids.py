@@ -67,7 +67,9 @@ def told(pair: Pair, half: str) -> list[tuple[str, str, str]]:
 
 
 def test_one_right_path_and_place_for_all_kinds() -> None:
-    together = [each for each in zip(*map(made, MATCHED), strict=True) if all(isinstance(one, MadePair) for one in each)]
+    together = [
+        each for each in zip(*map(made, MATCHED), strict=True) if all(isinstance(one, MadePair) for one in each)
+    ]
     assert len(together) > TRIED * 0.7
     differ = 0
     for trio in together:
@@ -139,7 +141,7 @@ def test_profiled_digits_err_as_the_policy_does() -> None:
             found = matched.own_mistake(each.problem, attempt)
             if found is None:
                 continue
-            before, wrong = found
+            wrong = found[1]
             right = matched.WrittenDigit(wrong.written.cell, solve(wrong.before)[wrong.written.cell])  # type: ignore[index]
             only = {wrong.error_class: 1.0}
             drawn = matched.slip(wrong.before, right, rng_for("test", each.problem.id), only)
