@@ -34,7 +34,7 @@ def test_what_the_source_did_is_what_the_recipe_says(name: str) -> None:
     assert settings.warm is None and settings.finetune.warmup is None
     own, *others = (settings.generate.options[kind] for kind in ("own", "injected", "profiled"))
     assert others == [own, own] and own["rechecks"] == 0.0 and own.get("delay", 0) == 0
-    assert settings.finetune.seeds == 5 and settings.evaluate.margin == 0.05
+    assert settings.finetune.seeds == 3 and settings.evaluate.margin == 0.05
     assert "journey-masked:injected" in settings.finetune.arms
     assert "recover" in settings.evaluate.strategy and settings.kept and settings.differs
     assert {claim.name for claim in settings.claims} == {
