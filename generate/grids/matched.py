@@ -102,7 +102,8 @@ def own_mistake(problem: Problem, attempt: Attempt) -> tuple[list[WrittenDigit],
     if attempt.mistake.kind not in USABLE:
         return None
     grid: Grid = tuple(problem.facts["grid"])
-    solution, before = solve(grid), []
+    solution = solve(grid)
+    before: list[WrittenDigit] = []
     assert solution is not None
     for each in digits_of(problem, attempt):
         if grid[each.cell]:
@@ -213,7 +214,8 @@ def followed(wrong: WrongDigit) -> FollowedDigit | None:
         return FollowedDigit(
             (), next(c for c in shape(size_of(wrong.before)).seen[cell][unit] if wrong.before[c] == digit), -1
         )
-    grid, forced = wrong.after, []
+    grid = wrong.after
+    forced: list[Placement] = []
     while True:
         chosen = next_cell(grid, "singles")
         if chosen is None or len(chosen[1]) > 1:
@@ -283,8 +285,8 @@ class _GridTeller:
     ) -> None:
         """The right path, with the wrong digit and what follows from it before the right digit of its cell."""
         for place, each in enumerate(self.path):
-            role, told = "step", self.said[place]
-            brief = _terse(each, self.size)
+            role: Role = "step"
+            told, brief = self.said[place], _terse(each, self.size)
             if wrong is not None and place == drawn.place:
                 self._mistake(wrong, branch, source)
                 role, told = "correction", self._corrected(place, wrong)
