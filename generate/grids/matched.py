@@ -26,7 +26,7 @@ from journey.generate.attempts.matched import (
 )
 from journey.generate.first_mistake.grids import kind_of, placements
 from journey.generate.grids import phrases
-from journey.generate.grids.guesses import Placement
+from journey.generate.grids.guesses import How, Placement
 from journey.generate.grids.narrate import WHOLE, all_the_same, answer_piece, prose, rows, sees, text_of
 from journey.generate.grids.space import (
     Grid,
@@ -303,7 +303,7 @@ class _GridTeller:
         placed = self._placed(place)
         if wrong.kind != GUESS:
             return self.said[place]
-        how = "last" if len(placed.options) == 2 else "guess"
+        how: How = "last" if len(placed.options) == 2 else "guess"
         return prose(placed._replace(how=how), wrong.before, self.voice, again=True)
 
     def _mistake(self, wrong: WrongDigit, branch: FollowedDigit, source: WrongStepSource) -> None:
