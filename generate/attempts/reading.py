@@ -13,6 +13,7 @@ from journey.formats.folders import SampledFolder
 from journey.generate.attempts import branches, moves
 from journey.generate.attempts.matched import MATCHED, AttemptedProblem, MatchedSettings
 from journey.generate.attempts.values import count_value_errors
+from journey.generate.grids import matched as grids
 from journey.generate.shards import PairSource
 from journey.schema import Attempt, Problem
 
@@ -34,7 +35,7 @@ def read_attempts(
     found: list[Counter[str]] = []
     for problem in problems:
         tried = by_problem.get(problem.id, ())
-        found.append(moves.count_errors(problem, tried) if branches.is_search(problem) else count_value_errors(tried))
+        found.append(count_errors(problem, tried))
     errors = moves.weigh(found)
     attempted = tuple(
         AttemptedProblem(problem, tuple(by_problem.get(problem.id, ())), infos[name], errors) for problem in problems
@@ -47,6 +48,13 @@ def read_attempts(
     if not profile.wrong and set(methods) != {"reject"}:
         raise UsageError(f"{name} was never wrong: it has no mistakes of its own", "harder problems, or more attempts")
     return name, attempted
+
+
+def count_errors(problem: Problem, attempts: Sequence[Attempt]) -> Counter[str]:
+    """The errors of a policy at one problem by class, as the problem's kind of journeys counts them."""
+    if branches.is_search(problem):
+        return moves.count_errors(problem, attempts)
+    return grids.count_errors(problem, attempts) if grids.is_grid(problem) else count_value_errors(attempts)
 
 
 def as_numbers(problem: Problem, attempts: Sequence[Attempt]) -> list[Attempt]:
