@@ -11,7 +11,7 @@ from journey.answers.spelling import unspelled
 from journey.errors import UsageError
 from journey.formats.folders import SampledFolder
 from journey.generate.attempts import branches, moves
-from journey.generate.attempts.matched import MATCHED, AttemptedProblem
+from journey.generate.attempts.matched import MATCHED, AttemptedProblem, MatchedSettings
 from journey.generate.attempts.values import count_value_errors
 from journey.generate.grids import matched as grids
 from journey.generate.shards import PairSource
@@ -68,11 +68,19 @@ def check_alike(combined: Sequence[PairSource]) -> None:
     """Raises UsageError where kinds of matched journeys have different settings: they would not be matched."""
     matched = [source for source in combined if source.method in MATCHED]
     for source in matched[1:]:
-        for name, value in source.options.items():
-            if value != matched[0].options[name]:
-                first = matched[0]
+        first = matched[0]
+        # A setting that is newer than some folder is left out where it is not given.
+        default = MatchedSettings().__dict__
+        for name in dict.fromkeys((*first.options, *source.options)):
+            one, other = (_plain(each.options.get(name, default[name])) for each in (first, source))
+            if one != other:
                 raise UsageError(
-                    f"{first.method}.{name} = {first.options[name]} and {source.method}.{name} = {value}: "
+                    f"{first.method}.{name} = {one} and {source.method}.{name} = {other}: "
                     "matched journeys have one setting for all",
-                    f"--set {source.method}.{name}={first.options[name]}",
+                    f"--set {source.method}.{name}={one}",
                 )
+
+
+def _plain(value: object) -> object:
+    """A setting as it is typed."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
