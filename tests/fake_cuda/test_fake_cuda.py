@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import torch
 
+from journey.finetune.planning.footprint import Allocations, Footprint, StackShape
 from journey.finetune.training import adapters, stacked
+from journey.models import batch
 from journey.models.completion import CompletionRequest
 from journey.models.decode import Decoder
-from journey.models.lora import Stack
+from journey.models.lora import PREFIX, Stack
 from journey.models.random import uniforms
 from journey_testing.fake_device import FakeGpu, Told
 from journey_testing.models import tiny_config, tiny_model
@@ -29,8 +31,18 @@ OWN: dict[str, dict[str, Any]] = {
     "gemma3_text": {"head_dim": 16, "sliding_window": 6},
 }
 TABLE = "JOURNEY_FAKE_CUDA_TABLE"  # names the file into which `make test-fake-cuda` has the counts written
-# Operations of a step of three runs, of a greedy token and of one by chance, at most: a tenth above what was counted.
-MOST = {"llama": (520, 133, 160), "qwen3": (618, 160, 186), "gemma2": (773, 227, 253), "gemma3_text": (745, 229, 255)}
+# Operations of a step of three runs, of a greedy token and of one by chance, at most: what was counted, so that one more fails.
+MOST = {"llama": (474, 121, 146), "qwen3": (562, 145, 170), "gemma2": (703, 206, 230), "gemma3_text": (677, 208, 232)}
+# A shape whose activations outweigh logits and what is not predicted; tensors without numbers cost nothing.
+LARGE = {
+    "vocab_size": 2048,
+    "hidden_size": 512,
+    "intermediate_size": 1408,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "head_dim": 64,
+    "num_hidden_layers": 3,
+}
 LOOKS = {"llama": 0, "qwen3": 0, "gemma2": 2, "gemma3_text": 0}  # of transformers' own, a padded pass
 
 
@@ -38,11 +50,18 @@ def shape_of(kind: str) -> dict[str, Any]:
     return {"vocab_size": VOCABULARY, **OWN.get(kind, {})}
 
 
-def fake_model(gpu: FakeGpu, kind: str) -> Any:
+def fake_model(gpu: FakeGpu, kind: str, **changes: Any) -> Any:
     from transformers import AutoModelForCausalLM
 
     with torch.device(gpu.device):
-        return AutoModelForCausalLM.from_config(tiny_config(kind, **shape_of(kind)), dtype=torch.bfloat16)
+        return AutoModelForCausalLM.from_config(
+            tiny_config(kind, **{**shape_of(kind), **changes}), dtype=torch.bfloat16
+        )
+
+
+def linear(model: Any) -> tuple[str, ...]:
+    """The layers that get adapters."""
+    return tuple(name for name, one in model.named_modules() if type(one) is torch.nn.Linear and name != "lm_head")
 
 
 def noted(kind: str, what: str, operations: str, told: Told) -> None:
@@ -81,10 +100,43 @@ def test_a_step_mixes_no_devices_and_waits_once(kind: str, tmp_path: Path, monke
     """Forward, backward and the optimiser; as many operations with three runs as with one where rows are packed."""
     alone, three = (step(kind, count, tmp_path, monkeypatch) for count in (1, 3))
     noted(kind, "step of 3 runs, one pass" if kind != "gemma2" else "step of 3 runs, padded", str(three.total), three)
-    assert three.waits["tolist"] == 1 and three.total <= MOST[kind][0]
-    assert three.waits.total() <= 1 + LOOKS[kind]
+    assert three.waits["tolist"] == 1 and three.waits.total() == 1 + LOOKS[kind]
+    # a build without CUDA writes one operation more for each of the two layers' seven matrices
+    assert three.total <= MOST[kind][0] + (0 if torch.version.cuda else 2 * 7)
     if kind != "gemma2":
         assert alone.operations == three.operations
+
+
+@_BUILD  # another one computes the kernels in parts, which hold more
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("kind", MOST)
+def test_memory_is_predicted_as_a_gpus_own_code_holds_it(
+    kind: str, recompute: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within 15 percent of every allocation of a step in bfloat16 with packed rows, grouped products and their kernels."""
+    runs = [run_of(f"k{index}", 0, steps=4, rank=8) for index in range(3)]
+    data = {run.kind: random_rows(run.kind, 24, 100 + 100 * index, 200 + 100 * index) for index, run in enumerate(runs)}
+    setup = setup_of("stacked", tmp_path, tmp_path, pass_tokens=1 << 20, checkpointing=recompute)
+    with FakeGpu() as gpu:
+        model = fake_model(gpu, kind, **LARGE)
+        sides = {name: model.get_submodule(name) for name in linear(model)}
+        begun = {f"{PREFIX}{name}.lora_A.weight": torch.zeros(8, one.in_features) for name, one in sides.items()}
+        begun |= {f"{PREFIX}{name}.lora_B.weight": torch.zeros(one.out_features, 8) for name, one in sides.items()}
+        monkeypatch.setattr(adapters, "initial_states", lambda *_: {adapters.origin(run): begun for run in runs})
+        monkeypatch.setattr(adapters, "digest_of", lambda _: "")
+        monkeypatch.setattr(stacked, "can_pack", lambda _: kind != "gemma2")  # it compares numbers
+        made = stacked.Training(model, 0, runs, data, setup, lambda *_: None)
+        stacked._train_mode(made.model, setup, gpu.device)
+        made._one_step()
+        tokens = [sum(one.tokens) for one in made._passes()]
+        with Allocations() as followed:
+            made._one_step()
+        made.stack.remove()
+    assert len(tokens) == 1
+    config = tiny_config(kind, **{**shape_of(kind), **LARGE})
+    longest = max(int(rows.lengths.max()) for rows in data.values())
+    footprint = Footprint(config, StackShape("cuda", tuple(sides), 8, longest))
+    assert 0.85 < (footprint.peak(3, tokens[0], recompute) - footprint.held(3)) / followed.most < 1.15
 
 
 def written(decoder: Decoder, gpu: FakeGpu, cap: int, by_chance: bool) -> Told:
@@ -103,17 +155,21 @@ def written(decoder: Decoder, gpu: FakeGpu, cap: int, by_chance: bool) -> Told:
 @pytest.mark.slow
 @pytest.mark.parametrize("by_chance", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_sampling_mixes_no_devices_and_waits_once_in_sixteen_tokens(kind: str, by_chance: bool) -> None:
+def test_sampling_mixes_no_devices_and_waits_once_in_sixteen_tokens(
+    kind: str, by_chance: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "FEW_AHEAD", VOCABULARY // 2)  # fewer than all, as with the vocabularies of real bases
     with FakeGpu() as gpu, torch.inference_mode():
         model = fake_model(gpu, kind).eval()
-        names = [name for name, one in model.named_modules() if type(one) is torch.nn.Linear and name != "lm_head"]
-        stack = Stack(model, names, runs=3, rank=8)
+        stack = Stack(model, linear(model), runs=3, rank=8)
         decoder = Decoder(model, frozenset([VOCABULARY]), 0, 64, stack)
         short, long = (written(decoder, gpu, cap, by_chance) for cap in (17, 33))
     more = Told()
     more.operations, more.waits = long.operations - short.operations, long.waits - short.waits
     noted(kind, "16 tokens by chance" if by_chance else "16 greedy tokens", f"{more.total / 16:.0f} a token", more)
-    assert more.waits == {"tolist": 1} and more.total / 16 <= MOST[kind][1 + by_chance]
+    # and one operation that lays the tokens of all steps beside each other for the host
+    assert more.waits == {"tolist": 1}
+    assert more.total <= 16 * MOST[kind][1 + by_chance] + 1
     assert short.waits["tolist"] == 2 and short.waits.total() <= 6  # a mask is looked at where prompts are padded
 
 
@@ -122,8 +178,10 @@ def test_two_devices_in_one_operation_are_an_error() -> None:
         torch.zeros(2, device=gpu.device).add(torch.zeros(2))
 
 
-def test_every_wait_is_counted() -> None:
-    with FakeGpu() as gpu:
+@pytest.mark.parametrize("inference", [False, True])
+def test_every_wait_is_counted(inference: bool) -> None:
+    """In inference mode too, where PyTorch calls the same things by other names."""
+    with FakeGpu() as gpu, torch.inference_mode(inference):
         there = torch.ones(3, device=gpu.device)
         with gpu.counting() as told:
             bool((there > 0).any())
@@ -131,7 +189,13 @@ def test_every_wait_is_counted() -> None:
             there.tolist()
             there.cpu()
             torch.ones(3).to(gpu.device)
+            torch.ones(3).to(there)
+            there.copy_(torch.ones(3))
+            there[torch.tensor([0, 2])]
+            torch.tensor([1.0, 2.0], device=gpu.device)
             torch.ones(3).to(gpu.device, non_blocking=True)
-        assert told.waits == {"number": 2, "tolist": 1, "copy to the host": 1, "copy from the host": 1}
+            there.copy_(torch.ones(3), non_blocking=True)
+            there.mul(torch.ones(()))  # a number
+        assert told.waits == {"number": 2, "tolist": 1, "copy to the host": 1, "copy from the host": 5}
         with pytest.raises(Exception, match="nonzero"):
             there.nonzero()

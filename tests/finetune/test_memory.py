@@ -42,12 +42,13 @@ def footprint(model: Any, on: str = "cpu", **changes: Any) -> Footprint:
 # --- predictions ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
-def test_the_prediction_is_what_a_step_really_holds(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2", "gemma3_text"])
+@pytest.mark.parametrize(("recompute", "dropout"), [(False, 0.0), (True, 0.0), (False, 0.1)])
+def test_the_prediction_is_what_a_step_really_holds(kind: str, recompute: bool, dropout: float) -> None:
     """Within 15 percent of PyTorch's own profiler, and of the same tracker on numbers; Gemma 2 attends without a kernel."""
     model = tiny_model(kind, **SHAPE)
-    predicted = footprint(model)._passing(1, ROWS * WIDTH, False)
-    tracked, profiled = real_step(model, linear(model), 8, ROWS, WIDTH)
+    predicted = footprint(model, dropout=dropout)._passing(1, ROWS * WIDTH, recompute)
+    tracked, profiled = real_step(model, linear(model), 8, ROWS, WIDTH, recompute=recompute, dropout=dropout)
     assert 0.85 < predicted / profiled < 1.15
     assert 0.85 < predicted / tracked < 1.15
 

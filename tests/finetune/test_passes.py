@@ -96,6 +96,35 @@ def test_the_kernel_for_packed_rows_takes_what_it_is_given(shared: bool) -> None
     assert key.grad is not None and key.grad.shape == key.shape
 
 
+def test_a_kernel_that_computes_otherwise_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The padded path decides on the device itself, before the first step: here with kernels made up for a CPU."""
+    monkeypatch.setattr(packed, "by_kernel", lambda query: True)
+
+    def kernel(keeps_apart: bool, causal: bool, looks_back: int | None = None) -> Callable[..., torch.Tensor]:
+        def attention(query: Any, key: Any, value: Any, rows: PackedRows, scaling: float, *_: Any) -> torch.Tensor:
+            row, place = torch.arange(len(rows.places)), rows.positions[0]
+            row = torch.searchsorted(rows.ends.long(), row, right=True)
+            seen = (row[:, None] == row) if keeps_apart else torch.ones(len(row), len(row), dtype=torch.bool)
+            seen &= (torch.arange(len(row))[:, None] >= torch.arange(len(row))) | (not causal)
+            if looks_back is not None:
+                seen &= place[:, None] - place < looks_back
+            mixed = torch.nn.functional.scaled_dot_product_attention(
+                query, key, value, attn_mask=seen, scale=scaling, enable_gqa=True
+            )
+            return mixed.transpose(1, 2)
+
+        return attention
+
+    for made, used in (
+        (kernel(True, True), True),
+        (kernel(False, True), False),  # rows see the rows before them
+        (kernel(True, False), False),  # tokens see those after them
+        (kernel(True, True, 8), False),  # not the whole of a long row
+    ):
+        monkeypatch.setattr(packed, "_by_kernel", made)
+        assert can_pack(base()) == used
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 40)), min_size=1, max_size=40), st.integers(1, 200))
 def test_filled_passes_hold_every_row_once_within_the_limit(drawn: list[tuple[int, int]], limit: int) -> None:
     units = [passes.Unit(run, (row,), length) for row, (run, length) in enumerate(drawn)]

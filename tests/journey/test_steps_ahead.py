@@ -68,6 +68,7 @@ def test_the_device_is_waited_for_once_in_many_tokens(
 ) -> None:
     """Also where the cache cannot be rewound, since a window slides over it."""
     monkeypatch.setattr(batch, "AHEAD", {})  # as many steps as on a GPU: 16
+    monkeypatch.setattr(batch, "FEW_AHEAD", WORDS - 1)  # fewer than all, as with the vocabularies of real bases
     decoder = Decoder(tiny(kind), frozenset([WORDS]), 0, CAP)  # nothing ends: 30 tokens a row
     with Waits() as waits:
         texts = written(decoder, by_chance)

@@ -71,7 +71,12 @@ class Told(TorchDispatchMode):
         gives = any(_on_gpu(one) for one in tree_leaves(made))
         if on_gpu and not gives and any(isinstance(one, Tensor) for one in tree_leaves(made)):
             self.waits["copy to the host"] += 1
-        if gives and not on_gpu and func is torch.ops.aten._to_copy.default and not (kwargs or {}).get("non_blocking"):
+        # What reads a tensor of the host and gives one of the GPU has copied it, by whichever name, an index included; only the
+        # number of a tensor without dimensions goes along with an operation, and nothing of an empty one.
+        tensors = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+        from_host = [one for one in tensors if one.numel() and not _on_gpu(one)]
+        copied = any(one.dim() for one in from_host) if on_gpu else bool(from_host)
+        if gives and copied and not _without_waiting(func, args, kwargs or {}):
             self.waits["copy from the host"] += 1
         if (on_gpu or gives) and not func.is_view:
             self.operations[name] += 1
@@ -131,6 +136,14 @@ class FakeGpu:
         if self._told and _on_gpu(tensor):
             self._told[-1].waits["tolist"] += 1
         return np.full(tuple(tensor.shape), _zero(tensor.dtype)).tolist()
+
+
+def _without_waiting(func: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a copy was asked for with `non_blocking`, by its name or in its place."""
+    for place, argument in enumerate(func._schema.arguments):
+        if argument.name == "non_blocking":
+            return bool(args[place] if place < len(args) else kwargs.get("non_blocking"))
+    return False
 
 
 def _on_gpu(value: Any) -> bool:

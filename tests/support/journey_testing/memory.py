@@ -10,7 +10,16 @@ import torch
 from journey.finetune.planning.footprint import Allocations
 
 
-def real_step(model: Any, modules: Sequence[str], rank: int, rows: int, width: int) -> tuple[int, int]:
+def real_step(
+    model: Any,
+    modules: Sequence[str],
+    rank: int,
+    rows: int,
+    width: int,
+    *,
+    recompute: bool = False,
+    dropout: float = 0.0,
+) -> tuple[int, int]:
     """The same on a real model on a CPU: bytes of a pass by the tracker, and by PyTorch's own profiler.
 
     Both leave out what is there between steps.
@@ -20,15 +29,18 @@ def real_step(model: Any, modules: Sequence[str], rank: int, rows: int, width: i
 
     head = losses.head_of(model)
     model.requires_grad_(False)
-    stack = Stack(model, modules, runs=1, rank=rank)
+    stack = Stack(model, modules, runs=1, rank=rank, dropout=dropout)
+    draws = [(torch.Generator(), rows, width)] if dropout else []
     try:
         stack.train(grouped=False)
         model.train()
+        if recompute:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         ids = torch.arange(rows * width).view(rows, width) % len(model.get_input_embeddings().weight)
         chosen = torch.arange(rows * width)
 
         def once() -> None:
-            with stack.training_pass([rows * width]):
+            with stack.training_pass([rows * width], draws):
                 hidden = losses.hidden_states(model, ids)
                 losses.weighted_loss(hidden, chosen, ids.flatten(), chosen.double(), head).sum().backward()
 
