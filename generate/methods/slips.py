@@ -50,7 +50,7 @@ class Slips:
         rng = rng_for("slips", seed, problem.id, attempt)
         draw = SlipDraw(graph, settings, rng)
         episodes = [] if settings.without else draw.episodes()
-        if not episodes and not settings.without:
+        if not episodes and draw.wanted and not settings.without:
             reason, count = draw.refused.most_common(1)[0] if draw.refused else ("no_place_for_a_mistake", 0)
             return Rejection(reason, f"{count} of {sum(draw.refused.values())} places refused for this")
         # Drawn apart, so that clean journeys and re-checks change nothing in the mistakes of the others.

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -25,6 +25,11 @@ DRAWS = 12  # tries for an exact number of mistakes
 DELAY_WEIGHTS = (0.6, 1, 1, 1)  # short solutions cap most delays, so 0 comes out at about half all the same
 
 
+def _one(value: int) -> bool:
+    """A setting newer than 0.1 stays out of trees and manifests where it is not given."""
+    return value == 1
+
+
 class SlipsSettings(Settings):
     """How many mistakes of which kinds are made, and how long they go unnoticed."""
 
@@ -32,9 +37,14 @@ class SlipsSettings(Settings):
         default=0.2,
         ge=0,
         le=1,
-        description="share of the steps that get a mistake; one at least in a journey that is not clean, none at all with 0",
+        description="share of the steps that get a mistake; one at least in a journey that is not clean (see least), none at all with 0",
     )
     most: int = Field(default=3, ge=1, le=1_000_000, description="mistakes in one journey at most, as drawn by rate")
+    least: Literal[0, 1] = Field(
+        default=1,
+        exclude_if=_one,
+        description="mistakes in one journey at least, as drawn by rate; 0: each step gets one by chance, so that some have none",
+    )
     mistakes: int | None = Field(
         default=None,
         ge=0,
@@ -103,18 +113,21 @@ class SlipDraw:
 
     def __post_init__(self) -> None:
         self.refused: Counter[str] = Counter()
+        self.wanted = True  # whether there should be a mistake at all
         self._weights = {name: weight for name, (weight, _) in KINDS.items()}
         if retry.names(self.graph):
             self._weights[retry.KIND] = retry.WEIGHT
 
     def episodes(self) -> list[Episode]:
-        """The mistakes in the order of the steps: one and by `rate` more, or exactly as many as are set; none if that fails."""
+        """The mistakes in the order of the steps: drawn by `rate`, or exactly as many as are set; none if that fails."""
         settings = self.settings
         if settings.at is not None:
             episode = self._episode(range(len(self.graph.steps)), settings.at - 1)
             return [episode] if episode else []
         if settings.mistakes is None:
-            return self._drawn(self._count())
+            count = self._count()
+            self.wanted = count > 0
+            return self._drawn(count)
         for _ in range(DRAWS):
             episodes = self._drawn(settings.mistakes)
             if len(episodes) == settings.mistakes:
@@ -123,9 +136,9 @@ class SlipDraw:
         return []
 
     def _count(self) -> int:
-        """How many mistakes there are by `rate`, one at least."""
+        """How many mistakes there are by `rate`, `least` at least."""
         wanted = sum(self.rng.random() < self.settings.rate for _ in self.graph.steps)
-        return max(1, min(wanted, self.settings.most))
+        return max(self.settings.least, min(wanted, self.settings.most))
 
     def _drawn(self, wanted: int) -> list[Episode]:
         """At most so many mistakes in steps that do not overlap."""

@@ -15,6 +15,7 @@ from journey import views
 from journey.answers.claims import claim_is_false, claim_value, evaluate, graph_values, notice_contradicts
 from journey.errors import UnknownName
 from journey.generate.families.arithmetic import Arithmetic
+from journey.generate.families.graph import DependencyGraph
 from journey.generate.made import MadePair, Rejection
 from journey.generate.methods.slips import Slips, SlipsSettings
 from journey.generate.slips.annotated import annotated
@@ -304,8 +305,23 @@ def test_rate_and_most_bound_the_mistakes() -> None:
     assert max(counts[4]) == 4 and sum(counts[4]) > 2.5 * len(problems)
 
 
+def test_with_least_0_each_step_is_retried_by_chance() -> None:
+    problems = [DependencyGraph().problem(0, index, 1) for index in range(300)]
+    told = {}
+    for rate in (0.2, 0.5):
+        settings = SlipsSettings(rate=rate, least=0, clean=0, rechecks=0, kinds=("retry",))
+        made = [Slips(settings).make(problem, 0, 0) for problem in problems]
+        told[rate] = [each.pair.mistakes for each in made if isinstance(each, MadePair)]
+        assert len(told[rate]) == 300
+        none = sum((1 - rate) ** len(problem.facts["letters"]) for problem in problems) / 300
+        assert abs(told[rate].count(0) / 300 - none) < 0.06 and max(told[rate]) >= 2
+    assert all(few <= many for few, many in zip(told[0.2], told[0.5], strict=True))
+    assert "least" not in SlipsSettings().model_dump() and SlipsSettings(least=0).model_dump()["least"] == 0
+
+
 @pytest.mark.parametrize(
-    "bad", [{"delay": -1}, {"rate": 2}, {"nope": 1}, {"most": 0}, {"clean": 2}, {"mistakes": -1}, {"at": 0}]
+    "bad",
+    [{"delay": -1}, {"rate": 2}, {"nope": 1}, {"most": 0}, {"clean": 2}, {"mistakes": -1}, {"at": 0}, {"least": 2}],
 )
 def test_bad_settings_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=re.escape(str(next(iter(bad))))):
