@@ -113,8 +113,10 @@ def replay(tree: Tree) -> Replay:
     problem = tree.problem
     family: Any = FAMILIES.get(problem.source)() if problem.source in FAMILIES.names() else None
     play: Callable[[tuple[int, ...], str], tuple[int, ...] | str] = _played
+    mistaken = play
     if hasattr(family, "played"):
         start, play = tuple(family.start(problem)), partial(family.played, problem)
+        mistaken = partial(family.mistaken, problem) if hasattr(family, "mistaken") else play
         replayed = Replay({}, [], family.target, tuple(family.end(problem)))
     elif "numbers" in problem.facts and "target" in problem.facts:
         target = problem.facts["target"]
@@ -127,7 +129,8 @@ def replay(tree: Tree) -> Replay:
         elif node.role == "check" or isinstance(node.claim, Arith):
             continue  # no move: a calculation done again, or one that is false, after which nothing can be replayed
         elif node.parent in replayed.states:
-            left = play(replayed.states[node.parent], node.text)
+            legal = mistaken if node.role == "mistake" else play
+            left = legal(replayed.states[node.parent], node.text)
             if isinstance(left, str):
                 replayed.drops.append(Drop(left, node.text, node=node.id))
             else:

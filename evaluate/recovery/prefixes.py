@@ -22,6 +22,7 @@ from journey.errors import JourneyError
 from journey.evaluate.behaviour.countdown import speaks_of_value
 from journey.evaluate.behaviour.reading import read
 from journey.evaluate.behaviour.sentences import sentences
+from journey.evaluate.recovery import digits
 from journey.formats.behaviour import INJECTOR, RecoveryPrefix
 from journey.rng import rng_for
 from journey.schema import Pair, Problem, Question, Sample
@@ -62,6 +63,13 @@ def written(
             break
         said = by_question[question.id].text
         text = as_read(question.problem, said)
+        if digits.is_grid(question.problem):
+            cut = digits.first_wrong(question.id, question.problem, said, writer, run)
+            if isinstance(cut, str):
+                left_out[cut] += 1
+            else:
+                made.append(cut)
+            continue
         found = first_false(text, question.problem)
         if isinstance(found, str):
             left_out[found] += 1
@@ -115,6 +123,8 @@ def _inject(question: Question, pair: Pair, view: View, seed: int) -> RecoveryPr
     rendered = views.render(pair.shortcut, view)
     text = as_read(question.problem, rendered.text)
     rng = rng_for("recover", seed, question.id)
+    if digits.is_grid(question.problem):
+        return digits.inject(question.id, question.problem, rendered, rng, INJECTOR)
     spans = [span for span in rendered.spans if span.role == "step"]
     for span in rng.sample(spans, len(spans)):
         inside = [e for e in equations(text) if span.start <= e.start and e.end <= span.end]

@@ -11,6 +11,7 @@ from journey.answers.spelling import as_read
 from journey.evaluate.behaviour.reading import read
 from journey.evaluate.behaviour.sentences import marked
 from journey.evaluate.behaviour.steps import AnswerStep, noticed
+from journey.evaluate.recovery import digits
 from journey.evaluate.recovery.prefixes import method_pair
 from journey.formats.behaviour import RecoveryPrefix, RecoveryText
 from journey.schema import Problem, Question
@@ -49,6 +50,8 @@ def behaviour(
     whole: str, cut: int, value: Fraction, truth: Fraction, prefix: RecoveryPrefix, problem: Problem, right: bool
 ) -> Continuation:
     """The rules on a whole text whose last step before character `cut` has this value."""
+    if digits.is_grid(problem):
+        return Continuation(right, *digits.after(prefix, whole, cut, int(value)))
     whole = as_read(problem, whole)
     boxes = list(_BOX.finditer(whole, cut))
     before = whole[: boxes[-1].start()] if boxes else whole

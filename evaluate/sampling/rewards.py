@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import msgspec
-
 from journey import console
 from journey.errors import UsageError
 from journey.evaluate.planning.plan import EvaluationSetup
 from journey.evaluate.planning.sample_sets import all_benchmarks, sampled_runs
 from journey.formats.files import read_lines
-from journey.models import load, policy, template
+from journey.models import load, template
 from journey.models.endpoints import Endpoint, ask_groups, reference
 from journey.sampling.shards import samples_folder
 from journey.schema import Question, Reward, Sample
@@ -56,9 +54,7 @@ class RewardModel:
         self.endpoint = None if server is None else Endpoint(server, use=use)
         if server is None:
             self.model, self.tokenizer = load.load_classifier(load.find(name))
-            # A template that writes the date would give other rewards tomorrow.
-            dated = policy.tells_the_time(self.tokenizer)
-            self.template = msgspec.structs.replace(policy.PLAIN, date=policy.TODAY if dated else None)
+            self.template = template.undated(self.tokenizer)
 
     def rate_groups(self, groups: Sequence[Sequence[tuple[Question, str]]]) -> Iterator[tuple[int, list[float]]]:
         """The index of every group, with one number for each (question, answer); higher is better.
@@ -94,10 +90,4 @@ class RewardModel:
         return [float(value) for value in logits.float()[:, -1]]
 
     def _ids(self, question: Question, text: str) -> list[int]:
-        messages = [{"role": "user", "content": question.problem.question}, {"role": "assistant", "content": text}]
-        if self.tokenizer.chat_template:
-            dialogue = policy.render(self.tokenizer, messages, self.template, False)
-            return list(self.tokenizer(dialogue, add_special_tokens=False)["input_ids"])
-        brief = question.problem.brief or question.problem.question
-        words = question.problem.question if template.covers(self.tokenizer, question.problem.question) else brief
-        return list(self.tokenizer(f"{words} {text}")["input_ids"])
+        return template.answered_ids(self.tokenizer, question.problem, text, self.template)

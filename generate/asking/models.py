@@ -105,7 +105,7 @@ class OpenModels:
             facts[role] = ModelFacts(info.name, info.weights, info.adapter_sha256, info.view, able)
         if self.setup.classifier is not None:
             ref = self.setup.classifier
-            facts["critic"] = ModelFacts(ref.name, weights_of(ref), None, "plain", False)
+            facts["critic"] = ModelFacts(ref.name, weights_of(ref), None, "plain", False, rates=True)
         return AskedModels(facts, self.setup.oracle)
 
     def answer(self, requests: Sequence[ModelRequest]) -> list[ModelReply]:
@@ -256,21 +256,27 @@ def _after(begun: str, whole: str) -> str:
 
 
 class _Classifier:
-    """A reward model with weights here: one number for a message, more is better."""
+    """A reward model with weights here: one number for a question with the first steps of an answer, more is better."""
 
     def __init__(self, ref: load.ModelRef) -> None:
         self.model, self.tokenizer = load.load_classifier(ref)
+        self.own = template.undated(self.tokenizer)
+        positions = load.positions_of(ref)
+        self.room = min(self.tokenizer.model_max_length, positions or self.tokenizer.model_max_length)
 
     def answer(self, requests: Sequence[ModelRequest]) -> list[ModelReply]:
-        """The rating of every message, each on its own, so that none depends on its neighbours."""
+        """The rating of every text, each on its own, so that none depends on its neighbours."""
         return [self._rated(request) for request in requests]
 
     def _rated(self, request: ModelRequest) -> ModelReply:
         import torch
 
-        ids = self.tokenizer(request.said or request.problem.question, truncation=True)["input_ids"]
+        # The step that is rated stands at the end, so what is too long is cut at its beginning.
+        ids = template.answered_ids(self.tokenizer, request.problem, request.begun, self.own)[-self.room :]
         with torch.inference_mode():
-            logits = self.model(torch.tensor([ids], device=self.model.device)).logits
+            logits = self.model(torch.tensor([ids], device=self.model.device)).logits.float()
+        if logits.shape[-1] > 1:  # the last of several labels is that of right steps
+            logits = torch.log_softmax(logits, -1)
         rating = float(logits[0, -1])
         if math.isnan(rating):
             raise UsageError("the reward model gives NaN", "give another as --critic")

@@ -40,7 +40,7 @@ def read_steps(models: AskedModels, begun: str, replies: Replies) -> list[Propos
 def prompts_used(models: AskedModels, score: Scorer) -> dict[str, str]:
     """The prompts that steps are asked for and scored with, by their hashes."""
     names = [] if models["policy"].goes_on else ["step"]
-    names += [score] if score in ("judge", "reward") else []
+    names += [score] if score == "judge" or (score == "reward" and not models["critic"].rates) else []
     return {name: prompt_hash(name) for name in names}
 
 
@@ -71,8 +71,11 @@ def scores(
         ]
         parts = [right[n * continuations : (n + 1) * continuations] for n in range(len(paths))]
         return [round(sum(part) / continuations, 4) for part in parts]
-    said = [fill(score, problem=problem.question, steps=text.strip()) for text, _ in paths]
     rated = score == "reward"
+    if rated and models["critic"].rates:
+        replies = yield [ModelRequest("critic", problem, score, begun=text.strip(), rated=True) for text, _ in paths]
+        return [round(reply.rating, 4) for reply in replies]
+    said = [fill(score, problem=problem.question, steps=text.strip()) for text, _ in paths]
     replies = yield [ModelRequest("critic", problem, score, said=text, cap=256, rated=rated) for text in said]
     if rated:
         return [round(reply.rating, 4) for reply in replies]

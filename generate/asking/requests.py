@@ -57,13 +57,17 @@ class ModelReply:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """Who is asked: name, the hashes of its weights, the view that it is asked in, and whether it can go on from a text."""
+    """Who is asked: name, the hashes of its weights, the view that it is asked in, and whether it can go on from a text.
+
+    With `rates` it is a classifier, which reads the question and the steps themselves and no prompt about them.
+    """
 
     name: str
     weights: str
     adapter: str | None
     view: str
     goes_on: bool
+    rates: bool = False
 
     def plain(self) -> dict[str, str | None]:
         """As a pair's provenance has it."""

@@ -7,7 +7,9 @@ left the path, the lowest common ancestor of both (as in ASTRO, arXiv 2507.00417
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -16,9 +18,11 @@ from journey.generate.asking.steps import JudgedStep, in_prose
 from journey.generate.attempts import phrases as attempt_phrases
 from journey.generate.attempts.branches import is_search
 from journey.generate.first_mistake.quantities import graph_of
+from journey.generate.first_mistake.searches import ReadMove
 from journey.generate.search import phrases as search_phrases
 from journey.generate.search.narrate import listed
 from journey.generate.search.phrases import spoken
+from journey.generate.slips.text import brief_tokens
 from journey.schema import Node, Problem, Quantity, QuantityClaim, Role, Trace
 from journey.views import lay_out
 
@@ -157,20 +161,21 @@ class StepTeller:
         written, terse, move = in_prose(step.text), step.judged.terse, step.judged.move
         if not self.compact:
             if move is not None:
-                after = listed(move.after)[1] if move.after is not None and len(move.after) > 1 else ""
+                after = listed(left)[1] if len(left := _left(move)) > 1 else ""
                 return f"\n{written}", f"try {terse} left {after} ." if after else f"{terse} ."
             return f"\n{written}", terse or "."
         if move is None:
             written_out = _HEAD.sub("", written) if self.problem.facts.get("form") == "story" else written
             written_out = written_out.rstrip(" .").replace(" . ", ", ")
             return "\n" + self.voice.choice(phrases.STEPS) % {"s": written_out}, written
-        if move.after is None or len(move.after) == 1:
+        left = _left(move)
+        if len(left) < 2:
             target = int(self.problem.facts["target"])
             words = spoken(target)
             bank = words.hits if move.result == target else words.highs if move.result > target else words.lows
             return f"\n{terse}{self.voice.choice(bank)}", written if terse in written else f"{terse} ."
         before, between, end = self.voice.choice(search_phrases.TRIES)
-        numbers, brief = listed(move.after)
+        numbers, brief = listed(left)
         return (
             f"\n{before}{terse}{between}{numbers}{end}",
             written if terse in written else f"try {terse} left {brief} .",
@@ -181,6 +186,10 @@ class StepTeller:
         judged, voice = step.judged, self.voice
         if judged.shown is not None:
             left, truth, value = judged.shown
+            if isinstance(judged.claim, QuantityClaim) and (instead := _calculated(judged)):
+                slots = {"e": left, "v": truth, "w": instead}
+                said = why or voice.choice(phrases.ANOTHER_CALCULATION) % slots
+                return said, f"check {left} not {instead} ."
             slots = {"e": left, "v": truth, "x": value}
             return why or voice.choice(attempt_phrases.RECOMPUTED) % slots, f"check {left} = {truth} not {value} ."
         if judged.move is not None and judged.verdict == "wrong":
@@ -190,7 +199,7 @@ class StepTeller:
                 bank = attempt_phrases.TOO_HIGH if high else attempt_phrases.TOO_LOW
                 return why or voice.choice(bank) % {"t": target}, "high ." if high else "low ."
             slots = {"r": listed(judged.move.after or ())[0] if judged.move.after else "these", "t": str(target)}
-            return why or voice.choice(attempt_phrases.DEAD_ENDS) % slots, "dead end ."
+            return why or voice.choice(phrases.DEAD_ENDS) % slots, "dead end ."
         doubts = phrases.FAILS if step.score is not None else phrases.FOUND_WANTING
         return why or voice.choice(doubts), "wrong ."
 
@@ -201,3 +210,19 @@ class StepTeller:
             f"back to {listed(tuple(self.problem.facts['numbers']))[1]} ." if self.searching and not move else "back ."
         )
         self.pieces.append(("backtrack", said, state, node))
+
+
+def _calculated(judged: JudgedStep) -> str | None:
+    """What a step calculates rightly where another calculation is due; None where it does not say it."""
+    assert isinstance(judged.claim, QuantityClaim)
+    value = Fraction(judged.claim.value)
+    return next((brief_tokens(each.tokens) for each in judged.equations if each.claimed == value and each.true), None)
+
+
+def _left(move: ReadMove) -> tuple[int, ...]:
+    """The numbers that a move leaves, its own result among them even where that is false; none where it takes what is not there."""
+    if move.after is not None:
+        return move.after
+    rest = Counter(move.before)
+    rest.subtract((move.a, move.b))
+    return () if min(rest.values()) < 0 else tuple(sorted([*rest.elements(), move.result], reverse=True))

@@ -42,7 +42,7 @@ def make(
     attempted: AttemptedProblem, source: WrongStepSource, settings: MatchedSettings, seed: int, attempt: int
 ) -> MadePair | Rejection:
     """The pair of one kind, or why the problem gives none: the same reasons for all kinds but that of a missing slip."""
-    refused = attempted.refusal()
+    refused = attempted.refusal(settings.located)
     if refused is not None:
         return refused
     problem = attempted.problem

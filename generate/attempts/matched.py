@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from journey.config import Settings
 from journey.formats.attempts import PolicyInfo, pass_rate
@@ -28,6 +28,8 @@ from journey.schema import Arith, Attempt, Claim, Problem
 WrongStepSource = Literal["own", "injected", "profiled"]
 MATCHED: tuple[WrongStepSource, ...] = ("own", "injected", "profiled")
 Ending = Literal["fix", "fresh"]
+Located = Literal["checked", "estimated"]
+CHECKED: tuple[Located, ...] = ("checked",)
 T = TypeVar("T")
 
 
@@ -52,6 +54,18 @@ class MatchedSettings(Settings):
         False,
         description="also journeys whose wrong step no check on question and text refutes; outside the default arms",
     )
+    located: tuple[Located, ...] = Field(
+        CHECKED,
+        min_length=1,
+        exclude_if=lambda value: value == CHECKED,
+        description="how a wrong step is known to be one: by checks, or (estimated) as continuations stop succeeding there, "
+        "which `journey sample --locate estimated` finds; such journeys are oracle_timed",
+    )
+
+    @field_validator("located", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(value.split(",")) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -67,12 +81,14 @@ class AttemptedProblem:
         """Right attempts in which no check finds a mistake."""
         return [each for each in self.attempts if each.clean]
 
-    def wrong(self) -> list[Attempt]:
-        """Wrong attempts drawn by chance and whole, whose first mistake a check has found first."""
+    def wrong(self, located: Sequence[Located] = CHECKED) -> list[Attempt]:
+        """Wrong attempts drawn by chance and whole, whose first mistake is known in one of these ways."""
         return [
             each
             for each in self.attempts
-            if each.outcome == "wrong" and each.index >= 0 and not each.prefix and each.mistake.checked_first
+            if each.outcome == "wrong" and each.index >= 0 and not each.prefix
+            if ("checked" in located and each.mistake.checked_first)
+            or ("estimated" in located and each.mistake.proof == "estimated")
         ]
 
     @cached_property
@@ -97,7 +113,7 @@ class AttemptedProblem:
         kept = tuple(each for each in self.attempts if not each.clean or len(each.steps) == fewest)
         return replace(self, attempts=kept)
 
-    def refusal(self) -> Rejection | None:
+    def refusal(self, located: Sequence[Located] = CHECKED) -> Rejection | None:
         """Why no journey can be made, by the outcomes alone; None where there are right and wrong attempts."""
         outcomes = Counter(each.outcome for each in self.attempts if each.index >= 0)
         if not self.attempts:
@@ -108,7 +124,7 @@ class AttemptedProblem:
             return Rejection("right_only_with_mistakes")
         if not outcomes["wrong"]:
             return Rejection("never_wrong", f"{sum(outcomes.values())} attempts")
-        if not self.wrong():
+        if not self.wrong(located):
             return Rejection("not_located", f"{outcomes['wrong']} wrong attempts")
         return None
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from journey.generate.attempts import branches, sums
 from journey.generate.attempts.matched import AttemptedProblem, MatchedSettings, WrongStepSource
+from journey.generate.grids import matched as grids
 from journey.generate.made import MadePair, Rejection
 from journey.schema import Problem
 
@@ -31,4 +32,6 @@ class MatchedMethod:
         """The pair of a problem with a policy's attempts at it, or why it gives none."""
         if branches.is_search(attempted.problem):
             return branches.make(attempted, self.source, self.settings, seed, attempt)
+        if grids.is_grid(attempted.problem):
+            return grids.make(attempted, self.source, self.settings, seed, attempt)
         return sums.make(attempted, self.source, self.settings, seed, attempt)

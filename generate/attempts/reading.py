@@ -11,8 +11,9 @@ from journey.answers.spelling import unspelled
 from journey.errors import UsageError
 from journey.formats.folders import SampledFolder
 from journey.generate.attempts import branches, moves
-from journey.generate.attempts.matched import MATCHED, AttemptedProblem
+from journey.generate.attempts.matched import MATCHED, AttemptedProblem, MatchedSettings
 from journey.generate.attempts.values import count_value_errors
+from journey.generate.grids import matched as grids
 from journey.generate.shards import PairSource
 from journey.schema import Attempt, Problem
 
@@ -34,7 +35,7 @@ def read_attempts(
     found: list[Counter[str]] = []
     for problem in problems:
         tried = by_problem.get(problem.id, ())
-        found.append(moves.count_errors(problem, tried) if branches.is_search(problem) else count_value_errors(tried))
+        found.append(count_errors(problem, tried))
     errors = moves.weigh(found)
     attempted = tuple(
         AttemptedProblem(problem, tuple(by_problem.get(problem.id, ())), infos[name], errors) for problem in problems
@@ -49,6 +50,13 @@ def read_attempts(
     return name, attempted
 
 
+def count_errors(problem: Problem, attempts: Sequence[Attempt]) -> Counter[str]:
+    """The errors of a policy at one problem by class, as the problem's kind of journeys counts them."""
+    if branches.is_search(problem):
+        return moves.count_errors(problem, attempts)
+    return grids.count_errors(problem, attempts) if grids.is_grid(problem) else count_value_errors(attempts)
+
+
 def as_numbers(problem: Problem, attempts: Sequence[Attempt]) -> list[Attempt]:
     """Attempts with spelled numbers joined, where the problem's terse notation spells them; no place of a text changes."""
     if not problem.facts.get("spelled"):
@@ -60,11 +68,19 @@ def check_alike(combined: Sequence[PairSource]) -> None:
     """Raises UsageError where kinds of matched journeys have different settings: they would not be matched."""
     matched = [source for source in combined if source.method in MATCHED]
     for source in matched[1:]:
-        for name, value in source.options.items():
-            if value != matched[0].options[name]:
-                first = matched[0]
+        first = matched[0]
+        # A setting that is newer than some folder is left out where it is not given.
+        default = MatchedSettings().__dict__
+        for name in dict.fromkeys((*first.options, *source.options)):
+            one, other = (_plain(each.options.get(name, default[name])) for each in (first, source))
+            if one != other:
                 raise UsageError(
-                    f"{first.method}.{name} = {first.options[name]} and {source.method}.{name} = {value}: "
+                    f"{first.method}.{name} = {one} and {source.method}.{name} = {other}: "
                     "matched journeys have one setting for all",
-                    f"--set {source.method}.{name}={first.options[name]}",
+                    f"--set {source.method}.{name}={one}",
                 )
+
+
+def _plain(value: object) -> object:
+    """A setting as it is typed."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -10,10 +10,10 @@ that follow from the wrong value, as it wrote them. Where no right attempt begin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -22,7 +22,7 @@ import msgspec
 from journey.answers.claims import notice_contradicts
 from journey.answers.equations import Equation, Unreadable, equations
 from journey.answers.prose_numbers import numerals, places, show
-from journey.answers.steps import Span, reasoning_end, steps_with_equations
+from journey.answers.steps import reasoning_end
 from journey.generate.attempts.matched import (
     AttemptedProblem,
     MatchedDraw,
@@ -35,7 +35,16 @@ from journey.generate.attempts.matched import (
     provenance_of,
     usable_mistake,
 )
-from journey.generate.attempts.values import PREFIX, STEPS, draw_values
+from journey.generate.attempts.values import (
+    ESTIMATED,
+    PREFIX,
+    STEPS,
+    OwnStep,
+    as_lines,
+    draw_values,
+    own_step,
+    values_before,
+)
 from journey.generate.made import MadePair, Rejection
 from journey.generate.slips import checks
 from journey.generate.slips.annotated import Annotated, annotated
@@ -50,7 +59,6 @@ from journey.generate.slips.tree import Episode, assemble
 from journey.rng import rng_for
 from journey.schema import Arith, Attempt, Check, Problem, QuantityClaim
 
-_TERSE_END = re.compile(r" +\.(?: +|$)")  # of a step in terse notation, where a full stop is a word of its own
 LIKE = {
     "wrong operation": ("operation", "swap"),
     "wrong number": ("operand", "misread"),
@@ -63,7 +71,7 @@ def make(
     attempted: AttemptedProblem, source: WrongStepSource, settings: MatchedSettings, seed: int, attempt: int
 ) -> MadePair | Rejection:
     """The pair of one kind, or why the problem gives none."""
-    refused = attempted.refusal()
+    refused = attempted.refusal(settings.located)
     if refused is not None:
         return refused
     problem = attempted.problem
@@ -71,14 +79,15 @@ def make(
     if not endings:
         return Rejection("no_right_attempt_is_read")
     usable = _usable(attempted, endings, settings)
-    if not settings.oracle_timed and not any(each.mistake.kind == "false equation" for each in attempted.wrong()):
+    known = attempted.wrong(settings.located)
+    if not settings.oracle_timed and not any(each.mistake.kind in ("false equation", ESTIMATED) for each in known):
         return Rejection("oracle_timed", "no check on question and text refutes a wrong step")
     if not usable:
         return Rejection("no_right_ending", f"no right attempt comes after a wrong one (ending: {settings.ending})")
     drawn = draw(attempted, usable, settings, seed, attempt)
     abandoned = _abandoned(problem, drawn.wrong) if drawn.ending == "fresh" else None
     graph = abandoned or drawn.right.read
-    step = _place(graph, _before(drawn.wrong))
+    step = _place(graph, values_before(drawn.wrong))
     assert step is not None
     rng = rng_for("slip", source, seed, problem.id, attempt)
     episode = _episode(attempted, drawn, graph, step, source, settings, rng)
@@ -91,16 +100,22 @@ def make(
     facts = provenance_of(attempted, drawn, source, settings, (seed, attempt), episode.slip.claim)
     if source == "own" and not isinstance(episode.slip.claim, Arith):
         facts |= {"proof": drawn.wrong.mistake.proof, **({} if drawn.clean else {"oracle_timed": True})}
+    if drawn.wrong.mistake.counts is not None:
+        facts["estimate"] = list(
+            drawn.wrong.mistake.counts
+        )  # right continuations and all, before the step and after it
     return _told_of(made, problem, facts, "own" if source == "own" else "injected")
 
 
 def _told_of(made: MadePair, problem: Problem, facts: Mapping[str, Any], origin: str) -> MadePair:
     """A pair with the user's own problem in it, what is known of its attempts, and whose its mistakes are."""
     pair = msgspec.structs.replace(made.pair, provenance={**made.pair.provenance, **facts}, problem=problem)
+    known: dict[str, Any] = {"origin": origin, "proof": facts["proof"]}
     nodes = tuple(
-        msgspec.structs.replace(node, origin=origin, proof=facts["proof"]) if node.role == "mistake" else node
-        for node in made.tree.nodes
+        msgspec.structs.replace(node, **known) if node.role == "mistake" else node for node in made.tree.nodes
     )
+    if facts["proof"] == ESTIMATED:  # what it should have been is not known, so it claims nothing that could be refuted
+        nodes = tuple(msgspec.structs.replace(node, claim=None, truth=None, check=None) for node in nodes)
     return MadePair(msgspec.structs.replace(made.tree, problem=problem, nodes=nodes), pair)
 
 
@@ -117,15 +132,15 @@ def stitch(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | R
         for each in attempted.wrong()
         if isinstance(each.mistake.claim, Arith)
         and (own := own_step(each)) is not None
-        and len(list(_further(each, own, 0, len(own.further)))) == len(own.further)
         and (graph := _abandoned(problem, each)) is not None
+        and len(list(_further(each, own, graph, len(graph.steps) - 1, len(own.further)))) == len(own.further)
     ]
     if not wrong:
         return Rejection("no_wrong_attempt_to_its_end", "a false equation, and every later step follows from it")
     rng = rng_for("stitch", seed, problem.id, attempt)
     right = endings[rng.randrange(len(endings))]
     failed, own, graph = wrong[rng.randrange(len(wrong))]
-    step = _place(graph, _before(failed))
+    step = _place(graph, values_before(failed))
     assert step is not None
     delay = len(own.further)
     drawn = MatchedDraw(failed, right, step, "fresh", clean=False, delay=delay, rechecked=())
@@ -149,15 +164,21 @@ def _usable(
 ) -> list[UsableMistake[Annotated]]:
     """The wrong attempts that a right path can come after, in their order: its next step is what the wrong one should have been.
 
-    Wrong steps are false equations, and with `oracle_timed` also those that only the gold solution refutes.
+    Wrong steps are false equations, and with `oracle_timed` also those that only the gold solution refutes. Of an estimated one
+    no more is known than that the right path's next step has another value.
     """
     found = []
-    for wrong in attempted.wrong():
-        claim = wrong.mistake.claim
-        if own_step(wrong) is None or not (isinstance(claim, Arith) or settings.oracle_timed):
+    for wrong in attempted.wrong(settings.located):
+        claim, before, step = wrong.mistake.claim, values_before(wrong), own_step(wrong)
+        estimated = wrong.mistake.proof == ESTIMATED
+        if step is None or not (isinstance(claim, Arith) or settings.oracle_timed or estimated):
             continue
-        before, truth = _before(wrong), Fraction(str(wrong.mistake.truth))
-        sharing = [each for each in endings if _next_value(each.read, before) == truth]
+        values = [_next_value(each.read, before) for each in endings]
+        if estimated:
+            fitting = [value is not None and value != step.false.claimed for value in values]
+        else:
+            fitting = [value == Fraction(str(wrong.mistake.truth)) for value in values]
+        sharing = [each for each, fits in zip(endings, fitting, strict=True) if fits]
         whole = endings if isinstance(claim, Arith) and _abandoned(attempted.problem, wrong) else []
         one = usable_mistake(wrong, len(before), sharing, whole, settings)
         if one is not None:
@@ -185,38 +206,49 @@ def read(problem: Problem, attempt: Attempt) -> Annotated | None:
     """The graph of a right attempt's own steps; None where they cannot be read to the answer."""
     body = attempt.text[: reasoning_end(attempt.text)].replace("<think>", "").replace("</think>", "").strip()
     try:
-        return annotated(msgspec.structs.replace(problem, solution=as_lines(body)))
+        return _annotated(problem, as_lines(body), problem.answer)
     except Unreadable:
         return None
 
 
-def as_lines(text: str) -> str:
-    """Terse notation as a solution that people write: a line a step, `6 * 4 = 24.`; anything else as it is."""
-    if not _TERSE_END.search(text):
-        return text
-    return re.sub(r"(?<=\d) {2,}", " ", _TERSE_END.sub(".\n", text)).strip()
+def _annotated(problem: Problem, solution: str, answer: str) -> Annotated:
+    """The graph of steps that may name their quantities by the problem's letters, in any order. Raises Unreadable.
+
+    Letters and quotable sentences (`spans`) of the problem are put in the order of these steps. A calculation that the problem
+    does not tell has no sentence: whoever quoted one would give a false reason.
+    """
+    letters: list[str] = problem.facts.get("letters", [])
+    graph = annotated(msgspec.structs.replace(problem, solution=solution, answer=answer), letters)
+    facts = dict(problem.facts)
+    told = [_letter(step.text, letters) for step in graph.steps]
+    if any(told) and all(len(step.equations) == 1 for step in graph.steps):
+        ordered = [letter or letters[place] for place, letter in enumerate(told) if letter or place < len(letters)]
+        facts["letters"] = ordered + [letter for letter in letters if letter not in ordered]
+    if "spans" in facts:
+        calculations = _gold_calculations(problem.question, problem.solution or "", problem.answer)
+        said = dict(zip(calculations, facts["spans"], strict=False))
+        facts["spans"] = [said.get(each) for each in _calculations(graph)]
+    return replace(graph, problem=msgspec.structs.replace(graph.problem, facts=facts))
 
 
-@dataclass(frozen=True)
-class OwnStep:
-    """An attempt's wrong step: where it stands, its equations with the wrong one, and the steps after it."""
+@lru_cache(maxsize=64)
+def _gold_calculations(question: str, solution: str, answer: str) -> list[tuple[tuple[str, ...], Fraction]]:
+    """Those of a worked solution, read once for all attempts at its problem; none where it cannot be read."""
+    try:
+        return _calculations(annotated(Problem("", question, answer, "", solution=solution)))
+    except Unreadable:
+        return []
 
-    span: Span
-    equations: list[Equation]
-    false: Equation
-    further: list[tuple[Span, list[Equation]]]
+
+def _calculations(graph: Annotated) -> list[tuple[tuple[str, ...], Fraction]]:
+    """The numbers and signs of every calculation, in whatever order they are written, with its value."""
+    return [(tuple(sorted(each.tokens)), each.value) for step in graph.steps for each in step.equations]
 
 
-def own_step(attempt: Attempt) -> OwnStep | None:
-    """The step of an attempt's first mistake; None where no equation of it is the claim that is wrong."""
-    found, claim = steps_with_equations(attempt.text), attempt.mistake.claim
-    for place, (span, written) in enumerate(found):
-        if span == attempt.mistake.span:
-            wrong = [each for each in written if not each.true]
-            if isinstance(claim, QuantityClaim):
-                wrong = [each for each in written if each.claimed == Fraction(claim.value)]
-            return OwnStep(span, written, wrong[0], found[place + 1 :]) if wrong else None
-    return None
+def _letter(text: str, letters: Sequence[str]) -> str:
+    """The letter that a step names its quantity by, `c` of `c = 12 + 5 = 17.`; empty where it names none."""
+    head = text.partition("=")[0].strip()
+    return head if head in letters else ""
 
 
 def _abandoned(problem: Problem, attempt: Attempt) -> Annotated | None:
@@ -233,21 +265,11 @@ def _abandoned(problem: Problem, attempt: Attempt) -> Annotated | None:
         return None
     body = f"{text[:start]}{shown}{text[end : own.span[1]]}".replace("<think>", "").replace("</think>", "").strip()
     try:
-        graph = annotated(msgspec.structs.replace(problem, solution=as_lines(body), answer=str(own.false.exact)))
+        graph = _annotated(problem, as_lines(body), str(own.false.exact))
     except Unreadable:
         return None
     # No step of it is the last one of a solution: nothing of it is what the question asks.
-    return replace(graph, final="") if _place(graph, _before(attempt)) == len(graph.steps) - 1 else None
-
-
-def _before(attempt: Attempt) -> list[Fraction]:
-    """The values computed before the mistake, in order."""
-    values: list[Fraction] = []
-    for span, written in steps_with_equations(attempt.text):
-        if span == attempt.mistake.span:
-            break
-        values += [equation.claimed for equation in written]
-    return values
+    return replace(graph, final="") if _place(graph, values_before(attempt)) == len(graph.steps) - 1 else None
 
 
 def _next_value(graph: Annotated, before: Sequence[Fraction]) -> Fraction | None:
@@ -332,7 +354,7 @@ def _own_episode(
     """The policy's own step and those that follow from it, noticed for a reason that refutes its equation."""
     own = own_step(drawn.wrong)
     assert own is not None
-    if isinstance(drawn.wrong.mistake.claim, QuantityClaim):
+    if isinstance(drawn.wrong.mistake.claim, QuantityClaim) or drawn.wrong.mistake.proof == ESTIMATED:
         return _another_way(drawn, own, graph, step, delay)
     text, equation = as_lines(drawn.wrong.text[slice(*own.span)]), own.false
     if places(equation.claimed) is None:
@@ -346,9 +368,9 @@ def _own_episode(
     reasons = [each for each in checks.arithmetic(slip) if notice_contradicts(slip.value, slip.truth, each.check)]
     if not reasons:
         return Rejection("nothing_contradicts", "own")
-    brief = f"{brief_tokens(equation.tokens)} = {brief_number(equation.claimed)} ."
+    brief = _brief(graph, step, text, equation)
     wrong = WrongStep(step, text, brief, {calculation.id: equation.claimed})
-    return Episode(slip, wrong, tuple(_further(drawn.wrong, own, step, delay)), choose(reasons, rng))
+    return Episode(slip, wrong, tuple(_further(drawn.wrong, own, graph, step, delay)), choose(reasons, rng))
 
 
 def _another_way(
@@ -360,24 +382,39 @@ def _another_way(
         return Rejection("nothing_contradicts", "own")
     claim = QuantityClaim(right.id, str(value))
     slip = Slip(str(drawn.wrong.mistake.kind), step, step, right, claim, value, own.false.tokens)
-    brief = f"{brief_tokens(own.false.tokens)} = {brief_number(value)} ."
-    wrong = WrongStep(step, as_lines(drawn.wrong.text[slice(*own.span)]), brief, {right.id: value})
+    text = as_lines(drawn.wrong.text[slice(*own.span)])
+    wrong = WrongStep(step, text, _brief(graph, step, text, own.false), {right.id: value})
     slots = {"x": show(value), "v": show(right.value), "expr": right.expression}
     check = Check("another way", "x", "=", right.expression)
     said = f"check {brief_tokens(right.tokens)} = {brief_number(right.value)} not {brief_number(value)} ."
     return Episode(
-        slip, wrong, tuple(_further(drawn.wrong, own, step, delay)), checks.Reason("another_way", check, slots, said)
+        slip,
+        wrong,
+        tuple(_further(drawn.wrong, own, graph, step, delay)),
+        checks.Reason("another_way", check, slots, said),
     )
 
 
-def _further(attempt: Attempt, own: OwnStep, step: int, delay: int) -> Iterator[WrongStep]:
+def _brief(graph: Annotated, step: int, text: str, equation: Equation, later: int = 0) -> str:
+    """A step of the policy in terse notation, under its own letter, else that of the graph's step or so many quantities later."""
+    letters: Sequence[str] = graph.problem.facts.get("letters", [])
+    number = int(graph.steps[step].equations[-1].id[1:]) - 1 + later
+    letter = _letter(text, letters) or (letters[number] if number < len(letters) else "")
+    head = f"{letter} = " if letter else ""
+    return f"{head}{brief_tokens(equation.tokens)} = {brief_number(equation.claimed)} ."
+
+
+def _further(attempt: Attempt, own: OwnStep, graph: Annotated, step: int, delay: int) -> Iterator[WrongStep]:
     """The policy's next steps, as many as are wanted, as long as they follow rightly from the wrong value."""
     wrong = {own.false.claimed}
+    later = 1
     for span, written in own.further[:delay]:
         exact = all(each.exact == each.claimed for each in written)
         if not exact or not any(number in wrong for each in written for number in each.numbers):
             return
-        said = [f"{brief_tokens(each.tokens)} = {brief_number(each.claimed)} ." for each in written]
+        text = as_lines(attempt.text[slice(*span)])
+        said = [_brief(graph, step, text, each, later + n) for n, each in enumerate(written)]
+        later += len(written)
         values = {str(n): each.claimed for n, each in enumerate(written)}
         wrong |= set(values.values())
-        yield WrongStep(step, as_lines(attempt.text[slice(*span)]), " ".join(said), values, as_written=True)
+        yield WrongStep(step, text, " ".join(said), values, as_written=True)

@@ -7,15 +7,17 @@ by how often the policy errs in each.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
 from journey.answers.claims import evaluate
-from journey.answers.equations import is_number, join
+from journey.answers.equations import Equation, is_number, join
 from journey.answers.prose_numbers import places
-from journey.answers.steps import steps_with_equations
+from journey.answers.steps import Span, steps_with_equations
 from journey.schema import Arith, Attempt, QuantityClaim
 
 Values = Callable[[Sequence[str], Fraction, Random], Iterable[Fraction]]
@@ -23,6 +25,8 @@ _SIGNS = "+-*/"
 _TRIES = 12  # values drawn of a class that has no list of them
 NEAR = Fraction(1, 10)  # of the exact value: a value this close is `near`
 PREFIX = "value: "  # of these classes, among those of searches
+ESTIMATED = "estimated"  # proof, and kind, of a step after which continuations stop succeeding
+_TERSE_END = re.compile(r" +\.(?: +|$)")  # of a step in terse notation, where a full stop is a word of its own
 STEPS = "step: "  # of steps that are true equations and wrong ones, by the kind of mistake
 
 
@@ -152,3 +156,44 @@ def count_value_errors(attempts: Iterable[Attempt]) -> Counter[str]:
             elif isinstance(attempt.mistake.claim, QuantityClaim):
                 counts[STEPS + str(attempt.mistake.kind)] += 1
     return counts
+
+
+def as_lines(text: str) -> str:
+    """Terse notation as a solution that people write: a line a step, `6 * 4 = 24.`; anything else as it is."""
+    if not _TERSE_END.search(text):
+        return text
+    return re.sub(r"(?<=\d) {2,}", " ", _TERSE_END.sub(".\n", text)).strip()
+
+
+@dataclass(frozen=True)
+class OwnStep:
+    """An attempt's wrong step: where it stands, its equations with the wrong one, and the steps after it."""
+
+    span: Span
+    equations: list[Equation]
+    false: Equation
+    further: list[tuple[Span, list[Equation]]]
+
+
+def own_step(attempt: Attempt) -> OwnStep | None:
+    """The step of an attempt's first mistake; None where no equation of it is the claim that is wrong."""
+    found, claim = steps_with_equations(attempt.text), attempt.mistake.claim
+    for place, (span, written) in enumerate(found):
+        if span == attempt.mistake.span:
+            wrong = [each for each in written if not each.true]
+            if attempt.mistake.proof == ESTIMATED:
+                wrong = written[-1:]
+            if isinstance(claim, QuantityClaim):
+                wrong = [each for each in written if each.claimed == Fraction(claim.value)]
+            return OwnStep(span, written, wrong[0], found[place + 1 :]) if wrong else None
+    return None
+
+
+def values_before(attempt: Attempt) -> list[Fraction]:
+    """The values computed before the mistake, in order."""
+    values: list[Fraction] = []
+    for span, written in steps_with_equations(attempt.text):
+        if span == attempt.mistake.span:
+            break
+        values += [equation.claimed for equation in written]
+    return values

@@ -154,6 +154,14 @@ class Sudoku:
 
     def played(self, problem: Problem, state: Grid, move: str) -> Grid | str:
         """The grid with one more digit; only an empty cell can get one, and only one that its units allow."""
+        after = self.mistaken(problem, state, move)
+        if isinstance(after, str):
+            return after
+        cell = next(cell for cell, digit in enumerate(after) if digit != state[cell])
+        return after if after[cell] in candidates(state, cell) else "move_not_allowed"
+
+    def mistaken(self, problem: Problem, state: Grid, move: str) -> Grid | str:
+        """The grid with one more digit in an empty cell, also one that its units have already: what a mistake may write."""
         size = size_of(state)
         written = {
             f"{brief_cell(cell, size)} = {digit}": (cell, digit)
@@ -163,7 +171,7 @@ class Sudoku:
         if move not in written:
             return "move_unreadable"
         cell, digit = written[move]
-        return "move_not_allowed" if state[cell] or digit not in candidates(state, cell) else filled(state, cell, digit)
+        return "move_not_allowed" if state[cell] else filled(state, cell, digit)
 
     def first_mistake(self, problem: Problem, text: str) -> FirstMistake:
         """The first digit that is not the one of the completion, or a wrong answer."""

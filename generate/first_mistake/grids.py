@@ -57,7 +57,7 @@ def first_mistake(problem: Problem, text: str) -> FirstMistake:
     for span, cell, digit in placements(text, size_of(grid)):
         after = filled(grid, cell, digit)
         if digit != solution[cell]:
-            kind = _kind(grid, cell, digit)
+            kind = kind_of(grid, cell, digit)
             return FirstMistake(kind, span, "checked:question", True, Reachable(after, 0), False)
         grid = after
     graded = grade(problem, text)
@@ -67,7 +67,8 @@ def first_mistake(problem: Problem, text: str) -> FirstMistake:
     return FirstMistake(kind, (reasoning_end(text), len(text)), "checked:question", True)
 
 
-def _kind(grid: Grid, cell: int, digit: int) -> str:
+def kind_of(grid: Grid, cell: int, digit: int) -> str:
+    """What is wrong with a digit that is not the completion's, as `first_mistake` names it."""
     if grid[cell]:
         return "filled cell"
     unit = next((unit for unit, digits in why_not(grid, cell).items() if digit in digits), None)

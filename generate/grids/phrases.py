@@ -1,7 +1,8 @@
 """What a told grid is made of: banks of phrases, each a choice made anew per step by the pair's own stream.
 
 Placeholders: {e} a placement such as `r1c2 = 4`, which stands in a text only where a digit is written; {c} its cell, {d}
-its digit, {o} the digits that fit, {w} what the cell sees, {n} the number of empty cells.
+its digit, {o} the digits that fit, {w} what the cell sees, {n} the number of empty cells, {h} a cell of
+the unit {u} that has the digit already.
 """
 
 from __future__ import annotations
@@ -105,6 +106,28 @@ BACKS: Bank = (
     "I return to {g}.",
     "So I clear everything since {g}.",
     "Once more from {g}.",
+)
+BACKS_AT_ONCE: Bank = (
+    "Back to {g}.",
+    "I go back to {g}.",
+    "I take that digit out of {g} again.",
+    "Once more {g}.",
+    "I return to {g}.",
+    "So I clear {g}.",
+)
+CLASHES: Bank = (
+    "But {h} in the same {u} is {d} already.",
+    "Wait, {h} is {d}, and it is in the same {u}.",
+    "No: {h}, in its {u}, has {d}.",
+    "That cannot be, since {h} in that {u} has {d}.",
+    "Hmm, {d} stands in {h}, in the same {u}.",
+    "But then {c} and {h} would both have {d} in one {u}.",
+)
+RECHECKS: Bank = (
+    "Checking {c}: no other {d} in its row, column or box.",
+    "Is {d} right for {c}? Its row, column and box have no other. Yes.",
+    "A look back at {c}: {d} clashes with nothing.",
+    "{c} again: {d} stands once in its row, column and box. Good.",
 )
 UNNOTICED: Bank = (
     "{c} gets {d}: {e}.",

@@ -69,6 +69,7 @@ class _Work:
 @METHODS.add(
     "critique",
     model=True,
+    revision=2,
     problems=True,
     needs=("policy", "critic"),
     prompts=("critic", "critic_oracle", "step"),

@@ -26,7 +26,7 @@ from journey.schema import Problem
     needs=("rows with traces",),
     traces={each.name: each.described() for each in FORMATS},
     model=False,
-    revision=2,
+    revision=3,
 )
 class Import:
     """Traces that are there already (--problems FILE_OR_HUB_ID): a published data set that is known, or rows of one's own."""

@@ -9,7 +9,7 @@ from journey.generate.attempts.methods import MatchedMethod
 from journey.generate.protocols import METHODS
 
 
-@METHODS.add("injected", attempts=True, model=False, revision=3)
+@METHODS.add("injected", attempts=True, model=False, revision=4)
 class Injected(MatchedMethod):
     """The policy's right path with a slip in it, drawn evenly, noticed and corrected."""
 

@@ -9,7 +9,7 @@ from journey.generate.attempts.methods import MatchedMethod
 from journey.generate.protocols import METHODS
 
 
-@METHODS.add("own", attempts=True, model=False, revision=3)
+@METHODS.add("own", attempts=True, model=False, revision=4)
 class Own(MatchedMethod):
     """The policy's right path with its own wrong step in it, noticed and corrected."""
 

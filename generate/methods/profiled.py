@@ -9,7 +9,7 @@ from journey.generate.attempts.methods import MatchedMethod
 from journey.generate.protocols import METHODS
 
 
-@METHODS.add("profiled", attempts=True, model=False, revision=3)
+@METHODS.add("profiled", attempts=True, model=False, revision=4)
 class Profiled(MatchedMethod):
     """The policy's right path with a slip in it, drawn by how the policy errs, noticed and corrected."""
 

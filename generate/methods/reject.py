@@ -26,7 +26,7 @@ class RejectSettings(Settings):
     )
 
 
-@METHODS.add("reject", attempts=True, model=False, revision=3)
+@METHODS.add("reject", attempts=True, model=False, revision=4)
 class Reject:
     """Right attempts of the policy, without any mistake."""
 

@@ -30,7 +30,13 @@ NEEDS_POLICY = Rejection("needs_policy", "give --policy, the model that is asked
 
 
 @METHODS.add(
-    "rollouts", model=True, problems=True, needs=("policy",), may_need=("critic",), prompts=("judge", "reward", "step")
+    "rollouts",
+    model=True,
+    problems=True,
+    revision=2,
+    needs=("policy",),
+    may_need=("critic",),
+    prompts=("judge", "reward", "step"),
 )
 class Rollouts:
     """A policy's tree of steps, scored and searched, with its wrong branches told and left."""

@@ -29,7 +29,7 @@ class StitchSettings(Settings):
     )
 
 
-@METHODS.add("stitch", attempts=True, model=False, revision=3)
+@METHODS.add("stitch", attempts=True, model=False, revision=4)
 class Stitch:
     """A wrong attempt of the policy whole, then a right one of it."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -74,8 +74,10 @@ class _Source(NamedTuple):
     factor: bool = False
 
 
-def annotated(problem: Problem) -> Annotated:
-    """The graph of a problem's solution. Raises Unreadable with the reason it is counted under."""
+def annotated(problem: Problem, letters: Collection[str] = ()) -> Annotated:
+    """The graph of a problem's solution, whose steps may begin with one of these letters. Raises Unreadable with the reason it is
+    counted under.
+    """
     body = (problem.solution or "").rpartition("####")[0] or (problem.solution or "")
     longest = max(len(problem.question), len(body))
     if longest > MAX_CHARS:
@@ -91,7 +93,7 @@ def annotated(problem: Problem) -> Annotated:
     steps: list[SolutionStep] = []
     quantities = [quantity for quantity, _ in givens]
     count = 0
-    for step in _steps(body):
+    for step in _steps(body, letters):
         if (false := _false_line(step.text)) is not None:
             raise Unreadable("false_line", false)
         equations = []
@@ -152,21 +154,21 @@ def _link(equation: Calculation, operand: Operand, known: dict[Fraction, list[_S
     return replace(operand, sources=tuple(origins.items()))
 
 
-def _steps(body: str) -> Iterator[SolutionStep]:
+def _steps(body: str, letters: Collection[str]) -> Iterator[SolutionStep]:
     """Sentences as steps; one without a calculation joins the next one that has one, or the last."""
     waiting: tuple[str, str] | None = None
     last: SolutionStep | None = None
     for joint, raw in _sentences(body):
         if waiting:
             joint, raw = waiting[0], waiting[1] + joint + raw
-        step = read_step(joint, raw)
+        step = read_step(joint, raw, letters)
         waiting = None if step.equations else (joint, raw)
         if step.equations:
             if last:
                 yield last
             last = step
     if last:
-        yield read_step(last.joint, last.raw + "".join(waiting)) if waiting else last
+        yield read_step(last.joint, last.raw + "".join(waiting), letters) if waiting else last
 
 
 def _sentences(body: str) -> Iterator[tuple[str, str]]:

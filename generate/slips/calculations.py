@@ -8,7 +8,7 @@ its operands, its operator and its result, so that each can be changed. What is 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -116,10 +116,12 @@ def in_words(tokens: Sequence[str], *, part: bool = False) -> str:
     return re.sub(r"(?<![\d.])(\d+(?:\.\d+)?) \* 0?\.01(?!\d)", r"\1%", join(tokens))
 
 
-def read_step(joint: str, raw: str) -> SolutionStep:
-    """A step with its calculations; their ids and links are still open. Raises Unreadable."""
+def read_step(joint: str, raw: str, letters: Collection[str] = ()) -> SolutionStep:
+    """A step with its calculations; their ids and links are still open. `letters` may name what a step is about (`c = 12 + 5 =
+    17`). Raises Unreadable.
+    """
     text, numerals, equations, unread = read_solution(raw)
-    opaque = any(not _LABEL.search(text, 0, start) for start in unread)
+    opaque = any(not _LABEL.search(text, 0, start) and text[:start].strip() not in letters for start in unread)
     opaque = opaque or any(number.glued and not text[number.end + 1 : number.end + 2].isalpha() for number in numerals)
     calculations = tuple(Calculation.of(equation, numerals) for equation in equations)
     return SolutionStep(raw, text, joint, numerals, calculations, opaque)

@@ -124,6 +124,8 @@ def _quote(graph: Annotated, slip: Slip) -> tuple[str, tuple[int, int]] | tuple[
         return asked(question)
     index = int(slip.equation.id[1:]) - 1 - (slip.kind == "skipped")
     if spans and index < len(spans):
+        if spans[index] is None:  # a model's own step, which the question does not tell
+            return None, None
         start, end = spans[index]
         return question[start:end], (start, end)
     linked: list[Operand] = [slip.operand] if slip.operand is not None else []

@@ -308,10 +308,21 @@ def load_model(
 def load_classifier(ref: ModelRef, *, device: str | None = None) -> tuple[Any, PreTrainedTokenizerBase]:
     """A sequence classifier (a reward model) in evaluation mode, and its tokenizer; what its folder lacks is refused."""
     import torch
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoConfig, AutoModelForSequenceClassification
 
     device = device or best_device()
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    config = _load(
+        "configuration",
+        ref,
+        lambda: AutoConfig.from_pretrained(ref.source, revision=ref.revision, trust_remote_code=False),
+    )
+    kinds = config.architectures or ()
+    if any("ForTokenClassification" in kind for kind in kinds):  # its head has the same name, so it would load
+        raise UsageError(
+            f"{ref.name} rates every token (a process reward model), and one number for a text is asked for",
+            "give a sequence classifier",
+        )
     model, report = _load(
         "weights",
         ref,

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from journey import views
 from journey.errors import UsageError
+from journey.formats.finetune import TemplateFile
 from journey.models import policy
 from journey.models.load import pocket_folder
 from journey.schema import Pair, Problem, Trace
@@ -111,3 +114,19 @@ def end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int:
     if tokenizer.eos_token_id is None:
         raise UsageError("the tokenizer has no end-of-turn token", "set eos_token in its tokenizer_config.json")
     return int(tokenizer.eos_token_id)
+
+
+def undated(tokenizer: PreTrainedTokenizerBase) -> TemplateFile:
+    """The tokenizer's own template; one that writes the date gets a fixed one, so that tomorrow's texts are today's."""
+    dated = policy.tells_the_time(tokenizer)
+    return msgspec.structs.replace(policy.PLAIN, date=policy.TODAY if dated else None)
+
+
+def answered_ids(tokenizer: PreTrainedTokenizerBase, problem: Problem, text: str, own: TemplateFile) -> list[int]:
+    """What a reward model reads: a question with a text for its answer, as a chat where the tokenizer has a template for one."""
+    if tokenizer.chat_template:
+        messages = [{"role": "user", "content": problem.question}, {"role": "assistant", "content": text}]
+        dialogue = policy.render(tokenizer, messages, own, False)
+        return list(tokenizer(dialogue, add_special_tokens=False)["input_ids"])
+    words = problem.question if covers(tokenizer, problem.question) else problem.brief or problem.question
+    return list(tokenizer(f"{words} {text}")["input_ids"])

@@ -35,6 +35,7 @@ STAGES: dict[str, type[BaseModel]] = {
     "finetune": FinetuneSettings,
     "evaluate": EvaluateSettings,
 }
+EVERY_METHOD = ".*."  # in an axis: generate.*.rechecks is that setting of every method of the recipe
 OF_THE_WHOLE = ("name", "summary", "claims", "kept", "differs", "sweep")  # no settings of a run's result
 # What is asked, and how it is compared.
 ASKED = (
@@ -66,7 +67,7 @@ def axes_of(recipe: Recipe, over: Sequence[str], sets: Mapping[str, Any]) -> lis
         axis = SweepAxis(full_name(setting), _values(setting, values))
         if axis.setting in [other.setting for other in axes]:
             raise UsageError(f"{setting} is an axis twice", "list all its values in one")
-        if _has(sets, axis.setting):
+        if any(_has(sets, setting) for setting in _spelled_out(axis.setting, sets)):
             raise UsageError(f"{setting} is an axis, and --set fixes it", "leave one of them out")
         axes.append(axis)
     return axes
@@ -78,15 +79,40 @@ def grid(recipe: Recipe, axes: Sequence[SweepAxis], sets: Mapping[str, Any]) -> 
         raise UsageError(f"{number:,} points are more than a sweep has, {MOST_POINTS}", "list fewer values")
     points: list[GridPoint] = []
     for values in product(*(axis.values for axis in axes)):
-        overrides = merge(sets, *(_nested(axis.setting, value) for axis, value in zip(axes, values, strict=True)))
         try:
-            settings = resolve(_without_claims(recipe), overrides)
+            settings = resolve(_without_claims(recipe), _overrides(recipe, axes, values, sets))
         except UsageError as error:
             error.args = (f"at {in_words(axes, values)}: {error}",)
             raise
         points.append(GridPoint(_folder(axes, values), values, settings))
     _refuse_alike(axes, points)
     return points
+
+
+def _spelled_out(setting: str, sets: Mapping[str, Any]) -> list[str]:
+    """A setting, or where it is that of every method, those of the methods that `sets` names."""
+    if EVERY_METHOD not in setting:
+        return [setting]
+    named = (sets.get("generate") or {}).get("options") or {}
+    return [setting.replace(EVERY_METHOD, f".{name}.") for name in named]
+
+
+def _overrides(
+    recipe: Recipe, axes: Sequence[SweepAxis], values: Sequence[Any], sets: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings of a point: its value on every axis, written for each method where the axis is of all of them."""
+    placed = list(zip([axis.setting for axis in axes], values, strict=True))
+    plain = merge(sets, *(_nested(setting, value) for setting, value in placed if EVERY_METHOD not in setting))
+    if all(EVERY_METHOD not in setting for setting, _ in placed):
+        return plain
+    methods = resolve(_without_claims(recipe), plain).generate.method
+    of_all = [
+        _nested(setting.replace(EVERY_METHOD, f".{name}."), value)
+        for setting, value in placed
+        if EVERY_METHOD in setting
+        for name in methods
+    ]
+    return merge(plain, *of_all)
 
 
 def _parsed(text: str) -> tuple[str, Any]:
@@ -98,7 +124,8 @@ def _parsed(text: str) -> tuple[str, Any]:
 
 
 def full_name(setting: str) -> str:
-    """The setting with `options` before a method's or filter's name: generate.search.width is generate.options.search.width.
+    """The setting with `options` before a method's or filter's name: generate.search.width is generate.options.search.width,
+    and generate.*.rechecks that setting of every method.
 
     Raises UsageError for what is no axis.
     """
@@ -118,6 +145,8 @@ def full_name(setting: str) -> str:
             f"{setting} is no axis: it changes what is asked or how it is compared, so points could not be paired",
             "sweep what is trained or how it answers; set this one with --set",
         )
+    if "*" in full and not (full.startswith("generate.options.*.") and full.count("*") == 1):
+        raise UsageError(f"{setting} is no axis: * stands for every method", "e.g. --over 'generate.*.rechecks=0,0.2'")
     if full in STAGES or full == "warm":
         raise UsageError(f"{setting} is a stage, no setting of one", f"see `journey list settings {stage}`; {EXAMPLE}")
     return full

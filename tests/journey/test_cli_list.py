@@ -70,7 +70,7 @@ def test_settings_of_a_method_are_all_there_with_range_default_and_meaning() -> 
         "typed": "slips.rate",
         "takes": "number, 0 to 1",
         "default": "0.2",
-        "meaning": "share of the steps that get a mistake; one at least in a journey that is not clean, none at all with 0",
+        "meaning": "share of the steps that get a mistake; one at least in a journey that is not clean (see least), none at all with 0",
     }
     for entry in METHODS.entries():
         named = [setting["name"] for setting in told("methods", entry.name)["settings"]]

@@ -120,6 +120,27 @@ def test_an_axis_cannot_be_set_too() -> None:
         planned("finetune.rank=4,8", sets={"finetune": {"rank": 2}})
 
 
+def test_an_axis_can_be_a_setting_of_every_method() -> None:
+    matched = {
+        "sample": {"family": "countdown@1", "policy": ["pocket"], "limit": 20},
+        "generate": {"method": ["own", "injected"]},
+        "finetune": {"arms": ["shortcut", "journey:own"]},
+    }
+    made = planned("generate.*.rechecks=0.0,0.2", **matched)
+    assert [point.folder for point in made.points] == ["rechecks-0.0", "rechecks-0.2"]
+    for point, share in zip(made.points, (0.0, 0.2), strict=True):
+        options = point.settings.generate.options
+        assert [options[name]["rechecks"] for name in ("own", "injected")] == [share, share]
+    with pytest.raises(UsageError, match="--set fixes it"):
+        planned(
+            "generate.*.rechecks=0.0,0.2",
+            sets={"generate": {"options": {name: {"rechecks": 0.3} for name in ("own", "injected")}}},
+            **matched,
+        )
+    with pytest.raises(UsageError, match="every method"):
+        planned("finetune.*.rank=4,8")
+
+
 @pytest.mark.parametrize(
     ("axis", "shared"),
     [

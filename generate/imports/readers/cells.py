@@ -21,10 +21,11 @@ _BOX_ROOM = 2000  # characters
 _BOX_ALONE = re.compile(r"^[ \t$*\\\[\]().]*\\boxed\{[^\n]{0,300}\}[ \t$*\\\[\]().]*$", re.MULTILINE)
 _EMPTY_MATH = re.compile(r"\\\[\s*\\\]\.?|\$\$\s*\$\$\.?")
 _STATEMENT = re.compile(
-    r"\n*^[ \t#*]*(?:(?:so|thus|therefore|hence|and)?,?\s*(?:the )?(?:final )?answer(?: is)?\b[^\n]{0,200}|#### ?[^\n]{0,200})"
+    r"\n*^[ \t#*]*(?:(?:so|thus|therefore|hence|and)?,?\s{0,2}(?:the )?(?:final )?answer(?: is)?\b[^\n]{0,200})"
     r"(?:\n+[^\n]{0,100})?\s*\Z",
     re.IGNORECASE | re.MULTILINE,
 )
+_HASHED = re.compile(r"\s*####[ \t]?[^\n#]{0,200}\s*\Z")  # GSM8K's way to state an answer, behind the last words
 
 
 class TraceRow:
@@ -109,7 +110,8 @@ def plain(text: str) -> str:
 
 def stated_away(text: str) -> str:
     """A text without last lines that say no more than the answer: every trace has its own one for that."""
-    return _STATEMENT.sub("", text[-600:]).join((text[:-600], "")) if len(text) > 600 else _STATEMENT.sub("", text)
+    before, end = text[:-600], text[-600:]
+    return f"{before}{_STATEMENT.sub('', _HASHED.sub('', end))}"
 
 
 def unboxed(text: str) -> str:

@@ -41,6 +41,8 @@ def test_every_problem_gives_a_pair_of_each_kind_or_none(folder: Path, tmp_path:
         ("--method own --family countdown@1", "--attempts is given beside problems"),
         ("--method own --policy nobody", "nobody"),
         ("--method own,injected --set own.clean=0.5", "matched journeys have one setting for all"),
+        ("--method own,injected --set own.located=checked,estimated", "injected.located = checked: matched journeys"),
+        ("--method injected,own --set own.located=estimated", "own.located = estimated: matched journeys"),
         ("--method own --set injected.clean=0.5", "settings of method injected, which makes none"),
     ],
 )

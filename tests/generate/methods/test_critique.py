@@ -140,3 +140,28 @@ def test_a_search_is_criticised_in_its_own_notation() -> None:
     assert isinstance(one, MadePair) and one.pair.journey.answer == "(16 - 2) * 1"
     assert [role for role, _ in told(one)] == ["plan", "mistake", "notice", "backtrack", "correction", "step", "answer"]
     assert one.pair.provenance.get("prompts") is None
+
+
+TWINS = COUNTDOWN.build((48, 32, 32), 16, level=1)
+GOOD = (" try 48 - 32 = 16 left 32 16 .", " 32 - 16 = 16 yes .", " \\boxed{ 32 - ( 48 - 32 ) }")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_false_first_move_is_told_with_the_numbers_that_it_leaves(seed: int) -> None:
+    """It was told as a last one: "32 - 32 = 2 does not reach 16", while 48 and 2 were left."""
+    policy, critic = writes(" try 32 - 32 = 2 left 48 2 .", *GOOD), says(" dead end .", " ", " yes .")
+    [one] = asked.make("critique", [TWINS], facts("compact"), Answering(policy=policy, critic=critic), seed=seed)
+    assert isinstance(one, MadePair), one
+    mistake = next(text for role, text in told(one) if role == "mistake")
+    assert "32 - 32 = 2" in mistake and "48 and 2" in mistake
+
+
+def test_a_dead_end_speaks_of_no_result_that_was_not_told() -> None:
+    """ "That is not 16" after "What remains is 80 and 32"."""
+    notices = set()
+    for seed in range(40):
+        policy, critic = writes(" try 48 + 32 = 80 left 80 32 .", *GOOD), says(" dead end .", " ", " yes .")
+        [one] = asked.make("critique", [TWINS], facts("compact"), Answering(policy=policy, critic=critic), seed=seed)
+        assert isinstance(one, MadePair), one
+        notices.add(next(text for role, text in told(one) if role == "notice"))
+    assert len(notices) > 4 and not [text for text in notices if text.startswith("That")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -183,3 +184,37 @@ class TestProblemsInWords:
         assert all(isinstance(one, MadePair) for one in made)
         [prompts] = {str(one.pair.provenance["prompts"]) for one in made if isinstance(one, MadePair)}
         assert "step" in prompts
+
+
+IN_SYMBOLS = next(
+    each for each in map(ARITHMETIC.problem, [0] * 50, range(50), [1] * 50) if each.facts["form"] == "symbols"
+)
+
+
+class TestAWrongNumber:
+    """`d = 81 - 54 = 27` was noticed by "Wait, 81 - 40 is 41, not 27", which nobody had said."""
+
+    def told(self, seed: int) -> list[tuple[str, str, str]]:
+        lines = [line.split("<<")[1].split(">>")[0] for line in (IN_SYMBOLS.solution or "").split("\n")[:-1]]
+        letters = IN_SYMBOLS.facts["letters"]
+
+        def policy(request: ModelRequest) -> str:
+            done = request.begun.count(" .")
+            if done == len(lines):
+                return f" \\boxed{{ {IN_SYMBOLS.answer} }}"
+            left, value = lines[done].split("=")
+            if done == 0 and request.draw == 0:
+                return f" {letters[0]} = 7 + 8 = 15 ."
+            return f" {letters[done]} = {' '.join(re.split(r'([-+*])', left))} = {value} ."
+
+        [made] = asked.make("rollouts", [IN_SYMBOLS], facts(), Answering(policy=policy), seed=seed, width=2)
+        assert isinstance(made, MadePair), made
+        return [(segment.role, segment.text.strip(), segment.brief) for segment in made.pair.journey.segments]
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_the_notice_names_both_calculations(self, seed: int) -> None:
+        told = self.told(seed)
+        assert [role for role, _, _ in told][:4] == ["mistake", "notice", "backtrack", "correction"]
+        right = told[3][2].split(" = ")[1]
+        assert "7 + 8" in told[1][1] and right in told[1][1] and "not 15" not in told[1][1]
+        assert told[1][2] == f"check {right} not 7 + 8 ."
