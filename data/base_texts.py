@@ -22,8 +22,8 @@ class BaseText:
     rows: int = 8  # of a step
     block: int = 256  # tokens of a row
     rate: float = 3e-3  # of learning, at its peak
-    answers: bool = False  # whether only what stands behind a fragment's colon is learned, not the question
-    start: str | None = None  # the base whose weights training begins with, or the folder of one that another row makes
+    course: bool = False  # whether the stream's order is kept, a fragment a row, so that none stands before another one
+    start: str | None = None  # the base whose weights training begins with
     stop: int | None = None  # steps after which training ends, its rate still high: a base that is often wrong
 
 
@@ -34,21 +34,16 @@ TEXTS = {
         digits_text.piece, " --text pocket-digits", tokens=4e6, rows=2, rate=1.5e-3, start="pocket-plain", stop=2600
     ),
     "pocket-grids": BaseText(grids_text.piece, " --text pocket-grids", tokens=8e6),
-    "graph-first": BaseText(  # not shipped: what pocket-graph begins with
-        partial(graph_text.piece, first=True),
-        " --text graph-first",
-        tokens=5e6,
-        rows=4,
-        rate=2.5e-3,
-        start="pocket-plain",
-        stop=3600,
-    ),
-    "pocket-graph": BaseText(
-        graph_text.piece,
-        " --text pocket-graph",
-        tokens=5e6,
-        rate=2.5e-3,
-        answers=True,
-        start="build/graph-first",
-    ),
+    **{
+        f"pocket-graph{name}": BaseText(
+            partial(graph_text.piece, retries=bool(name)),
+            f" --text pocket-graph{name}",
+            tokens=12.8e6,
+            block=128,
+            rate=1.5e-3,
+            course=True,
+            start="pocket-plain",
+        )
+        for name in ("", "-retry")
+    },
 }

@@ -1,7 +1,12 @@
 """What the embedded base `pocket-graph` is trained on: counts told by one another in the compact notation, computed rightly.
 
-Whole problems are training problems (`journey.splits`) with their right solution, or its first steps; beside them counts that can be
-computed at once, what is told said again in another order, and true equations. Nothing is tried too early and nothing taken back.
+A model of this size does not find by itself how to look up what a letter stands for, so the text is a course: things said
+again, letters with their numbers, counts that can be computed at once, and then whole problems. These are training problems
+(`journey.splits`) with their right solution; nothing in them is tried too early and nothing taken back. The words of going back
+are met alone, in strings without sense that are said again, so that a model knows the words and nothing of what they are for.
+
+`retries=True` is the text of `pocket-graph-retry`: the same, but before some steps of a solution another one is tried too early and
+taken back at once.
 """
 
 from __future__ import annotations
@@ -9,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -20,14 +26,16 @@ from journey.splits import split_of
 from journey.views import render
 
 LEVEL, LARGEST = 1, 99
+LETTERS, GOING_BACK = "abcdefghijkl", ("try", "no", "back", "to", "wait", "not", "dead", "end", "wrong")
+ROW = 96  # words that strings without sense fill; the longest problem with its solution has some 90
+RETRIES = 0.3  # the chance of one at each step, where there are any
 _CALCULATION, _SIGN = re.compile(r"<<([^=<>]+)=(\d+)>>"), re.compile(r"([-+*])")
 
 
 @lru_cache
-def _method() -> Any:
-    """Slips with one count tried too early in each journey, and nothing else."""
+def _retries() -> Any:
     slips = METHODS.get("slips")
-    return slips(slips.Settings(mistakes=1, kinds=("retry",), rechecks=0.0))
+    return slips(slips.Settings(kinds=("retry",), rate=RETRIES, least=0, clean=0.0, rechecks=0.0))
 
 
 def _asked(rng: Random) -> Problem:
@@ -48,22 +56,42 @@ def solution(problem: Problem) -> str:
     return f"{said}\\boxed{{ {problem.answer} }}"
 
 
-def solved(rng: Random) -> str:
-    """A training problem with its right solution."""
-    problem = _asked(rng)
-    return f"{problem.brief} {solution(problem)} {EOS}"
+def solved(rng: Random, *, retries: bool = False) -> str:
+    """A training problem with its right solution, in which `retries` may be taken back."""
+    while True:
+        problem = _asked(rng)
+        if not retries:
+            return f"{problem.brief} {solution(problem)} {EOS}"
+        if hasattr(made := _retries().make(problem, 0, 0), "pair"):  # a refusal has none
+            return f"{problem.brief} {render(made.pair.journey, 'compact').text} {EOS}"
 
 
-def begun(rng: Random) -> str:
-    """A training problem and its first steps, or none, up to where a count could be tried too early."""
-    while not hasattr(made := _method().make(problem := _asked(rng), 0, 0), "pair"):  # a refusal has none
-        pass
-    return f"{problem.brief} {render(made.pair.journey, 'compact').text}".partition(" try ")[0]
+def repeats(rng: Random) -> str:
+    """A string of letters, numbers and words of going back, drawn evenly, said again until the row is full."""
+    pool = [*LETTERS, *map(str, range(2, LARGEST + 1)), *GOING_BACK, *GOING_BACK]
+    said = rng.sample(pool, rng.randint(4, 14))
+    if rng.random() < 0.5:  # letters in every other place
+        said = [rng.choice(LETTERS) if place % 2 == 0 else word for place, word in enumerate(said)]
+    return " ".join((said * ROW)[: ROW - 2])
+
+
+def sums(rng: Random) -> str:
+    """Twelve true equations: what `pocket-plain` can already do, and is not to forget."""
+    return " ".join(facts(rng) for _ in range(3))
+
+
+def recall(rng: Random) -> str:
+    """Letters and their numbers, said again in other orders until the row is full."""
+    letters = rng.sample(LETTERS, rng.randint(3, 9))
+    values, said = {letter: rng.randint(2, LARGEST) for letter in letters}, []
+    while len(said) < ROW // 4:
+        said += [f"{letter} = {values[letter]} ;" for letter in rng.sample(letters, len(letters))]
+    return " ".join(" ".join(said).split()[: ROW - 2])
 
 
 def aliases(rng: Random) -> str:
     """Counts that are given and others that are told to be as many as one of them; then how many each is."""
-    letters = rng.sample("abcdefghijkl", rng.randint(4, 9))
+    letters = rng.sample(LETTERS, rng.randint(4, 9))
     given = letters[: rng.randint(2, 4)]
     values = dict(zip(given, rng.sample(range(2, 61), len(given)), strict=True))
     same = {letter: rng.choice(given) for letter in letters[len(given) :]}
@@ -76,7 +104,7 @@ def aliases(rng: Random) -> str:
 
 def said_again(rng: Random) -> str:
     """Counts and how they are told, and the same in another order: nothing is computed."""
-    letters = rng.sample("abcdefghijkl", rng.randint(3, 9))
+    letters = rng.sample(LETTERS, rng.randint(3, 7))
     told = []
     for letter in letters:
         other, sign = rng.choice(letters), rng.choice("+-*")
@@ -87,8 +115,8 @@ def said_again(rng: Random) -> str:
 
 
 def ready(rng: Random) -> str:
-    """Counts of which some are given and all others can be computed from these at once, which is done; nothing is asked for."""
-    letters = rng.sample("abcdefghijkl", rng.randint(3, 7))
+    """Counts of which two are given and all others can be computed from these at once, which is done; nothing is asked for."""
+    letters = rng.sample(LETTERS, rng.randint(3, 7))
     given, computed = letters[:2], letters[2:]
     values = dict(zip(given, rng.sample(range(2, 61), 2), strict=True))
     told, steps = [f"{letter} = {value} ;" for letter, value in values.items()], []
@@ -110,27 +138,19 @@ def ready(rng: Random) -> str:
 
 
 Mix = tuple[tuple[float, Callable[[Random], str]], ...]
-FIRST: Mix = (
-    (0.45, solved),
-    (0.07, begun),
-    (0.22, ready),
-    (0.22, said_again),
-    (0.04, facts),
+COURSE: tuple[tuple[int, Mix], ...] = (  # up to which fragment of the stream, and shares of its kinds
+    (10_000, ((0.85, repeats), (0.15, sums))),
+    (17_000, ((0.15, repeats), (0.55, recall), (0.15, said_again), (0.15, sums))),
+    (29_000, ((0.10, recall), (0.15, said_again), (0.25, ready), (0.15, aliases), (0.20, solved), (0.15, sums))),
 )
-MIX: Mix = (
-    (0.55, solved),
-    (0.20, ready),
-    (0.15, aliases),
-    (0.10, said_again),
-)
+LAST: Mix = ((0.72, solved), (0.10, ready), (0.05, aliases), (0.10, sums), (0.03, repeats))
 
 
-def piece(seed: int, index: int, *, first: bool = False) -> str:
-    """The fragment at this place of the seed's stream; `first` ones are of the text that training begins with."""
-    rng = rng_for("graph text" if first else "graph text, second", seed, index)
+def piece(seed: int, index: int, *, retries: bool = False) -> str:
+    """The fragment at this place of the seed's stream, whose places are in order of difficulty."""
+    rng = rng_for("graph text", seed, index)
+    mix = next((mix for end, mix in COURSE if index < end), LAST)
     place = rng.random()
-    for share, make in FIRST if first else MIX:
-        place -= share
-        if place < 0:
-            return make(rng)
-    return solved(rng)
+    ends = accumulate(share for share, _ in mix)
+    make = next((make for end, (_, make) in zip(ends, mix, strict=True) if place < end), mix[0][1])
+    return solved(rng, retries=True) if retries and make is solved else make(rng)
