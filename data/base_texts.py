@@ -38,7 +38,7 @@ TEXTS = {
         f"pocket-graph{name}": BaseText(
             partial(graph_text.piece, retries=bool(name)),
             f" --text pocket-graph{name}",
-            tokens=12.8e6,
+            tokens=10.24e6,
             block=128,
             rate=1.5e-3,
             course=True,
