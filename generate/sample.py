@@ -17,7 +17,7 @@ from typing import Any
 from journey import console
 from journey.answers.checker import CHECKER_VERSION
 from journey.catalog import revisions
-from journey.config import SERVER_USE, SampleSettings
+from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import ATTEMPTS, ESTIMATES, PROBLEMS_FILE, EstimatedMistake, ProfileFile, with_estimates
 from journey.formats.files import json_lines, read_lines, write_atomic
@@ -38,6 +38,7 @@ from journey.servers import advice
 from journey.servers.kept import KeptAnswers
 from journey.servers.use import ServerUse, limits_of
 from journey.servers.vllm import VllmInstall, find_vllm
+from journey.settings.servers import SERVER_USE
 from journey.splits import split_of
 from journey.store import Folder
 from journey.tables.problems import RowCount, problems_of
