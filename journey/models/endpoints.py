@@ -27,7 +27,7 @@ from journey.errors import AuthError, JourneyError, RemoteError, UsageError, has
 from journey.models.completion import Finish
 from journey.processes import map_in_threads
 from journey.rng import digest
-from journey.servers.answers import MAX_BYTES, ServedAnswer, ServedChoice, ServedMessage, read
+from journey.servers.answers import MAX_BYTES, ServedAnswer, ServedChoice, ServedMessage, decoded, read_answer
 from journey.servers.kept import UsedTokens
 from journey.servers.pace import LOCAL, Pace, on_this_machine, retry_after, wait_before
 from journey.servers.use import ServerUse
@@ -280,9 +280,9 @@ class Endpoint:
 
     async def _completed(self, request: _Request) -> _Completed:
         """An answer, from those kept or from the server. Raises StrangeAnswer where it is no completion, time and again."""
-        if self.cached and (kept := self.use.kept.get(request.key)) is not None:
-            answer = msgspec.json.decode(kept[0], type=ServedAnswer)
-            return _Completed(answer.choices[0], answer, kept[1])
+        if self.cached and (stored := self.use.kept.get(request.key)) is not None:
+            answer = decoded(stored[0])
+            return _Completed(answer.choices[0], answer, stored[1])
         why, body, clock = "", b"", asyncio.get_running_loop().time
         async with self.use.paid(request.prompt, request.cap):
             for attempt in range(STRANGE_TRIES):
@@ -295,7 +295,7 @@ class Endpoint:
 
                 body = (await self._ask(request.key, call)).content
                 seconds = clock() - began[-1]
-                answered, why = read(body)
+                answered, why = read_answer(body)
                 if answered is not None:
                     self._keep(request, body, seconds, answered)
                     return _Completed(answered.choices[0], answered, seconds)

@@ -1,6 +1,6 @@
 """What is read of a server's answer to a completion: texts, thinking, reasons, token counts; nothing else of it is looked at.
 
-answer, why = read(body)              # None and why, for what is no completion
+answer, why = read_answer(body)       # None and why, for what is no completion
 answer.choices[0].message.text()      # with the thinking that the server took out of it
 answer.tokens(cap)                    # as far as they can be believed
 """
@@ -87,12 +87,17 @@ class ServedAnswer(msgspec.Struct):
         return _count(told.get("completion_tokens"), cap), _count(told.get("prompt_tokens"), _MOST_PROMPT)
 
 
-def read(body: bytes) -> tuple[ServedAnswer | None, str]:
+def decoded(body: bytes) -> ServedAnswer:
+    """An answer that was read before, and kept."""
+    return msgspec.json.decode(body, type=ServedAnswer)
+
+
+def read_answer(body: bytes) -> tuple[ServedAnswer | None, str]:
     """The answer in a body, or None and why there is none."""
     if len(body) > MAX_BYTES:
         return None, f"{len(body):,} bytes, at most {MAX_BYTES:,} are read"
     try:
-        answer = msgspec.json.decode(body, type=ServedAnswer)
+        answer = decoded(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return None, str(error)
     if not answer.choices:
