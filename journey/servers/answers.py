@@ -1,8 +1,10 @@
-"""What is read of a server's answer to a completion: texts, thinking, reasons, token counts; nothing else of it is looked at.
+"""What is read of a server's answer to a completion: texts, thinking, reasons, token counts.
 
-answer, why = read_answer(body)       # None and why, for what is no completion
-answer.choices[0].message.text()      # with the thinking that the server took out of it
-answer.tokens(cap)                    # as far as they can be believed
+    answer, why = read_answer(body)       # None and why, for what is no completion
+    answer.choices[0].message.text()      # with the thinking that the server took out of it
+    answer.tokens(cap)                    # as far as they can be believed
+
+Nothing else of it is looked at.
 """
 
 from __future__ import annotations
