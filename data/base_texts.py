@@ -35,14 +35,26 @@ TEXTS = {
     ),
     "pocket-grids": BaseText(grids_text.piece, " --text pocket-grids", tokens=8e6),
     **{
-        f"pocket-graph{name}": BaseText(
+        f"graph-course{name}": BaseText(  # not shipped: what the two below begin with
             partial(graph_text.piece, retries=bool(name)),
-            f" --text pocket-graph{name}",
+            f" --text graph-course{name}",
             tokens=10.24e6,
             block=128,
             rate=1.5e-3,
             course=True,
             start="pocket-plain",
+        )
+        for name in ("", "-retry")
+    },
+    **{
+        f"pocket-graph{name}": BaseText(
+            partial(graph_text.last, retries=bool(name)),
+            f" --text pocket-graph{name}",
+            tokens=2.048e6,
+            block=128,
+            rate=5e-4,
+            course=True,
+            start=f"build/graph-course{name}",
         )
         for name in ("", "-retry")
     },

@@ -162,3 +162,9 @@ def piece(seed: int, index: int, *, retries: bool = False) -> str:
     ends = accumulate(share for share, _ in mix)
     make = next((make for end, (_, make) in zip(ends, mix, strict=True) if place < end), mix[0][1])
     return solved(rng, retries=True) if retries and make is solved else make(rng)
+
+
+def last(seed: int, index: int, *, retries: bool = False) -> str:
+    """What comes after the course, problems and a few sums: with more besides, a problem that it cannot do set a model talking without an end."""
+    rng = rng_for("graph text, last", seed, index)
+    return sums(rng) if rng.random() < 0.1 else solved(rng, retries=retries)

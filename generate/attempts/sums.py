@@ -62,6 +62,7 @@ from journey.schema import Arith, Attempt, Check, Problem, QuantityClaim
 LIKE = {
     "wrong operation": ("operation", "swap"),
     "wrong number": ("operand", "misread"),
+    "computed too early": ("operand", "misread"),
     "wrong quantity": ("operand",),
 }
 """Kinds of slips that are like a policy's wrong steps which are true equations."""
