@@ -165,7 +165,8 @@ def _usable(
     """The wrong attempts that a right path can come after, in their order: its next step is what the wrong one should have been.
 
     Wrong steps are false equations, and with `oracle_timed` also those that only the gold solution refutes. Of an estimated one
-    no more is known than that the right path's next step has another value.
+    no more is known than that the right path's next step has another value; where a later step of it has its value, the
+    policy may only have gone another way.
     """
     found = []
     for wrong in attempted.wrong(settings.located):
@@ -175,7 +176,10 @@ def _usable(
             continue
         values = [_next_value(each.read, before) for each in endings]
         if estimated:
-            fitting = [value is not None and value != step.false.claimed for value in values]
+            fitting = [
+                value is not None and step.false.claimed not in _values(each.read)
+                for value, each in zip(values, endings, strict=True)
+            ]
         else:
             fitting = [value == Fraction(str(wrong.mistake.truth)) for value in values]
         sharing = [each for each, fits in zip(endings, fitting, strict=True) if fits]
@@ -270,6 +274,10 @@ def _abandoned(problem: Problem, attempt: Attempt) -> Annotated | None:
         return None
     # No step of it is the last one of a solution: nothing of it is what the question asks.
     return replace(graph, final="") if _place(graph, values_before(attempt)) == len(graph.steps) - 1 else None
+
+
+def _values(graph: Annotated) -> set[Fraction]:
+    return {equation.value for each in graph.steps for equation in each.equations}
 
 
 def _next_value(graph: Annotated, before: Sequence[Fraction]) -> Fraction | None:

@@ -24,7 +24,7 @@ from journey.generate.asking.prompts import prompt_hash
 from journey.generate.asking.proposing import read_steps, step_requests
 from journey.generate.asking.replies import CriticVerdict
 from journey.generate.asking.requests import AskedModels, AskedRole, Asking, ModelRequest, Replies, provenance_of
-from journey.generate.asking.steps import JudgedStep, ProposedStep, judge, state_after
+from journey.generate.asking.steps import NOT_THERE, JudgedStep, ProposedStep, judge, state_after
 from journey.generate.asking.tell import UNVERIFIED, StepTeller, ToldStep
 from journey.generate.attempts.branches import is_search
 from journey.generate.made import MadePair, Rejection
@@ -117,7 +117,7 @@ class Critique:
             if (
                 (judged.move is None and is_search(problem))
                 or judged.same_as in seen
-                or judged.kind == "number not there"
+                or judged.kind == NOT_THERE
             ):
                 continue
             seen.add(judged.same_as)
