@@ -114,11 +114,7 @@ class Critique:
             if step.answers:
                 return self._answered(problem, work, work.begun + step.text)
             judged = judge(problem, work.begun, step.text, state_after(problem, work.path))
-            if (
-                (judged.move is None and is_search(problem))
-                or judged.same_as in seen
-                or judged.kind == NOT_THERE
-            ):
+            if (judged.move is None and is_search(problem)) or judged.same_as in seen or judged.kind == NOT_THERE:
                 continue
             seen.add(judged.same_as)
             verdict = yield from ask_critic(models, problem, work.begun, step.text, self.settings.critic_tokens)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -170,8 +171,12 @@ class TestProblemsInWords:
         made = asked.make("rollouts", self.problems, facts(), Answering(policy=at_place(from_nowhere)), width=2)
         for one in made:
             assert isinstance(one, MadePair)
-            assert "1000" not in "".join(s.text for half in (one.pair.shortcut, one.pair.journey) for s in half.segments)
-            assert sum(node.reason == "number not there" for node in one.tree.nodes) == len(one.pair.shortcut.segments) - 1
+            assert "1000" not in "".join(
+                s.text for half in (one.pair.shortcut, one.pair.journey) for s in half.segments
+            )
+            assert (
+                sum(node.reason == "number not there" for node in one.tree.nodes) == len(one.pair.shortcut.segments) - 1
+            )
 
     def test_a_number_may_be_taken_apart_within_a_step(self) -> None:
         def in_parts(request: ModelRequest, text: str) -> str:
@@ -188,7 +193,9 @@ class TestProblemsInWords:
             text = at_place(off_by_one)(request)
             step, _, rest = text.partition(" .")
             head, _, value = step.rpartition(" = ")
-            return f"{head} = {int(value) + request.draw} .{rest}" if request.draw and head and request.draw < 6 else text
+            return (
+                f"{head} = {int(value) + request.draw} .{rest}" if request.draw and head and request.draw < 6 else text
+            )
 
         made = asked.make("rollouts", self.problems, facts(), Answering(policy=wrong_often), width=7)
         compared = 0
@@ -196,7 +203,7 @@ class TestProblemsInWords:
             assert isinstance(one, MadePair)
             for role in ("notice", "backtrack"):
                 said = [re.sub(r"[\d +*-]+", "#", s.text) for s in one.pair.journey.segments if s.role == role]
-                assert all(first != second for first, second in zip(said, said[1:], strict=False)), said
+                assert all(first != second for first, second in pairwise(said)), said
                 compared += len(said)
         assert compared > 100
 
