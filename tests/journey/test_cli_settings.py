@@ -19,10 +19,11 @@ from journey.catalog import ARMS, ENGINES, STRATEGIES
 from journey.cli.app import app
 from journey.cli.flags import given as flags
 from journey.cli.flags import make as make_flags
-from journey.config import EvaluateSettings, FinetuneSettings, build, parse_set
+from journey.config import EvaluateSettings, FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune.planning.abilities import _TRL_ONLY
 from journey.settings.fields import Setting, settings_of, takes
+from journey.settings.given import build, parse_set
 from journey_testing.folders import write_folder
 
 POSITIONALS = {"sample": [], "generate": [], "curate": ["g"], "finetune": ["c"], "evaluate": ["f"], "publish": ["c"]}
