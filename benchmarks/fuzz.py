@@ -35,7 +35,6 @@ from journey.answers.equations import Unreadable, equations
 from journey.answers.grading import grade
 from journey.answers.mathworker import MathWorker
 from journey.catalog import FAMILIES
-from journey.config import resolve_run
 from journey.errors import JourneyError
 from journey.generate.imports.formats import FORMATS
 from journey.generate.imports.readers.cells import TraceRow
@@ -46,6 +45,7 @@ from journey.generate.methods.slips import Slips
 from journey.rng import rng_for
 from journey.schema import Pair, Problem, Sample, Tree, decode
 from journey.settings import plain_yaml
+from journey.settings.recipe import resolve_run
 from journey.tables import files, problems, rows
 from journey.tables.cells import Unusable
 

@@ -14,7 +14,7 @@ from pydantic import create_model
 
 from journey import catalog
 from journey.catalog import Catalog, Entry
-from journey.config import CurateSettings, Settings, build
+from journey.config import CurateSettings, Settings
 from journey.curate.item import Drop, Item
 from journey.errors import UsageError
 from journey.formats.attempts import pass_rate
@@ -24,6 +24,7 @@ from journey.formats.folders import SampledFolder, open_finished
 from journey.models import load, policy, template
 from journey.rng import digest
 from journey.schema import Pair, Question
+from journey.settings.given import build
 from journey.views import View
 
 if TYPE_CHECKING:

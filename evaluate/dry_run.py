@@ -27,6 +27,7 @@ from journey.formats.comparison import Comparison
 from journey.formats.folders import open_finished
 from journey.rng import seed_for
 from journey.sampling import workers
+from journey.servers.advice import OF_AN_EVALUATION
 
 REPEATS = 40
 SPREADS = (1, 2)  # of a run's accuracy between seeds in points
@@ -56,6 +57,7 @@ def plan(finetuned: Path, settings: EvaluateSettings) -> dict[str, Any]:
     facts = {
         "plan": msgspec.to_builtins(fixed),
         "answers": answers,
+        "sampler": OF_AN_EVALUATION if is_built_in(fixed) else fixed.backend,
         "new_tokens_at_most": tokens,
         "recovery_texts_at_most": len(fixed.probed) * 2 * PREFIXES * (1 + len(writers(runs))) * len(runs),
         "workers": workers_used,

@@ -17,7 +17,7 @@ import msgspec
 
 from journey import console
 from journey.catalog import STRATEGIES, revisions
-from journey.config import SERVER_USE, EvaluateSettings
+from journey.config import EvaluateSettings
 from journey.errors import UsageError
 from journey.evaluate.dry_run import expected_effect, plan
 from journey.evaluate.planning.comparisons import strategy
@@ -38,6 +38,7 @@ from journey.formats.plan import EarlierLook, EvaluationPlan, LooksBeside
 from journey.sampling.resume import identities_of, seconds_of
 from journey.servers.kept import KeptAnswers
 from journey.servers.use import ServerUse, limits_of
+from journey.settings.servers import SERVER_USE
 from journey.store import Folder
 
 __all__ = ["evaluate", "expected_effect", "plan"]

@@ -19,7 +19,7 @@ import msgspec
 from journey import console
 from journey.answers.checker import CHECKER_VERSION
 from journey.catalog import revisions
-from journey.config import SERVER_USE, GenerateSettings
+from journey.config import GenerateSettings
 from journey.errors import UsageError
 from journey.formats.curation import REJECTED
 from journey.formats.files import json_lines, write_atomic
@@ -42,6 +42,7 @@ from journey.sampling.identity import SAMPLER
 from journey.schema import Problem, encode
 from journey.servers.kept import KeptAnswers
 from journey.servers.use import ServerUse, limits_of
+from journey.settings.servers import SERVER_USE
 from journey.store import ROWS_PER_SHARD, Folder
 from journey.tables.golds import check_golds
 from journey.tables.golds import words as golds_in_words

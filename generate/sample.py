@@ -17,7 +17,7 @@ from typing import Any
 from journey import console
 from journey.answers.checker import CHECKER_VERSION
 from journey.catalog import revisions
-from journey.config import SERVER_USE, SampleSettings
+from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import ATTEMPTS, ESTIMATES, PROBLEMS_FILE, EstimatedMistake, ProfileFile, with_estimates
 from journey.formats.files import json_lines, read_lines, write_atomic
@@ -27,16 +27,18 @@ from journey.generate.attempts.groups import DrawingGroup, group_of
 from journey.generate.attempts.locate import LOCATOR
 from journey.generate.attempts.policies import SamplingPolicy, find_policies, on_one_base
 from journey.generate.attempts.reading import as_numbers
-from journey.generate.attempts.serving import served
+from journey.generate.attempts.serving import largest_work, served
 from journey.generate.protocols import FAMILIES
 from journey.generate.sources import parse_family
 from journey.models.endpoints import reference
 from journey.questions import load_questions
 from journey.sampling.identity import SAMPLER
 from journey.schema import Attempt, Problem
+from journey.servers import advice
 from journey.servers.kept import KeptAnswers
 from journey.servers.use import ServerUse, limits_of
 from journey.servers.vllm import VllmInstall, find_vllm
+from journey.settings.servers import SERVER_USE
 from journey.splits import split_of
 from journey.store import Folder
 from journey.tables.problems import RowCount, problems_of
@@ -61,6 +63,8 @@ def sample(settings: SampleSettings, out: Path, *, workers: int | None = None) -
         if not folder.finished:
             if not folder.has(PROBLEMS_FILE):
                 kept.remove()  # of a folder that was thrown away
+                if install is None and (said := advice.hint(largest_work(policies, len(problems), settings))):
+                    console.note(said)
             with ServerUse(limits_of(settings, install.at_once if install else None), kept) as use:
                 folder.write(PROBLEMS_FILE, json_lines(problems))
                 groups = [
@@ -116,10 +120,20 @@ def plan(settings: SampleSettings, out: Path) -> dict[str, Any]:
         "asked_at_once": [[each.info.name for each in group] for group in on_one_base(policies)],
         "attempts": len(problems) * (settings.k + 1) * len(policies),
         "attempts_at_most": len(problems) * ((settings.k_hard or settings.k) + 1) * len(policies),
+        "sampler": _sampler(settings, policies, len(problems)),
         "temperature": {
             each.info.name: f"{each.info.temperature:g} ({each.info.temperature_from})" for each in policies
         },
     }
+
+
+def _sampler(settings: SampleSettings, policies: Sequence[SamplingPolicy], problems: int) -> str:
+    """What answers, and why. Raises UsageError where vLLM is to, and is not to be found."""
+    if settings.sampler == "vllm":
+        return f"vLLM {find_vllm().version}, by --sampler"
+    if all(policy.server is not None for policy in policies):
+        return "the servers that are named"
+    return advice.why_built_in(largest_work(policies, problems, settings))
 
 
 def load_problems(settings: SampleSettings) -> list[Problem]:

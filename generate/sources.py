@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from journey.config import GenerateSettings, build
+from journey.config import GenerateSettings
 from journey.errors import UsageError
 from journey.generate.asking.prompts import prompt_hash
 from journey.generate.asking.requests import ASKED_ROLES
@@ -18,6 +18,7 @@ from journey.generate.mixing import Share, parse_shares
 from journey.generate.protocols import FAMILIES, METHODS, AskingMethod, Method
 from journey.generate.shards import PairSource
 from journey.servers.use import limits_of
+from journey.settings.given import build
 from journey.tables.rows import UserTable
 
 

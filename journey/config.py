@@ -1,5 +1,7 @@
 """Settings of every stage: inert data, one model each; unknown keys are refused with the nearest known name.
 
+Those of servers, of a recipe as a whole, its claims and sweep are in `journey.settings`, whose `given` reads what is given.
+
 Built-in default < recipe file < `--set a.b=c` < flag. The resolved settings are written to the stage's manifest.
 
 These fields are the only place where a setting is declared. `Flag` makes one a flag of its stage's verb; descriptions,
@@ -8,85 +10,21 @@ defaults, ranges and units are the words of `--help`, `journey list` and errors 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Unit
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from journey.errors import UnknownName, UsageError
-from journey.settings import fields, plain_yaml
-from journey.settings.base import Settings, built_in, off, unset
-from journey.settings.claims import ClaimSettings, SweepSettings
+from journey.settings.base import MOST, Settings, off, unset
 from journey.settings.fields import Flag
+from journey.settings.servers import ServerSettings, ServerUseSettings
 from journey.views import View
 
-M = TypeVar("M", bound=BaseModel)
-MOST = 10**9  # of anything counted: far above what is of use, far below what ends in memory or in years
 PROCESSES = 1024
-
-
-# What other tools call the sharding of one model over several GPUs, which is not built; see `_refusal`.
-SHARDING = frozenset(
-    "fsdp fsdp_config deepspeed deepspeed_config device_map sharding zero_stage tensor_parallel tensor_parallel_size "
-    "pipeline_parallel_size".split()
-)
-
 
 FieldNames = Annotated[dict[str, str], Flag("NAME=FIELD")]
 _FIELD_NAMES = "field names of the file or Hub dataset, dotted where a field lies in another"
 _STRICT = "stop at the first row of a file that cannot be used"
-
-
-# Settings of the use of servers that can change no answer: they stand in no manifest.
-SERVER_USE = frozenset({"in_flight", "answer_seconds", "price_in", "price_out", "max_cost", "vllm_memory"})
-
-
-class ServerUseSettings(Settings):
-    """How servers are asked. None of it can change an answer."""
-
-    in_flight: Annotated[int | None, Flag("N"), Unit("requests")] = Field(
-        None,
-        ge=1,
-        le=4096,
-        exclude_if=unset,
-        description="to one server at once, at most (default: 256 on this machine or network, else 32)",
-    )
-    answer_seconds: Annotated[float | None, Flag("N"), Unit("seconds")] = Field(
-        None,
-        gt=0,
-        le=MOST,
-        exclude_if=unset,
-        description="for one answer of a server, all tries and waits together (default: 600)",
-    )
-    price_in: Annotated[float | None, Flag("PRICE")] = Field(
-        None, ge=0, le=MOST, exclude_if=unset, description="what a server takes for a million tokens of prompt"
-    )
-    price_out: Annotated[float | None, Flag("PRICE")] = Field(
-        None, ge=0, le=MOST, exclude_if=unset, description="what it takes for a million tokens of answer"
-    )
-    max_cost: Annotated[float | None, Flag("COST")] = Field(
-        None, gt=0, le=MOST, exclude_if=unset, description="stop before servers have cost more, and keep what is there"
-    )
-
-
-class ServerSettings(ServerUseSettings):
-    """How servers are asked, and the one that is started here. Only `sampler` and `vllm_args` can change an answer."""
-
-    sampler: Annotated[Literal["built-in", "vllm"], Flag("NAME")] = Field(
-        "built-in", exclude_if=built_in, description="what answers; vllm is started and ended by this command"
-    )
-    vllm_memory: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        exclude_if=unset,
-        description="share of the GPU's memory for vLLM (default: what is free, less a little)",
-    )
-    vllm_args: list[str] | None = Field(
-        None, exclude_if=unset, description="further options for vLLM, e.g. [--tensor-parallel-size, 2]"
-    )
 
 
 class SampleSettings(ServerSettings):
@@ -511,164 +449,3 @@ class EvaluateSettings(ServerSettings):
     after: Annotated[list[str], Flag("DIR", split=False)] = Field(
         [], description="earlier evaluation folders: their samples are taken over, and it is said"
     )
-
-
-class WarmSettings(Settings):
-    """A short training run whose model is the policy that is sampled, and what every arm starts from."""
-
-    generate: GenerateSettings = Field(GenerateSettings(), description="see `journey list settings generate`")
-    curate: CurateSettings = Field(CurateSettings(), description="see `journey list settings curate`")
-    finetune: FinetuneSettings = Field(
-        FinetuneSettings(), description="see `journey list settings finetune`; one arm with one seed"
-    )
-
-
-class RunSettings(Settings):
-    """A recipe: one comparison from problems to report."""
-
-    name: str = Field("run", description="name of the comparison and of its folder: letters, digits and . _ -")
-    summary: str = Field("", description="one line for `journey list recipes`")
-    base: str = Field("pocket", description="base of curate and finetune, unless they name one")
-    benchmarks: list[str] = Field(
-        [], description="what evaluate asks and curate keeps out of the training data, unless they name their own"
-    )
-    warm: WarmSettings | None = Field(
-        None, description="a run that comes first: the policy, and the start of all arms", exclude_if=unset
-    )
-    sample: SampleSettings | None = Field(
-        None, description="attempts that the pairs are made of: see `journey list settings sample`", exclude_if=unset
-    )
-    generate: GenerateSettings = Field(GenerateSettings(), description="see `journey list settings generate`")
-    curate: CurateSettings = Field(CurateSettings(), description="see `journey list settings curate`")
-    finetune: FinetuneSettings = Field(FinetuneSettings(), description="see `journey list settings finetune`")
-    evaluate: EvaluateSettings = Field(EvaluateSettings(), description="see `journey list settings evaluate`")
-    claims: list[ClaimSettings] = Field(
-        [], exclude_if=off, description="published results that this recipe is held against, fixed before scoring"
-    )
-    kept: list[str] = Field([], exclude_if=off, description="sentences: what of the published experiments is kept")
-    differs: list[str] = Field([], exclude_if=off, description="sentences: what differs from them")
-    sweep: SweepSettings | None = Field(
-        None, exclude_if=unset, description="the grid of `journey sweep`, where --over names none"
-    )
-
-    @field_validator("name")
-    @classmethod
-    def _is_a_name(cls, value: str) -> str:
-        return folder_name(value)
-
-
-def folder_name(name: str) -> str:
-    """A recipe's name, which becomes a folder of data/runs. Raises ValueError for one that could lead elsewhere."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise ValueError("expected letters, digits and . _ - (64 at most, a letter or digit first)")
-    return name
-
-
-def build(kind: type[M], data: Mapping[str, Any], where: str) -> M:
-    """Validated settings. Raises UsageError naming the key, what was given and what was expected."""
-    plain_yaml.refuse_unwritable(data, where)
-    try:
-        return kind.model_validate(dict(data))
-    except ValidationError as error:
-        raise _refusal(kind, data, error, where) from None
-
-
-def _refusal(kind: type[BaseModel], data: Mapping[str, Any], error: ValidationError, where: str) -> UsageError:
-    """The first thing that is wrong, in our words."""
-    first = error.errors()[0]
-    if first["type"] == "extra_forbidden":
-        path = ".".join(map(str, first["loc"]))
-        if str(first["loc"][-1]).lower() in SHARDING:
-            return UsageError(
-                f"{where}: {path}: one run, or one model that is asked, is not sharded over several GPUs here",
-                "training: --engine trl --processes N has the whole model on each of N GPUs; sampling: --sampler vllm "
-                "--set 'vllm_args=[--tensor-parallel-size, N]' shards it there",
-            )
-        return UnknownName(f"setting of {where}", path, _keys_beside(kind, first["loc"]))
-    innermost = fields.at(kind, first["loc"])
-    path = fields.path_in(data, first["loc"])
-    given = f"{path} = {fields.shown(first.get('input'))}: " if path else ""  # no path: a rule on several together
-    if innermost is None or first["type"] == "value_error":
-        return UsageError(f"{where}: {given}{first['msg'].removeprefix('Value error, ')}")
-    name, field = innermost
-    takes, hint = fields.takes(field.annotation, field.metadata), f"{name}: {field.description}"
-    if first["type"] == "missing":
-        return UsageError(f"{where}: {name} is missing", hint)
-    return UsageError(f"{where}: {given}expected: {takes}", hint if field.description else "")
-
-
-def _keys_beside(kind: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Dotted names of the keys known at the place of an unknown one."""
-    model, before = kind, list(loc[:-1])
-    for part in before:
-        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        candidates = [inner, *get_args(inner)]
-        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
-    prefix = "".join(f"{part}." for part in before)
-    return [prefix + name for name in model.model_fields]
-
-
-def parse_set(pairs: Iterable[str]) -> dict[str, Any]:
-    """`a.b=c` strings as nested data; values are read as YAML (numbers, true, lists)."""
-    data: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"--set {pair!r} is not KEY=VALUE", "e.g. --set finetune.epochs=2")
-        nested = data
-        *parents, last = key.strip().split(".")
-        if len(parents) > plain_yaml.DEEPEST:
-            raise UsageError(f"--set {fields.shown(pair)}: no setting lies {len(parents)} levels deep")
-        for parent in parents:
-            nested = nested.setdefault(parent, {})
-            if not isinstance(nested, dict):
-                raise UsageError(f"--set {pair!r}: {parent} already has a value")
-        nested[last] = plain_yaml.read(
-            value, f"--set {fields.shown(pair)}", "quote the value, e.g. --set 'a.b=\"x: y\"'"
-        )
-    return data
-
-
-def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested data, later layers over earlier ones."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for key, value in layer.items():
-            if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-                merged[key] = merge(merged[key], value)
-            else:
-                merged[key] = value
-    return merged
-
-
-def resolve_run(recipe: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> RunSettings:
-    """A recipe with overrides on top.
-
-    `base` at the top is the base of curate and finetune unless they name one, `benchmarks` what evaluate asks; and what
-    evaluate asks is what curate keeps out of the training data, unless it names its own.
-    """
-    data = merge(recipe, overrides)
-    base, asked = data.get("base", "pocket"), _asked(data)
-    for stage in ("generate", "curate", "finetune", "evaluate"):
-        section = {} if data.get(stage) is None else data[stage]
-        if isinstance(section, Mapping) and stage in ("curate", "finetune"):
-            section = {"base": base, **section}
-        if isinstance(section, Mapping) and stage in ("curate", "evaluate") and asked is not None:
-            section = {"benchmarks": asked, **section}
-        data[stage] = section
-    warm = data.get("warm")
-    if isinstance(warm, Mapping):
-        based = {
-            stage: {"base": base, **section}
-            for stage in ("curate", "finetune")
-            if isinstance(section := warm.get(stage) or {}, Mapping)
-        }
-        data["warm"] = {**warm, **based}
-    return build(RunSettings, data, where)
-
-
-def _asked(data: Mapping[str, Any]) -> Any:
-    """The benchmarks of a recipe: evaluate's own, else those at the top; None where none are named."""
-    evaluation = data.get("evaluate")
-    own = evaluation.get("benchmarks") if isinstance(evaluation, Mapping) else None
-    return own if own is not None else data.get("benchmarks")

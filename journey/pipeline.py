@@ -14,18 +14,7 @@ import yaml
 
 from journey import console, numbers
 from journey.catalog import ARMS
-from journey.config import (
-    CurateSettings,
-    EvaluateSettings,
-    FinetuneSettings,
-    GenerateSettings,
-    RunSettings,
-    SampleSettings,
-    WarmSettings,
-    build,
-    folder_name,
-    resolve_run,
-)
+from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, SampleSettings
 from journey.errors import RemoteError, UnknownName, UsageError
 from journey.formats.files import write_atomic
 from journey.formats.folders import open_finished, read_manifest
@@ -34,6 +23,8 @@ from journey.models.load import MODELS, find
 from journey.settings import plain_yaml
 from journey.settings.claims import ClaimSettings
 from journey.settings.fields import shown
+from journey.settings.given import build
+from journey.settings.recipe import RunSettings, WarmSettings, folder_name, resolve_run
 
 STAGES = ("generate", "curate", "finetune", "evaluate")
 RESOLVED = "recipe.yaml"  # of a run's folder: the settings as they were resolved

@@ -68,14 +68,14 @@ class Upload:
 
 def dataset(curated: CuratedFolder, settings: PublishSettings, given: Given, out: Path) -> Upload:
     """A curated folder. Raises UsageError for licences that do not fit, or trees that are not found."""
-    survey = provenance.survey(curated)
+    survey, said = provenance.survey(curated), settings.source_license
     # Terms that imported pairs state of their writers hold where the publisher says nothing else.
     settings = settings.model_copy(update={"source_license": {**survey.teachers, **settings.source_license}})
     chosen = preference.read(given.preference, curated) if given.preference else preference.Preference()
     stated = {name: card_dataset.licence_of(settings, survey.licences, name) for name in survey.sources}
-    licence = licences.choose(stated, settings.license)
     teachers = survey.policies + chosen.policies
-    licences.teachers_known({name: settings.source_license.get(name) for name in teachers})
+    licence = licences.choose(stated, settings.license, given=[name for name in said if name not in teachers])
+    licences.teachers_known({name: settings.source_license.get(name) for name in teachers}, stated, said)
     source = BundleSource(curated, provenance.trees_of(curated, given.trees), survey, licence, chosen)
     return Upload(
         "dataset",
@@ -90,7 +90,7 @@ def dataset(curated: CuratedFolder, settings: PublishSettings, given: Given, out
 def evaluation(evaluated: EvaluatedFolder, settings: PublishSettings, repo: str, out: Path) -> Upload:
     """An evaluated folder. Raises UsageError for licences that do not fit."""
     stated = {name: given or settings.source_license.get(name) for name, given in licences_of(evaluated).items()}
-    licence = licences.choose(stated, settings.license)
+    licence = licences.choose(stated, settings.license, given=settings.source_license)
     finetune = evaluated.finetuned or ""
 
     def build(to: Path, api: HfApi | None, known: KnownUploads) -> Path:

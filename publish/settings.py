@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from journey.config import Settings, unset
+from journey.publish.tables.licences import entries
 from journey.settings.fields import Flag
 from journey.views import View
 
@@ -49,6 +50,11 @@ class PublishSettings(Settings):
     )
     tag: Annotated[str | None, Flag("NAME")] = Field(None, description="name of the version (default: the next vN)")
     create_pr: Annotated[bool, Flag()] = Field(False, description="open a pull request instead of committing")
+
+    @field_validator("source_license")
+    @classmethod
+    def _one_by_one(cls, value: dict[str, str]) -> dict[str, str]:
+        return {name: given for item in value.items() for name, given in entries(*item).items()}
 
 
 class Given(Settings):

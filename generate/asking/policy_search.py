@@ -17,7 +17,7 @@ from journey.catalog import FAMILIES
 from journey.generate.asking.proposing import read_steps, scores, step_requests
 from journey.generate.asking.requests import AskedModels, ModelRequest, Replies
 from journey.generate.asking.settings import RolloutsSettings
-from journey.generate.asking.steps import JudgedStep, judge
+from journey.generate.asking.steps import NOT_THERE, JudgedStep, judge
 from journey.generate.made import Rejection
 from journey.generate.search.narrate import NarratedSearch, narrate
 from journey.generate.search.tree import Found, LimitReached, Move, Plan, Space, State, run, sample_trials
@@ -130,7 +130,7 @@ def _read(
             continue
         a, sign, b = max(judged.move.a, judged.move.b), judged.move.sign, min(judged.move.a, judged.move.b)
         move = legal.get((a, sign, b, judged.move.result))
-        if move is not None and judged.kind != "number not there":
+        if move is not None and judged.kind != NOT_THERE:
             found[judged.same_as] = (state, move, begun + step.text, judged)
         elif judged.kind == "false equation" and all(judged.same_as != other.same_as for _, other in space.false):
             space.false.append((state, judged))

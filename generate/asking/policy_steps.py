@@ -13,7 +13,7 @@ from journey.answers.grading import grade
 from journey.generate.asking.proposing import read_steps, scores, step_requests
 from journey.generate.asking.requests import AskedModels, ModelRequest, Replies
 from journey.generate.asking.settings import RolloutsSettings
-from journey.generate.asking.steps import JudgedStep, ProposedStep, judge
+from journey.generate.asking.steps import NOT_THERE, JudgedStep, ProposedStep, judge
 from journey.generate.attempts.estimate import accepted
 from journey.generate.attempts.locate import locate
 from journey.schema import Problem
@@ -88,7 +88,7 @@ def grown(
         for place, number in enumerate(layer):
             part = replies[place * settings.width : (place + 1) * settings.width]
             new += _children(models, problem, tree, number, begun[number], part)
-        alive = [step for step in new if step.outcome is None and step.judged.verdict != "wrong"]
+        alive = [step for step in new if step.outcome is None and step.judged.verdict != "wrong" and not step.reason]
         if settings.score != "solver" or settings.beam is not None:
             paths = [(step.text, step.judged) for step in alive]
             values = yield from scores(
@@ -128,7 +128,8 @@ def _children(
                 step.outcome, step.reason = "wrong", "a right answer after a mistake"
         else:
             judged = judge(problem, begun, proposed.text)
-            step, key = GrownStep(0, parent, proposed, whole, judged), judged.same_as
+            reason = judged.kind if judged.kind == NOT_THERE else None
+            step, key = GrownStep(0, parent, proposed, whole, judged, reason=reason or ""), judged.same_as
         if key not in found:
             step.number = len(tree.steps) + 1
             tree.steps.append(step)

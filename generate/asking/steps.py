@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from journey.answers.equations import Equation
-from journey.answers.steps import reasoning_end, steps
+from journey.answers.prose_numbers import numerals
+from journey.answers.steps import reasoning_end, steps, steps_with_equations
 from journey.catalog import FAMILIES
 from journey.generate.attempts.branches import is_search
 from journey.generate.attempts.shots import cut_after_box
@@ -25,6 +26,7 @@ from journey.schema import Arith, Check, Claim, Problem, Proof, QuantityClaim
 
 Judgement = Literal["right", "wrong", "unknown"]
 LONGEST_STEP = 600  # characters
+NOT_THERE = "number not there"  # kind of a step that takes a number from nowhere: it is neither told nor gone on from
 _THINK = re.compile(r"</?think>")
 _NAMED = re.compile(r"(?<![A-Za-z])([a-z]) = *$")
 
@@ -124,8 +126,25 @@ def _judged_sum(problem: Problem, begun: str, step: str) -> JudgedStep:
         wrong = _wrong(problem, whole, each, equations, stated)
         if wrong is not None:
             return wrong
+    if stated and _from_nowhere(problem, begun, equations):
+        return JudgedStep("unknown", equations, kind=NOT_THERE)
     known = all(each.kind is None for each in found) and (stated or graph_of(problem) is not None)
     return JudgedStep("right" if known else "unknown", equations)
+
+
+def _from_nowhere(problem: Problem, begun: str, equations: Sequence[Equation]) -> bool:
+    """Whether a step's one calculation takes a number that neither the question has nor a step before it, nor its solution.
+
+    `d = 50 + 16 = 66` is no step of a problem that asks for 56 + 10, though its value is right. Where several calculations make
+    up a step, numbers may be taken apart in it.
+    """
+    graph = graph_of(problem)
+    if graph is None or len(equations) > 1:
+        return False
+    there = {each.value for each in numerals(problem.question)}
+    there |= {operand.value for of_step in graph.steps for one in of_step.equations for operand in one.operands}
+    there |= {equation.claimed for _, of_step in steps_with_equations(begun) for equation in of_step}
+    return not there.issuperset(equations[0].numbers)
 
 
 def _wrong(

@@ -53,6 +53,7 @@ class StepTeller:
         self.mistakes: list[str] = []
         self.checks: list[str] = []
         self.proofs: list[str] = []
+        self._said_last: dict[tuple[str, ...], str] = {}
         if self.searching:
             start = listed(tuple(problem.facts["numbers"]))[0]
             plan = voice.choice(search_phrases.PLANS) % {"s": start, "t": int(problem.facts["target"])}
@@ -86,7 +87,7 @@ class StepTeller:
         if judged.verdict == "right":
             node = self._node("step", parent, step, verdict="unknown", reason=why or "set aside")
             self.pieces.append(("step", text, brief, node))
-            self._back(node, back_to, why or self.voice.choice(phrases.LEAVES), self.voice.choice(phrases.BACKS))
+            self._back(node, back_to, why or self._phrase(phrases.LEAVES), self._phrase(phrases.BACKS))
             return node
         wrong: dict[str, Any] = {
             "verdict": "wrong",
@@ -105,7 +106,7 @@ class StepTeller:
         self.checks.append(judged.check.kind if judged.check else "none")
         notice, terse = self._notice(step, why)
         self.pieces.append(("notice", f" {notice}", terse, node))
-        self._back(node, back_to, None, self.voice.choice(phrases.BACKS))
+        self._back(node, back_to, None, self._phrase(phrases.BACKS))
         return node
 
     def rechecked(self, step: ToldStep, node: int, why: str) -> None:
@@ -167,7 +168,7 @@ class StepTeller:
         if move is None:
             written_out = _HEAD.sub("", written) if self.problem.facts.get("form") == "story" else written
             written_out = written_out.rstrip(" .").replace(" . ", ", ")
-            return "\n" + self.voice.choice(phrases.STEPS) % {"s": written_out}, written
+            return "\n" + self._phrase(phrases.STEPS) % {"s": written_out}, written
         left = _left(move)
         if len(left) < 2:
             target = int(self.problem.facts["target"])
@@ -183,25 +184,31 @@ class StepTeller:
 
     def _notice(self, step: ToldStep, why: str | None) -> tuple[str, str]:
         """Why a step is taken back, in the critic's words or by rule, and in terse notation."""
-        judged, voice = step.judged, self.voice
+        judged, phrase = step.judged, self._phrase
         if judged.shown is not None:
             left, truth, value = judged.shown
             if isinstance(judged.claim, QuantityClaim) and (instead := _calculated(judged)):
                 slots = {"e": left, "v": truth, "w": instead}
-                said = why or voice.choice(phrases.ANOTHER_CALCULATION) % slots
+                said = why or phrase(phrases.ANOTHER_CALCULATION) % slots
                 return said, f"check {left} not {instead} ."
             slots = {"e": left, "v": truth, "x": value}
-            return why or voice.choice(attempt_phrases.RECOMPUTED) % slots, f"check {left} = {truth} not {value} ."
+            return why or phrase(attempt_phrases.RECOMPUTED) % slots, f"check {left} = {truth} not {value} ."
         if judged.move is not None and judged.verdict == "wrong":
             target = int(self.problem.facts["target"])
             if judged.kind == "wrong last step":
                 high = judged.move.result > target
                 bank = attempt_phrases.TOO_HIGH if high else attempt_phrases.TOO_LOW
-                return why or voice.choice(bank) % {"t": target}, "high ." if high else "low ."
+                return why or phrase(bank) % {"t": target}, "high ." if high else "low ."
             slots = {"r": listed(judged.move.after or ())[0] if judged.move.after else "these", "t": str(target)}
-            return why or voice.choice(phrases.DEAD_ENDS) % slots, "dead end ."
+            return why or phrase(phrases.DEAD_ENDS) % slots, "dead end ."
         doubts = phrases.FAILS if step.score is not None else phrases.FOUND_WANTING
-        return why or voice.choice(doubts), "wrong ."
+        return why or phrase(doubts), "wrong ."
+
+    def _phrase(self, bank: tuple[str, ...]) -> str:
+        """One of a bank, and not the one of it that was said last."""
+        last = self._said_last.get(bank)
+        said = self._said_last[bank] = self.voice.choice([each for each in bank if each != last])
+        return said
 
     def _back(self, node: int, back_to: int, first: str | None, text: str) -> None:
         said = f" {first} {text}" if first else f" {text}"

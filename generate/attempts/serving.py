@@ -1,16 +1,23 @@
-"""vLLM in place of this command's own workers (`--sampler vllm`): started for a group of policies, and ended after it."""
+"""vLLM in place of this command's own workers (`--sampler vllm`): started for a group of policies, and ended after it.
+
+Without it the built-in sampler answers; here is said how much it has to do, by which vLLM may be worth asking for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from journey.config import SampleSettings
 from journey.errors import UsageError
-from journey.generate.attempts.groups import BaseGroup, DrawingGroup
+from journey.generate.attempts.groups import CAP, BaseGroup, DrawingGroup
+from journey.generate.attempts.policies import SamplingPolicy, on_one_base
+from journey.models import flops
 from journey.models.endpoints import RunServer
-from journey.models.load import generation_config, own_base
+from journey.models.load import best_device, generation_config, own_base
 from journey.servers import vllm
+from journey.servers.advice import SamplingWork
 from journey.servers.started import StartedServer
 from journey.store import Folder
 
@@ -49,3 +56,15 @@ def _model(group: BaseGroup) -> vllm.ServedModel:
     room = longest + group.cap if group.positions is None else min(longest + group.cap, group.positions)
     dtype = "float32" if group.device == "cpu" else "bfloat16"
     return vllm.ServedModel(group.ref.source, group.ref.revision, adapters, room, dtype, names)
+
+
+def largest_work(policies: Sequence[SamplingPolicy], problems: int, settings: SampleSettings) -> SamplingWork | None:
+    """The most that one vLLM would have to do, since one is started for each base; None where it can serve none of them."""
+    works = []
+    for group in on_one_base(policies):
+        ref, adapters = group[0].ref, [policy.adapter for policy in group if policy.adapter is not None]
+        if ref is None or any(own_base(adapter) is not None for adapter in adapters):
+            continue
+        answers, cap = problems * (settings.k + 1) * len(group), settings.max_new_tokens or CAP
+        works.append(SamplingWork(best_device(), answers, cap, flops.cost_of(ref).parameters))
+    return max(works, key=lambda work: work.answers * work.cap * work.parameters, default=None)

@@ -10,6 +10,7 @@ that follow from the wrong value, as it wrote them. Where no right attempt begin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -59,6 +60,7 @@ from journey.generate.slips.tree import Episode, assemble
 from journey.rng import rng_for
 from journey.schema import Arith, Attempt, Check, Problem, QuantityClaim
 
+_NAMES = re.compile(r"(?<![A-Za-z])([A-Za-z]) *= *$")  # a letter, in front of a calculation
 LIKE = {
     "wrong operation": ("operation", "swap"),
     "wrong number": ("operand", "misread"),
@@ -165,7 +167,7 @@ def _usable(
     """The wrong attempts that a right path can come after, in their order: its next step is what the wrong one should have been.
 
     Wrong steps are false equations, and with `oracle_timed` also those that only the gold solution refutes. Of an estimated one
-    no more is known than that the right path's next step has another value.
+    no more is known than that the right path has another step in its place.
     """
     found = []
     for wrong in attempted.wrong(settings.located):
@@ -175,7 +177,7 @@ def _usable(
             continue
         values = [_next_value(each.read, before) for each in endings]
         if estimated:
-            fitting = [value is not None and value != step.false.claimed for value in values]
+            fitting = [_instead(step, wrong, each.read, before) for each in endings]
         else:
             fitting = [value == Fraction(str(wrong.mistake.truth)) for value in values]
         sharing = [each for each, fits in zip(endings, fitting, strict=True) if fits]
@@ -270,6 +272,20 @@ def _abandoned(problem: Problem, attempt: Attempt) -> Annotated | None:
         return None
     # No step of it is the last one of a solution: nothing of it is what the question asks.
     return replace(graph, final="") if _place(graph, values_before(attempt)) == len(graph.steps) - 1 else None
+
+
+def _instead(own: OwnStep, wrong: Attempt, graph: Annotated, before: Sequence[Fraction]) -> bool:
+    """Whether a right path has another step in the place of an estimated one: for the same letter, if both name theirs.
+
+    Where the path has the value too, in whatever step, the policy may only have gone another way.
+    """
+    place = _place(graph, before)
+    if place is None or any(each.value == own.false.claimed for step in graph.steps for each in step.equations):
+        return False
+    right = graph.steps[place]
+    end = (right.equations[-1].span or (0, 0))[0]
+    names = map(_NAMES.search, (wrong.text[: own.false.start], right.text[:end]))
+    return len({name[1] for name in names if name}) < 2
 
 
 def _next_value(graph: Annotated, before: Sequence[Fraction]) -> Fraction | None:

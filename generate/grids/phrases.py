@@ -111,7 +111,7 @@ BACKS_AT_ONCE: Bank = (
     "Back to {g}.",
     "I go back to {g}.",
     "I take that digit out of {g} again.",
-    "Once more {g}.",
+    "Once more, {g}.",
     "I return to {g}.",
     "So I clear {g}.",
 )

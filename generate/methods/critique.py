@@ -24,7 +24,7 @@ from journey.generate.asking.prompts import prompt_hash
 from journey.generate.asking.proposing import read_steps, step_requests
 from journey.generate.asking.replies import CriticVerdict
 from journey.generate.asking.requests import AskedModels, AskedRole, Asking, ModelRequest, Replies, provenance_of
-from journey.generate.asking.steps import JudgedStep, ProposedStep, judge, state_after
+from journey.generate.asking.steps import NOT_THERE, JudgedStep, ProposedStep, judge, state_after
 from journey.generate.asking.tell import UNVERIFIED, StepTeller, ToldStep
 from journey.generate.attempts.branches import is_search
 from journey.generate.made import MadePair, Rejection
@@ -114,11 +114,7 @@ class Critique:
             if step.answers:
                 return self._answered(problem, work, work.begun + step.text)
             judged = judge(problem, work.begun, step.text, state_after(problem, work.path))
-            if (
-                (judged.move is None and is_search(problem))
-                or judged.same_as in seen
-                or judged.kind == "number not there"
-            ):
+            if (judged.move is None and is_search(problem)) or judged.same_as in seen or judged.kind == NOT_THERE:
                 continue
             seen.add(judged.same_as)
             verdict = yield from ask_critic(models, problem, work.begun, step.text, self.settings.critic_tokens)

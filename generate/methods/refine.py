@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 
 from journey.catalog import FAMILIES
 from journey.catalog import METHODS as NAMES
-from journey.config import Settings, build
+from journey.config import Settings
 from journey.generate.asking.guard import trace_loss
 from journey.generate.asking.prompts import Marked, escaped, fill, prompt_hash
 from journey.generate.asking.replies import read_lines
@@ -27,6 +27,7 @@ from journey.generate.made import MadePair, Rejection
 from journey.generate.protocols import METHODS, AskingMethod
 from journey.rng import digest
 from journey.schema import Problem, Trace
+from journey.settings.given import build
 from journey.views import lay_out
 
 NEEDS_REWRITER = Rejection("needs_rewriter", "give --rewriter, the model that rewrites")

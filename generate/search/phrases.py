@@ -97,7 +97,7 @@ _ALL_TOLD = (
     "I have been through everything that %(r)s can give",
     "all that can be done with %(r)s misses %(t)d",
     "none of the ways on from %(r)s ends at %(t)d",
-    "that was all I could do with %(r)s",
+    "this was all I could do with %(r)s",
     "the possibilities of %(r)s are used up",
     "each way to combine %(r)s misses %(t)d",
 )

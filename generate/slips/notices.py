@@ -199,7 +199,8 @@ def _unused(
     ):
         return  # another number that reads the same has been used: a reader could not tell
     check = Check("unused", "x", "=", slip.equation.expression)
-    yield reason("unused", check, brief, **{**common, "right": show(operand.value)})
+    form = "unused_at_the_end" if slip.kind == "early" else "unused"
+    yield reason(form, check, brief, **{**common, "right": show(operand.value)})
 
 
 # ---- the value is impossible

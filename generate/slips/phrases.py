@@ -222,6 +222,13 @@ REASONS: dict[str, tuple[str, ...]] = {
         "The {right} is left over, so this can't be complete: {expr} is what is needed.",
         "Why did I work out {right} if it is never used? The step is {expr}.",
     ),
+    "unused_at_the_end": (
+        "The {right} I worked out before hasn't been used at all, and the answer needs it: {expr}.",
+        "Nothing has used the {right} from above yet; {expr} is still to be done.",
+        "I computed {right} earlier for a reason, and {x} ignores it. It should be {expr}.",
+        "The {right} is left over, so this can't be complete: {expr} is what is needed.",
+        "Why did I work out {right} if it is never used? What is left to do is {expr}.",
+    ),
     "fact": (
         "{Fact}, so I need {right} there, not {wrong}.",
         "I used {wrong} for the conversion, but {fact}.",
@@ -296,8 +303,8 @@ REASONS["retry"] = (
     "I haven't worked out {need} yet, and it takes that.",
     "It can't be done before I know {need}.",
     "First I would have to know {need}.",
-    "{Need}? That is not known yet, and I need it.",
-    "What is missing is {need}.",
+    "{Need} is not known yet, and I need that.",
+    "Still missing is {need}.",
     "The question gives it in terms of {need}, which is still open.",
 )
 

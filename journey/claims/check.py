@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from journey.config import RunSettings
 from journey.errors import UnknownName, UsageError
 from journey.evaluate.planning import check as evaluation
 from journey.evaluate.planning import comparisons
@@ -15,6 +14,7 @@ from journey.evaluate.statistics.verdict import AFTER_MISTAKE, AGAINST_TWIN, BAS
 from journey.finetune.planning import check as training
 from journey.formats.plan import RunInfo
 from journey.settings.claims import ClaimSettings
+from journey.settings.recipe import RunSettings
 
 PROBED = (AFTER_MISTAKE, AGAINST_TWIN)
 

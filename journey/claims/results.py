@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from journey.config import RunSettings, build
 from journey.errors import UsageError
 from journey.evaluate.scoring.across import ScoredPair, decide_across, refuse_other_problems, scores_of
 from journey.evaluate.scoring.decisions import key_of
@@ -31,6 +30,8 @@ from journey.pipeline import RESOLVED
 from journey.questions import name_of
 from journey.settings import plain_yaml
 from journey.settings.claims import ClaimSettings
+from journey.settings.given import build
+from journey.settings.recipe import RunSettings
 from journey.sweeps.axes import full_name
 
 VERSIONS = ("journey-learning", "torch")

@@ -47,7 +47,7 @@ def _run_recipe(
     name: str, out: Path | None, sets: list[str], workers: int | None, as_json: bool, dry_run: bool
 ) -> None:
     from journey import pipeline
-    from journey.config import parse_set
+    from journey.settings.given import parse_set
 
     recipe = pipeline.read_recipe(name)
     settings = pipeline.resolve(recipe, parse_set(sets))

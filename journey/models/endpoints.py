@@ -13,36 +13,30 @@ errors; tries are counted here, since its own hide every "too many requests" fro
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import math
 import os
 import re
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from journey.errors import AuthError, JourneyError, RemoteError, UsageError, has_login
-from journey.models.completion import Completion, CompletionRequest, Finish
+from journey.models.completion import Finish
 from journey.processes import map_in_threads
 from journey.rng import digest
+from journey.servers.answers import MAX_BYTES, ServedAnswer, ServedChoice, ServedMessage, decoded, read_answer
 from journey.servers.kept import UsedTokens
 from journey.servers.pace import LOCAL, Pace, on_this_machine, retry_after, wait_before
 from journey.servers.use import ServerUse
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 T = TypeVar("T")
 A = TypeVar("A")
 TRIES = 4  # of a request that fails
 BUSY_TRIES = 12  # of one that is refused as one too many
 STRANGE_TRIES, STRANGE_WAIT = 3, 0.2  # for an answer that is no completion; seconds
-MAX_BYTES = 8_000_000  # of one answer: far more than any completion has
-_CUT_OFF = ("abort", "error")  # reasons of servers that gave up in the midst of an answer
 _AROUND = 64  # tokens that a chat template puts around a message, at most
 _SHOWN = 200  # characters of a strange answer that are shown
 _NAME = re.compile(r"(?P<name>[^@\s]+(?:@(?!https?://)[^@\s]+)?)@(?P<url>https?://\S+)")
@@ -81,49 +75,6 @@ class NotServed(UsageError):
     """There is no such model, or no such server, at the address."""
 
 
-class _Message(msgspec.Struct):
-    content: str | None = None
-    reasoning_content: Any = None  # some servers take the thinking out of the text, under either name
-    reasoning: Any = None
-
-    def text(self, finish: str | None = None) -> str:
-        """What the model wrote, its thinking put back where it was; left open where the answer was cut off in it."""
-        thoughts = (self.reasoning_content, self.reasoning)
-        thought = next((each for each in thoughts if isinstance(each, str) and each), "")
-        if thought and not self.content and finish == "length":
-            return f"<think>\n{thought}"
-        return f"<think>\n{thought}\n</think>\n\n{self.content or ''}" if thought else self.content or ""
-
-
-class _TopLogprob(msgspec.Struct):
-    token: str
-    logprob: float
-
-
-class _TokenLogprob(msgspec.Struct):
-    top_logprobs: list[_TopLogprob] = []
-
-
-class _Logprobs(msgspec.Struct):
-    token_logprobs: list[float | None] | None = None
-    content: list[_TokenLogprob] | None = None
-
-
-class _Choice(msgspec.Struct):
-    finish_reason: str | None = None
-    text: str | None = None
-    message: _Message | None = None
-    logprobs: _Logprobs | None = None
-    token_ids: list[int] | None = None
-
-
-class _Answer(msgspec.Struct):
-    """What is read of a completion, in either of its two forms."""
-
-    choices: list[_Choice]
-    usage: Any = None
-
-
 @dataclass(frozen=True)
 class Reply:
     """One answer. `tokens` are as the server counts them, 0 where it does not tell or says what cannot be.
@@ -156,8 +107,8 @@ class _Request:
 class _Completed:
     """The first choice of an answer, the answer, and the seconds from the try that gave it to its end."""
 
-    choice: _Choice
-    answer: _Answer
+    choice: ServedChoice
+    answer: ServedAnswer
     seconds: float
 
 
@@ -248,13 +199,12 @@ class Endpoint:
         request = self._request(create, asked, _most_tokens(prompt) if isinstance(prompt, str) else len(prompt), draw)
         done = self._with_logprobs(create, asked | {"logprobs": 1}, request, draw) if logprobs else None
         done = done or self.use.run(self._completed(request))
-        told = done.choice.logprobs.token_logprobs if logprobs and done.choice.logprobs else None
-        if logprobs and told is None and self.use.needs_logprobs:
+        logprob = done.choice.logprob() if logprobs else None
+        if logprobs and logprob is None and self.use.needs_logprobs:
             raise UsageError(
                 f"{request.server} gives no log-probabilities, which best-of-logprob needs",
                 "leave it out of --strategy",
             )
-        logprob = math.fsum(value for value in told if value is not None) if told is not None else None
         return self._reply(done.choice.text or "", done, cap, logprob)
 
     def chat(
@@ -283,7 +233,7 @@ class Endpoint:
         create = self.client.chat.completions.with_raw_response.create
         most = sum(map(_most_tokens, [text, *([begun] if begun else ()), *(part for turn in turns for part in turn)]))
         done = self.use.run(self._completed(self._request(create, asked, most, draw)))
-        message = done.choice.message or _Message()
+        message = done.choice.message or ServedMessage()
         return self._reply(message.text(done.choice.finish_reason), done, cap, None)
 
     def says_yes(self, text: str) -> float:
@@ -294,17 +244,7 @@ class Endpoint:
         )
         request = self._request(create, asked, _most_tokens(text))
         done = self._with_logprobs(create, asked | {"logprobs": True, "top_logprobs": 20}, request)
-        choice = (done or self.use.run(self._completed(request))).choice
-        first = choice.logprobs.content[0].top_logprobs if choice.logprobs and choice.logprobs.content else []
-        mass = {"yes": 0.0, "no": 0.0}
-        for token in first:
-            word = token.token.strip().lower()
-            if word in mass:
-                mass[word] += math.exp(token.logprob)
-        if sum(mass.values()) > 0:
-            return mass["yes"] / sum(mass.values())
-        said = (choice.message.content if choice.message else None) or ""
-        return float(said.strip().lower().startswith("yes"))
+        return (done or self.use.run(self._completed(request))).choice.yes()
 
     def _message(self, text: str, cap: int) -> dict[str, Any]:
         return {"model": self.ref.name, "messages": [{"role": "user", "content": text}], "max_tokens": cap}
@@ -334,15 +274,15 @@ class Endpoint:
     def _reply(self, text: str, done: _Completed, cap: int, logprob: float | None) -> Reply:
         reason, finish = done.choice.finish_reason or "", "stop"
         finish = reason if reason in ("length", "content_filter") else "stop"
-        tokens, prompt = _tokens(done.answer, cap)
+        tokens, prompt = done.answer.tokens(cap)
         ids = None if done.choice.token_ids is None else tuple(done.choice.token_ids)
         return Reply(text, finish, tokens, prompt, done.seconds, logprob, reason, ids)  # type: ignore[arg-type]
 
     async def _completed(self, request: _Request) -> _Completed:
         """An answer, from those kept or from the server. Raises StrangeAnswer where it is no completion, time and again."""
-        if self.cached and (kept := self.use.kept.get(request.key)) is not None:
-            answer = msgspec.json.decode(kept[0], type=_Answer)
-            return _Completed(answer.choices[0], answer, kept[1])
+        if self.cached and (stored := self.use.kept.get(request.key)) is not None:
+            answer = decoded(stored[0])
+            return _Completed(answer.choices[0], answer, stored[1])
         why, body, clock = "", b"", asyncio.get_running_loop().time
         async with self.use.paid(request.prompt, request.cap):
             for attempt in range(STRANGE_TRIES):
@@ -355,18 +295,18 @@ class Endpoint:
 
                 body = (await self._ask(request.key, call)).content
                 seconds = clock() - began[-1]
-                read, why = _read(body)
-                if read is not None:
-                    self._keep(request, body, seconds, read)
-                    return _Completed(read.choices[0], read, seconds)
+                answered, why = read_answer(body)
+                if answered is not None:
+                    self._keep(request, body, seconds, answered)
+                    return _Completed(answered.choices[0], answered, seconds)
                 if len(body) > MAX_BYTES:
                     break
         shown = body[: 4 * _SHOWN].decode("utf-8", "replace")[:_SHOWN]
         raise StrangeAnswer(f"{self.ref} answered with something else than a completion ({why}): {shown!r}")
 
-    def _keep(self, request: _Request, body: bytes, seconds: float, answer: _Answer) -> None:
+    def _keep(self, request: _Request, body: bytes, seconds: float, answer: ServedAnswer) -> None:
         """Keep an answer; tokens that the server does not tell count as many as they can be, so that no limit is passed."""
-        tokens, prompt = _tokens(answer, request.cap)
+        tokens, prompt = answer.tokens(request.cap)
         reason = answer.choices[0].finish_reason or "unknown"
         used = UsedTokens(request.server, reason[:40], 1, prompt or request.prompt, tokens or request.cap)
         self.use.keep(request.key if self.cached else None, body, seconds, used)
@@ -455,98 +395,13 @@ def _may_help(error: Exception) -> bool:
     return error.status_code in (408, 409, 429) or error.status_code >= 500
 
 
-def _read(body: bytes) -> tuple[_Answer | None, str]:
-    """The answer in a body, or None and why there is none."""
-    if len(body) > MAX_BYTES:
-        return None, f"{len(body):,} bytes, at most {MAX_BYTES:,} are read"
-    try:
-        answer = msgspec.json.decode(body, type=_Answer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return None, str(error)
-    if not answer.choices:
-        return None, "it has no choices"
-    reason = answer.choices[0].finish_reason
-    return (None, f"it ended with {reason!r}") if reason in _CUT_OFF else (answer, "")
-
-
-def _tokens(answer: _Answer, cap: int) -> tuple[int, int]:
-    """Tokens of the answer and of the prompt, as far as they can be believed."""
-    told = answer.usage if isinstance(answer.usage, dict) else {}
-    return _count(told.get("completion_tokens"), cap), _count(told.get("prompt_tokens"), _MOST_PROMPT)
-
-
 def _most_tokens(text: str) -> int:
     """The tokens that a message can have at most: one a byte."""
     return len(text.encode("utf-8", "replace")) + _AROUND
 
 
-_MOST_PROMPT = 100_000_000  # tokens of a prompt that are believed
-
-
-def _count(value: object, most: int) -> int:
-    """A number of tokens that a server tells, or 0 where it cannot be one."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else 0
-
-
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-
-
-@dataclass(frozen=True)
-class EndpointWriter:
-    """Completes requests as `Decoder.write` does, from a server that knows every run by a name."""
-
-    endpoint: Endpoint
-    names: tuple[str, ...]  # by place of the run
-    tokenizer: PreTrainedTokenizerBase
-    cap: int
-    stops: tuple[int, ...] | None = None  # of a server that gives token ids
-
-    def write(
-        self,
-        requests: Sequence[CompletionRequest],
-        temperature: float = 1.0,
-        top_p: float = 1.0,
-        rows: int | None = None,
-    ) -> list[Completion]:
-        """All requests, many at a time (the server makes its own batches); the server's seed of a sample comes from its stream."""
-
-        def complete(request: CompletionRequest) -> Completion:
-            cap = self.cap if request.cap is None else request.cap
-            if cap < 1:
-                return Completion((), "length")
-            seed = None if request.chance is None else int.from_bytes(request.chance[:1].tobytes(), "little") >> 1
-            # The whole stream: the seed that a server takes is too short to tell all samples apart.
-            draw = (
-                "" if request.chance is None else hashlib.blake2b(request.chance.tobytes(), digest_size=16).hexdigest()
-            )
-            reply = self.endpoint.complete(
-                request.prompt,
-                cap=cap,
-                temperature=0.0 if request.chance is None else temperature,
-                top_p=1.0 if request.chance is None else top_p,
-                seed=seed,
-                logprobs=request.chance is not None,
-                model=self.names[request.run],
-                draw=draw,
-                stops=self.stops,
-            )
-            return Completion(
-                self._ids(reply), reply.finish, reply.seconds, reply.logprob, reply.tokens or None, reason=reply.reason
-            )
-
-        return ask_all(complete, requests, self.endpoint.at_once)
-
-    def _ids(self, reply: Reply) -> tuple[int, ...]:
-        """The tokens of an answer, with the one that ended it, which is not in the text."""
-        if self.stops is not None and reply.ids is None:
-            raise UsageError(f"{self.endpoint.ref} gives no token ids", "is it vLLM 0.10.2 or newer?")
-        ids = reply.ids
-        if ids is None:
-            ids = tuple(self.tokenizer(reply.text, add_special_tokens=False)["input_ids"])
-        elif ids and ids[-1] in (self.stops or ()):
-            return ids
-        return (*ids, int(self.tokenizer.eos_token_id)) if reply.finish == "stop" else ids
 
 
 def ask_all(ask: Callable[[A], T], items: Sequence[A], at_once: int = LOCAL) -> list[T]:

@@ -196,9 +196,10 @@ class Worker:
     def _writer(self, unit: WorkUnit | RequestUnit) -> Any:
         """The decoder with the unit's adapters on the base, or the server that knows its runs by name."""
         from journey.models.decode import Decoder
-        from journey.models.endpoints import Endpoint, EndpointRef, EndpointWriter
+        from journey.models.endpoints import Endpoint, EndpointRef
         from journey.models.load import adapted, own_base
         from journey.models.lora import stacked
+        from journey.servers.writer import EndpointWriter
 
         cap = self.settings.cap
         if self.settings.server:

@@ -42,7 +42,7 @@ class ServerLimits:
 
 
 class LimitSettings(Protocol):
-    """What settings say of the use of servers: `journey.config.ServerSettings`."""
+    """What settings say of the use of servers: `journey.settings.servers.ServerSettings`."""
 
     @property
     def in_flight(self) -> int | None: ...

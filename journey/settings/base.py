@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from journey.errors import has_login
 from journey.settings import fields
 
+MOST = 10**9  # of anything counted: far above what is of use, far below what ends in memory or in years
+
 
 class Settings(BaseModel):
     """Base of all settings: immutable, unknown keys refused, numbers finite."""

@@ -11,20 +11,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from journey.config import (
-    CurateSettings,
-    EvaluateSettings,
-    FinetuneSettings,
-    GenerateSettings,
-    RunSettings,
-    SampleSettings,
-    merge,
-)
+from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, SampleSettings
 from journey.errors import UsageError
 from journey.formats.recipes.sweep import SweepAxis, as_text, axis_names, in_words
 from journey.pipeline import Recipe, resolve
 from journey.settings import plain_yaml
 from journey.settings.fields import shown
+from journey.settings.given import merge
+from journey.settings.recipe import RunSettings
 
 EXAMPLE = "e.g. --over finetune.rank=4,16"
 MOST_POINTS = 256

@@ -17,7 +17,6 @@ from typing import Any
 
 from journey import console, pipeline
 from journey.claims.fixed import fix
-from journey.config import RunSettings
 from journey.errors import UsageError
 from journey.evaluate.planning.check import check_benchmarks
 from journey.evaluate.sweep import build
@@ -26,6 +25,7 @@ from journey.formats.files import write_atomic
 from journey.formats.manifest import MANIFEST
 from journey.formats.recipes.sweep import SweepAxis, SweepPair, SweepPlan, SweepPoint, SweepResults
 from journey.pipeline import RESOLVED, Recipe, resolve
+from journey.settings.recipe import RunSettings
 from journey.sweeps.axes import GridPoint, axes_of, full_name, grid
 
 ORDER = ("warm", "sample", "generate", "curate", "finetune", "evaluate")

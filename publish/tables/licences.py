@@ -8,7 +8,7 @@ and 4 section 1.b (https://www.llama.com/llama3_1/license), Llama 3 and Llama 2 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from journey.errors import UnknownName, UsageError
@@ -86,13 +86,35 @@ def known(name: str) -> Licence | None:
     return KNOWN.get(_OTHER_NAMES.get(plain, plain))
 
 
+def entries(name: str, licence: str) -> dict[str, str]:
+    """What `NAME=ID` says of whom; `a=mit,b=other` of several. A name may hold a comma: then not every part ends in a licence."""
+    parts = [part.rpartition("=") for part in f"{name}={licence}".split(",")]
+    if not all(source.strip() and (known(given) or given.strip() == OTHER) for source, _, given in parts):
+        return {name: licence}
+    return {source.strip(): given.strip() for source, _, given in parts}
+
+
+def _missed(given: Iterable[str], sources: Iterable[str]) -> str:
+    """What was said of names that are no source: a typing error is seen at once."""
+    named = set(sources)
+    missed = [name for name in given if name not in named]
+    if not missed:
+        return ""
+    return f"\n  --source-license names {', '.join(map(repr, missed))}, not among {', '.join(sorted(named))}"
+
+
 def choose(
-    licences: Mapping[str, str | None], chosen: str | None, *, flag: str = "--source-license NAME=ID"
+    licences: Mapping[str, str | None],
+    chosen: str | None,
+    *,
+    flag: str = "--source-license NAME=ID",
+    given: Iterable[str] = (),
 ) -> Licence:
     """The licence of something made from sources, by name with the licence of each (None: not stated).
 
-    Without `chosen`, the one that the sources demand. Raises UsageError or UnknownName, naming the source and the rule,
-    if a source's licence is not known, forbids this, or does not allow the licence asked for.
+    Without `chosen`, the one that the sources demand. `given` are the names of which a licence was said. Raises UsageError or
+    UnknownName, naming the source and the rule, if a source's licence is not known, forbids this, or does not allow the
+    licence asked for.
     """
     by_source: dict[str, Licence] = {}
     for source, name in licences.items():
@@ -101,7 +123,7 @@ def choose(
             message = "has no licence" if not name else f"has a licence that is not known here, {name!r}"
             raise UsageError(
                 f"{source} {message}, so it cannot be told what may be done with it",
-                f"find out, and say it: {flag}, one of {', '.join(KNOWN)}",
+                f"find out, and say it: {flag}, one of {', '.join(KNOWN)}{_missed(given, licences)}",
             )
         if licence.no_derivatives:
             raise UsageError(f"{source} is {licence.id}: nothing made from it may be published", "leave it out")
@@ -176,11 +198,15 @@ def duties(name: str, base: tuple[str, str | None], teachers: Mapping[str, str |
     return Duties(licence, banners, notice, texts=own is not None and own.own)
 
 
-def teachers_known(teachers: Mapping[str, str | None]) -> None:
-    """Raises UsageError for a model that wrote data and of whose terms nothing is said; `other` says they were read."""
-    for teacher, given in teachers.items():
-        if not given or (given != "other" and known(given) is None):
+def teachers_known(teachers: Mapping[str, str | None], sources: Iterable[str] = (), given: Iterable[str] = ()) -> None:
+    """Raises UsageError for a model that wrote data and of whose terms nothing is said; `other` says they were read.
+
+    `sources` are the other names that `given`, the names of which a licence was said, may hold.
+    """
+    for teacher, terms in teachers.items():
+        if not terms or (terms != OTHER and known(terms) is None):
             raise UsageError(
                 f"the model {teacher} wrote some of the traces, and nothing is said of its terms",
-                f"--source-license {teacher}=ID, or ={OTHER} once you have read them and may publish its output",
+                f"--source-license {teacher}=ID, or ={OTHER} once you have read them and may publish its output"
+                f"{_missed(given, [*teachers, *sources])}",
             )

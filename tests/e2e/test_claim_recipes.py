@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from journey import pipeline
-from journey.config import RunSettings, parse_set
 from journey.formats.folders import open_finished
+from journey.settings.given import parse_set
+from journey.settings.recipe import RunSettings
 
 FULL, SMALL = (5, 600), (3, 300)  # seeds, problems of the primary benchmark
 RECIPES = {

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from journey import pipeline
-from journey.config import parse_set
 from journey.formats.behaviour import RecoveryPrefix, prefixes_file
 from journey.formats.files import read_lines
 from journey.formats.folders import open_finished
+from journey.settings.given import parse_set
 from journey.sweeps import run as sweeps
 
 SMALL = [

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from journey import pipeline
-from journey.config import parse_set
 from journey.errors import UsageError
 from journey.formats.folders import open_finished
+from journey.settings.given import parse_set
 
 SMALL = [
     "warm.generate.pairs=600",

@@ -394,6 +394,7 @@ def test_dry_run(finetuned: Path) -> None:
     assert told["answers"] == 3 * 30 and told["new_tokens_at_most"] == 90 * 32
     assert told["plan"]["primary"] == TWO[0] and told["detectable_points"] == {name: None for name in TWO}
     assert told["chances"] == {name: None for name in TWO}  # one seed
+    assert told["sampler"].startswith("built-in, as at every size") and "is not measured" in told["sampler"]
     assert 0 < told["seconds_at_most"] < told["new_tokens_at_most"] and told["disk_bytes"] > told["new_tokens_at_most"]
     assert 500 << 20 < told["memory_bytes_per_worker"] < 4 << 30
     assert json.dumps(told)

@@ -16,7 +16,7 @@ from peft import PeftModel
 from transformers import AutoTokenizer, LlamaForCausalLM, LlamaForSequenceClassification
 
 from journey.answers.grading import grade
-from journey.config import EvaluateSettings, build
+from journey.config import EvaluateSettings
 from journey.errors import AuthError, JourneyError, RemoteError, UsageError
 from journey.evaluate.planning.check import check
 from journey.evaluate.run import _LEFT_OUT, evaluate, plan
@@ -28,6 +28,7 @@ from journey.models.endpoints import Endpoint, EndpointRef, StrangeAnswer, refer
 from journey.models.load import find, load_classifier
 from journey.schema import Problem, Reward, Sample, decode
 from journey.servers.use import CostReached
+from journey.settings.given import build
 from journey_testing.folders import records
 
 ONE = "countdown@1"

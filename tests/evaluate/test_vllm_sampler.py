@@ -111,7 +111,9 @@ class TestEvaluate:
 
     def test_the_dry_run_shows_the_command(self, stand_in: Path, finetuned: Path) -> None:
         asked = EvaluateSettings(**PLAIN, vllm_args=["--tensor-parallel-size", "2"])
-        line = plan(finetuned, asked)["serve"]
+        told = plan(finetuned, asked)
+        line = told["serve"]
+        assert told["sampler"] == "vllm 0.32.0"
         assert line.startswith(f"{stand_in}/bin/python -P -m vllm") and line.endswith("--tensor-parallel-size 2")
 
     def test_what_cannot_be_served_is_refused_before_anything_starts(

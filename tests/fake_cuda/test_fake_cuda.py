@@ -6,6 +6,7 @@ A Llama in `make test`, with any build of PyTorch; `make test-fake-cuda` runs al
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from journey.finetune.planning.footprint import Allocations, Footprint, StackSha
 from journey.finetune.training import adapters, stacked
 from journey.models import batch
 from journey.models.completion import CompletionRequest
+from journey.models.compute.precision import be_deterministic
 from journey.models.decode import Decoder
 from journey.models.lora import PREFIX, Stack
 from journey.models.random import uniforms
+from journey_testing import varying
 from journey_testing.fake_device import FakeGpu, Told
 from journey_testing.models import tiny_config, tiny_model
 from journey_testing.runs import VOCABULARY, random_rows, run_of, setup_of
@@ -107,6 +110,49 @@ def test_a_step_mixes_no_devices_and_waits_once(kind: str, tmp_path: Path, monke
         assert alone.operations == three.operations
 
 
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`deterministic=true`, as the engines ask for it (tests/finetune/test_memory.py); PyTorch as before afterwards."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    be_deterministic()
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_deterministic_step_has_an_algorithm_for_every_operation(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What PyTorch lists as varying is what it can switch, and nothing on the way turns the mode off, or down to warnings."""
+    told = step(kind, 3, tmp_path, monkeypatch)
+    assert told.strict and not varying.refused(set(told.varying))
+    # backward of picking the supervised tokens, each once, and the slope of a loss in the word that was to come
+    assert told.varying == {"index_add": 1, "scatter_add_": 1}
+
+
+def test_what_pytorch_lists_as_varying_is_what_is_looked_for() -> None:
+    assert (set(varying.SWITCHED), set(varying.REFUSED)) == varying.listed()
+    for words in (*varying.SWITCHED.values(), *varying.REFUSED.values()):
+        assert all(hasattr(torch.ops.aten, name) for name in words.split()), words
+
+
+@pytest.mark.parametrize("asked", ["error", "warn", "default"])
+def test_what_varies_and_what_was_asked_for_is_seen(asked: str) -> None:
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode(asked)
+    try:
+        with FakeGpu() as gpu, gpu.counting() as told:
+            there = torch.ones(4, device=gpu.device, requires_grad=True)
+            there.index_select(0, torch.zeros(3, dtype=torch.long, device=gpu.device)).sum().backward()
+            there.detach().cumsum(0)
+            there.detach().long().cumsum(0)
+    finally:
+        torch.set_deterministic_debug_mode(before)
+    assert told.strict == (asked == "error") and told.varying == {"index_add": 1, "cumsum": 1}
+    assert varying.refused(set(told.varying)) == {"cumsum"}
+
+
 @_BUILD  # another one computes the kernels in parts, which hold more
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("kind", MOST)
@@ -167,6 +213,8 @@ def test_sampling_mixes_no_devices_and_waits_once_in_sixteen_tokens(
     more = Told()
     more.operations, more.waits = long.operations - short.operations, long.waits - short.waits
     noted(kind, "16 tokens by chance" if by_chance else "16 greedy tokens", f"{more.total / 16:.0f} a token", more)
+    # a greedy token is the same bytes for the same batch; the sums by which a nucleus is picked are in PyTorch's list
+    assert set(long.varying) == ({"cumsum"} if by_chance else set())
     # and one operation that lays the tokens of all steps beside each other for the host
     assert more.waits == {"tolist": 1}
     assert more.total <= 16 * MOST[kind][1 + by_chance] + 1

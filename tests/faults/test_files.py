@@ -16,13 +16,14 @@ import msgspec
 import pytest
 
 from journey.cli.printing import file_errors
-from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, build
+from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings
 from journey.curate.run import curate
 from journey.errors import JourneyError, PartialError, UsageError
 from journey.formats.files import inside, sha256, write_atomic
 from journey.formats.folders import open_finished
 from journey.generate.run import generate
 from journey.publish.tables import parquet
+from journey.settings.given import build
 from journey.store import Folder, Lock
 from journey_testing.commands import run
 from journey_testing.folders import change
@@ -217,7 +218,7 @@ def test_names_that_lead_elsewhere(name: str, tmp_path: Path, outcome: Outcome) 
     if name not in ("x" * 300, "~/x", "."):
         with pytest.raises(UsageError):
             inside(tmp_path / "root", name)
-    from journey.config import folder_name
+    from journey.settings.recipe import folder_name
 
     with pytest.raises(ValueError, match="letters, digits"):
         folder_name(name)

@@ -160,8 +160,9 @@ def _told(endpoint: Endpoint) -> tuple[str, Any]:
 
 @pytest.mark.case(20)
 def test_secrets(monkeypatch: pytest.MonkeyPatch, outcome: Say) -> None:
-    from journey.config import EvaluateSettings, build
+    from journey.config import EvaluateSettings
     from journey.models.endpoints import reference
+    from journey.settings.given import build
 
     monkeypatch.setenv("HF_TOKEN", "hf_" + "q" * 34)
     login = "http://me:passw0rd-of-mine@localhost:1/v1"

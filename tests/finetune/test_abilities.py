@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from journey.config import FinetuneSettings, build, parse_set
+from journey.config import FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune.planning import abilities, base_probe
 from journey.models import load
+from journey.settings.given import build, parse_set
 from journey_testing.families import CHANCE, family
 from journey_testing.models import save_model
 

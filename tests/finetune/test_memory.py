@@ -316,3 +316,22 @@ def test_deterministic_algorithms_are_a_setting(tmp_path: Path, base: Path, monk
         files.append((tmp_path / str(wanted) / run.run / "adapter_model.safetensors").read_bytes())
     assert seen == [(False, None), (True, ":4096:8")]
     assert files[0] == files[1]  # a CPU's algorithms are deterministic anyway
+
+
+def test_the_engine_of_single_runs_asks_for_them_too(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it looks at the model, in whichever process it trains."""
+    from journey.finetune.training import one_run
+
+    asked = list[str]()
+    monkeypatch.setattr(one_run, "be_deterministic", lambda: asked.append("deterministic"))
+    monkeypatch.setattr(load, "load_tokenizer", lambda *_: pytest.fail("not first") if not asked else _stop())
+    setup = setup_of("trl", base, tmp_path, deterministic=True)
+    with pytest.raises(KeyboardInterrupt):
+        one_run.train_run(run_of("short", 0, steps=1, rank=4), random_rows("short", 24, 6, 12), setup, lambda *_: None)
+    assert asked == ["deterministic"]
+
+
+def _stop() -> None:
+    raise KeyboardInterrupt

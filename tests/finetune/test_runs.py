@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from journey.catalog import ARMS
-from journey.config import FinetuneSettings, build
+from journey.config import FinetuneSettings
 from journey.errors import UnknownName, UsageError
 from journey.finetune.runs import choose, combinations, learning_rate, run_name
+from journey.settings.given import build
 
 
 def test_budgets_come_from_the_suffix_or_else_from_match() -> None:

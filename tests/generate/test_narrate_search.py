@@ -250,6 +250,13 @@ def test_no_marker_stands_for_doubt(notices):
     assert not said["wait"] and all(0 < count < 0.1 * len(notices) for marker, count in said.items())
 
 
+def test_no_opening_doubles_a_word_of_what_follows():
+    spoken = phrases.spoken(51)
+    for opening in (*phrases.OPENINGS, *phrases.CRIES):
+        for before, _ in (*spoken.findings, *spoken.all_told):
+            assert not re.search(r"\b(\w+) \1\b", f"{opening}{before}".casefold()), (opening, before)
+
+
 def test_banks_have_as_many_phrases_as_the_bits_that_choose():
     spoken = phrases.spoken(51)
     assert {len(bank) for bank in (phrases.OPENINGS, phrases.CRIES)} == {32}

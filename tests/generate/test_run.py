@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from journey.config import GenerateSettings, build
+from journey.config import GenerateSettings
 from journey.errors import UnknownName, UsageError
 from journey.formats.files import sha256
 from journey.formats.folders import read_manifest
@@ -15,6 +15,7 @@ from journey.generate import run as stage
 from journey.generate import shards
 from journey.generate.run import generate, plan
 from journey.schema import Pair, Tree
+from journey.settings.given import build
 from journey_testing.folders import records
 
 

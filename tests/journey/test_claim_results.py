@@ -13,11 +13,11 @@ from journey.claims import page, shipped
 from journey.claims.fixed import fix
 from journey.claims.results import agreement, finding, results
 from journey.cli.app import app
-from journey.config import RunSettings
 from journey.errors import UsageError
 from journey.formats.files import sha256, write_atomic
 from journey.formats.folders import open_finished
 from journey.formats.recipes.claims import ClaimResults, FixedClaims
+from journey.settings.recipe import RunSettings
 from journey.sweeps import run as sweeps
 from journey_testing.scored_run import run_folder
 from journey_testing.sources import ROOT

@@ -19,10 +19,11 @@ from journey.catalog import ARMS, ENGINES, STRATEGIES
 from journey.cli.app import app
 from journey.cli.flags import given as flags
 from journey.cli.flags import make as make_flags
-from journey.config import EvaluateSettings, FinetuneSettings, build, parse_set
+from journey.config import EvaluateSettings, FinetuneSettings
 from journey.errors import UsageError
 from journey.finetune.planning.abilities import _TRL_ONLY
 from journey.settings.fields import Setting, settings_of, takes
+from journey.settings.given import build, parse_set
 from journey_testing.folders import write_folder
 
 POSITIONALS = {"sample": [], "generate": [], "curate": ["g"], "finetune": ["c"], "evaluate": ["f"], "publish": ["c"]}
@@ -163,6 +164,14 @@ def test_a_flag_counts_when_it_is_typed_and_only_then(
         ("evaluate", "--set k=3 --k 8", "k", 8),
         ("evaluate", "--set aa=yes --no-aa", "aa", False),
         ("publish", "--source-license a,b=c=mit", "source_license", {"a,b=c": "mit"}),
+        ("publish", "--source-license a=mit,b=other", "source_license", {"a": "mit", "b": "other"}),
+        ("publish", "--source-license year=24,b=mit", "source_license", {"year=24,b": "mit"}),
+        (
+            "publish",
+            "--source-license a=mit --source-license b=cc-by-4.0",
+            "source_license",
+            {"a": "mit", "b": "cc-by-4.0"},
+        ),
         ("publish", "--trees one,two --trees three", "trees", (Path("one,two"), Path("three"))),
     ],
 )

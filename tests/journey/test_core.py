@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from journey.catalog import FAMILIES, Catalog
-from journey.config import GenerateSettings, RunSettings, build, merge, parse_set, resolve_run
+from journey.config import GenerateSettings
 from journey.errors import UnknownName, UsageError
 from journey.rng import digest, rng_for, seed_for
 from journey.schema import Arith, Check, Node, Pair, Problem, Reachable, Tree, decode, encode
+from journey.settings.given import build, merge, parse_set
+from journey.settings.recipe import RunSettings, resolve_run
 from journey.splits import split_of
 
 

@@ -29,7 +29,6 @@ from journey.models.endpoints import (
     TRIES,
     Endpoint,
     EndpointRef,
-    EndpointWriter,
     NotServed,
     RunServer,
     StrangeAnswer,
@@ -55,6 +54,7 @@ from journey.servers.pace import (
     wait_before,
 )
 from journey.servers.use import CostReached, ServerLimits, ServerUse, wait_for
+from journey.servers.writer import EndpointWriter
 
 Answer = tuple[int, Any, dict[str, str]]
 _NO_STRATEGY = StrategySettings(1, 1, 1.0, 1.0, 1, 1, ())

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from journey import pipeline
 from journey.cli.app import app
-from journey.config import RunSettings
 from journey.errors import UsageError
 from journey.evaluate.scoring.across import ScoredPair, decide_across, scores_of
 from journey.evaluate.scoring.score import book_of
@@ -21,6 +20,7 @@ from journey.evaluate.statistics import paired
 from journey.formats.comparison import Declared
 from journey.formats.folders import open_finished
 from journey.formats.recipes.sweep import SweepPlan, SweepResults
+from journey.settings.recipe import RunSettings
 from journey.sweeps import run as sweeps
 from journey_testing.scored_run import Share, run_folder
 

@@ -22,7 +22,7 @@ OTHER_JSON = {
     "journey.schema": "the one decoder of records",
     "journey.store": "settings and counts made plain before they are hashed",
     "journey.answers.mathworker": "lines between two processes",
-    "journey.models.endpoints": "what a server answered",
+    "journey.servers.answers": "what a server answered",
     "journey.cli.flags.given": "a file of the package",
     "journey.tables.files": "a user's own rows",
     "journey.finetune.training.protocol": "the seal of a checkpoint",

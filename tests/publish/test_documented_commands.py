@@ -29,7 +29,8 @@ from journey.catalog import BENCHMARKS
 from journey.cli.app import app
 from journey.cli.flags.given import GivenFlags, options
 from journey.cli.flags.make import VERBS
-from journey.config import parse_set, resolve_run
+from journey.settings.given import parse_set
+from journey.settings.recipe import resolve_run
 from journey_testing.sources import ROOT
 
 PAGES = [

@@ -45,6 +45,17 @@ def test_what_does_not_fit_is_refused_by_name(sources: dict[str, str | None], as
         choose(sources, asked)
 
 
+@pytest.mark.parametrize("given", ["math-shepard", "a=mitt,b"])
+def test_a_licence_that_was_said_of_no_source_is_named(given: str) -> None:
+    with pytest.raises(UsageError, match=f"names '{given}', not among a, b"):
+        choose({"a": "mit", "b": None}, None, given=["a", given])
+    with pytest.raises(UsageError, match=f"names '{given}', not among a, gpt-x"):
+        teachers_known({"gpt-x": None}, ["a"], ["a", given])
+    with pytest.raises(UsageError) as all_known:
+        choose({"a": "mit", "b": None}, None, given=["a"])
+    assert "names" not in str(all_known.value)
+
+
 @pytest.mark.parametrize("sources, asked", [({"a": "mit"}, "apache-2.0"), ({"a": "cc0-1.0"}, "cc-by-nc-4.0")])
 def test_a_stricter_one_may_be_asked_for(sources: dict[str, str | None], asked: str) -> None:
     assert choose(sources, asked).id == asked

@@ -92,7 +92,7 @@ class GivenFlags:
 
         A `--set` key that is no setting goes to plug-in options. Raises UsageError or UnknownName.
         """
-        from journey.config import build, merge, parse_set
+        from journey.settings.given import build, merge, parse_set
 
         data, known = parse_set(self.sets), kind.model_fields
         options = {name: data.pop(name) for name in list(data) if name not in known and "options" in known}

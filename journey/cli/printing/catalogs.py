@@ -12,16 +12,10 @@ from rich.text import Text
 
 from journey import catalog, console
 from journey.cli.printing.terminal import fact
-from journey.config import (
-    CurateSettings,
-    EvaluateSettings,
-    FinetuneSettings,
-    GenerateSettings,
-    RunSettings,
-    SampleSettings,
-)
+from journey.config import CurateSettings, EvaluateSettings, FinetuneSettings, GenerateSettings, SampleSettings
 from journey.errors import UnknownName
 from journey.settings.fields import Setting, settings_of
+from journey.settings.recipe import RunSettings
 
 _KINDS: dict[str, catalog.Catalog] = {
     "families": catalog.FAMILIES,

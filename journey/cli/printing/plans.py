@@ -57,6 +57,7 @@ def _sample(plan: Plan) -> dict[str, Any]:
         "problems": f"{plan['problems']:,}",
         "policies": "; ".join(", ".join(group) for group in plan["asked_at_once"]),
         "attempts": f"{plan['attempts']:,}" + (f", {most:,} at most" if most > plan["attempts"] else ""),
+        "answered by": plan["sampler"],
         **{f"temperature of {name}": said for name, said in plan["temperature"].items()},
     }
 
@@ -101,6 +102,7 @@ def _evaluate(plan: Plan) -> dict[str, Any]:
         "asked": ", ".join(f"{each['name']} ({each['problems']:,})" for each in fixed["benchmarks"]),
         "of": ", ".join(run["run"] for run in fixed["runs"]),
         "answers": f"{plan['answers']:,}, {plan['new_tokens_at_most']:,} new tokens at most",
+        "answered by": plan["sampler"],
         **({"recovery probe": f"{probe:,} texts at most"} if (probe := plan["recovery_texts_at_most"]) else {}),
         "time": f"{_at_most(plan['seconds_at_most'])}, {plan['workers']} processes on {plan['device']}",
         "memory": "a server's" if memory is None else f"{gib(memory * plan['workers'])} at most",

@@ -30,7 +30,7 @@ def sweep(
     """
     from journey import pipeline
     from journey.cli.printing.sweeps import show_sweep
-    from journey.config import parse_set
+    from journey.settings.given import parse_set
     from journey.sweeps import run as sweeps
 
     read = pipeline.read_recipe(recipe)

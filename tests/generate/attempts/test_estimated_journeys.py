@@ -94,6 +94,29 @@ def test_checked_ones_are_taken_alone_or_beside() -> None:
     assert proofs == {"checked:question", "estimated"}
 
 
+def test_a_step_whose_value_the_right_path_has_too_may_be_another_way_and_is_not_used() -> None:
+    """`I also get 12, from 3 * 4, where I wrote 10` compared two quantities: 10 is what she keeps in the end."""
+    text = "There are 3 bags.\nTom keeps 3 * 3 + 1 = 10 apples.\nHe eats 10 - 2 = 8.\n\\boxed{8}"
+    right, other = attempt_of(ASKED, RIGHT, 0), attempt_of(ASKED, text, 1)
+    assert other.mistake.proof is None and other.outcome == "wrong"
+    step = next(span for span in other.steps if "3 * 3" in text[slice(*span)])
+    found = FirstMistake("estimated", step, "estimated", before=True, counts=COUNTS)
+    each = AttemptedProblem(ASKED, (right, replace(other, mistake=found)), POLICY, {})
+    assert isinstance(told("own", each, located="estimated"), Rejection)
+
+
+@pytest.mark.parametrize(("letter", "used"), [("b", True), ("c", False), ("", True), ("b = 26 . c", False)])
+def test_a_step_for_another_letter_is_not_compared_with_the_right_one(letter: str, used: bool) -> None:
+    """`c = 28 - 18 = 10` and `I also get 8, from 26 - 18`, which is b."""
+    problem = Problem("p", "a = 26 ; b = a - 18 ; c = b + 28 ; find c :", "36", "mine")
+    head = f"{letter} = " if letter else ""
+    right = attempt_of(problem, "b = 26 - 18 = 8 . c = 8 + 28 = 36 . \\boxed{ 36 }", 0)
+    other = attempt_of(problem, f"{head}28 - 18 = 10 . d = 10 + 28 = 38 . \\boxed{{ 38 }}", 1)
+    found = FirstMistake("estimated", other.steps[0], "estimated", before=True, counts=COUNTS)
+    each = AttemptedProblem(problem, (right, replace(other, mistake=found)), POLICY, {})
+    assert isinstance(told("own", each, located="estimated"), MadePair) is used
+
+
 def test_another_word_is_refused() -> None:
     with pytest.raises(ValidationError):
         METHODS.get("own").Settings(located="guessed")

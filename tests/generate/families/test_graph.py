@@ -154,6 +154,18 @@ def test_a_skipped_step_leaves_its_quantity_and_not_a_number_of_its_sentence() -
     assert told > 10
 
 
+def test_a_quantity_that_lacks_several_is_not_said_to_lack_one_alone() -> None:
+    lacking = []
+    for made in (SLIPS(RETRY).make(problem, seed) for problem in problems(1, 60) for seed in range(3)):
+        if isinstance(made, MadePair):
+            [mistake] = made.tree.mistakes()
+            [said] = [each.text for each in made.pair.journey.segments if each.role == "notice"]
+            assert "missing is" not in said or "Still missing is" in said, said
+            assert not re.search(r"[Hh]ow many [^.]*\?", said), said  # words of a question in no order of one
+            lacking.append(len(missing(mistake.claim, made.tree)))
+    assert max(lacking) > 1
+
+
 def test_what_is_looked_at_first_is_not_said_to_come_next() -> None:
     early = re.compile(r"\s*(?:Then|Next|Now|On to)\b")
     texts = []

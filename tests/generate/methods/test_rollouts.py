@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -138,12 +139,11 @@ class TestProblemsInWords:
         def says(request: ModelRequest) -> str:
             steps, place = solution(request.problem), request.begun.count(" .")
             text = "".join(steps[place:]) + f" \\boxed{{ {request.problem.answer} }}"
-            if "1 * " in request.begun.split("=")[-2:][0]:
+            letter, calculation, value = steps[0].strip(" .").split(" = ")
+            turned = f" {letter} = {' '.join(calculation.split()[::-1])} = {value} ."
+            if request.begun.startswith(turned):
                 return off_by_one(request, text)
-            if request.draw == 0 and place == 0:
-                letter, _, value = steps[0].strip(" .").split(" = ")
-                return f" {letter} = 1 * {value} = {value} ."
-            return text
+            return turned if request.draw == 0 and place == 0 and not {"-", "/"} & set(calculation) else text
 
         made = asked.make("rollouts", self.problems, facts(), Answering(policy=says), width=2)
         found = 0
@@ -159,6 +159,53 @@ class TestProblemsInWords:
                     after = one.pair.journey.segments[told.index(mistake.id) + 3]
                     assert after.role == "correction" and parents[after.node] == 0
         assert found
+
+    def test_a_right_value_of_numbers_from_nowhere_is_no_step(self) -> None:
+        """`d = 50 + 16 = 66` stood as the correction of a step that asks for 56 + 10."""
+
+        def from_nowhere(request: ModelRequest, text: str) -> str:
+            step, _, rest = text.partition(" .")
+            letter, _, value = step.strip().split(" = ")
+            return f" {letter} = {int(value) - 1000} + 1000 = {value} .{rest}"
+
+        made = asked.make("rollouts", self.problems, facts(), Answering(policy=at_place(from_nowhere)), width=2)
+        for one in made:
+            assert isinstance(one, MadePair)
+            assert "1000" not in "".join(
+                s.text for half in (one.pair.shortcut, one.pair.journey) for s in half.segments
+            )
+            assert (
+                sum(node.reason == "number not there" for node in one.tree.nodes) == len(one.pair.shortcut.segments) - 1
+            )
+
+    def test_a_number_may_be_taken_apart_within_a_step(self) -> None:
+        def in_parts(request: ModelRequest, text: str) -> str:
+            step, _, rest = text.partition(" .")
+            letter, calculation, value = step.strip().split(" = ")
+            return f" {letter} = {calculation} = {int(value) - 1000} + 1000 = {value} .{rest}"
+
+        made = asked.make("rollouts", self.problems, facts(), Answering(policy=at_place(in_parts)), width=1)
+        assert all("+ 1000" in one.pair.shortcut.segments[0].text for one in made if isinstance(one, MadePair))
+        assert all(isinstance(one, MadePair) for one in made)
+
+    def test_nothing_is_said_twice_in_the_same_words_one_after_another(self) -> None:
+        def wrong_often(request: ModelRequest) -> str:
+            text = at_place(off_by_one)(request)
+            step, _, rest = text.partition(" .")
+            head, _, value = step.rpartition(" = ")
+            return (
+                f"{head} = {int(value) + request.draw} .{rest}" if request.draw and head and request.draw < 6 else text
+            )
+
+        made = asked.make("rollouts", self.problems, facts(), Answering(policy=wrong_often), width=7)
+        compared = 0
+        for one in made:
+            assert isinstance(one, MadePair)
+            for role in ("notice", "backtrack"):
+                said = [re.sub(r"[\d +*-]+", "#", s.text) for s in one.pair.journey.segments if s.role == role]
+                assert all(first != second for first, second in pairwise(said)), said
+                compared += len(said)
+        assert compared > 100
 
     def test_continuations_score_the_steps_and_none_is_asked_of_what_cannot_go_on(self) -> None:
         def says(request: ModelRequest) -> str:

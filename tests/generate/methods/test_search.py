@@ -8,10 +8,10 @@ from itertools import pairwise
 import pytest
 
 from journey.catalog import FAMILIES, METHODS
-from journey.config import build
 from journey.errors import UnknownName, UsageError
 from journey.generate.made import MadePair, Rejection
 from journey.schema import Pair, Problem, Reachable, Tree, decode, encode
+from journey.settings.given import build
 
 FAMILY, SEARCH = FAMILIES.get("countdown")(), METHODS.get("search")
 ALL = [

@@ -204,7 +204,7 @@ def test_the_question_asks_at_the_last_step_only(pairs: list[MadePair]) -> None:
 
 
 def test_a_number_that_is_not_used_yet_is_used_by_nothing_before(pairs: list[MadePair]) -> None:
-    found = notices(pairs, "unused")
+    found = notices(pairs, "unused", "unused_at_the_end")
     assert found
     for made, mistake, _ in found:
         assert isinstance(mistake.claim, QuantityClaim)
@@ -214,7 +214,7 @@ def test_a_number_that_is_not_used_yet_is_used_by_nothing_before(pairs: list[Mad
         mine = next(each for each in made.tree.quantities if each.id == mistake.claim.id)
         idle = {name for name in names_in(mine.expression or "") if name[0] == "s"} - used
         assert idle, (made.tree.problem.question, mine.expression)
-    assert not any("used" in phrase for form, bank in REASONS.items() if form != "unused" for phrase in bank if "{quote}" in phrase
+    assert not any("used" in phrase for form, bank in REASONS.items() if not form.startswith("unused") for phrase in bank if "{quote}" in phrase
                    and "I used {wrong}" not in phrase)  # fmt: skip
 
 
@@ -329,7 +329,7 @@ def test_a_hundredth_of_a_number_is_no_percentage() -> None:
 
 def test_unused_numbers_have_no_double_before(pairs: list[MadePair]) -> None:
     """ "The 4 hasn't been used": no other 4 was, which a reader would take for it. Quantities with letters have names."""
-    for made, mistake, notice in notices(pairs, "unused"):
+    for made, mistake, notice in notices(pairs, "unused", "unused_at_the_end"):
         if made.pair.problem.facts.get("letters"):
             continue
         said = next(
@@ -342,6 +342,18 @@ def test_unused_numbers_have_no_double_before(pairs: list[MadePair]) -> None:
             *left, result = line.removesuffix(" .").split(" = ")
             if result != found[1]:  # where it was worked out itself
                 assert found[1] not in " ".join(left).split(), (said, line)
+
+
+def test_who_stops_too_early_is_not_told_of_a_step() -> None:
+    """ "So the answer is 30. This step needs 528 + 30": nothing was calculated, so there is no step that needs it."""
+    family, method = FAMILIES.get("multiplication")(), Slips(SlipsSettings(kinds="early", mistakes=1))
+    told = 0
+    for made in (method.make(family.problem(0, index, 1), 0) for index in range(60)):
+        if isinstance(made, MadePair) and made.pair.provenance["notices"] == ["unused"]:
+            [said] = [each.text for each in made.pair.journey.segments if each.role == "notice"]
+            assert not re.search(r"[Tt]his step|The step is|belongs here", said), said
+            told += 1
+    assert told > 20
 
 
 def test_a_product_of_tens_keeps_its_zeros() -> None:

@@ -28,6 +28,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import masking_utils
 
+from journey_testing.varying import varies
+
 CUDA, META = torch.device("cuda:0"), torch.device("meta")
 _ASKED = (torch.ops.aten.item.default, torch.ops.aten.is_nonzero.default)  # seen where autograd is off
 _NUMBERS = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.equal.default)
@@ -54,11 +56,15 @@ class _Mode(FakeTensorMode):
 
 
 class Told(TorchDispatchMode):
-    """What the device is told, views left out, by the operation's name, and what it is waited for, by the reason."""
+    """What the device is told, views left out, by the operation's name, and what it is waited for, by the reason.
+
+    `varying` are those that may give other bytes every time; `strict` is whether PyTorch was asked throughout for none that do.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.operations, self.waits = Counter[str](), Counter[str]()
+        self.operations, self.waits, self.varying = Counter[str](), Counter[str](), Counter[str]()
+        self.strict = True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func.namespace == "prim":  # a question, no operation
@@ -80,6 +86,9 @@ class Told(TorchDispatchMode):
             self.waits["copy from the host"] += 1
         if (on_gpu or gives) and not func.is_view:
             self.operations[name] += 1
+            self.strict &= torch.get_deterministic_debug_mode() == 2  # 1 would be a warning
+            if varying := varies(func, args):
+                self.varying[varying] += 1
         return made
 
     @property

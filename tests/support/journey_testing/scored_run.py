@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from journey.config import RunSettings
 from journey.evaluate.planning.check import check_benchmarks
 from journey.evaluate.planning.runs import pairs
 from journey.evaluate.scoring.graded import read_book
@@ -20,6 +19,7 @@ from journey.formats.scores import Scores
 from journey.rng import rng_for
 from journey.sampling.shards import samples_folder
 from journey.schema import Problem, Question, Sample
+from journey.settings.recipe import RunSettings
 from journey.store import Folder
 from journey_testing.folders import finetune_files, run_file, write_folder
 
