@@ -26,19 +26,19 @@ def reward_all(folder: Folder, prepared: EvaluationSetup) -> None:
     plan = prepared.plan
     if plan.reward is None or "best-of-reward" not in plan.strategies:
         return
-    todo: dict[str, tuple[Path, dict[str, Question]]] = {}
+    wanted: dict[str, tuple[Path, dict[str, Question]]] = {}
     for info in all_benchmarks(plan):
         questions = {question.id: question for question in prepared.questions[info.name]}
         for run in sampled_runs(plan):
             for path in folder.shards(samples_folder(run.run, info.name, "samples")):
-                todo[f"rewards/{run.run}/{info.name}/{path.stem}"] = (path, questions)
-    missing = [str(key) for key in folder.missing(todo)]
+                wanted[f"rewards/{run.run}/{info.name}/{path.stem}"] = (path, questions)
+    missing = [str(key) for key in folder.missing(wanted)]
     if not missing:
         return
     model = RewardModel(plan.reward, prepared.servers)
-    sampled = {key: list(read_lines(todo[key][0], Sample)) for key in missing}
-    asked = [[(todo[key][1][s.question], s.text) for s in sampled[key]] for key in missing]
-    with console.progress("rewards", len(todo), len(todo) - len(missing)) as ticker:
+    sampled = {key: list(read_lines(wanted[key][0], Sample)) for key in missing}
+    asked = [[(wanted[key][1][s.question], s.text) for s in sampled[key]] for key in missing]
+    with console.progress("rewards", len(wanted), len(wanted) - len(missing)) as ticker:
         for index, values in model.rate_groups(asked):
             key, samples = missing[index], sampled[missing[index]]
             records = [Reward(s.question, s.run, s.index, round(v, 6)) for s, v in zip(samples, values, strict=True)]

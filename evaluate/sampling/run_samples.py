@@ -35,11 +35,11 @@ def sample_all(
     shards = run_shards(finetuned, prepared, stack)
     left, missing = unfinished(folder, shards)
     by_key = {shard.unit.key: shard for shard in left}
-    total, todo = sum(shard.answers for shard in shards), sum(shard.answers for shard in left)
+    total, waiting = sum(shard.answers for shard in shards), sum(shard.answers for shard in left)
     results = workers.answer_all(
         worker_model(prepared), [shard.unit for shard in left], count or workers.default_workers(prepared.device)
     )
-    with console.progress("answers", total, total - todo) as ticker, closing(results):
+    with console.progress("answers", total, total - waiting) as ticker, closing(results):
         for result in results:
             shard = by_key[result.key]
             write_samples(folder, shard, result, missing)
