@@ -83,7 +83,8 @@ def sums(rng: Random) -> str:
 def recall(rng: Random) -> str:
     """Letters and their numbers, said again in other orders until the row is full."""
     letters = rng.sample(LETTERS, rng.randint(3, 9))
-    values, said = {letter: rng.randint(2, LARGEST) for letter in letters}, []
+    values = {letter: rng.randint(2, LARGEST) for letter in letters}
+    said: list[str] = []
     while len(said) < ROW // 4:
         said += [f"{letter} = {values[letter]} ;" for letter in rng.sample(letters, len(letters))]
     return " ".join(" ".join(said).split()[: ROW - 2])
