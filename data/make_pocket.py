@@ -70,13 +70,17 @@ def model(seed: int, start: str | None = None) -> LlamaForCausalLM:
 
 
 def blocks(seed: int, tokens: int, text: BaseText) -> torch.Tensor:
-    """(blocks, text.block) token ids of the fragment stream, fragments parted by <bos>."""
+    """(blocks, text.block) token ids of the fragment stream, each fragment after <bos>; of a course one a row, then <pad>."""
     ids: list[int] = []
     index = 0
     while len(ids) < tokens:
         ids.append(IDS[BOS])
         ids.extend(IDS[word] for word in text.piece(seed, index).split())
         index += 1
+        if text.course:
+            if len(ids) > index * text.block:
+                raise ValueError(f"fragment {index - 1} has more than {text.block - 1} words")
+            ids.extend([IDS[PAD]] * (index * text.block - len(ids)))
     return torch.from_numpy(np.array(ids[: tokens // text.block * text.block], dtype=np.int32).reshape(-1, text.block))
 
 
@@ -86,7 +90,7 @@ def _rate(peak: float, step: int, steps: int) -> float:
 
 
 def train(seed: int, data: torch.Tensor, out: Path, text: BaseText, keep: int | None = None) -> None:
-    """AdamW with warm-up and cosine decay over the blocks, each once, loss on every token; writes the folder.
+    """AdamW with warm-up and cosine decay over the blocks, each once, loss on every token but <pad>; writes the folder.
 
     `keep`: every so many steps the weights so far are written to OUT-STEP beside it.
     """
@@ -94,15 +98,18 @@ def train(seed: int, data: torch.Tensor, out: Path, text: BaseText, keep: int | 
     net = model(seed, text.start)
     optimizer = torch.optim.AdamW(net.parameters(), text.rate, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed_for("pocket order", seed)))
+    if text.course:
+        order = torch.arange(len(data))
     rows = text.rows
     steps = len(data) // rows
     started, smooth = time.time(), 0.0
     for step in range(steps):
         x = data[order[step * rows : (step + 1) * rows]].long()
+        x = x[:, (x != IDS[PAD]).any(0)]
         for group in optimizer.param_groups:
             group["lr"] = _rate(text.rate, step, steps)
         logits = net(input_ids=x).logits[:, :-1]
-        loss = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), x[:, 1:].reshape(-1))
+        loss = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), x[:, 1:].reshape(-1), ignore_index=IDS[PAD])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()

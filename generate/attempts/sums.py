@@ -64,6 +64,7 @@ _NAMES = re.compile(r"(?<![A-Za-z])([A-Za-z]) *= *$")  # a letter, in front of a
 LIKE = {
     "wrong operation": ("operation", "swap"),
     "wrong number": ("operand", "misread"),
+    "computed too early": ("operand", "misread"),
     "wrong quantity": ("operand",),
 }
 """Kinds of slips that are like a policy's wrong steps which are true equations."""

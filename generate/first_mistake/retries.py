@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from journey.answers.equations import Equation
 from journey.generate.first_mistake import quantities
 from journey.generate.slips import phrases, retry
-from journey.schema import FirstMistake, Follows, Problem
+from journey.schema import FirstMistake, Follows, Problem, QuantityClaim
 
+EARLY = "computed too early"  # with a number made up for a quantity that is not known yet: not a number miscopied
 _TRIED = re.compile(r"(?<![a-z])try ([a-z]) \.")
 _OWNER = re.compile(r"(\w+ School) has $")
 _NOUN = re.compile(r" (\w+)( in all)?")
@@ -34,7 +37,7 @@ def announced(problem: Problem, text: str) -> Iterator[tuple[tuple[int, int], in
 
 
 def first_mistake(problem: Problem, text: str, right: bool) -> FirstMistake:
-    """The first false step of an answer: a quantity that is announced too early, or what `quantities` finds."""
+    """The first false step of an answer: a quantity that is announced or computed too early, or what `quantities` finds."""
     called = {name: f"s{index + 1}" for index, name in enumerate(problem.facts["names"])}
 
     def naming(said: str, span: tuple[int, int], equation: Equation) -> str | None:
@@ -46,12 +49,23 @@ def first_mistake(problem: Problem, text: str, right: bool) -> FirstMistake:
     if graph is None:
         return computed
     judged = quantities.judged(problem, text, right, stated=True, naming=naming)
+
+    def known_before(start: int) -> set[str | None]:
+        return {each.quantity for each in judged if each.span[1] <= start and each.kind is None}
+
+    def too_early(step: int, known: set[str | None]) -> bool:
+        return any(f"s{place + 1}" not in known for place in retry.lacking(graph, step, 0))
+
+    if computed.span is not None and isinstance(computed.claim, QuantityClaim):
+        step = int(computed.claim.id[1:]) - 1
+        if computed.kind != "wrong operation" and too_early(step, known_before(computed.span[0])):
+            computed = msgspec.structs.replace(computed, kind=EARLY)
     for span, step in sorted(announced(problem, text)):
         if computed.span is not None and computed.span[0] < span[0]:
             break
         before = [each for each in judged if each.span[1] <= span[0]]
-        known = {each.quantity for each in before if each.kind is None}
-        if any(f"s{place + 1}" not in known for place in retry.lacking(graph, step, 0)):
+        known = known_before(span[0])
+        if too_early(step, known):
             decided = all(each.kind != "undecided" for each in before)
             names = tuple(sorted(name for name in known if name))
             return FirstMistake("retry", span, "checked:question", decided, Follows(f"s{step + 1}", names), False)

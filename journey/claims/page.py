@@ -51,6 +51,7 @@ def here(claim: ClaimResult, of: ClaimResults) -> str:
         numbers.plural(c.seeds, "seed"),
         numbers.plural(c.problems, "problem"),
         f"{claim.benchmark}{at}",
+        *([f"at {claim.at}"] if claim.at else []),
         f"base {of.base}",
         *([claim.survives] if claim.survives else []),
     ]

@@ -79,6 +79,7 @@ def results(folder: Path) -> ClaimResults:
     else:
         evaluations = {(): _placed(".", folder)}
     first = next(iter(evaluations.values()))
+    bases = {one.evaluated.plan.base: _weights(folder / one.folder) for one in evaluations.values()}
     return ClaimResults(
         recipe=settings.name,
         summary=settings.summary,
@@ -86,8 +87,8 @@ def results(folder: Path) -> ClaimResults:
         differs=tuple(settings.differs),
         claims=tuple(_decided(claims, evaluations, axes)),
         margin=first.evaluated.plan.margin,
-        base=first.evaluated.plan.base,
-        base_sha256=_weights(folder / first.folder),
+        base=", ".join(bases),
+        base_sha256=", ".join(filter(None, bases.values())) or None,
         recipe_sha256=sha256(folder / RESOLVED),
         scores_sha256={
             (Path(one.folder) / "evaluate").as_posix(): one.evaluated.manifest.files[Scores.FILE].sha256
@@ -140,6 +141,7 @@ def _decided(
     """The result of every claim, in the recipe's order."""
     done: dict[str, tuple[Compared, tuple[SeedLeftOut, ...]]] = {}
     left: dict[str, ScoredPair] = {}
+    shared: dict[str, str] = {}
     for claim in claims:
         started, placed = (
             {full_name(name): value for name, value in one.items()} for one in (claim.starts_at, claim.at)
@@ -147,6 +149,8 @@ def _decided(
         first, second = (_at(place, evaluations, axes) for place in (started, placed))
         benchmark = _name(claim.benchmark, second.evaluated)
         strategy = claim.strategy or second.evaluated.plan.strategies[0]
+        if first is second and axes:
+            shared[claim.name] = in_words(axes, [placed[axis.setting] for axis in axes])
         stored = _stored(claim, second.scores, benchmark, strategy) if first is second else None
         if stored is not None:
             done[claim.name] = stored
@@ -170,7 +174,7 @@ def _decided(
             if one is None:
                 raise UsageError(f"claim {name}: the two arms share no training seed", "train the same seeds of both")
             done[name] = one.compared, one.without
-    return [_result(claim, *done[claim.name]) for claim in claims]
+    return [_result(claim, shared.get(claim.name, ""), *done[claim.name]) for claim in claims]
 
 
 def _at(
@@ -199,7 +203,7 @@ def _stored(
     return compared, survival.without if survival else ()
 
 
-def _result(claim: ClaimSettings, compared: Compared, without: tuple[SeedLeftOut, ...]) -> ClaimResult:
+def _result(claim: ClaimSettings, at: str, compared: Compared, without: tuple[SeedLeftOut, ...]) -> ClaimResult:
     found = finding(compared.verdict)
     return ClaimResult(
         name=claim.name,
@@ -217,4 +221,5 @@ def _result(claim: ClaimSettings, compared: Compared, without: tuple[SeedLeftOut
         finding=found,
         agrees=agreement(found, claim.agrees, claim.contradicts),
         policy=compared.policy,
+        at=at,
     )

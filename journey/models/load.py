@@ -65,6 +65,8 @@ EMBEDDED = {
     "pocket-plain": "the same, trained without a trace of going back",
     "pocket-digits": "another tiny Llama: long multiplication in compact notation, right solutions alone",
     "pocket-grids": "another tiny Llama: sudoku of 4 * 4 cells in compact notation, right paths alone",
+    "pocket-graph": "another tiny Llama: counts told by one another in compact notation, right solutions alone",
+    "pocket-graph-retry": "the same, trained with steps that are tried too early and taken back",
 }
 """The bases in the package, and what each is."""
 

@@ -19,6 +19,8 @@ RECIPES = {
     "equal-compute": FULL,
     "equal-compute-sudoku": SMALL,
     "backtracks": SMALL,
+    "retry-dose": SMALL,
+    "retry-dose-full": SMALL,
 }
 IN_SMALL = [
     "generate.pairs=60",
@@ -94,3 +96,29 @@ def test_backtracks_in_small(tmp_path: Path, dead_ends: int) -> None:
     curated = open_finished(tmp_path / "r" / "curate", "curate")
     told = {pair.mistakes for pair in curated.pairs("train")}
     assert told == {dead_ends}
+
+
+def test_both_halves_of_retry_dose_have_the_same_problems_and_questions() -> None:
+    adapters, weights = settings("retry-dose"), settings("retry-dose-full")
+    assert (adapters.generate, adapters.curate, adapters.evaluate) == (
+        weights.generate,
+        weights.curate,
+        weights.evaluate,
+    )
+    assert adapters.base == weights.base and weights.finetune.full and not adapters.finetune.full
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "base", "rate"),
+    [
+        ("retry-dose", "pocket-graph", 0.0),
+        ("retry-dose", "pocket-graph-retry", 0.2),
+        ("retry-dose-full", "pocket-graph", 0.5),
+    ],
+)
+def test_retry_dose_in_small(tmp_path: Path, name: str, base: str, rate: float) -> None:
+    in_small(name, tmp_path / "r", f"generate.options.slips.rate={rate}", f"base={base}")
+    curated = open_finished(tmp_path / "r" / "curate", "curate")
+    told = [pair.mistakes for pair in curated.pairs("train")]
+    assert 0 in told and (max(told) > 0) == (rate > 0)

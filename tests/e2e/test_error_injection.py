@@ -35,7 +35,8 @@ def test_what_the_source_did_is_what_the_recipe_says(name: str) -> None:
     assert settings.warm is None and settings.finetune.warmup is None
     own, *others = (settings.generate.options[kind] for kind in ("own", "injected", "profiled"))
     assert others == [own, own] and own["rechecks"] == 0.0 and own.get("delay", 0) == 0
-    assert settings.finetune.seeds == 3 and settings.evaluate.margin == 0.05
+    assert own["clean"] == 0.8 and not settings.finetune.lr_by_arm  # the source's dose, and one rate
+    assert settings.finetune.seeds == 5 and settings.evaluate.margin == 0.05
     assert "journey-masked:injected" in settings.finetune.arms
     assert settings.kept and settings.differs
     assert {claim.name for claim in settings.claims} == {
@@ -53,7 +54,8 @@ def test_rechecks_are_an_axis_of_all_kinds_and_nothing_else_differs() -> None:
         options = point.settings.generate.options
         assert options["own"] == options["injected"]
     one, other = (pipeline.resolve(each, {}) for each in (recipe, half))
-    told_apart = {"arms": [], "lr_by_arm": {}}
+    told_apart = {"arms": [], "seeds": 0}
+    assert one.finetune.seeds == 3
     assert one.finetune.model_copy(update=told_apart) == other.finetune.model_copy(update=told_apart)
     assert one.generate.options["injected"] == other.generate.options["injected"] and one.sample == other.sample
 

@@ -183,9 +183,25 @@ def test_claims_between_points_of_a_sweep(tmp_path: Path, monkeypatch: pytest.Mo
     assert more.verdict.words == "journey at rank 16 better" and more.agrees == "yes"
     stored = open_finished(out / "rank-16" / "evaluate", "evaluate").scores.compared[0]
     assert within.verdict == stored.verdict and within.second == "journey"
+    assert (more.at, within.at) == ("", "rank 16")
+    assert "; at rank 16; " in page.here(within, found) and "; at rank" not in page.here(more, found)
     assert set(found.scores_sha256) == {"rank-1/evaluate", "rank-16/evaluate"}
     with pytest.raises(UsageError, match="lies on the recipe's own grid"):
         sweeps.prepare(pipeline.Recipe("small", "", data, "small.yaml"), ["finetune.rank=2,4"], {})
+
+
+def test_a_sweep_over_bases_names_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "run", lambda settings, out, workers=None: run_folder(settings, out, share))
+    monkeypatch.setattr("journey.claims.results._weights", lambda run: f"weights of {run.name}")
+    one, other = {"base": "pocket"}, {"base": "pocket-plain"}
+    claim = {"name": "of-bases", "benchmark": "countdown@1", "first": "journey", "first_at": one, "at": other}
+    data = {**RECIPE, "sweep": {"over": {"base": ["pocket", "pocket-plain"]}}, "claims": [{**claim, **BEST, **SOURCE}]}
+    planned = sweeps.prepare(pipeline.Recipe("small", "", data, "small.yaml"), [], {})
+    sweeps.sweep(planned, tmp_path / "s")
+    found = results(tmp_path / "s")
+    assert found.base == "pocket, pocket-plain"
+    assert found.claims[0].second == "journey at base pocket-plain"
+    assert found.base_sha256 == "weights of base-pocket, weights of base-pocket-plain"
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ class ClaimResult(msgspec.Struct, frozen=True):
     finding: str
     agrees: Agrees
     policy: str = ""
+    at: str = ""  # the place in a sweep that both arms share, where the names do not say it
 
     @property
     def survives(self) -> str:
@@ -64,8 +65,8 @@ class ClaimResults(FileRecord, frozen=True):
     differs: tuple[str, ...]
     claims: tuple[ClaimResult, ...]
     margin: float
-    base: str
-    base_sha256: str | None  # of its weights, where they lie on this machine
+    base: str  # of a sweep over bases all of them, in order, with commas between
+    base_sha256: str | None  # of its weights, where they lie on this machine; of several alike
     recipe_sha256: str  # of recipe.yaml, the resolved settings
     scores_sha256: dict[str, str]  # of every scores.json, by its folder
     versions: dict[str, str]  # of this package and of torch, when the answers were scored

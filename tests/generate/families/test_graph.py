@@ -174,3 +174,14 @@ def test_what_is_looked_at_first_is_not_said_to_come_next() -> None:
             told = [each for each in made.pair.journey.segments if each.role != "plan"]
             texts += [told[0].text] if told[0].role == "mistake" else []
     assert len(texts) > 10 and not any(early.match(text) for text in texts), texts
+
+
+def test_a_number_made_up_for_a_count_that_is_not_known_yet_is_not_miscopied() -> None:
+    problem = FAMILY.problem(0, 0, 1)
+    assert problem.brief.startswith("a = c * 2 ; e = g + 14 ; b = 13 ; d = a - 56 ; g = d - 8 ; c = 41 ;")
+    early = FAMILY.first_mistake(problem, "a = 41 * 2 = 82 . g = 30 - 8 = 22 . \\boxed{ 36 }")
+    assert early.kind == "computed too early" and early.checked_first and early.truth == "18"
+    late = FAMILY.first_mistake(problem, "a = 41 * 2 = 82 . d = 82 - 56 = 26 . g = 36 - 8 = 28 . \\boxed{ 42 }")
+    assert late.kind == "wrong number" and late.checked_first
+    misread = FAMILY.first_mistake(problem, "a = 14 * 2 = 28 . \\boxed{ 28 }")
+    assert misread.kind == "wrong number"
