@@ -28,6 +28,7 @@ from journey.views import lay_out
 
 Piece = tuple[Role, str, str, int]
 _HEAD = re.compile(r"(?<![A-Za-z])[a-z] = (?=[-\d(])")  # a story in words does not name its quantities by letters
+_MINUS = re.compile(r"(^|[-+*/=(] )- (?=\d)")  # the sign of a number, not of a subtraction
 UNVERIFIED = "unverified"
 
 
@@ -168,7 +169,7 @@ class StepTeller:
         if move is None:
             written_out = _HEAD.sub("", written) if self.problem.facts.get("form") == "story" else written
             written_out = written_out.rstrip(" .").replace(" . ", ", ")
-            return "\n" + self._phrase(phrases.STEPS) % {"s": written_out}, written
+            return "\n" + self._phrase(phrases.STEPS) % {"s": _signed(written_out)}, written
         left = _left(move)
         if len(left) < 2:
             target = int(self.problem.facts["target"])
@@ -188,10 +189,10 @@ class StepTeller:
         if judged.shown is not None:
             left, truth, value = judged.shown
             if isinstance(judged.claim, QuantityClaim) and (instead := _calculated(judged)):
-                slots = {"e": left, "v": truth, "w": instead}
+                slots = {"e": _signed(left), "v": _signed(truth), "w": _signed(instead)}
                 said = why or phrase(phrases.ANOTHER_CALCULATION) % slots
                 return said, f"check {left} not {instead} ."
-            slots = {"e": left, "v": truth, "x": value}
+            slots = {"e": _signed(left), "v": _signed(truth), "x": _signed(value)}
             return why or phrase(attempt_phrases.RECOMPUTED) % slots, f"check {left} = {truth} not {value} ."
         if judged.move is not None and judged.verdict == "wrong":
             target = int(self.problem.facts["target"])
@@ -217,6 +218,11 @@ class StepTeller:
             f"back to {listed(tuple(self.problem.facts['numbers']))[1]} ." if self.searching and not move else "back ."
         )
         self.pieces.append(("backtrack", said, state, node))
+
+
+def _signed(terse: str) -> str:
+    """A calculation of terse notation for a sentence: `31 - 49 = -18`, where the minus sign of a number was a word of its own."""
+    return _MINUS.sub(r"\1-", terse)
 
 
 def _calculated(judged: JudgedStep) -> str | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from random import Random
 
 from msgspec.structs import replace as replace_fields
 
 from journey.answers import checker
 from journey.answers.grading import grade
+from journey.answers.prose_numbers import places, show
 from journey.answers.steps import decidable_equations
 from journey.generate.attempts.phrases import RECOMPUTED
 from journey.generate.imports import phrases
@@ -194,13 +196,20 @@ def _mistake(text: str, kind: str | None, reason: str | None) -> ToldSegment:
     return ToldSegment("mistake", text, "\n", "wrong", LABELLED, kind or "labelled", reason=reason)
 
 
+def _decimal(value: str) -> str:
+    """A value as prose has it: 503/10 as 50.3; a fraction only where no short decimal is the same."""
+    number = Fraction(value)
+    return value if places(number) is None else show(number)
+
+
 def _leave(
     mistake: ToldSegment, rng: Random, back: Sequence[str], without_reason: Sequence[str] = phrases.NOTICES
 ) -> Iterator[ToldSegment]:
     """A notice and a way back, where the source has none: with the calculation done again where that refutes it."""
     known = decided(mistake)
     if known.claim is not None:
-        slots = {"e": known.claim.expression, "v": known.truth, "x": known.claim.value}
+        said_of = " ".join(known.claim.expression.split())
+        slots = {"e": said_of, "v": _decimal(str(known.truth)), "x": _decimal(known.claim.value)}
         said = rng.choice(RECOMPUTED) % slots
         yield ToldSegment("notice", said, " ", check=recomputed(known.claim), added=True)
     else:

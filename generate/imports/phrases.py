@@ -13,7 +13,7 @@ LEADS_AWAY = (
 """Of a step whose equations all hold: it is not false, whatever a label says of where it leads."""
 WRONG_ANSWERS = (
     "Wait, that answer is wrong.", "No, this is not the answer.", "Hmm, the answer cannot be that.", "That does not solve it.",
-    "So this attempt fails.", "No, that is not what was asked.", "This attempt ends in a wrong answer.", "That is not it.",
+    "No, this attempt fails.", "No, that is the wrong answer.", "This attempt ends in a wrong answer.", "That is not it.",
 )  # fmt: skip
 ONE_STEP_BACK = (
     "Let me take that step again.", "Back to the step before.", "I go back one step.", "Let me redo it.",

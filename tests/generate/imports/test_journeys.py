@@ -199,3 +199,35 @@ def test_a_step_whose_equation_holds_is_not_called_wrong() -> None:
     assert not any(
         "wrong" in each and "way" not in each or "mistake" in each or "error" in each for each in phrases.LEADS_AWAY
     )
+
+
+def test_of_an_answer_that_is_only_known_to_be_wrong_no_more_is_said() -> None:
+    """That something else was asked ("How many raspberries?", and 561 of them) is more than a flag knows."""
+    said = set()
+    for seed in range(24):
+        for made in told("openr1-math-220k", seed=seed):
+            if isinstance(made, MadePair):
+                said |= {s.text.strip() for s in made.pair.journey.segments if s.role == "notice"}
+    assert len(said & set(phrases.WRONG_ANSWERS)) > 2
+    assert not any("asked" in each or each.startswith("So ") for each in phrases.WRONG_ANSWERS)
+
+
+@pytest.mark.parametrize(
+    ("step", "said", "never"),
+    [
+        ("The pens cost $5 * $3 = $18.", ["5 * 3"], "5 *  3"),
+        ("The pens cost 5 * 3.1 = 15.25.", ["15.25", "15.5"], "/"),
+        ("A pen is 20 / 8 = 3.", ["2.5"], "5/2"),
+    ],
+)
+def test_a_false_calculation_is_quoted_as_prose_has_it(step: str, said: list[str], never: str) -> None:
+    """`$84 - $252` was told as "84 -  252", and 50.3 as 503/10."""
+    rows = [
+        shepherd(PENS, f"{step} -", "20 - 18 = <<20-18=2>>2. The answer is: 2 -"),
+        shepherd(
+            PENS, "The pens cost 3 * 5 = <<3*5=15>>15. +", "20 - 15 = <<20-15=5>>5 comes back. The answer is: 5 +"
+        ),
+    ]
+    [made] = told("math-shepherd", rows)
+    [notice] = [s.text.strip() for s in made.pair.journey.segments if s.role == "notice"]
+    assert all(each in notice for each in said) and never not in notice

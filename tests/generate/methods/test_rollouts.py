@@ -207,6 +207,20 @@ class TestProblemsInWords:
                 compared += len(said)
         assert compared > 100
 
+    def test_below_zero_the_sign_stands_at_its_number(self) -> None:
+        """The terse notation has it as a word of its own: "No, 31 - 49 gives - 18 and not 84" stood in prose."""
+
+        def below(request: ModelRequest, text: str) -> str:
+            left, _, rest = text.partition(" .")
+            return f"{left.rpartition(' = ')[0]} = - 907 .{rest}"
+
+        for one in asked.make("rollouts", self.problems, facts(), Answering(policy=at_place(below))):
+            assert isinstance(one, MadePair)
+            for segment in one.pair.journey.segments:
+                if segment.role in ("mistake", "notice"):
+                    assert "-907" in segment.text and "- 907" not in segment.text
+                    assert "- 907" in segment.brief
+
     def test_continuations_score_the_steps_and_none_is_asked_of_what_cannot_go_on(self) -> None:
         def says(request: ModelRequest) -> str:
             lost = request.stream == "continuation" and request.draw == 0
