@@ -57,10 +57,17 @@ def ended(pids: list[int], seconds: float = 10) -> bool:
     """Whether processes have ended in time; one that is not reaped yet has."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids):
+        if not any(map(_lives, pids)):
             return True
         time.sleep(0.02)
     return False
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it can end while it is looked at
+        return False
 
 
 @pytest.fixture
