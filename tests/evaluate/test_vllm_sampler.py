@@ -35,7 +35,10 @@ PLAIN: dict[str, Any] = {
 
 
 def ended(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it can end while it is looked at
+        return True
 
 
 @pytest.fixture
