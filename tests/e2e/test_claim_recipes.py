@@ -17,7 +17,7 @@ RECIPES = {
     "stream-of-search": FULL,
     "order": FULL,
     "equal-compute": FULL,
-    "equal-compute-sudoku": SMALL,
+    "equal-compute-sudoku": FULL,
     "backtracks": SMALL,
     "retry-dose": SMALL,
     "retry-dose-full": SMALL,
