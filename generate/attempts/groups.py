@@ -10,14 +10,14 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from journey import views
-from journey.answers.grading import grade
+from journey.answers.grading import Grade, grade
 from journey.answers.spelling import unspelled
-from journey.answers.steps import steps
+from journey.answers.steps import Span, steps
 from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.attempts import ATTEMPTS, PolicyInfo
@@ -25,6 +25,7 @@ from journey.generate.attempts.locate import locate
 from journey.generate.attempts.policies import SamplingPolicy
 from journey.generate.attempts.shots import cut_after_box, prompt_ids
 from journey.models import load, template
+from journey.models.completion import Finish
 from journey.models.endpoints import Endpoint, Reply, RunServer, ask_groups
 from journey.models.policy import PLAIN, attach, unusual
 from journey.rng import digest, seed_for
@@ -32,7 +33,7 @@ from journey.sampling import workers
 from journey.sampling.requests import PromptedQuestion, Request, StrategySettings, Text
 from journey.sampling.shards import cut
 from journey.sampling.workers import RequestUnit, WorkerModel
-from journey.schema import Attempt, Problem
+from journey.schema import Attempt, FirstMistake, Problem
 from journey.servers.use import ServerUse
 
 if TYPE_CHECKING:
@@ -77,29 +78,49 @@ class DrawingGroup(ABC):
         problems = [problem for shard in self.shards for problem in shard]
         return group_of(0, [policy], problems, self.settings, {}, self.use)
 
-    def attempt(self, wanted: Wanted, text: Text) -> Attempt:
-        """The graded record of a text, with its first mistake."""
+    def attempts(self, wanted: Sequence[Wanted], texts: Sequence[Text]) -> list[Attempt]:
+        """The graded records of the texts of a shard, with their first mistakes. Texts that are the same are read once."""
+        readings: dict[tuple[str, str, Finish], _Reading] = {}
+        return [self._attempt(*both, readings) for both in zip(wanted, texts, strict=True)]
+
+    def _attempt(self, wanted: Wanted, text: Text, readings: dict[tuple[str, str, Finish], _Reading]) -> Attempt:
         run, problem, index, prefix = wanted
         info = self.policies[run].info
         said = cut_after_box(text.text) if self.settings.shots else text.text
         finish = "stop" if len(said) < len(text.text) else text.finish
-        graded = grade(problem, said, finish)
+        reading = readings.get(key := (problem.id, said, finish))
+        if reading is None:
+            reading = readings[key] = _read(problem, said, finish)
         return Attempt(
             problem=problem.id,
             policy=info.name,
             index=index,
             text=said,
-            steps=tuple(steps(unspelled(said) if problem.facts.get("spelled") else said)),
+            steps=reading.steps,
             tokens=text.tokens,
             finish=finish,
-            outcome=graded.outcome,
-            answer=graded.answer,
-            why=graded.why,
+            outcome=reading.grade.outcome,
+            answer=reading.grade.answer,
+            why=reading.grade.why,
             temperature=0.0 if index == GREEDY else info.temperature,
             top_p=1.0 if index == GREEDY else info.top_p,
             prefix=len(prefix),
-            mistake=locate(problem, said, graded.outcome),
+            mistake=reading.mistake,
         )
+
+
+class _Reading(NamedTuple):
+    """What is read in a text, whoever wrote it."""
+
+    grade: Grade
+    steps: tuple[Span, ...]
+    mistake: FirstMistake
+
+
+def _read(problem: Problem, said: str, finish: Finish) -> _Reading:
+    graded = grade(problem, said, finish)
+    found = tuple(steps(unspelled(said) if problem.facts.get("spelled") else said))
+    return _Reading(graded, found, locate(problem, said, graded.outcome))
 
 
 @dataclass(frozen=True)
@@ -155,9 +176,13 @@ class BaseGroup(DrawingGroup):
     def _request(self, run: int, problem: Problem, index: int, prefix: str) -> Request:
         name = problem.id if not prefix else f"{problem.id} after {digest('prefix', prefix).hex()}"
         question = PromptedQuestion(name, problem, self.prompts[problem.id])
+        return Request(run, question, self._ids(prefix), sample=None if index == GREEDY else index)
+
+    def _ids(self, prefix: str) -> tuple[int, ...]:
+        if not prefix:
+            return ()
         own = unusual(prefix, self.policies[0].info.template or PLAIN)
-        ids = tuple(self.tokenizer(own, add_special_tokens=False)["input_ids"]) if prefix else ()
-        return Request(run, question, ids, sample=None if index == GREEDY else index)
+        return tuple(self.tokenizer(own, add_special_tokens=False)["input_ids"])
 
 
 @dataclass(frozen=True)

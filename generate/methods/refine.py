@@ -43,7 +43,13 @@ class RefineSettings(Settings):
 
 
 @METHODS.add(
-    "refine", model=True, problems=True, needs=("rewriter",), may_need=("policy", "critic"), prompts=("rewrite",)
+    "refine",
+    model=True,
+    problems=True,
+    needs=("rewriter",),
+    may_need=("policy", "critic"),
+    prompts=("rewrite",),
+    revision=2,
 )
 class Refine:
     """Pairs of another method, both traces rewritten by a model under a guard."""
@@ -92,7 +98,7 @@ class Refine:
             draw = None if number == 0 else attempt * self.settings.tries + number
             replies = yield [self._request(problem, trace, draw) for trace in wanted.values()]
             for half, reply in zip(wanted, replies, strict=True):
-                texts, lost = _read(wanted[half], reply)
+                texts, lost = _read(wanted[half], reply, problem.question)
                 losses.update([lost] if lost else [])
                 kept |= {half: texts} if texts is not None else {}
             if len(kept) == len(halves):
@@ -134,12 +140,12 @@ def _bare(text: str) -> str:
     return " ".join(text.split())
 
 
-def _read(trace: Trace, reply: ModelReply) -> tuple[list[str] | None, str | None]:
+def _read(trace: Trace, reply: ModelReply, question: str) -> tuple[list[str] | None, str | None]:
     """The texts of a rewritten trace, or what it lost."""
     texts = read_lines(reply.text, len(trace.segments) - 1) if reply.finish == "stop" else None
     if texts is None:
         return None, "rewrite_unreadable"
-    lost = trace_loss(trace, texts)
+    lost = trace_loss(trace, texts, question)
     return (None, lost) if lost else (texts, None)
 
 

@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from journey.answers.equations import Equation, is_number, join, read_solution
+from journey.answers.exact import decimal
 from journey.answers.prose_numbers import Numeral
 
 _LABEL = re.compile(r"[A-Za-z]{2,}[)\s]*$")  # `Total = 5 + 3 = 8`
@@ -64,7 +65,7 @@ class Calculation:
         operands = tuple(
             Operand(
                 position,
-                Fraction(token.rstrip(".")),
+                decimal(token.rstrip(".")),
                 _first_within(numbers[position], numerals) if position in numbers else None,
             )
             for position, token in enumerate(equation.tokens)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from journey.answers.exact import MAX_CHARS, NotANumber, evaluate
+from journey.answers.exact import MAX_CHARS, NotANumber, decimal, evaluate
 from journey.answers.prose_numbers import MONEY, Numeral, numerals
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
@@ -64,7 +64,7 @@ class Equation:
     @property
     def numbers(self) -> list[Fraction]:
         """The numbers of the calculation, in order."""
-        return [Fraction(token) for token in self.tokens if is_number(token)]
+        return [decimal(token) for token in self.tokens if is_number(token)]
 
 
 class Unreadable(ValueError):
@@ -289,7 +289,7 @@ class _SolutionReader:
         if not equals or not tokens or "".join(tokens) != left:
             raise Unreadable("unreadable_annotation", f"<<{content}>>")
         try:
-            value, computed = Fraction(right), evaluate(left)
+            value, computed = decimal(right), evaluate(left)
         except ValueError as error:
             raise Unreadable("unreadable_annotation", f"<<{content}>>") from error
         if computed != value:
@@ -366,7 +366,7 @@ class _SolutionReader:
         number = self.numerals[token.numeral]
         if not tokens[index][-1].isdigit() and not tokens[index][0].isdigit():
             return 0
-        value = Fraction(tokens[index].rstrip("."))
+        value = decimal(tokens[index].rstrip("."))
         if value == number.value and not number.percent:
             return 1
         if number.percent and value == number.value / 100:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from journey.answers.exact import decimal
+
 _DIGITS = re.compile(r"(?:(?<![A-Za-z_\d])|(?<=\d[xX]))(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?!,?\d)")
+_AFTER = re.compile(r"%|(?![xX]\s*[\d$(])[A-Za-z]|")
 _SMALL = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 WORDS = {word: Fraction(number) for number, word in enumerate((_SMALL + " eighteen nineteen").split(), start=2)}
@@ -54,9 +57,9 @@ def numerals(text: str) -> tuple[Numeral, ...]:
         start, end = match.span()
         if end - start > MAX_DIGITS:
             continue
-        after = re.match(r"%|(?![xX]\s*[\d$(])[A-Za-z]|", text[end : end + 5]).group()  # type: ignore[union-attr]
+        after = _AFTER.match(text[end : end + 5]).group()  # type: ignore[union-attr]
         before = text[max(start - 20, 0) : start].rstrip()[-1:]
-        value = Fraction(match.group().replace(",", ""))
+        value = decimal(match.group().replace(",", ""))
         numbers.append(Numeral(start, end, value, after == "%", after.isalpha(), before in MONEY if before else False))
     return tuple(numbers)
 
@@ -109,4 +112,4 @@ def read_number(text: str) -> Fraction | None:
     if len(clean) > MAX_DIGITS or not re.fullmatch(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:/\d+)?", clean):
         return None
     top, _, bottom = clean.partition("/")
-    return Fraction(top) / Fraction(bottom) if bottom and int(bottom) else None if bottom else Fraction(top)
+    return Fraction(top) / Fraction(bottom) if bottom and int(bottom) else None if bottom else decimal(top)

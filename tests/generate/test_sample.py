@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from journey.cli.app import app
 from journey.config import SampleSettings
 from journey.errors import UsageError
 from journey.formats.folders import SampledFolder, open_finished
-from journey.generate.attempts import drawing, shots
+from journey.generate.attempts import drawing, groups, shots
 from journey.generate.attempts.policies import find_policy, on_one_base
 from journey.generate.attempts.profile import profile_of, warning
 from journey.generate.families.arithmetic import Arithmetic
 from journey.generate.sample import load_problems, sample
 from journey.interrupts import uninterrupted
 from journey.models import load, template
+from journey.sampling.requests import Text
 from journey.schema import Arith, Attempt, FirstMistake
 from journey.store import Folder
 
@@ -85,6 +87,38 @@ def test_an_interrupted_run_and_more_workers_give_the_same_bytes(
     monkeypatch.undo()
     again = open_finished(sample(SETTINGS, tmp_path / "a", workers=2), "sample")
     assert again.manifest.files == sampled.manifest.files
+
+
+def test_texts_that_are_the_same_are_read_once(sampled: SampledFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_hand = [each for of_one in by_problem(sampled).values() for each in of_one if not each.prefix]
+    group = groups.group_of(0, [find_policy("pocket", SETTINGS)], list(sampled.problems()), SETTINGS, {})
+    read: list[tuple[str, str]] = []
+    monkeypatch.setattr(groups, "locate", lambda problem, text, _: read.append((problem.id, text)) or FirstMistake())
+    problems = {problem.id: problem for problem in sampled.problems()}
+    wanted = [(0, problems[each.problem], each.index, "") for each in by_hand]
+    texts = [Text(each.text, (), each.finish, each.tokens, 0, None, 0.0) for each in by_hand]
+    made = group.attempts(wanted, texts)
+    assert [msgspec.structs.replace(each, mistake=FirstMistake()) for each in by_hand] == made
+    assert len(read) == len(set(read)) == len({(each.problem, each.text) for each in by_hand}) < len(by_hand)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_was_loaded_is_out_of_garbage_collections_while_attempts_are_drawn(
+    before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen: list[int] = []
+    write = Folder.write_shard
+    monkeypatch.setattr(Folder, "write_shard", lambda *a: frozen.append(gc.get_freeze_count()) or write(*a))
+    settings = SampleSettings(family="arithmetic@1", limit=1, policy=["pocket"], k=2, max_new_tokens=8)
+    assert not gc.get_freeze_count()
+    try:
+        if before:
+            gc.freeze()
+        sample(settings, tmp_path / "a", workers=1)
+        assert frozen and min(frozen) > 10_000
+        assert bool(gc.get_freeze_count()) == before  # as the caller had it
+    finally:
+        gc.unfreeze()
 
 
 def test_undecided_answers_are_in_no_rate(sampled: SampledFolder) -> None:

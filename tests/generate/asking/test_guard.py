@@ -1,18 +1,26 @@
-"""The guard of rewrites: every planted loss is caught, of every piece of pairs that search and slips make, and plain rewordings pass."""
+"""The guard of rewrites: every planted loss is caught, of every piece of pairs that search and slips make, and plain rewordings pass.
+
+`rewrites.jsonl` holds rewrites by a large language model, which was asked with the method's own prompt, of pairs made from the shipped word problems,
+Countdown and GSM8K (MIT licence); and rewrites by it that were to have one piece damaged, with the kind of damage. Those `held_out`
+were made and counted after the rules were as they are.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from journey.answers.equations import equations
 from journey.answers.prose_numbers import numerals
 from journey.generate.asking.guard import loss, trace_loss
-from journey.schema import Segment
+from journey.schema import Segment, Trace
 from journey_testing.pairs import pairs_of
 
 NAMED = ("mistake", "notice", "correction")
@@ -106,11 +114,23 @@ def segment(role: str, text: str) -> Segment:
         ("backtrack", "Back to 43, 6 and 2.", "I return to 43, 6 and 2."),
         ("check", "Is that right? 3 * 14 = 42. Yes.", "Right? 3 * 14 = 42, it is. Good."),
         ("plan", "Goal: 92. Numbers: 43, 6 and 2.", "I want to get 92 out of 43, 6 and 2."),
+        ("plan", "Start with what is given.", "First off, what am I given?"),
+        ("step", "After the game 96 - 30 = 66 dollars remain.", "Then she buys it, and 96 - 30 = 66 are left over."),
+        ("step", "Good are 110 - 4 = 106 pages.", "The jammed ones don't count, so 110 - 4 = 106 are good."),
+        ("step", "He gives away 36 / 3 = 12.", "He had 36 and gives away 36 / 3 = 12."),
+        ("notice", "20 - 12 lands on 8, yet I started from 18.", "20 - 12 gives me 8, but what I put in was 18."),
+        ("backtrack", "So 82 is wrong; a step is missing.", "So 82 can't be right; I left out a step."),
+        ("backtrack", "I made a mistake there; let me redo it.", "Yeah, that was a slip, so I'll do it over."),
+        (
+            "check",
+            "Is 40 suspicious? Nothing amiss there: 15 + 25 is 40.",
+            "Should I trust 40? No, 15 + 25 is 40, all fine.",
+        ),
+        ("consequence", "That gives 45, below 92.", "That gives 45, and 45 is less than 92."),
     ],
 )
 def test_rewordings(role: str, before: str, after: str) -> None:
-    expected = "number_changed" if "three" in after else None  # a number in words is a number
-    assert loss(segment(role, before), after) == expected
+    assert loss(segment(role, before), after) is None
 
 
 @pytest.mark.parametrize(
@@ -123,6 +143,13 @@ def test_rewordings(role: str, before: str, after: str) -> None:
         ("step", "A 20% share of 50.", "A 20 share of 50.", "number_changed"),
         ("step", "It is twice as much.", "It is as much.", "number_changed"),
         ("check", "Is that right? 3 * 14 = 42. Yes.", "Is it? 3 * 14 = 42.", "doubt_changed"),
+        ("check", "Back from 72, 72 - 54 is 18.", "Back from 72, 72 - 54 is not 18.", "doubt_changed"),
+        ("check", "Hmm. Again, 3 * 14 is 42. Good.", "Hmm. Again, 3 * 14 is 42. Or is it?", "doubt_changed"),
+        ("consequence", "That gives 45, below 92.", "That gives 45, above 92.", "doubt_changed"),
+        ("step", "She pays 3 * 14 = 42.", "I guess she pays 3 * 14 = 42.", "doubt_changed"),
+        ("step", "She pays 3 * 14 = 42.", "She doesn't pay 3 * 14 = 42.", "doubt_changed"),
+        ("backtrack", "I'll take 8500 back.", "I'll take 8500 along.", "way_back_lost"),
+        ("backtrack", "Back to 6, 5 and 5.", "Back to 6, 5 and 6.", "number_changed"),
     ],
 )
 def test_small_changes(role: str, before: str, after: str, why: str) -> None:
@@ -136,3 +163,32 @@ def test_pieces_that_change_places_are_caught() -> None:
             swapped = [*texts[:place], texts[place + 1], texts[place], *texts[place + 2 :]]
             if texts[place].split() != texts[place + 1].split():
                 assert trace_loss(pair.journey, swapped) is not None
+
+
+def test_numbers_of_the_question_may_be_told_but_no_correction_in_a_mistake() -> None:
+    mistake, question = segment("mistake", "She pays 3 * 14 = 52."), "At 42 cents a ride, 3 tickets for 14 rides?"
+    assert loss(mistake, "At 42 cents, she pays 3 * 14 = 52.", question) is None
+    assert loss(mistake, "At 42 cents, she pays 3 * 14 = 52.", question, {Fraction(42)}) == "mistake_changed"
+    assert loss(mistake, "At 42 cents, she pays 3 * 14 = 52.") == "mistake_changed"
+
+
+def rewrites() -> Iterator[tuple[str, bool, str | None]]:
+    """(kind of damage, held out, what the guard says) of every rewrite by a model."""
+    for line in (Path(__file__).parent / "rewrites.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        pieces = [segment(role, text) for role, text in row["pieces"]]
+        lost = trace_loss(Trace((*pieces, segment("answer", "")), "", ""), row["rewrite"], row["question"])
+        yield row["damage"], row["held_out"], lost
+
+
+def test_rewrites_by_a_model_pass_and_damaged_ones_do_not() -> None:
+    """The figures of docs/methods.md."""
+    seen = list(rewrites())
+    kept = {out: [lost is None for damage, held, lost in seen if not damage and held == out] for out in (False, True)}
+    caught = {out: [lost is not None for damage, held, lost in seen if damage and held == out] for out in (False, True)}
+    assert [(sum(kept[out]), len(kept[out])) for out in (True, False)] == [(37, 44), (91, 100)]
+    assert [(sum(caught[out]), len(caught[out])) for out in (True, False)] == [(42, 44), (38, 52)]
+    missed = Counter(damage for damage, _, lost in seen if damage and lost is None)
+    assert not {
+        kind for kind in missed if re.search("number|equation|wrong|repaired|another mistake|approves|way back", kind)
+    }
