@@ -171,9 +171,9 @@ def _sides(text: str, run: re.Match[str]) -> list[tuple[str | None, int, int]]:
         if len(stripped) > MAX_CHARS:  # nothing of that length is evaluated
             stripped = ""
         # A full stop or a bracket that closes something outside is no part of the side.
-        while stripped.count(")") > stripped.count("(") and stripped.endswith(")"):
+        while stripped.endswith(")") and stripped.count(")") > stripped.count("("):
             stripped = stripped[:-1].rstrip()
-        while stripped.count("(") > stripped.count(")") and stripped.startswith("("):
+        while stripped.startswith("(") and stripped.count("(") > stripped.count(")"):
             stripped, first = stripped[1:].lstrip(), first + 1
         sides.append((stripped or None, first, first + len(stripped)))
         start = end + 1
@@ -289,7 +289,7 @@ class _SolutionReader:
         if not equals or not tokens or "".join(tokens) != left:
             raise Unreadable("unreadable_annotation", f"<<{content}>>")
         try:
-            value, computed = decimal(right), evaluate(left)
+            value, computed = decimal(right), _exact(left)
         except ValueError as error:
             raise Unreadable("unreadable_annotation", f"<<{content}>>") from error
         if computed != value:
