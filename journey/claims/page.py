@@ -85,7 +85,8 @@ def _about(of: ClaimResults) -> Iterator[str]:
 
 def _counted(claim: ClaimResult) -> str:
     against = f"; contradicted by: {', '.join(claim.contradicted_by)}" if claim.contradicted_by else ""
-    return f"{claim.name}: {claim.second} minus {claim.first}; agrees if {' or '.join(claim.agrees_if)}{against}."
+    at = f" at {claim.at}" if claim.at else ""
+    return f"{claim.name}: {claim.second} minus {claim.first}{at}; agrees if {' or '.join(claim.agrees_if)}{against}."
 
 
 def _origins(of: ClaimResults) -> Iterator[str]:

@@ -185,6 +185,7 @@ def test_claims_between_points_of_a_sweep(tmp_path: Path, monkeypatch: pytest.Mo
     assert within.verdict == stored.verdict and within.second == "journey"
     assert (more.at, within.at) == ("", "rank 16")
     assert "; at rank 16; " in page.here(within, found) and "; at rank" not in page.here(more, found)
+    assert "journey minus shortcut@examples at rank 16; agrees if" in page.markdown(found)
     assert set(found.scores_sha256) == {"rank-1/evaluate", "rank-16/evaluate"}
     with pytest.raises(UsageError, match="lies on the recipe's own grid"):
         sweeps.prepare(pipeline.Recipe("small", "", data, "small.yaml"), ["finetune.rank=2,4"], {})
