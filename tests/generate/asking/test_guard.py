@@ -2,7 +2,7 @@
 
 `rewrites.jsonl` holds rewrites by a large language model, which was asked with the method's own prompt, of pairs made from the shipped word problems,
 Countdown and GSM8K (MIT licence); and rewrites by it that were to have one piece damaged, with the kind of damage. Those `held_out`
-were made and counted after the rules were as they are.
+were not looked at before the rules were as they are; the list of kinds of damage that they were asked for by is a shorter one.
 """
 
 from __future__ import annotations
