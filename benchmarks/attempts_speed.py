@@ -2,9 +2,9 @@
 
     python benchmarks/attempts_speed.py [PROBLEMS] [ROUNDS]
 
-CPU time of one process throughout, so that a busy machine counts for little; the same requests are sampled with nothing around.
-Both are timed in every round, each first in every other one, and the ratio is of the medians. On a machine whose speed varies from
-minute to minute that ratio does too; what the pass does outside the sampler, timed within the pass, hardly does.
+CPU time of one process throughout, so that a busy machine counts for little. The speed of a machine varies by more than what is
+measured here, and from second to second: so the same requests are sampled with nothing around shard by shard, in turn with the
+pass, each first at every other one, and of every shard the quickest round counts, which other programs disturbed least.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import numpy as np
 
 from journey.catalog import METHODS
 from journey.config import SampleSettings
@@ -37,44 +40,53 @@ def main() -> None:
     shards = range(len(group.shards))
     units = [group.unit(group.key(n), drawing.first_round(None, group, n)) for n in shards]  # type: ignore[arg-type]
     list(workers.answer_all(group.model, units[:1], 1))  # the first time pays for what is loaded once
+    turns = []
+    for number in range(rounds):
+        gc.collect()  # no round pays for what the others left
+        turns.append(_in_turn(settings, group.model, units, number))
+    alone, inside, outside = (
+        [min(each) for each in zip(*of_rounds, strict=True)]
+        for of_rounds in zip(*((turn["alone"], turn["inside"], [turn["outside"]]) for turn in turns), strict=True)
+    )
+    whole = sum(inside) + sum(outside)
+    everything = {name: sum(float(np.sum(turn[name])) for turn in turns) for name in ("alone", "inside", "outside")}
+    print(
+        f"{problems * 9:,} attempts: sampling alone {sum(alone):.2f} s, journey sample {whole:.2f} s, ratio {whole / sum(alone):.3f} "
+        f"(the best of {rounds} rounds by shard; of all seconds {(everything['inside'] + everything['outside']) / everything['alone']:.3f}); "
+        f"outside the sampler {sum(outside) / sum(inside):.1%} of its time"
+    )
+    speeds = _pairs_a_second(problems, rounds)
+    print(
+        f"matched pairs of countdown@1: {statistics.median(speeds):,.0f} a second and core ({rounds} rounds, {min(speeds):,.0f} to {max(speeds):,.0f})"
+    )
 
-    def alone() -> None:
-        list(workers.answer_all(group.model, units, 1))
 
-    times: dict[str, list[float]] = {"alone": [], "whole": [], "outside": []}
+def _in_turn(settings: SampleSettings, model: Any, units: Sequence[Any], number: int) -> dict[str, Any]:
+    """Seconds of sampling `alone` and of the pass's own sampling (`inside`) by shard, in turn, and of all else in the pass."""
+    spent: dict[str, Any] = {"alone": [], "inside": []}
 
-    def whole() -> None:
-        inside, started = 0.0, time.process_time()
+    def timed(name: str, results: Iterator[Any]) -> Any:
+        before = time.process_time()
+        result = next(results, None)
+        spent[name].append(time.process_time() - before)
+        return result
 
-        def answers(*given: Any, **options: Any) -> Iterator[Any]:
-            nonlocal inside
-            results = workers.answer_all(*given, **options)
-            while True:
-                before = time.process_time()
-                result = next(results, None)
-                inside += time.process_time() - before
-                if result is None:
-                    return
+    def answers(*given: Any, **options: Any) -> Iterator[Any]:
+        alone, inside = workers.answer_all(model, units, 1), workers.answer_all(*given, **options)
+        for place in range(len(units) + 1):  # the last one ends both
+            if first := (number + place) % 2:
+                timed("alone", alone)
+            result = timed("inside", inside)
+            if not first:
+                timed("alone", alone)
+            if result is not None:
                 yield result
 
-        with tempfile.TemporaryDirectory() as folder, mock.patch.object(groups, "workers", _With(workers, answers)):
-            stage.sample(settings, Path(folder) / "a", workers=1)
-        times["outside"].append((time.process_time() - started) / inside - 1)
-
-    for number in range(rounds):
-        for name, timed in sorted({"alone": alone, "whole": whole}.items(), reverse=bool(number % 2)):
-            gc.collect()  # neither pays for what the other left
-            started = time.process_time()
-            timed()
-            times[name].append(time.process_time() - started)
-    middle = {name: statistics.median(each) for name, each in times.items()}
-    ratios = [whole / alone for alone, whole in zip(times["alone"], times["whole"], strict=True)]
-    print(
-        f"{problems * 9:,} attempts: sampling alone {middle['alone']:.1f} s, journey sample {middle['whole']:.1f} s, "
-        f"ratio {middle['whole'] / middle['alone']:.3f} ({rounds} rounds, each {min(ratios):.3f} to {max(ratios):.3f}); outside the sampler {middle['outside']:.1%} of its time "
-        f"({min(times['outside']):.1%} to {max(times['outside']):.1%})"
-    )
-    print(f"matched pairs of countdown@1: {_pairs_a_second(problems):,.0f} a second and core")
+    started = time.process_time()
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(groups, "workers", _With(workers, answers)):
+        stage.sample(settings, Path(folder) / "a", workers=1)
+    spent["outside"] = time.process_time() - started - sum(spent["alone"]) - sum(spent["inside"])
+    return spent
 
 
 class _With:
@@ -87,16 +99,20 @@ class _With:
         return getattr(self.module, name)
 
 
-def _pairs_a_second(problems: int) -> float:
-    """Pairs of all three kinds a second, from attempts of a policy that guesses."""
+def _pairs_a_second(problems: int, rounds: int) -> list[float]:
+    """Pairs of all three kinds a second, from attempts of a policy that guesses, in rounds that read every attempt anew."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
     from journey_testing.attempts import attempted
 
-    tried = attempted(problems, 8)
     readers = [METHODS.get(name)() for name in ("own", "injected", "profiled")]
-    started = time.process_time()
-    results = [reader.make_of(each, 0) for each in tried for reader in readers]
-    return sum(isinstance(each, MadePair) for each in results) / (time.process_time() - started)
+    tried, speeds = attempted(problems, 8), []
+    for _ in range(rounds):
+        anew = [replace(each) for each in tried]  # without what was read of them before
+        gc.collect()
+        started = time.process_time()
+        made = sum(isinstance(reader.make_of(each, 0), MadePair) for each in anew for reader in readers)
+        speeds.append(made / (time.process_time() - started))
+    return speeds
 
 
 if __name__ == "__main__":

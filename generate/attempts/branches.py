@@ -150,7 +150,7 @@ def _made(
     shortcut, journey = teller.traces()
     identity = digest("tree", problem.id, method, seed, attempt, texts, attempted.policy.name).hex()
     tree = Tree(identity, problem, method, seed, tuple(teller.nodes))
-    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate()}
+    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate}
     provenance = {"seed": seed, "attempt": attempt, **known, **facts}
     return MadePair.of(tree, shortcut, journey, mistakes, provenance)
 

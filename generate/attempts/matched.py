@@ -94,15 +94,18 @@ class AttemptedProblem:
     @cached_property
     def paths(self) -> tuple[RightEnding[tuple[ReadMove, ...]], ...]:
         """The right attempts and continuations of a search that go straight to the target, with their moves; read once."""
-        read = ((each, path_of(self.problem, each)) for each in self.right())
-        return tuple(RightEnding(each, path, len(path)) for each, path in read if path)
+        right = self.right()
+        read = {text: path_of(self.problem, each) for text, each in {each.text: each for each in right}.items()}
+        return tuple(RightEnding(each, path, len(path)) for each in right if (path := read[each.text]))
 
     @cached_property
     def own_mistakes(self) -> list[tuple[Attempt, OwnMistake]]:
         """The wrong attempts of a search with their wrong moves, where these are of a usable kind; read once."""
-        read = ((each, own_mistake(self.problem, each)) for each in self.wrong())
-        return [(each, own) for each, own in read if own is not None]
+        wrong = self.wrong()
+        read = {text: own_mistake(self.problem, each) for text, each in {each.text: each for each in wrong}.items()}
+        return [(each, own) for each in wrong if (own := read[each.text]) is not None]
 
+    @cached_property
     def pass_rate(self) -> float | None:
         """The share of right attempts among the decided ones drawn by chance and whole; None without any."""
         return pass_rate(self.attempts)
@@ -234,7 +237,7 @@ def provenance_of(
             "wrong": drawn.wrong.index,
             **({"prefix": right.prefix} if right.prefix else {}),
         },
-        "pass_rate": attempted.pass_rate(),
+        "pass_rate": attempted.pass_rate,
         "shown": isinstance(claim, Arith),
         "repeated": sum(each.mistake.claim == claim for each in attempted.wrong()),
         "settings": settings.model_dump(mode="json"),

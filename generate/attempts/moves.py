@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from journey.catalog import FAMILIES
-from journey.generate.first_mistake.searches import ReadMove, State, read_moves, values
+from journey.generate.first_mistake.searches import ReadMove, State, read_moves, value_of, without
 from journey.schema import Arith, Attempt, Claim, Problem, Reachable
 
 LARGEST = 999  # of a value in the terse notation
@@ -78,25 +78,17 @@ def own_mistake(problem: Problem, attempt: Attempt) -> OwnMistake | None:
         state = move.after
     if wrong.before != state or wrong.claim is None or wrong.truth is None or not 1 <= wrong.result <= LARGEST:
         return None
-    left = _left(wrong.before, wrong.a, wrong.b, wrong.result)
+    left = without(wrong.before, wrong.a, wrong.b, wrong.result)
     if left is None:
         return None
     further = []
     for move in moves[place + 1 :]:
-        if _left(left, move.a, move.b, move.result) is None or values(move) != move.result or move.result < 1:
+        if without(left, move.a, move.b, move.result) is None or value_of(move) != move.result or move.result < 1:
             break
         further.append(f"{move.a} {move.sign} {move.b} = {move.result}")
     equation = f"{wrong.a} {wrong.sign} {wrong.b} = {wrong.result}"
     made = WrongMove(wrong.kind or "", equation, wrong.result, state, left, wrong.claim, wrong.truth, tuple(further))
     return place, moves[:place], made
-
-
-def _left(state: State, a: int, b: int, result: int) -> State | None:
-    rest = Counter(state)
-    rest.subtract((a, b))
-    if min(rest.values()) < 0:
-        return None
-    return tuple(sorted([*rest.elements(), result], reverse=True))
 
 
 def right_move(problem: Problem, state: State, rng: Random) -> ReadMove | None:
@@ -134,7 +126,7 @@ def _profiled(problem: Problem, right: ReadMove, rng: Random, errors: Mapping[st
         name = rng.choices(list(weights), list(weights.values()))[0]
         del weights[name]
         if FALSE in name:
-            candidates = _false_anywhere(right.before).get(name, [])
+            candidates = _false_anywhere(right.before, name)
         else:
             dead = _dead(problem, right) if dead is None else dead
             candidates = [move for move in dead if error_class(move) == name]
@@ -151,8 +143,12 @@ def error_class(move: WrongMove) -> str:
     a, sign, b = move.equation.split(" = ")[0].split()
     if move.kind != FALSE:
         return f"{_context(move.before)}{move.kind} {sign}"
-    equals = " of equals" if a == b else ""
-    return f"{_context(move.before)}{FALSE} {sign}{equals}, {_off(int(a), sign, int(b), move.result)}"
+    return f"{_false_of(move.before, int(a), sign, int(b))}{_off(int(a), sign, int(b), move.result)}"
+
+
+def _false_of(state: State, a: int, sign: str, b: int) -> str:
+    """The class of a false equation of two numbers of a state, but for how it is off."""
+    return f"{_context(state)}{FALSE} {sign}{' of equals' if a == b else ''}, "
 
 
 def _context(state: State) -> str:
@@ -206,7 +202,7 @@ def _false(right: ReadMove) -> list[WrongMove]:
     others = [a + b, a - b, a * b, *([a // b] if b and a % b == 0 else [])]
     found = []
     for value in dict.fromkeys([true - 10, true - 1, true + 1, true + 10, *others]):
-        left = _left(right.before, a, b, value)
+        left = without(right.before, a, b, value)
         if value == true or not 1 < value <= LARGEST or left is None:
             continue
         claim = Arith(f"{a} {right.sign} {b}", str(value))
@@ -216,21 +212,23 @@ def _false(right: ReadMove) -> list[WrongMove]:
 
 
 @lru_cache(maxsize=1024)
-def _false_anywhere(state: State) -> dict[str, list[WrongMove]]:
-    """False equations of any two numbers of a state by class: values within CLOSE, those of other operations, some further off."""
-    found: dict[str, list[WrongMove]] = {}
+def _false_anywhere(state: State, name: str) -> list[WrongMove]:
+    """False equations of a class, of any two numbers of a state: values within CLOSE, those of other operations, some further off."""
+    found = []
     for i, a in enumerate(state):
         for b in state[i + 1 :]:
             values = {"+": a + b, "-": a - b, "*": a * b}
             for sign, true in values.items():
+                if not name.startswith(kind := _false_of(state, a, sign, b)):
+                    continue
                 far = [true + sign_ * step for step in (12, 16, 24, 40, 70) for sign_ in (-1, 1)]
                 near = [true + step for step in range(-CLOSE, CLOSE + 1)]
                 for value in dict.fromkeys([*near, *values.values(), *far]):
-                    left = _left(state, a, b, value)
-                    if value == true or not 1 <= value <= LARGEST or left is None:
+                    if value == true or not 1 <= value <= LARGEST or name != kind + _off(a, sign, b, value):
                         continue
+                    left = without(state, a, b, value)
+                    assert left is not None
                     claim = Arith(f"{a} {sign} {b}", str(value))
                     equation = f"{a} {sign} {b} = {value}"
-                    move = WrongMove(FALSE, equation, value, state, left, claim, str(true))
-                    found.setdefault(error_class(move), []).append(move)
+                    found.append(WrongMove(FALSE, equation, value, state, left, claim, str(true)))
     return found

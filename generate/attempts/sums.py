@@ -152,7 +152,7 @@ def stitch(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | R
         return episode
     chosen = {"right": right.attempt.index, "wrong": failed.index}
     made = assemble(right.read, [episode], Voice(rng), seed, attempt, chosen, "stitch", abandoned=graph)
-    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate(), "attempts": chosen}
+    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate, "attempts": chosen}
     return _told_of(made, problem, {"origin": "own", "proof": "checked:question", **known}, "own")
 
 
@@ -199,7 +199,7 @@ def reject(attempted: AttemptedProblem, seed: int, attempt: int) -> MadePair | R
     rng = rng_for("reject", seed, attempted.problem.id, attempt)
     chosen, graph = right[rng.randrange(len(right))]
     made = assemble(graph, [], Voice(rng), seed, attempt, {"right": chosen.index}, "reject")
-    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate()}
+    known = {"policy": policy_of(attempted), "pass_rate": attempted.pass_rate}
     facts = {**made.pair.provenance, "attempts": {"right": chosen.index}, **known}
     pair = msgspec.structs.replace(made.pair, provenance=facts, problem=attempted.problem)
     return MadePair(msgspec.structs.replace(made.tree, problem=attempted.problem), pair)

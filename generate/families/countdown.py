@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from random import Random
 
 from journey.answers.checker import Outcome, number
@@ -348,8 +348,13 @@ class Countdown:
 
     def reaches(self, problem: Problem) -> Callable[[State], bool]:
         """Exact: whether the target can be made from a state by the question's rules, which limit no result."""
-        rules, target = replace(LEVELS[problem.level or 1], ceiling=None), problem.facts["target"]
+        rules, target = _without_ceiling(problem.level or 1), problem.facts["target"]
         return lambda state: can_make(state, target, rules)
+
+
+@cache
+def _without_ceiling(level: int) -> CountdownLevel:
+    return replace(LEVELS[level], ceiling=None)
 
 
 def _words(operations: str) -> str:

@@ -9,7 +9,6 @@ after it.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -83,18 +82,18 @@ def _judged(
     state = path[-1]
     if not equation.true:
         value = int(equation.claimed) if equation.claimed.denominator == 1 else 0
-        if whole and Counter((a, b)) - Counter(state):
+        if whole and without(state, a, b) is None:
             return ReadMove(span, a, sign, b, value, state, None, "number not there")
         claim = Arith(equation.left, str(equation.claimed))
         return ReadMove(span, a, sign, b, value, state, None, "false equation", claim, str(equation.exact))
     if not whole:
         return ReadMove(span, a, sign or "?", b, 0, state, None, "undecided")
-    taken, value = Counter((a, b)), int(equation.claimed)
-    index = next((n for n in range(len(path) - 1, -1, -1) if not taken - Counter(path[n])), None)
-    if index is None:
+    value = int(equation.claimed)
+    played = next((both for both in ((each, without(each, a, b, value)) for each in reversed(path)) if both[1]), None)
+    if played is None:
         return ReadMove(span, a, sign, b, value, state, None, "number not there")
-    state = path[index]
-    after = _sorted([*(Counter(state) - taken).elements(), value])
+    state, after = played
+    assert after is not None
     if value < 1:
         return ReadMove(span, a, sign, b, value, state, None, "undecided")
     if listed and _sorted(map(int, listed[1].split())) != after:
@@ -103,6 +102,17 @@ def _judged(
         kind = "wrong branch" if len(after) > 1 else "wrong last step"
         return ReadMove(span, a, sign, b, value, state, after, kind, Reachable(after, target), False)
     return ReadMove(span, a, sign, b, value, state, after)
+
+
+def without(state: State, a: int, b: int, *made: int) -> State | None:
+    """The numbers that are left without two of them, and with those that are made of them; None where they are not there."""
+    left = list(state)
+    try:
+        left.remove(a)
+        left.remove(b)
+    except ValueError:
+        return None
+    return tuple(sorted([*left, *made], reverse=True))
 
 
 def _reaches(state: State, target: int, solvable: Solvable) -> bool:
@@ -118,7 +128,10 @@ def _sorted(numbers: object) -> State:
     return tuple(sorted((int(number) for number in numbers), reverse=True))  # type: ignore[attr-defined]
 
 
-def values(move: ReadMove) -> Fraction | None:
-    """The exact value of a move's calculation; None for a division by zero."""
-    a, b = Fraction(move.a), Fraction(move.b)
-    return {"+": a + b, "-": a - b, "*": a * b, "/": a / b if b else None}[move.sign]
+def value_of(move: ReadMove) -> Fraction | None:
+    """The exact value of a move's calculation; None for a division by zero and for another sign."""
+    a, b = move.a, move.b
+    if move.sign == "/":
+        return Fraction(a, b) if b else None
+    whole = {"+": a + b, "-": a - b, "*": a * b}.get(move.sign)
+    return None if whole is None else Fraction(whole)

@@ -97,14 +97,13 @@ def annotated(problem: Problem, letters: Collection[str] = ()) -> Annotated:
         if (false := _false_line(step.text)) is not None:
             raise Unreadable("false_line", false)
         equations = []
+        context = f"{problem.question} {step.text}"
         for equation in step.equations:
             count += 1
             if count > MAX_CALCULATIONS:
                 raise Unreadable("too_long", f"more than {MAX_CALCULATIONS} calculations")
-            linked = tuple(
-                _link(equation, each, known, f"{problem.question} {step.text}") for each in equation.operands
-            )
-            equation = replace(equation, id=f"s{count}", operands=linked)
+            linked = tuple(_link(equation, each, known, context) for each in equation.operands)
+            equation = equation.linked_as(f"s{count}", linked)
             equations.append(equation)
             values[equation.id] = equation.value
             quantities.append(Quantity(equation.id, str(equation.value), equation.linked))
@@ -151,7 +150,7 @@ def _link(equation: Calculation, operand: Operand, known: dict[Fraction, list[_S
     origins = {each.id: each.text for each in known.get(operand.value, ()) if scales or not each.factor}
     if origins and facts(operand.value, context):
         origins["fact"] = ""
-    return replace(operand, sources=tuple(origins.items()))
+    return Operand(operand.token, operand.value, operand.shown, tuple(origins.items()))
 
 
 def _steps(body: str, letters: Collection[str]) -> Iterator[SolutionStep]:

@@ -76,6 +76,10 @@ class Calculation:
         result = _first_within(equation.result, numerals) if equation.result else None
         return cls("", equation.tokens, equation.claimed, operands, signs, result, span)
 
+    def linked_as(self, name: str, operands: tuple[Operand, ...]) -> Calculation:
+        """The same calculation with its id and links. (`dataclasses.replace` takes five times as long, and every solution has many.)"""
+        return Calculation(name, self.tokens, self.value, operands, self.signs, self.result, self.span)
+
     @cached_property
     def expression(self) -> str:
         """The calculation over literals, e.g. `48 / 2`."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -277,7 +278,7 @@ class _SolutionReader:
         self.text, self.numerals = text, numerals(text)
         tokens = [_Token("", each.start, each.end, index) for index, each in enumerate(self.numerals)]
         tokens += [_Token(_WRITTEN.get(m.group(), m.group()), *m.span()) for m in _SIGN.finditer(text)]
-        self.tokens = sorted(tokens, key=lambda token: token.start)
+        self.tokens = sorted(tokens, key=operator.attrgetter("start"))
         self._ends = [token.end for token in self.tokens]
         self._starts = [number.start for number in self.numerals]
         self.used: set[int] = set()
@@ -364,6 +365,8 @@ class _SolutionReader:
         if token.numeral < 0:
             return int(tokens[index] == token.sign)
         number = self.numerals[token.numeral]
+        if not number.percent and tokens[index] == self.text[token.start : token.end]:
+            return 1
         if not tokens[index][-1].isdigit() and not tokens[index][0].isdigit():
             return 0
         value = decimal(tokens[index].rstrip("."))

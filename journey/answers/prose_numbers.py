@@ -57,8 +57,11 @@ def numerals(text: str) -> tuple[Numeral, ...]:
         start, end = match.span()
         if end - start > MAX_DIGITS:
             continue
-        after = _AFTER.match(text[end : end + 5]).group()  # type: ignore[union-attr]
-        before = text[max(start - 20, 0) : start].rstrip()[-1:]
+        after, before = text[end : end + 1], text[start - 1 : start] if start else ""
+        if after.isalpha():
+            after = _AFTER.match(text[end : end + 5]).group()  # type: ignore[union-attr]
+        if before.isspace():
+            before = text[max(start - 20, 0) : start].rstrip()[-1:]
         value = decimal(match.group().replace(",", ""))
         numbers.append(Numeral(start, end, value, after == "%", after.isalpha(), before in MONEY if before else False))
     return tuple(numbers)
