@@ -18,67 +18,29 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from journey.answers.equations import equations
+from journey.answers.exact import NotANumber, evaluate
 from journey.answers.prose_numbers import number_words, numerals
+from journey.generate.asking import lexicon
 from journey.schema import Role, Segment, Trace
 
 _NAMED: tuple[Role, ...] = ("mistake", "notice", "correction")
-_MARKUP = re.compile(r"[<>]|\\|\bthink>|```")
-_ANSWER = re.compile(r"\banswers?\b", re.IGNORECASE)
-_SIGN = re.compile(r"(?<=[\d)a-z]) ([-+*/\u00d7\u00f7\u2212]) (?=[\d(a-z$])")  # between what is calculated with
+_ORDERED: tuple[Role, ...] = ("consequence", "notice", "backtrack", "check")  # whose calculations need not be equations
 _ROOM, _TIMES = 120, 4  # characters that a rewrite may add, and times that it may be as long
-_NO_NUMBER = re.compile(r"\bdouble-check\w*|\bsecond (?:look|time|thoughts?|reading)\b", re.IGNORECASE)
-_NOT = r"(?:\bnot|n't|\bno|\bnever|\bnothing)\s+"
-_NOT_WRONG = re.compile(
-    rf"{_NOT}(?:\w+\s+)?(?:wrong|amiss|a mistake|an? error|incorrect|off|bad)\b|\bwithout (?:a )?mistakes?\b",
-    re.IGNORECASE,
-)
-_NOT_RIGHT = re.compile(
-    rf"{_NOT}(?:\w+\s+){{0,3}}(?:right|correct|true|fine|good|so|hold\w*|work\w*|match\w*|fit\w*)\b", re.IGNORECASE
-)
-_DOUBT = re.compile(
-    r"\b(?:wait|hmm+|hm|hold on|wrong|wrongly|mistakes?|mistaken|errors?|incorrect|slip|slipped|fails?|failed|dead end|stuck|"
-    r"rules? (?:this|that|it) out|used up|sadly|impossible|suspicious|doubt\w*|trust|guess|perhaps|"
-    r"probably|unsure)\b",
-    re.IGNORECASE,
-)
-_DENIAL = re.compile(r"\b(?:no|nope|not|never|nothing|none|cannot|nowhere)\b|n't\b", re.IGNORECASE)
-_HIGH = r"too (?:high|much|big|large|many)|overshoots?|above|over|more than|higher|larger|bigger|greater|beyond"
-_LOW = r"too (?:low|little|small|few)|short of|falls short|below|under|less than|lower|smaller"
-_SIDES = re.compile(rf"\b(?:({_HIGH})|({_LOW}))\b", re.IGNORECASE)
-_MISSES = re.compile(  # said of a value it is a reason to doubt; in a step it is any word: left over, get off
-    rf"\b(?:off|misses|missed|{_HIGH}|{_LOW}|out of reach|drop)\b", re.IGNORECASE
-)
-_CONTRAST = re.compile(
-    r"\b(?:yet|but|however|though|although|while|whereas|rather|instead|ought|(?:should|would) (?:be|have|give|come|return|bring))\b",
-    re.IGNORECASE,
-)
-_ASSENT = re.compile(
-    r"\b(?:right|correct|correctly|true|fine|good|holds|stands|yes|yep|yeah|checks out|works out|fits|indeed|great|works|exactly|"
-    r"as wanted|is well|is (?:okay|alright|all right)|adds up|confirms|keep|keeping)\b",
-    re.IGNORECASE,
-)
-_ASKED = re.compile(r"[^.!?:;]*\?")  # is it right? agrees with nothing; and how many are left? doubts nothing
-_WHICH = re.compile(r"\b(?:what|how|which|where|who|when)\b", re.IGNORECASE)
-_OPENING = re.compile(r"\s*(?:okay|ok|right|yes|yeah|yep|all ?right|good|fine)[,.!]\s", re.IGNORECASE)
-_BACK = re.compile(
-    r"\b(?:back|backs|again|undo|undoing|undoes|return|returning|retry|another|restart|start over|over|instead|redo|redone|once more|"
-    r"revisit|from the top|rethink|scratch|strike|forget|anew|else|aside|drop|leave|correct|fix|fixing|fixed|repair|skipped|missing|"
-    r"out(?! of)|falls|withdraw\w*|discard\w*|reject\w*|cancel\w*)\b",
-    re.IGNORECASE,
-)
-_ONWARD = re.compile(r"\b(?:first|nearer|go|goes|next|on|further|take|takes|out|left|still)\b", re.IGNORECASE)
 Numbers = list[tuple[Fraction | tuple[Fraction, ...], bool]]
 
 
-def loss(segment: Segment, text: str, question: str = "", corrected: Collection[Fraction] = ()) -> str | None:
+def loss(
+    segment: Segment, text: str, question: str = "", corrected: Collection[Fraction] = (), final: Fraction | None = None
+) -> str | None:
     """What a rewrite of a piece loses or changes, in one word; None where it says the same.
 
-    Numbers of the `question` may be told anew, in a mistake but for those that its correction gives (`corrected`).
+    Numbers of the `question` may be told anew, in a mistake but for those that its correction gives (`corrected`), and in no step the one that
+    the trace comes to (`final`).
     """
-    before = segment.text
+    before, text = (each.replace("\u2019", "'") for each in (segment.text, text))
     if not text.strip():
         return f"{segment.role}_lost" if segment.role in _NAMED else "piece_lost"
-    if _MARKUP.search(text):
+    if lexicon.MARKUP.search(text):
         return "markup"
     if len(text) > _TIMES * len(before) + _ROOM:
         return "too_long"
@@ -90,13 +52,18 @@ def loss(segment: Segment, text: str, question: str = "", corrected: Collection[
     known = _numbers(question)
     if segment.role in ("mistake", "consequence"):
         known = [number for number in known if number[0] not in corrected]
+    if segment.role in ("step", "correction", "mistake"):
+        known = [number for number in known if number[0] != final]
     changed = None
-    if was != now or _SIGN.findall(before) != _SIGN.findall(text):
+    was += now - was if all(_written(each, before) for each in now - was) else Counter()
+    if was != now or lexicon.SIGN.findall(before) != lexicon.SIGN.findall(text):
         changed = "equation_changed"
-    elif not _same_numbers(_numbers(before), _numbers(text), known, in_order=segment.role not in ("plan", "step")):
+    elif not _same_numbers(segment.role, before, text, known):
         changed = "number_changed"
-    elif len(_ANSWER.findall(text)) > len(_ANSWER.findall(before)):
+    elif _tells_answer(segment.role, before, text):
         changed = "answer_added"
+    elif _exchanged(before, text) or _turned(before, text):
+        changed = "words_exchanged"
     elif segment.role == "backtrack" and not _goes_back(before, text):
         changed = "way_back_lost"
     elif not _same_stance(segment.role, before, text):
@@ -108,8 +75,10 @@ def trace_loss(trace: Trace, texts: Sequence[str], question: str = "") -> str | 
     """The first loss of a rewritten trace; `texts` are those of all pieces but the answer."""
     fixed = [each.text for each in trace.segments if each.role == "correction"]
     corrected = {equation.claimed for text in fixed for equation in equations(text)}
+    reached = [equation.claimed for each in trace.segments[-2:-1] for equation in equations(each.text)]
+    final = reached[-1] if reached else None
     for segment, text in zip(trace.segments[:-1], texts, strict=True):
-        found = loss(segment, text, question, corrected)
+        found = loss(segment, text, question, corrected, final)
         if found is not None:
             return found
     return None
@@ -120,9 +89,15 @@ def _equations(text: str) -> Counter[tuple[tuple[str, ...], Fraction, bool]]:
     return Counter((each.tokens, each.claimed, each.true) for each in equations(text))
 
 
+def _written(equation: tuple[tuple[str, ...], Fraction, bool], text: str) -> bool:
+    """Whether an equation stands there, in words among which it was not read as one (`$22 (with transport)`)."""
+    tokens, claimed, _ = equation
+    return f"{''.join(tokens)}={claimed}" in re.sub(r"[\s$,]", "", text)
+
+
 def _numbers(text: str) -> Numbers:
     """The numbers of a text in order, in digits and in words, each with whether it is a percentage."""
-    plain = _NO_NUMBER.sub(lambda match: " " * len(match[0]), text)
+    plain = lexicon.NO_NUMBER.sub(lambda match: " " * len(match[0]), text)
     found: list[tuple[int, tuple[Fraction | tuple[Fraction, ...], bool]]] = [
         (each.start, (each.value, each.percent)) for each in numerals(plain)
     ]
@@ -130,36 +105,117 @@ def _numbers(text: str) -> Numbers:
     return [number for _, number in sorted(found, key=lambda one: one[0])]
 
 
-def _same_numbers(was: Numbers, now: Numbers, known: Numbers, *, in_order: bool) -> bool:
-    """Whether all numbers of a piece are there, and those beside them are its own or known."""
-    waiting = iter(now)
+def _same_numbers(role: Role, before: str, text: str, known: Numbers) -> bool:
+    """Whether all numbers of a piece are there, as they belong together, and those beside them are its own or known."""
+    was, now, waiting = _numbers(before), _numbers(text), iter(_numbers(text))
+    in_order = role in _ORDERED and not lexicon.TOGETHER.search(before)
     kept = all(number in waiting for number in was) if in_order else not Counter(was) - Counter(now)
     told = {(value, percent) for values, percent in [*was, *known] for value in _values(values)}
-    return kept and all(any((value, percent) in told for value in _values(values)) for values, percent in now)
+    added = any(all((value, percent) not in told for value in _values(values)) for values, percent in now)
+    if lexicon.TWO.search(text) and not lexicon.TWO.search(before):
+        added = added or (Fraction(2), False) not in told
+    pairs = Counter(lexicon.TOGETHER.findall(text)) - Counter(lexicon.TOGETHER.findall(before))
+    return kept and not added and not pairs and _glued(before) == _glued(text) and not _says_otherwise(before, text)
+
+
+def _says_otherwise(before: str, text: str) -> bool:
+    """Whether a calculation is said to give what it does not, and was not said so before: `35 * 11 is 95`."""
+    was, now = (set(lexicon.PRODUCT.findall(each)) for each in (before, text))
+    if was and now and was != now:
+        return True
+    new = set(lexicon.SAID.findall(text)) - set(lexicon.SAID.findall(before))
+    try:
+        return any(evaluate(calculation) != evaluate(value) for calculation, value in new)
+    except NotANumber:  # a division by zero
+        return True
+
+
+def _glued(text: str) -> Counter[str]:
+    """Calculations that are written without blanks."""
+    return Counter(each.strip(".,:;") for each in lexicon.GLUED.findall(text))
 
 
 def _values(number: Fraction | tuple[Fraction, ...]) -> tuple[Fraction, ...]:
     return number if isinstance(number, tuple) else (number,)
 
 
+def _tells_answer(role: Role, before: str, text: str) -> bool:
+    """Whether a rewrite speaks of an answer, or of a value as the one that is asked for, where the piece does not."""
+    if _more(lexicon.ANSWER, before, text):
+        return True
+    if role == "plan":
+        return lexicon.CALCULATES.search(text) is not None and lexicon.CALCULATES.search(before) is None
+    return role != "notice" and lexicon.AS_GOAL.search(text) is not None and lexicon.GOAL.search(before) is None
+
+
+def _exchanged(before: str, text: str) -> bool:
+    """Whether two numbers have exchanged the words that follow them: `$3 in the morning, $2 at noon`."""
+    shared = _words(before) & _words(text)
+    was, now = _followers(before, shared), _followers(text, shared)
+    both = [number for number in was if number in now]
+    return any(
+        was[one] != was[other] and (was[one], was[other]) == (now[other], now[one])
+        for place, one in enumerate(both)
+        for other in both[place + 1 :]
+    )
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in lexicon.WORD.findall(text)}
+
+
+def _followers(text: str, among: Collection[str]) -> dict[Fraction, str]:
+    """The next of these words after each number where it is first said, before the next number."""
+    numbers = numerals(text)
+    ends = [*(each.start for each in numbers[1:]), len(text)]
+    found: dict[Fraction, str] = {}
+    for number, end in zip(numbers, ends, strict=False):
+        word = next((w for w in lexicon.WORD.findall(text[number.end : end]) if w.lower() in among), None)
+        if word is not None:
+            found.setdefault(number.value, word.lower())
+    return found
+
+
+def _turned(before: str, text: str) -> bool:
+    """Whether a word has lost or got the syllable that denies it (unripe and ripe), or what is left is said to be gone."""
+    was, now = _words(before), _words(text)
+    more = len(lexicon.DENIAL.findall(text)) - len(lexicon.DENIAL.findall(before))  # not covered is uncovered
+
+    def denied(some: set[str], others: set[str]) -> bool:
+        return any(f"{prefix}{word}" in some for word in others for prefix in lexicon.PREFIXES)
+
+    if (
+        lexicon.LEFT.search(before)
+        and not lexicon.LEFT.search(text)
+        and lexicon.GONE.search(text)
+        and not lexicon.GONE.search(before)
+    ):
+        return True
+    return (more <= 0 and denied(was - now, now - was)) or (more >= 0 and denied(now - was, was - now))
+
+
 class _Stance(NamedTuple):
-    """How often a text doubts, denies, says that something misses or is against something else, and agrees."""
+    """How often a text doubts, denies, says that something misses or is against something else, agrees, and leaves things open."""
 
     doubts: int
     denials: int
     misses: int
     contrasts: int
     agreements: int
+    hedges: int
 
     @classmethod
     def of(cls, text: str) -> _Stance:
         """`not wrong` agrees, and `not right` doubts."""
-        without, agreements = _NOT_WRONG.subn(" ", text)
-        without, doubts = _NOT_RIGHT.subn(" ", without)
-        doubts += sum(not _WHICH.search(asked) for asked in _ASKED.findall(text)) + len(_DOUBT.findall(without))
-        denials, misses, contrasts = (len(words.findall(without)) for words in (_DENIAL, _MISSES, _CONTRAST))
-        agreements += len(_ASSENT.findall(_ASKED.sub(" ", without)))
-        return cls(doubts, denials, misses, contrasts, agreements)
+        without, agreements = lexicon.NOT_WRONG.subn(" ", text)
+        without, doubts = lexicon.NOT_RIGHT.subn(" ", without)
+        doubts += len(lexicon.DOUBT.findall(without))
+        doubts += sum(not lexicon.WHICH.search(asked) for asked in lexicon.ASKED.findall(text))
+        denials, misses, contrasts = (
+            len(words.findall(without)) for words in (lexicon.DENIAL, lexicon.MISSES, lexicon.CONTRAST)
+        )
+        agreements += len(lexicon.ASSENT.findall(lexicon.ASKED.sub(" ", without)))
+        return cls(doubts, denials, misses, contrasts, agreements, len(lexicon.HEDGE.findall(text)))
 
     @property
     def against(self) -> int:
@@ -170,34 +226,84 @@ class _Stance(NamedTuple):
 def _same_stance(role: Role, before: str, text: str) -> bool:
     """Whether a rewrite doubts where the piece did, and nowhere else, and comes to the same end."""
     was, now = _Stance.of(before), _Stance.of(text)
-    if role == "notice":
-        doubts = now.against > 0 if was.against else now.against + now.contrasts > 0 or not was.contrasts
-        return doubts and now.agreements <= was.agreements
-    if role == "check":
-        return now.agreements > 0 or (not was.agreements and now.against <= was.against)
-    if role == "backtrack":
-        return _Stance.of(_OPENING.sub(" ", text, count=1)).agreements <= was.agreements
-    if role == "plan":
-        return now.denials <= was.denials
-    if _sides(before) and _sides(text) and not _sides(before) & _sides(text):
-        return False  # above is not below
-    denied = _Stance.of(text[_clause(text) :]).denials
-    return now.doubts <= was.doubts and denied <= was.denials + was.misses and (now.doubts > 0 or not was.doubts)
+    match role:
+        case "plan":
+            return now.denials <= was.denials
+        case "backtrack":
+            plain = lexicon.MENDS.sub(" ", lexicon.OPENING.sub(" ", text, count=1))
+            return _Stance.of(plain).agreements <= was.agreements
+        case "notice":
+            return _still_notices(was, now) and not _more(lexicon.OPEN, before, text) and not _turns_sides(before, text)
+        case "check":
+            return _still_passes(before, text) and not _more(lexicon.OPEN, before, text)
+    if role == "mistake" and (_more(lexicon.BUT, before, text) or _more(lexicon.SKIPS, before, text)):
+        return False
+    return _still_says(before, text) and now.hedges <= was.hedges and not _turns_sides(before, text)
 
 
-def _clause(text: str) -> int:
-    """Where the clause with the first equation begins: before it, a `not` says nothing about the equation."""
-    equal = text.find("=")
-    return max((text.rfind(mark, 0, max(equal, 0)) for mark in (", ", ". ", "; ", ": ")), default=0) + 1
+def _still_notices(was: _Stance, now: _Stance) -> bool:
+    """Whether a notice speaks against something, as surely as it did, and agrees with no more than it did."""
+    if was.doubts + was.denials:
+        against = now.doubts + now.denials + now.contrasts > 0
+    else:
+        against = now.against > 0 or (not was.against and (now.contrasts > 0 or not was.contrasts))
+    return against and now.agreements <= was.agreements
+
+
+def _still_passes(before: str, text: str) -> bool:
+    """Whether a check comes to the end that all is well, where it did."""
+    was, now = _Stance.of(before), _Stance.of(text)
+    if text.rstrip().endswith("?"):
+        return before.rstrip().endswith("?")
+    if now.agreements or lexicon.PASSES.search(lexicon.NOT_RIGHT.sub(" ", text)):
+        return True
+    if was.agreements or lexicon.PASSES.search(before):
+        return False
+    return now.against <= was.against or lexicon.AGAIN.search(text) is not None
+
+
+def _still_says(before: str, text: str) -> bool:
+    """Whether a step says what it did: no doubt, no `not` of what it comes to, and no `perhaps` but of a proposal."""
+    was, now = _Stance.of(before), _Stance.of(text)
+    if lexicon.PERHAPS.search(text) and not lexicon.PERHAPS.search(before) and not lexicon.PROPOSED.search(before):
+        return False
+    if now.doubts == 0 < was.doubts:
+        return False
+    doubted = _more(lexicon.DOUBT, before, text) if "?" in before else now.doubts > was.doubts
+    may_be_denied = was.denials + was.misses + len(lexicon.NEGATED.findall(before))
+    return not doubted and _Stance.of(_from_value_on(text)).denials <= may_be_denied
+
+
+def _more(words: re.Pattern[str], before: str, text: str) -> bool:
+    """Whether a rewrite has more of some words."""
+    return len(words.findall(text)) > len(words.findall(before))
+
+
+def _turns_sides(before: str, text: str) -> bool:
+    """Whether what was above is below."""
+    was, now = _sides(before), _sides(text)
+    return bool(was and now and not was & now)
+
+
+def _from_value_on(text: str) -> str:
+    """The text from the first clause on that has an equation or its value: before it, a `not` says nothing about it."""
+    values = {equation.claimed for equation in equations(text)}
+    parts = re.split(r"(?<=[,.;:!?] )", text)
+    first = next(
+        (n for n, each in enumerate(parts) if "=" in each or any(x.value in values for x in numerals(each))), 0
+    )
+    return "".join(parts[first:])
 
 
 def _sides(text: str) -> set[bool]:
     """Whether a text says that something is higher, or lower, than something else."""
-    return {bool(high) for high, _ in _SIDES.findall(text)}
+    return {bool(high) for high, _ in lexicon.SIDES.findall(text)}
 
 
 def _goes_back(before: str, text: str) -> bool:
     """Whether a way back still goes back, or rejects what was done, or says that something is left, where it did."""
-    if _BACK.search(text) or (_Stance.of(before).against and _Stance.of(text).against):
+    if lexicon.BACK.search(text) or (_Stance.of(before).against and _Stance.of(text).against):
         return True
-    return _BACK.search(before) is None and (_ONWARD.search(text) is not None or _Stance.of(text).against > 0)
+    return lexicon.BACK.search(before) is None and (
+        lexicon.ONWARD.search(text) is not None or _Stance.of(text).against > 0
+    )

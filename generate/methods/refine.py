@@ -49,7 +49,7 @@ class RefineSettings(Settings):
     needs=("rewriter",),
     may_need=("policy", "critic"),
     prompts=("rewrite",),
-    revision=2,
+    revision=3,
 )
 class Refine:
     """Pairs of another method, both traces rewritten by a model under a guard."""
