@@ -62,7 +62,7 @@ def loss(
         changed = "number_changed"
     elif _tells_answer(segment.role, before, text):
         changed = "answer_added"
-    elif _exchanged(before, text) or _turned(before, text):
+    elif (segment.role not in _ORDERED and _exchanged(before, text)) or _turned(before, text):
         changed = "words_exchanged"
     elif segment.role == "backtrack" and not _goes_back(before, text):
         changed = "way_back_lost"
@@ -149,30 +149,30 @@ def _tells_answer(role: Role, before: str, text: str) -> bool:
 
 
 def _exchanged(before: str, text: str) -> bool:
-    """Whether two numbers have exchanged the words that follow them: `$3 in the morning, $2 at noon`."""
+    """Whether two numbers have exchanged words that follow them: `$3 in the morning, $2 at noon`."""
     shared = _words(before) & _words(text)
     was, now = _followers(before, shared), _followers(text, shared)
     both = [number for number in was if number in now]
-    return any(
-        was[one] != was[other] and (was[one], was[other]) == (now[other], now[one])
-        for place, one in enumerate(both)
-        for other in both[place + 1 :]
-    )
+    moved = {
+        (one, other)
+        for one in both
+        for other in both
+        if (was[one] - was[other]) & (now[other] - now[one])  # words of the one that the other has got
+    }
+    return any((other, one) in moved for one, other in moved)
 
 
 def _words(text: str) -> set[str]:
     return {word.lower() for word in lexicon.WORD.findall(text)}
 
 
-def _followers(text: str, among: Collection[str]) -> dict[Fraction, str]:
-    """The next of these words after each number where it is first said, before the next number."""
+def _followers(text: str, among: Collection[str]) -> dict[Fraction, set[str]]:
+    """The words of these between each number, where it is first said, and the next number."""
     numbers = numerals(text)
     ends = [*(each.start for each in numbers[1:]), len(text)]
-    found: dict[Fraction, str] = {}
+    found: dict[Fraction, set[str]] = {}
     for number, end in zip(numbers, ends, strict=False):
-        word = next((w for w in lexicon.WORD.findall(text[number.end : end]) if w.lower() in among), None)
-        if word is not None:
-            found.setdefault(number.value, word.lower())
+        found.setdefault(number.value, _words(text[number.end : end]) & set(among))
     return found
 
 
@@ -230,15 +230,22 @@ def _same_stance(role: Role, before: str, text: str) -> bool:
         case "plan":
             return now.denials <= was.denials
         case "backtrack":
-            plain = lexicon.MENDS.sub(" ", lexicon.OPENING.sub(" ", text, count=1))
-            return _Stance.of(plain).agreements <= was.agreements
+            if was.denials and not now.doubts + now.denials and lexicon.KEPT.search(text):
+                return False
+            return _unopened(lexicon.MENDS.sub(" ", text)).agreements <= was.agreements
         case "notice":
-            return _still_notices(was, now) and not _more(lexicon.OPEN, before, text) and not _turns_sides(before, text)
+            as_surely = _still_notices(_unopened(before), _unopened(text)) and not _more(lexicon.OPEN, before, text)
+            return as_surely and not _turns_sides(before, text)
         case "check":
             return _still_passes(before, text) and not _more(lexicon.OPEN, before, text)
     if role == "mistake" and (_more(lexicon.BUT, before, text) or _more(lexicon.SKIPS, before, text)):
         return False
     return _still_says(before, text) and now.hedges <= was.hedges and not _turns_sides(before, text)
+
+
+def _unopened(text: str) -> _Stance:
+    """The stance without a word that only opens: `Right, that is too much.`"""
+    return _Stance.of(lexicon.OPENING.sub(" ", text, count=1))
 
 
 def _still_notices(was: _Stance, now: _Stance) -> bool:
@@ -253,6 +260,8 @@ def _still_notices(was: _Stance, now: _Stance) -> bool:
 def _still_passes(before: str, text: str) -> bool:
     """Whether a check comes to the end that all is well, where it did."""
     was, now = _Stance.of(before), _Stance.of(text)
+    if lexicon.FAILS.search(text) and not lexicon.FAILS.search(before):
+        return False
     if text.rstrip().endswith("?"):
         return before.rstrip().endswith("?")
     if now.agreements or lexicon.PASSES.search(lexicon.NOT_RIGHT.sub(" ", text)):
@@ -267,7 +276,9 @@ def _still_says(before: str, text: str) -> bool:
     was, now = _Stance.of(before), _Stance.of(text)
     if lexicon.PERHAPS.search(text) and not lexicon.PERHAPS.search(before) and not lexicon.PROPOSED.search(before):
         return False
-    if now.doubts == 0 < was.doubts:
+    if now.doubts == 0 < was.doubts or (
+        was.denials and not now.against + now.contrasts + len(lexicon.NEGATED.findall(text))
+    ):
         return False
     doubted = _more(lexicon.DOUBT, before, text) if "?" in before else now.doubts > was.doubts
     may_be_denied = was.denials + was.misses + len(lexicon.NEGATED.findall(before))

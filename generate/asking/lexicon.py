@@ -10,7 +10,9 @@ import re
 
 MARKUP = re.compile(r"[<>]|\\|\bthink>|```")
 ANSWER = re.compile(r"\banswers?\b", re.IGNORECASE)
-SIGN = re.compile(r"(?<=[\d)a-z]) ([-+*/\u00d7\u00f7\u2212]) (?=[\d(a-z$])")  # between what is calculated with
+SIGN = re.compile(
+    r"(?<=[\d)a-z])(?<! or)(?<!with) ([-+*/\u00d7\u00f7\u2212]) (?=[\d(a-z$])(?!or )"
+)  # between what is calculated with
 NO_NUMBER = re.compile(r"\bdouble-check\w*|\bsecond (?:look|time|thoughts?|reading)\b", re.IGNORECASE)
 _NOT = r"(?:\bnot|n't|\bno|\bnever|\bnothing(?:'s| is| was)?)\s+"
 NOT_WRONG = re.compile(
@@ -34,20 +36,24 @@ HEDGE = re.compile(  # leaves open what was said surely
     r"provided|assuming|either way|for now|strikes? me|"
     r"(?:cannot|can't|could not|couldn't|hard to|too early to) (?:tell|say|judge|know)|"
     r"(?:odd|strange|weird|surpris\w+)(?! (?:number|page|one)s?)|"
-    r"if (?:i|my) (?:am|have|had|got|read|remember|counted|understood|took|did|memory|reading|math|sums?)|"
+    r"if (?:i|my) (?:am|have|had|got|read|remember|counted|understood|took|memory|reading|math|sums?)|"
     r"(?:rather|quite|surprisingly|suspiciously|oddly) (?:a lot|high|low|large|small|much|big|little|few|many)|"
     r"i(?:'d| would) (?:want to|have (?:to|thought|expected|said|guessed)|like to|better|say)|"
     r"i(?:'ll| will| should| must) (?:check|come back)|"
-    r"i (?:think|hope|believe|suppose|assume|reckon|wonder))\b",
+    r"i (?:think|hope|believe|suppose|suspect|assume|reckon|wonder)|(?:may|might|could) well|not convinced|"
+    r"have a feeling|sits? right|unless|overlooked)\b",
     re.IGNORECASE,
 )
 PERHAPS = re.compile(r"\b(?:may ?be|perhaps|might|seems?|probably)\b", re.IGNORECASE)
-PROPOSED = re.compile(r"\b(?:option|what about|let me|try|suppose|say|using|combine|take|could|next)\b", re.IGNORECASE)
+PROPOSED = re.compile(
+    r"\b(?:option|what about|how about|consider|let me|try|suppose|say|using|combine|take|could|next)\b", re.IGNORECASE
+)
 OPEN = re.compile(  # a notice that decides nothing
     r"\b(?:anyone's guess|who knows|either way|unclear|undecided|up in the air|"
     r"(?:cannot|can't|could not|couldn't|hard to|too early to) (?:tell|say|judge|know)|"
     r"(?:might|may|could) (?:still |well |just |yet )*(?:be )?(?:right|fine|true|correct|hold|work|ok\w*|or)|"
-    r"(?:might|may) not|whether or not|so maybe|not sure (?:if|whether))\b",
+    r"(?:can't|cannot|couldn't|could not) (?:see it|make out|work out|decide)|maybe[^.;]* maybe|"
+    r"(?:might|may) not|whether or not|whether[^.;]* (?:can't|cannot|couldn't|don't|unclear|open)|so maybe|not sure (?:if|whether))\b",
     re.IGNORECASE,
 )
 GOAL = re.compile(  # what is asked for
@@ -65,7 +71,7 @@ SKIPS = re.compile(  # tells in a mistake what it does
     r"\b(?:stand\w* in for|(?:put|taken|treated|counted|read) (?:at|as)|in place of|instead of|"
     r"without|forget\w*|ignor\w*|skip\w*|overlook\w*|leav\w+ (?:\S+ ){0,3}(?:out|aside)|"
     r"never mind|as if|as though|straight (?:off|away)|"
-    r"as (?:it|they) (?:is|are|stand\w*)|by mistake|even though|the wrong way)\b",
+    r"as (?:it|they) (?:is|are|stand\w*)|by mistake|even though|the wrong way|calls? for)\b",
     re.IGNORECASE,
 )
 NEGATED = re.compile(r"\b(?:un(?!it|til|der|ion|i[qv]|cle|less|to)|non-)\w+", re.IGNORECASE)
@@ -107,18 +113,24 @@ CONTRAST = re.compile(
 )
 BUT = re.compile(r"\b(?:although|though|however|instead|rather|but|yet|whereas)\b", re.IGNORECASE)
 ASSENT = re.compile(
-    r"\b(?:right|correct|correctly|true|fine|good|holds|(?<!as it )stands|yes|yep|yeah|"
+    r"\b(?:right|correct|correctly|true|fine|good|holds|(?<!as it )stands(?! on)|yes|yep|yeah|"
     r"checks out|works out|fits|indeed|great|works|exactly|"
     r"as wanted|is well|is (?:okay|alright|all right)|adds up|nicely|will do|comfortable|"
     r"happy|satisfied|pleased|confirms|keep|keeping)\b",
     re.IGNORECASE,
 )
 PASSES = re.compile(
-    r"\b(?:expect\w*|(?:the )?same|as it (?:should|ought)|(?:way|like|what) it (?:should|ought)|"
+    r"\b(?:expect\w*|(?:the )?same|as (?:before|it (?:should|ought|was))|(?:way|like|what) it (?:should|ought)|"
     r"does (?:fit|hold|work|stand|match|make|come)|stays?)\b",
     re.IGNORECASE,
 )
 AGAIN = re.compile(r"\b(?:again|once more|still|too)\b", re.IGNORECASE)
+FAILS = re.compile(
+    r"\d (?:does not|doesn't|is not|isn't|do not|don't|won't) (?!(?:just|only))(?:\w+ ){0,2}(?:to )?\d|not what i|isn't what i|"
+    r"(?:is|'s) (?:something|anything) (?:wrong|off|amiss)",
+    re.IGNORECASE,
+)
+KEPT = re.compile(r"\b(?:stays?|stand|stands|keep|keeps|remains?)\b", re.IGNORECASE)
 ASKED = re.compile(r"[^.!?:;]*\?")  # is it right? agrees with nothing; and how many are left? doubts nothing
 WHICH = re.compile(r"\b(?:what|how|which|where|who|when)\b", re.IGNORECASE)
 MENDS = re.compile(
@@ -126,9 +138,9 @@ MENDS = re.compile(
 )
 OPENING = re.compile(r"\s*(?:okay|ok|right|yes|yeah|yep|all ?right|good|fine)[,.!]\s", re.IGNORECASE)
 BACK = re.compile(
-    r"\b(?:back|backs|again|undo|undoing|undoes|return|returning|retry|another|restart|"
+    r"\b(?:back|backs|again|undo|undoing|undoes|undone|return|returning|retry|another|restart|"
     r"start over|over|instead|redo|redone|once more|"
-    r"revisit|from the top|rethink|scratch|strike|forget|anew|else|aside|drop|leave|correct|"
+    r"revisit|from the top|rethink|scratch|afresh|str(?:ike|ikes|iking|uck)|forget|anew|else|aside|drop|leave|correct|"
     r"fix|fixing|fixed|repair|skipped|missing|"
     r"out(?! of)|falls|withdraw\w*|discard\w*|reject\w*|cancel\w*)\b",
     re.IGNORECASE,
