@@ -82,10 +82,10 @@ def _in_turn(settings: SampleSettings, model: Any, units: Sequence[Any], number:
             if result is not None:
                 yield result
 
-    started = time.process_time()
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(groups, "workers", _With(workers, answers)):
+        started = time.process_time()
         stage.sample(settings, Path(folder) / "a", workers=1)
-    spent["outside"] = time.process_time() - started - sum(spent["alone"]) - sum(spent["inside"])
+        spent["outside"] = time.process_time() - started - sum(spent["alone"]) - sum(spent["inside"])
     return spent
 
 

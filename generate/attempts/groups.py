@@ -252,12 +252,12 @@ def group_of(
             number, _with_cap(policies, cap), settings, _cut(lengths, problems, settings), cap, use, shown
         )
     tokenizer = attach(load.load_tokenizer(ref), policies[0].info.template)
-    prompts = {}
-    for problem in problems:
-        if view == "compact" and not template.covers(tokenizer, problem.brief):
-            words = ", ".join(template.unknown_words(tokenizer, problem.brief)[:8])
+    if view == "compact":
+        said = " ".join(dict.fromkeys(word for problem in problems for word in problem.brief.split()))
+        if not template.covers(tokenizer, said):
+            words = ", ".join(template.unknown_words(tokenizer, said)[:8])
             raise UsageError(f"{ref.name} cannot read these problems: it has no word for {words}", "use a larger model")
-        prompts[problem.id] = tuple(prompt_ids(tokenizer, problem, view, shown.get(problem.id, ())))
+    prompts = {each.id: tuple(prompt_ids(tokenizer, each, view, shown.get(each.id, ()))) for each in problems}
     longest, positions = max(map(len, prompts.values())), load.positions_of(ref)
     room = CAP if positions is None else positions - longest
     cap = min(CAP, room) if settings.max_new_tokens is None else settings.max_new_tokens

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from journey.answers.grading import GradeOutcome
 from journey.catalog import FAMILIES
 from journey.generate.first_mistake import quantities
@@ -16,10 +18,16 @@ def locate(problem: Problem, text: str, outcome: GradeOutcome) -> FirstMistake:
     """The first mistake that any check finds. Answers that are right can hold one too; undecided ones are not judged."""
     if outcome == "undecided":
         return NO_FIRST_MISTAKE
-    family = FAMILIES.get(problem.source)() if problem.source in FAMILIES.names() else None
-    if isinstance(family, LocatingFamily):
-        return family.first_mistake(problem, text)
+    family = FAMILIES.get(problem.source) if problem.source in FAMILIES.names() else None
+    if family is not None and _locates(family):
+        return family().first_mistake(problem, text)
     return quantities.first_mistake(problem, text, outcome == "correct")
+
+
+@cache
+def _locates(family: type) -> bool:
+    """Whether a family has a solver for it; remembered, since a protocol with methods is slow to ask for."""
+    return issubclass(family, LocatingFamily)
 
 
 def how_located(mistake: FirstMistake) -> str:

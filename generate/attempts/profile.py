@@ -90,8 +90,10 @@ def _kind(attempt: Attempt) -> str:
 
 def _loops(attempt: Attempt) -> bool:
     """Whether an attempt was cut off while it said the same again and again."""
+    if attempt.finish != "length":
+        return False
     said = Counter(attempt.text[slice(*step)] for step in attempt.steps)
-    return attempt.finish == "length" and max(said.values(), default=0) >= LOOP
+    return max(said.values(), default=0) >= LOOP
 
 
 def _known(attempt: Attempt) -> bool:

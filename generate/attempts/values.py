@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from random import Random
 
 from journey.answers.claims import evaluate
@@ -134,10 +135,14 @@ def draw_values(
 
 def false_value(attempt: Attempt) -> str | None:
     """The class of the false equation that is an attempt's first mistake; None where that is something else."""
-    if not isinstance(attempt.mistake.claim, Arith):
-        return None
-    for span, written in steps_with_equations(attempt.text):
-        if span == attempt.mistake.span:
+    return _class_of_false(attempt.text, attempt.mistake.span) if isinstance(attempt.mistake.claim, Arith) else None
+
+
+@lru_cache(maxsize=4096)
+def _class_of_false(text: str, step: tuple[int, int] | None) -> str | None:
+    """Of a step's false equation; remembered, since many attempts have the same text."""
+    for span, written in steps_with_equations(text):
+        if span == step:
             false = next((each for each in written if not each.true), None)
             return None if false is None else value_class(false.tokens, false.exact, false.claimed)
     return None

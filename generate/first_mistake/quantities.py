@@ -126,14 +126,13 @@ def _verdict(
         return "false equation", None, True
     if graph is None:
         return "undecided", None, True
-    computed = {each.id: each for step in graph.steps for each in step.equations}
+    computed = graph.calculations
     if name is not None and name in computed:
         if graph.values[name] == equation.claimed:
             return None, name, True
         return _differs(equation, computed[name]) or "wrong quantity", name, stated
-    same = [each.id for each in computed.values() if graph.values[each.id] == equation.claimed]
-    if same:
-        return None, same[0], True
+    if equation.claimed in graph.computed:
+        return None, graph.computed[equation.claimed], True
     if right:
         return "undecided", None, True
     near = [(each, _differs(equation, each)) for each in computed.values() if graph.values[each.id] not in written]

@@ -23,7 +23,7 @@ from journey.generate.slips.units import facts
 from journey.schema import Problem, Quantity
 
 _SENTENCE_END = re.compile(
-    r"(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)(?<=[.!?])\s+(?=[A-Z])"
+    r"(?=\s)(?<=[.!?])(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)\s+(?=[A-Z])"
 )
 
 
@@ -48,6 +48,16 @@ class Annotated:
     @cached_property
     def _by_id(self) -> dict[str, Quantity]:
         return {each.id: each for each in self.quantities}
+
+    @cached_property
+    def calculations(self) -> dict[str, Calculation]:
+        """The calculations of the steps by id, in order."""
+        return {each.id: each for step in self.steps for each in step.equations}
+
+    @cached_property
+    def computed(self) -> dict[Fraction, str]:
+        """The first calculation that gives each value."""
+        return {self.values[name]: name for name in reversed(self.calculations)}
 
     @cached_property
     def _uses(self) -> Counter[str]:

@@ -18,6 +18,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from journey.answers.comparing.outcomes import Judgement, Outcome
 from journey.answers.equivalence import judge
@@ -76,8 +77,9 @@ MAX_HEADINGS = 100  # lines of hashes without a number, from the end, that are t
 MAX_BOXES = 24  # of one list
 
 
+@lru_cache(maxsize=64)
 def extract(text: str) -> Extracted:
-    """The final answer of a model's output.
+    """The final answer of a model's output, remembered for the next to ask: who grades an answer, and who looks for its mistakes.
 
     What a model writes after its answer as a new question of its own (`Question:`, `Human:`, a turn marker) does not
     count. Only the part after the last `</think>` (`</reasoning>`, `</thinking>`) counts, or the whole text where there is

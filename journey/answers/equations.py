@@ -106,6 +106,8 @@ _WORDS = re.compile(
 _PLAIN = str.maketrans({**_SIGNS, "\u00b7": "*", "\t": " "})
 _LETTER_X = re.compile(r"(?<=[\d)])( *)[xX](?= *[\d(.])")
 _INTEGERS = re.compile(r" *\d{1,9}(?: *[-+*] *\d{1,9}){1,8} *", re.ASCII)
+_PAIR = re.compile(r" *(\d{1,9}) *([-+*]) *(\d{1,9}) *", re.ASCII)
+_SHORT = re.compile(rf"{_PAIR.pattern}= *(\d{{1,9}}) *", re.ASCII)
 _TWO_NUMBERS = re.compile(r"\d +\.?\d++(?! */)")  # side by side and no mixed number: no arithmetic
 _CALCULATES = re.compile(r"(?<=[\d)]) *[-+*/]")
 _TOKEN = re.compile(rf"{_NUMBER}|[-+*/()]")
@@ -122,6 +124,10 @@ def equations(text: str, *, terse: bool = False) -> Iterator[Equation]:
     for run in (_RUN_OR_PLUS if terse else _RUN).finditer(text):
         if "=" not in run[0]:
             continue
+        if short := _SHORT.fullmatch(run[0]):
+            if not _goes_on_before(text, run.start()) and not _goes_on_after(text, run.end()):
+                yield _short(short, run.start())
+            continue
         sides = _sides(text, run)
         for (left, start, _), (right, after, end) in itertools.pairwise(sides):
             if left is None or right is None or not _CALCULATES.search(left):
@@ -134,6 +140,22 @@ def equations(text: str, *, terse: bool = False) -> Iterator[Equation]:
             tokens = tuple(token[0].replace(",", "") for token in matches)
             spans = {index: (start + token.start(), start + token.end()) for index, token in enumerate(matches)}
             yield Equation(left, right, exact, claimed, start, end, tokens, spans, (after, end))
+
+
+def _short(match: re.Match[str], start: int) -> Equation:
+    """The equation of two plain integers and their value, which most are, at a place of the text."""
+    first, sign, second, value = match.groups()
+    exact = _calculated(first, sign, second)
+    spans = {place: (start + match.start(place + 1), start + match.end(place + 1)) for place in range(3)}
+    result = (start + match.start(4), start + match.end(4))
+    left = match.string[match.start(1) : match.end(3)]
+    claimed = Fraction(int(value))
+    return Equation(left, value, Fraction(exact), claimed, spans[0][0], result[1], (first, sign, second), spans, result)
+
+
+def _calculated(first: str, sign: str, second: str) -> int:
+    a, b = int(first), int(second)
+    return a + b if sign == "+" else a - b if sign == "-" else a * b
 
 
 def plain(text: str) -> str:
@@ -151,6 +173,8 @@ def _exact(side: str) -> Fraction:
     """The value of a side: plain integers and a few operations on them at once, the rest by the parser."""
     if side.isdecimal() and len(side) < 19:
         return Fraction(int(side))
+    if pair := _PAIR.fullmatch(side):
+        return Fraction(_calculated(*pair.groups()))
     if _INTEGERS.fullmatch(side):
         terms = side.replace("-", "+-").split("+")
         if "*" not in side:

@@ -10,7 +10,10 @@ from functools import lru_cache
 
 from journey.answers.exact import decimal
 
-_DIGITS = re.compile(r"(?:(?<![A-Za-z_\d])|(?<=\d[xX]))(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?!,?\d)")
+# Each looks at the first character first: most of a text begins no number, and looking behind is slow.
+_DIGITS = re.compile(
+    r"(?=[\d.])(?:(?<![A-Za-z_\d])|(?<=\d[xX]))(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?!,?\d)"
+)
 _AFTER = re.compile(r"%|(?![xX]\s*[\d$(])[A-Za-z]|")
 _SMALL = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
@@ -20,7 +23,10 @@ WORDS |= {"dozen": Fraction(12), "twice": Fraction(2), "double": Fraction(2), "d
 WORDS |= {"triple": Fraction(3), "tripled": Fraction(3), "thrice": Fraction(3), "hundred": Fraction(100)}
 FACTORS = ("twice", "double", "doubled", "triple", "tripled", "thrice")
 PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fifth": 5}
-_WORD = re.compile(rf"\b(?:(?:{_TENS.replace(' ', '|')})-[a-z]+|{'|'.join([*WORDS, *PARTS])})\b", re.IGNORECASE)
+_INITIALS = "".join(sorted({word[0] for word in [*WORDS, *PARTS]}))
+_WORD = re.compile(
+    rf"(?=[{_INITIALS}])\b(?:(?:{_TENS.replace(' ', '|')})-[a-z]+|{'|'.join([*WORDS, *PARTS])})\b", re.IGNORECASE
+)
 MONEY = "$\u00a3\u20ac"
 MAX_DIGITS = 300  # of a number in prose; Python refuses to write one of more than 4,300
 

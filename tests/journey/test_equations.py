@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from unittest import mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from journey.answers import equations as reading
 from journey.answers.equations import Equation, Unreadable, equations, is_number, plain, read_solution
 
 
@@ -56,6 +60,22 @@ def parts(text: str, equation: Equation) -> list[str]:
     """What the text has at the place of each token of a calculation, and of its value; "" where it is not written out."""
     places = [equation.spans.get(at, (0, 0)) for at in range(len(equation.tokens))]
     return [text[start:end] for start, end in [*places, equation.result or (0, 0)]]
+
+
+SHORT_ONES = st.lists(
+    st.sampled_from(["18", "3", "007", "54", "1,200", "2.5", "x", " ", " ", "+", "-", "*", "/", "=", "(", ")", "%", "$", ".", ",", "left", "\n", "\u00d7"]),
+    max_size=14,
+).map("".join)  # fmt: skip
+
+
+@given(SHORT_ONES)
+def test_two_plain_integers_are_read_as_anything_else_is(text: str) -> None:
+    """The short way, which most equations go, against the long one."""
+    never = re.compile(r"(?!)")
+    for terse in (False, True):
+        short = list(reading.equations(text, terse=terse))
+        with mock.patch.object(reading, "_SHORT", never), mock.patch.object(reading, "_PAIR", never):
+            assert short == list(reading.equations(text, terse=terse))
 
 
 def test_tokens_know_where_they_stand() -> None:
