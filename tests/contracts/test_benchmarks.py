@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,15 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 
+@cache
+def made_here(name: str) -> Any:
+    """Questions of a family and what they are; some take a third of a second each."""
+    return load_questions(name, limit=40)
+
+
 @pytest.mark.parametrize("name", MADE_HERE)
 def test_made_here(name: str) -> None:
-    questions, facts = load_questions(name, limit=40)
+    questions, facts = made_here(name)
     assert facts.name == name and {q.benchmark for q in questions} == {name}
     assert {q.problem.check for q in questions} == {facts.check}
     contract(questions, 0.03)
@@ -50,7 +57,7 @@ def test_made_here(name: str) -> None:
 
 @pytest.mark.parametrize("name", MADE_HERE)
 def test_the_bare_value_scores_nothing_where_an_expression_is_asked_for(name: str) -> None:
-    questions = load_questions(name, limit=40)[0]
+    questions = made_here(name)[0]
     asked = questions[0].problem
     # Of a family with a checker of its own the answer may still be the gold itself, as rows of a grid are.
     expected = float(asked.check == "value" or FAMILIES.get(asked.check)().gold(asked) == asked.answer)
