@@ -4,7 +4,7 @@
 
 CPU time of one process throughout, so that a busy machine counts for little. The speed of a machine varies by more than what is
 measured here, and from second to second: so the same requests are sampled with nothing around shard by shard, in turn with the
-pass, each first at every other one, and of every shard the quickest round counts, which other programs disturbed least.
+pass, each first at every other one, and the ratio is of all seconds.
 """
 
 from __future__ import annotations
@@ -45,15 +45,13 @@ def main() -> None:
         gc.collect()  # no round pays for what the others left
         turns.append(_in_turn(settings, group.model, units, number))
     alone, inside, outside = (
-        [min(each) for each in zip(*of_rounds, strict=True)]
-        for of_rounds in zip(*((turn["alone"], turn["inside"], [turn["outside"]]) for turn in turns), strict=True)
+        np.array([np.sum(turn[name]) for turn in turns]) for name in ("alone", "inside", "outside")
     )
-    whole = sum(inside) + sum(outside)
-    everything = {name: sum(float(np.sum(turn[name])) for turn in turns) for name in ("alone", "inside", "outside")}
+    ratios = (inside + outside) / alone
     print(
-        f"{problems * 9:,} attempts: sampling alone {sum(alone):.2f} s, journey sample {whole:.2f} s, ratio {whole / sum(alone):.3f} "
-        f"(the best of {rounds} rounds by shard; of all seconds {(everything['inside'] + everything['outside']) / everything['alone']:.3f}); "
-        f"outside the sampler {sum(outside) / sum(inside):.1%} of its time"
+        f"{problems * 9:,} attempts: sampling alone {alone.mean():.1f} s, journey sample {(inside + outside).mean():.1f} s, "
+        f"ratio {(inside + outside).sum() / alone.sum():.3f} ({rounds} rounds, each {ratios.min():.3f} to {ratios.max():.3f}); "
+        f"outside the sampler {outside.sum() / inside.sum():.1%} of its time"
     )
     speeds = _pairs_a_second(problems, rounds)
     print(
