@@ -1,10 +1,12 @@
 """The guard of rewrites: what a piece of a trace says must stay what it is, whatever the words.
 
-Of every piece the equations with their values, the signs and the numbers in their order are compared with what they were. A number
-that a rewrite adds has to be one of the piece or of the question, and in a mistake none that its correction gives. What doubts goes on
-doubting, a way back goes back, a check that passes passes, a notice approves of nothing, and what is no doubt becomes none; no piece may
-speak of an answer that did not before, and the answer itself is not rewritten at all. It reads words, not meaning: it rejects some good
-rewrites, such as three times four for `3 * 4 = 12`. What it rejects is counted by the first reason.
+Of every piece the equations with their values, the signs and the numbers are compared with what they were, where no equation holds them
+in their order too. A number that a rewrite adds has to be one of the piece or of the question, in a mistake none that its correction
+gives, in a step none that the trace comes to. What doubts goes on doubting, as surely as it did; a way back goes back, a check that passes
+passes, a notice approves of nothing, what is no doubt becomes none, and a mistake does not say what is wrong with it. No piece may speak
+of an answer that did not before, and the answer itself is not rewritten at all. It reads words (`lexicon`), not meaning: it rejects some
+good rewrites, such as three times four for `3 * 4 = 12`, and misses what needs no such word. What it rejects is counted by the first
+reason.
 
     loss(segment, "Hmm, 3 * 14 is 42, not 45.")     # None, or a word: mistake_changed, notice_changed, number_changed, ...
 """
@@ -34,8 +36,8 @@ def loss(
 ) -> str | None:
     """What a rewrite of a piece loses or changes, in one word; None where it says the same.
 
-    Numbers of the `question` may be told anew, in a mistake but for those that its correction gives (`corrected`), and in no step the one that
-    the trace comes to (`final`).
+    Numbers of the `question` may be told anew, in a mistake but for those that its correction gives (`corrected`), and in no step
+    the one that the trace comes to (`final`).
     """
     before, text = (each.replace("\u2019", "'") for each in (segment.text, text))
     if not text.strip():
