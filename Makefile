@@ -66,12 +66,12 @@ golden: $(STAMP)
 
 mini: $(STAMP)
 	rm -rf "$(MINI_OUT)" "$(MINI_OUT).partial"
-	$(BIN)/journey run quickstart --out "$(MINI_OUT)" --set name=mini --set generate.pairs=900 --set finetune.seeds=2 \
-	  --set finetune.rows_per_step=12 --set 'evaluate.sizes={countdown@1: 100, countdown-targets: 30, countdown-choices: 30, arithmetic@1: 60}' \
-	  --set evaluate.batch=50 --set evaluate.dev_problems=40
+	$(BIN)/journey run quickstart --out "$(MINI_OUT)" --set name=mini --set generate.pairs=700 --set finetune.seeds=2 \
+	  --set finetune.rows_per_step=12 --set 'evaluate.sizes={countdown@1: 60, countdown-targets: 20, countdown-choices: 20, arithmetic@1: 40}' \
+	  --set evaluate.batch=50 --set evaluate.dev_problems=30
 
 test: check
-	$(BIN)/pytest -q -n 2 --dist loadfile -rs -m "not slow and not faults and not vllm"
+	$(BIN)/pytest -q -n 3 --dist loadfile -rs -m "not slow and not faults and not vllm"
 	$(MAKE) mini
 
 test-slow: $(STAMP) build/trl-prm

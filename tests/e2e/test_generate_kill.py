@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-PAIRS = 6000
+PAIRS = 5000
 
 
 def command(out: Path, pairs: int, workers: int) -> list[str]:
@@ -58,10 +58,10 @@ def whole(tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-def test_killed_three_times_and_run_again_gives_the_same_bytes(tmp_path, whole):
+def test_killed_twice_and_run_again_gives_the_same_bytes(tmp_path, whole):
     out = tmp_path / "out"
     before = 0
-    for shards in (1, 3, 4):
+    for shards in (1, 3):
         done = kill_when(out, shards)
         assert before <= done < PAIRS // 1000 and not out.exists()
         before = done
@@ -76,9 +76,9 @@ def test_killed_three_times_and_run_again_gives_the_same_bytes(tmp_path, whole):
 
 def test_the_number_of_workers_does_not_matter(tmp_path):
     found = []
-    for workers in (1, 2, 4):
+    for workers in (1, 3):
         out = tmp_path / f"out{workers}"
         run(out, 2001, workers)
         found.append(hashes(out))
-    assert found[0] == found[1] == found[2]
+    assert found[0] == found[1]
     assert len(found[0]) == 2 + 2 * 3  # the manifest, rejected.jsonl, three shards of pairs and of trees

@@ -189,7 +189,9 @@ def trajectory(folder: Path, run: Run) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / run.run / "trajectory.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", ["qwen2", pytest.param("llama", marks=pytest.mark.slow), pytest.param("gemma2", marks=pytest.mark.slow)]
+)
 def test_float32_together_equals_alone_equals_trl(kind: str, tiny: Callable[[str], Path], tmp_path: Path) -> None:
     """Ragged rows, accumulation, clipping, loss weights; and losses that do not drift to one side of TRL's."""
     data, runs = rows_of(6, 12), four_runs()
@@ -225,7 +227,7 @@ def test_a_mixture_of_experts_has_one_loss_in_both_engines(tiny: Callable[[str],
     np.testing.assert_allclose([p["loss"] for p in ours], [p["loss"] for p in theirs], rtol=1e-4)
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("checkpointing", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_dropout_equals_alone_and_trl(checkpointing: bool, tiny: Callable[[str], Path], tmp_path: Path) -> None:
     """On a CPU the masks are those that nn.Dropout draws, whoever else is in the stack."""
     data, runs = rows_of(6, 12), four_runs()

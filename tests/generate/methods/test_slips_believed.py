@@ -112,28 +112,26 @@ def test_a_changed_operation_is_not_named_by_the_words_around_it() -> None:
             "*": "times|twice|multipl|each|every|per", "/": "divid|half|split|shar|equal|averag|third|quarter"}  # fmt: skip
     seen = 0
     for problem in shipped():
-        graph = annotated(problem)
-        for index, step in enumerate(graph.steps):
-            if len(step.equations) != 1 or len(step.equations[0].tokens) != 3:
-                continue
-            for seed in range(3):
-                made = only("operation", problem, seed, index)
-                for node in made:
-                    sign = step.equations[0].tokens[1]
-                    assert not re.search(rf"\b(?:{left[sign]})", node, re.IGNORECASE), node
-                    seen += 1
+        steps = annotated(problem).steps
+        for seed in range(3):
+            for index, told in only("operation", problem, seed):
+                if len(steps[index].equations) != 1 or len(steps[index].equations[0].tokens) != 3:
+                    continue
+                sign = steps[index].equations[0].tokens[1]
+                assert not re.search(rf"\b(?:{left[sign]})", told, re.IGNORECASE), told
+                seen += 1
     assert seen > 30
 
 
-def only(kind: str, problem: Problem, seed: int, step: int) -> list[str]:
-    """The texts of mistakes of one kind at one step."""
+def only(kind: str, problem: Problem, seed: int) -> list[tuple[int, str]]:
+    """The step that a mistake of one kind is at, and the text of the mistake, if there is one."""
     made = Slips(SlipsSettings(kinds=(kind,), most=1, clean=0)).make(problem, seed)
     if not isinstance(made, MadePair):
         return []
     [mistake] = [each for each in made.pair.journey.segments if each.role == "mistake"]
     steps = [each.node for each in made.pair.shortcut.segments if each.role == "step"]
     correction = next(each.node for each in made.pair.journey.segments if each.role == "correction")
-    return [mistake.text] if steps.index(correction) == step else []
+    return [(steps.index(correction), mistake.text)]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +145,7 @@ def only(kind: str, problem: Problem, seed: int, step: int) -> list[str]:
 def test_words_change_with_the_operation(solution: str, answer: str, read: str) -> None:
     question = "Bob has 48 more pens than 26, or 2 times fewer than Ann. How many is that?"
     problem = Problem("x", question, answer, "t", solution=f"{solution}\n#### {answer}")
-    texts = {text.strip() for seed in range(30) for text in only("operation", problem, seed, 0)}
+    texts = {text.strip() for seed in range(30) for index, text in only("operation", problem, seed) if index == 0}
     assert read in texts
 
 
